@@ -1,0 +1,9 @@
+"""The one exception that means "the input is at fault, not the program"."""
+
+
+class InputError(ValueError):
+    """Bad input, told in one sentence: what came, what was expected, what to do.
+
+    The command lines print the sentence and end with exit code 2; as a `ValueError` it can be
+    caught by callers that know nothing of this package.
+    """

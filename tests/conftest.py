@@ -1,0 +1,29 @@
+"""What several tests share: a tiny CLIP that open_clip knows by name."""
+
+import json
+
+import open_clip
+import pytest
+import torch
+
+TINY = {
+    "tiny-vit": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 8},
+    "tiny-resnet": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8, "patch_size": None},
+}
+TEXT = {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 1}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tiny_models(tmp_path_factory):
+    """Make "tiny-vit" and "tiny-resnet" known to open_clip."""
+    folder = tmp_path_factory.mktemp("models")
+    for name, vision in TINY.items():
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps({"embed_dim": 32, "vision_cfg": vision, "text_cfg": TEXT}))
+        open_clip.add_model_config(path)
+
+
+@pytest.fixture(scope="session")
+def tiny_state_dict(tiny_models) -> dict[str, torch.Tensor]:
+    torch.manual_seed(1)
+    return open_clip.create_model("tiny-vit").state_dict()

@@ -1,0 +1,79 @@
+"""Settings: layers of files, overrides, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pointclip.config import defaults, load_config
+from pointclip.errors import InputError
+
+ROOT = Path(__file__).parents[1]
+
+
+def write(folder: Path, name: str, values: dict | str) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(values if isinstance(values, str) else yaml.safe_dump(values))
+    return path
+
+
+def test_later_layers_win(tmp_path):
+    write(tmp_path, "base/a.yaml", {"BATCH_SIZE": 2, "SEED": 3, "DATASET": {"NAME": "a"}})
+    write(tmp_path, "base/b.yaml", {"SEED": 4})
+    path = write(tmp_path, "run.yaml", {"BASE": ["base/a.yaml", "base/b.yaml"], "DATASET": {"SPLIT": "val"}})
+    settings = load_config(defaults(), path, ["BATCH_SIZE", "7", "DATASET.NUM_POINTS", "512"])
+    assert (settings.BATCH_SIZE, settings.SEED) == (7, 4)
+    assert (settings.DATASET.NAME, settings.DATASET.SPLIT, settings.DATASET.NUM_POINTS) == ("a", "val", 512)
+
+
+def test_settings_as_written_give_the_same_settings(tmp_path):
+    settings = load_config(defaults(), None, ["ENCODER.QUICK_GELU", "True", "PROMPTS.TEMPLATE", "a {}"])
+    assert load_config(defaults(), write(tmp_path, "config.yaml", settings.dump())) == settings
+
+
+def test_prompt_files_are_found_from_the_config_that_names_them(tmp_path):
+    write(tmp_path, "base/a.yaml", {"PROMPTS": {"FILE": "../../prompts/x.json"}})
+    settings = load_config(defaults(), write(tmp_path, "run.yaml", {"BASE": "base/a.yaml"}))
+    assert Path(settings.PROMPTS.FILE) == (tmp_path / "../prompts/x.json").resolve()
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"DATASET": {"NUM_POINT": 3}}, "no setting DATASET.NUM_POINT .* nearest known one is DATASET.NUM_POINTS"),
+        ({"BATCHSIZE": 3}, "nearest known one is BATCH_SIZE"),
+        ({"BATCH_SIZE": "many"}, "BATCH_SIZE .* 'many'; int was expected"),
+        ({"BATCH_SIZE": True}, "int was expected"),
+        ({"BATCH_SIZE": 0}, "at least 1"),
+        ({"DATASET": 3}, "is a group"),
+        ({"DATASET": {"NUM_POINTS": -1}}, "0 .all. or more"),
+        ({"ON_BAD_SHAPE": "ignore"}, "'stop' or 'skip'"),
+        ({"PROMPTS": {"TEMPLATE": "a thing"}}, "needs {}"),
+        ("a: [", "not valid YAML"),
+        ("- 1", "holds a list"),
+        ({"BASE": "run.yaml"}, "builds on itself"),
+        ({"BASE": "missing.yaml"}, "Cannot read"),
+    ],
+)
+def test_bad_files(values, words, tmp_path):
+    with pytest.raises(InputError, match=words):
+        load_config(defaults(), write(tmp_path, "run.yaml", values))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [(["SEED"], "stands alone"), (["SEEDS", "1"], "nearest known one is SEED"), (["SEED.X", "1"], "int was expected")],
+)
+def test_bad_overrides(overrides, words):
+    with pytest.raises(InputError, match=words):
+        load_config(defaults(), None, overrides)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("zeroshot_*/configs/*.yaml")), ids=lambda path: path.stem)
+def test_every_config_loads(path):
+    base = defaults()
+    for key, value in (("VIEW_WEIGHTS", "uniform"), ("LOOKUP", "corrected"), ("IOU_RULE", "count")):
+        base[key] = value
+    settings = load_config(base, path)
+    assert not settings.PROMPTS.FILE or Path(settings.PROMPTS.FILE).is_file()
