@@ -1,0 +1,51 @@
+"""Realistic projection: a point cloud becomes depth maps by voxelize, densify, smooth, squeeze.
+
+One entry, `project`; behind it engines that give the same result at different speeds.
+"""
+
+import torch
+from torch import Tensor
+
+from pointclip.errors import InputError
+from pointclip.projection import numba_engine, reference
+from pointclip.projection.cells import Cells, check_points, to_cells
+from pointclip.projection.spec import CLASSIFICATION, SEGMENTATION, ProjectionSpec
+
+__all__ = [
+    "BACKENDS",
+    "CLASSIFICATION",
+    "SEGMENTATION",
+    "Cells",
+    "ProjectionSpec",
+    "check_points",
+    "pick_backend",
+    "project",
+    "to_cells",
+]
+
+ENGINES = {"reference": reference, "numba": numba_engine}
+BACKENDS = ("auto", *ENGINES)
+
+
+def pick_backend(backend: str, device: torch.device, needs_grad: bool = False) -> str:
+    """The engine that runs: `backend` itself, or for "auto" the fastest that can.
+
+    Raises:
+        InputError: for an unknown name, and for an engine that cannot run here, saying why.
+    """
+    if backend == "auto":
+        return "numba" if numba_engine.unable(device, needs_grad) is None else "reference"
+    if backend not in ENGINES:
+        raise InputError(f"The projection backend is {backend!r}, but the known ones are {', '.join(BACKENDS)}.")
+    reason = getattr(ENGINES[backend], "unable", lambda *_: None)(device, needs_grad)
+    if reason is not None:
+        raise InputError(f"The projection backend {backend!r} cannot run here: {reason}; use 'auto' or 'reference'.")
+    return backend
+
+
+def project(
+    cells: Cells, spec: ProjectionSpec, lookup: Cells | None = None, backend: str = "auto"
+) -> tuple[Tensor, Tensor | None]:
+    """Depth maps of points that have been put into cells; see `pointclip.projection.reference.project`."""
+    engine = ENGINES[pick_backend(backend, cells.value.device, cells.value.requires_grad)]
+    return engine.project(cells, spec, lookup)

@@ -1,0 +1,72 @@
+"""Classification's realistic projection: its ten views, its parameters, and images ready for CLIP."""
+
+from collections.abc import Sequence
+from math import pi
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pointclip.projection import CLASSIFICATION, pick_backend, project, to_cells
+from pointclip.views import view_rotations
+
+CLIP_SIZE = 224
+TILT, LEAN = pi / 9, pi / 15  # what turns the camera off the object's axes
+
+# Each view is turned by the first Euler triple, then by the second.
+VIEWS = (
+    # four corners
+    ((pi / 4, 0, pi / 2), (0, TILT, 0)),
+    ((3 * pi / 4, 0, pi / 2), (0, TILT, 0)),
+    ((5 * pi / 4, 0, pi / 2), (0, TILT, 0)),
+    ((7 * pi / 4, 0, pi / 2), (0, TILT, 0)),
+    # four sides
+    ((0, 0, pi / 2), (0, TILT, 0)),
+    ((pi / 2, 0, pi / 2), (0, TILT, 0)),
+    ((pi, 0, pi / 2), (0, TILT, 0)),
+    ((3 * pi / 2, 0, pi / 2), (0, TILT, 0)),
+    # below and above
+    ((0, -pi / 2, pi / 2), (0, LEAN, 0)),
+    ((0, pi / 2, pi / 2), (0, LEAN, 0)),
+)
+
+
+class RealisticProjection(nn.Module):
+    """Ten realistic depth maps of each point cloud (PointCLIP V2, section 3.2, classification's parameters).
+
+    Args:
+        backend: the engine, "auto" for the fastest that runs here (see `pointclip.projection`).
+        views: which of the ten views, all by default; with fewer, 10 is their number in the shapes told below.
+    """
+
+    def __init__(self, backend: str = "auto", views: Sequence[int] = range(len(VIEWS))):
+        super().__init__()
+        self.backend = backend
+        self.register_buffer(
+            "rotations", view_rotations([VIEWS[view] for view in views]), persistent=False
+        )  # [V, 2, 3, 3]
+        pick_backend(backend, self.rotations.device)  # an engine that cannot run is told at once
+
+    def depth_maps(self, points: Tensor) -> Tensor:
+        """Depth maps of clouds whose up axis is y.
+
+        Args:
+            points: [B, N, 3] floating point, N >= 2, any position and scale; on the module's device.
+
+        Returns:
+            [B, 10, 110, 110] float32 in [0, 1]: near is dark, background is 1.
+
+        Raises:
+            InputError: for a wrong shape or type, NaN or infinite coordinates, and clouds without extent.
+        """
+        maps, _ = project(to_cells(points, self.rotations, CLASSIFICATION), CLASSIFICATION, backend=self.backend)
+        return maps
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Images as CLIP takes them: points [B, N, 3] -> [B, 10, 3, 224, 224] in [0, 1], three equal channels."""
+        return clip_images(self.depth_maps(points))
+
+
+def clip_images(maps: Tensor) -> Tensor:
+    """Depth maps [B, V, H, W] -> images [B, V, 3, 224, 224]; the channels share memory."""
+    images = F.interpolate(maps, size=(CLIP_SIZE, CLIP_SIZE), mode="bilinear", align_corners=True)
+    return images[:, :, None].expand(-1, -1, 3, -1, -1)

@@ -1,0 +1,107 @@
+"""Segmentation's realistic projection: its ten views, its parameters, and where each point is seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import pi
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pointclip.errors import InputError
+from pointclip.projection import SEGMENTATION, Cells, pick_backend, project, to_cells
+from pointclip.projection.cells import last_writer_wins
+from pointclip.views import view_rotations
+
+CLIP_SIZE = 224
+MARGIN = 20  # rows and columns cut off each side before the image is enlarged to CLIP's size
+CROP_SIZE = SEGMENTATION.image_size - 2 * MARGIN
+VISIBLE_WITHIN = 0.1  # how far a point's own depth may lie from the depth map's
+LOOKUPS = ("corrected", "published")
+
+LIFT, TILT, LEAN, NONE = pi / 4, pi / 9, pi / 15, (0, 0, 0)
+SIDES = ((0, 0, pi / 2), (pi / 2, 0, pi / 2), (pi, 0, pi / 2), (3 * pi / 2, 0, pi / 2))
+BELOW_AND_ABOVE = ((0, -pi / 2, pi / 2), (0, pi / 2, pi / 2))
+
+# Each view is turned by the first Euler triple, then the second, then the third.
+VIEWS = (
+    *((side, (LIFT, 0, 0), (0, TILT, 0)) for side in SIDES),
+    *((side, NONE, (0, TILT, 0)) for side in SIDES),
+    *((end, (LEAN, 0, 0), (0, LEAN, 0)) for end in BELOW_AND_ABOVE),
+)
+
+
+@dataclass(frozen=True)
+class ProjectedPoints:
+    """What CLIP sees, and where it sees each point."""
+
+    images: Tensor  # [B, 10, 3, 224, 224] float32 in [0, 1], three equal channels that share memory
+    visible: Tensor  # [B, 10, N] bool, nothing nearer covers the point in this view
+    pixel: Tensor  # [B, 10, N, 2] int64, (row, column) in the 224 x 224 image
+
+
+class RealisticProjection(nn.Module):
+    """Ten depth maps of each point cloud with every point's pixel and visibility (PointCLIP V2, section 3.4).
+
+    Args:
+        lookup: "corrected" reads a point at its own pixel. "published" does what the published code does, to the bit:
+            it swaps row and column when it looks a point up, and a cell keeps its last point's depth, not the nearest.
+        backend: the engine, "auto" for the fastest that runs here (see `pointclip.projection`).
+        views: which of the ten views, all by default; with fewer, 10 is their number in the shapes told below.
+    """
+
+    def __init__(self, lookup: str = "corrected", backend: str = "auto", views: Sequence[int] = range(len(VIEWS))):
+        super().__init__()
+        if lookup not in LOOKUPS:
+            raise InputError(f"The lookup is {lookup!r}, but the known ones are {' and '.join(LOOKUPS)}.")
+        self.lookup = lookup
+        self.backend = backend
+        self.register_buffer(
+            "rotations", view_rotations([VIEWS[view] for view in views]), persistent=False
+        )  # [V, 3, 3, 3]
+        pick_backend(backend, self.rotations.device)  # an engine that cannot run is told at once
+
+    def depth_maps(self, points: Tensor) -> Tensor:
+        """Depth maps of clouds whose up axis is y.
+
+        Args:
+            points: [B, N, 3] floating point, N >= 2, any position and scale; on the module's device.
+
+        Returns:
+            [B, 10, 224, 224] float32 in [0, 1]: near is dark, background is 1.
+
+        Raises:
+            InputError: for a wrong shape or type, NaN or infinite coordinates, and clouds without extent.
+        """
+        maps, _ = project(self._cells(points), SEGMENTATION, backend=self.backend)
+        return maps
+
+    def forward(self, points: Tensor) -> ProjectedPoints:
+        """Images for CLIP, and where each point is seen in them: points [B, N, 3], see `depth_maps`."""
+        cells = self._cells(points)
+        seen_at = self._lookup(cells)
+        maps, own_depth = project(cells, SEGMENTATION, lookup=seen_at, backend=self.backend)
+        pixel = seen_at.row * SEGMENTATION.image_size + seen_at.column  # [B, 10, N]
+        visible = (maps.flatten(2).gather(2, pixel) - own_depth).abs() < VISIBLE_WITHIN
+        position = torch.stack([seen_at.row, seen_at.column], dim=-1)  # [B, 10, N, 2]
+        # whole numbers all the way: ceil((position − margin) · 224 / 184)
+        position = -((MARGIN - position) * CLIP_SIZE // CROP_SIZE)
+        return ProjectedPoints(clip_images(maps), visible, position)
+
+    def _cells(self, points: Tensor) -> Cells:
+        cells = to_cells(points, self.rotations, SEGMENTATION)
+        return last_writer_wins(cells, SEGMENTATION) if self.lookup == "published" else cells
+
+    def _lookup(self, cells: Cells) -> Cells:
+        """The cells where the points are looked up; the outermost depth layers read their inner neighbour."""
+        depth = cells.depth.clamp(1, SEGMENTATION.depth_cells - 3)
+        if self.lookup == "published":
+            return replace(cells, row=cells.column, column=cells.row, depth=depth)
+        return replace(cells, depth=depth)
+
+
+def clip_images(maps: Tensor) -> Tensor:
+    """Depth maps [B, V, 224, 224] -> their inner part enlarged, [B, V, 3, 224, 224]; the channels share memory."""
+    inner = maps[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
+    images = F.interpolate(inner, size=(CLIP_SIZE, CLIP_SIZE), mode="bilinear", align_corners=True)
+    return images[:, :, None].expand(-1, -1, 3, -1, -1)
