@@ -1,0 +1,235 @@
+"""CLIP through open_clip: depth maps, their patches, and sentences become unit features in one space."""
+
+import json
+import logging
+from difflib import get_close_matches
+from pathlib import Path
+
+import open_clip
+import torch
+import torch.nn.functional as F
+from open_clip.convert import convert_state_dict
+from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed
+from torch import Tensor, nn
+
+from pointclip.errors import InputError
+from pointclip.weights import first_line, read_state_dict
+
+DEMO_FOLDER = Path(__file__).resolve().parents[1] / "data" / "demo"
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS = ("auto", *DTYPES)
+
+
+class Encoder(nn.Module):
+    """A frozen CLIP with what the tasks ask of it; made by `load_encoder`.
+
+    Images go in as they are: PointCLIP V2 feeds depth maps in [0, 1] without CLIP's mean and standard deviation.
+
+    Attributes:
+        name: what was loaded, for reports.
+        precision: "fp32", "bf16" or "fp16", the type of its weights; features always come as float32.
+        image_size: rows (= columns) of its input; images of another size are resized to it.
+        context_length: tokens of a sentence that it reads, start and end marks included.
+    """
+
+    def __init__(self, model: nn.Module, tokenizer, name: str, precision: str):
+        super().__init__()
+        self.model = model.eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.name = name
+        self.precision = precision
+        size = model.visual.image_size
+        self.image_size = size if isinstance(size, int) else size[0]
+        self.context_length = model.context_length
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    @torch.inference_mode()
+    def encode_images(self, images: Tensor) -> Tensor:
+        """Features of whole images: [n, 3, H, H] in [0, 1] -> [n, C] float32 of unit length."""
+        features = self.model.encode_image(self._prepare(images))
+        return F.normalize(features.float(), dim=-1)
+
+    @torch.inference_mode()
+    def encode_patches(self, images: Tensor) -> Tensor:
+        """Features of an image's patches in the space of the sentences: [n, 3, H, H] in [0, 1] -> [n, P, C].
+
+        Patches come row by row, float32, of unit length. A ViT's tokens go through the final layer norm and the
+        projection (PointCLIP V2); a ResNet's last feature map goes through the value and output projections of its
+        attention pool (MaskCLIP, Zhou et al., ECCV 2022).
+
+        Raises:
+            InputError: for towers of another kind.
+        """
+        images, visual = self._prepare(images), self.model.visual
+        if isinstance(visual, open_clip.transformer.VisionTransformer) and visual.attn_pool is None:
+            tokens = visual.forward_intermediates(
+                images, indices=1, normalize_intermediates=True, intermediates_only=True, output_fmt="NLC"
+            )["image_intermediates"][0]  # [n, P, width]
+            features = tokens @ visual.proj
+        elif isinstance(visual, open_clip.modified_resnet.ModifiedResNet):
+            maps = visual.forward_intermediates(images, indices=1, intermediates_only=True)["image_intermediates"][0]
+            pool = visual.attnpool
+            features = pool.c_proj(pool.v_proj(maps.flatten(2).transpose(1, 2)))  # [n, P, C]
+        else:
+            raise InputError(
+                f"{self.name} has a {type(visual).__name__} tower, whose patches cannot be read against text; "
+                "use one of CLIP's own ViTs or ResNets."
+            )
+        return F.normalize(features.float(), dim=-1)
+
+    @torch.inference_mode()
+    def encode_text(self, sentences: list[str], batch_size: int = 256) -> Tensor:
+        """Features of sentences: k strings -> [k, C] float32, unit length. What exceeds `context_length` is cut."""
+        if isinstance(sentences, str) or not all(isinstance(sentence, str) for sentence in sentences):
+            raise InputError('Sentences came as something else than a list of strings; pass ["a chair"] for one.')
+        if not sentences:
+            raise InputError("No sentences came; at least one is needed.")
+        features = []
+        for start in range(0, len(sentences), batch_size):
+            tokens = self.tokenizer(list(sentences[start : start + batch_size])).to(self.device)
+            features.append(F.normalize(self.model.encode_text(tokens).float(), dim=-1))
+        return torch.cat(features)
+
+    def _prepare(self, images: Tensor) -> Tensor:
+        if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
+            raise InputError(
+                f"Images came as {images.dtype} {list(images.shape)}; floating point [n, 3, H, H] was expected."
+            )
+        if images.shape[-2:] != (self.image_size, self.image_size):
+            images = F.interpolate(
+                images.float(), size=(self.image_size, self.image_size), mode="bilinear", antialias=True
+            )
+        return images.to(self.device, DTYPES[self.precision])
+
+
+def load_encoder(
+    name: str,
+    pretrained: str | Path | None = "openai",
+    device: str | torch.device = "cpu",
+    precision: str = "auto",
+    quick_gelu: bool | None = None,
+) -> Encoder:
+    """Load a CLIP: "demo" is the bundled stand-in, every other name is open_clip's.
+
+    Args:
+        name: "RN50", "RN101", "ViT-B-32", "ViT-B-16", …, any of open_clip's models, or "demo".
+        pretrained: a tag such as "openai" (fetched from the hub once, with a progress bar, resumable), the path of a
+            .pt or .safetensors file, or None for random weights (timings and tests). Not used for "demo".
+        device: where it runs.
+        precision: "fp32", "bf16", "fp16", or "auto": the fastest that the device has natively (see `native_precision`).
+        quick_gelu: whether the model was trained with QuickGELU, as OpenAI's were. None goes by the tag, or by the
+            file where it is one of OpenAI's own archives; for other files of OpenAI's weights, say True.
+
+    Raises:
+        InputError: for an unknown name, tag or precision, and a missing, truncated or unfitting file.
+    """
+    if precision not in PRECISIONS:
+        raise InputError(f"The precision is {precision!r}, but the known ones are {', '.join(PRECISIONS)}.")
+    device = check_device(device)
+    precision = native_precision(device) if precision == "auto" else precision
+    if name == "demo":
+        _add_demo_model()
+        name, pretrained = "demo-clip", DEMO_FOLDER / "demo-clip.safetensors"
+    if name not in open_clip.list_models():
+        near = " or ".join(get_close_matches(name, [*open_clip.list_models(), "demo"])) or "RN50 or ViT-B-16"
+        raise InputError(
+            f"There is no CLIP {name!r}; did you mean {near} (see open_clip.list_models(); 'demo' is bundled)?"
+        )
+    if pretrained is None:
+        weights, source = None, "random weights"
+    elif tag := open_clip.get_pretrained_cfg(name, str(pretrained)):
+        weights, _ = read_state_dict(_fetch(name, str(pretrained), tag))
+        source, quick_gelu = str(pretrained), tag.get("quick_gelu", False) if quick_gelu is None else quick_gelu
+    elif Path(pretrained).suffix or Path(pretrained).exists():
+        weights, is_openai = read_state_dict(pretrained)
+        source, quick_gelu = Path(pretrained).name, is_openai if quick_gelu is None else quick_gelu
+    else:
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(name)) or "none"
+        raise InputError(f"{name} has no weights {str(pretrained)!r}; its tags are {tags}, or give the path of a file.")
+    model = _build(name, weights, source, bool(quick_gelu), precision, device)
+    return Encoder(model, open_clip.get_tokenizer(name), f"{name} ({source})", precision)
+
+
+def native_precision(device: torch.device) -> str:
+    """The fastest precision that the device computes in natively.
+
+    "bf16" on GPUs since Ampere and CPUs with bf16 instructions (AMX, AVX-512 BF16), "fp16" on older GPUs, else "fp32":
+    a CPU without such instructions emulates them, several times slower.
+    """
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
+    if device.type == "cpu":
+        able = torch.cpu.get_capabilities()
+        return "bf16" if able.get("amx_bf16") or able.get("avx512_bf16") or able.get("bf16") else "fp32"
+    return "fp32"
+
+
+def check_device(device: str | torch.device) -> torch.device:
+    """The device of that name; "auto" is the GPU if there is one, else the CPU. InputError where it is not there."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(device)
+    except RuntimeError as error:
+        raise InputError(f"There is no device {device!r}; use 'auto', 'cpu', 'cuda' or 'cuda:N'.") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(
+            f"The device {str(device)!r} is not here ({torch.cuda.device_count()} GPUs found); use 'auto' or 'cpu'."
+        )
+    return device
+
+
+def demo_config() -> dict:
+    """The architecture of the bundled CLIP, as open_clip's model configs describe one."""
+    return json.loads((DEMO_FOLDER / "demo-clip.json").read_text())
+
+
+def _add_demo_model() -> None:
+    """Make the bundled model's architecture known to open_clip under the name "demo-clip"."""
+    if not (DEMO_FOLDER / "demo-clip.json").is_file():
+        raise InputError(f"The bundled CLIP is not in {DEMO_FOLDER}; run from a full checkout of the repository.")
+    if "demo-clip" not in open_clip.list_models():
+        open_clip.add_model_config(DEMO_FOLDER / "demo-clip.json")
+
+
+def _fetch(name: str, tag: str, entry: dict) -> str:
+    """The file of a tag's weights, fetched from the hub (or its address) unless it is in the cache."""
+    try:
+        return open_clip.download_pretrained(entry)
+    except (OSError, RuntimeError) as error:
+        place = entry.get("hf_hub") or entry.get("url")
+        raise InputError(
+            f"The weights {tag!r} of {name} could not be fetched from {place} ({first_line(error)}); "
+            "try again (a broken download resumes), or give the path of a file you have as ENCODER.PRETRAINED."
+        ) from error
+
+
+def _build(name: str, weights: dict | None, source: str, quick_gelu: bool, precision: str, device: torch.device):
+    """The model of that name with these weights, in this precision."""
+    previous = logging.root.manager.disable
+    logging.disable(logging.WARNING)  # open_clip warns that no weights were loaded; they are, below
+    try:
+        model = open_clip.create_model(name, precision=precision, force_quick_gelu=quick_gelu, pretrained_text=False)
+    finally:
+        logging.disable(previous)
+    if weights is not None:
+        _fill(model, weights, name, source)
+    return model.to(device)
+
+
+def _fill(model: nn.Module, weights: dict[str, Tensor], name: str, source: str) -> None:
+    weights = convert_state_dict(model, weights)
+    if "positional_embedding" in weights and not hasattr(model, "positional_embedding"):
+        weights = convert_to_custom_text_state_dict(weights)
+    if "logit_scale" in weights:
+        weights["logit_scale"] = weights["logit_scale"].reshape(model.logit_scale.shape)
+    try:
+        resize_pos_embed(weights, model)
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(
+            f"The weights in {source} do not fit {name}: {' '.join(str(error).split())[:200]} …"
+        ) from error
