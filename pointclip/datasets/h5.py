@@ -1,0 +1,165 @@
+"""Reading shapes from HDF5 files: labels at once, points only as they are asked for, a block of rows at a time."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from pointclip.errors import InputError
+from pointclip.points import check_num_points
+
+BLOCK_ROWS = 256  # 6 MB at 2048 points: large enough to be quick, small enough to keep one
+
+
+@contextmanager
+def open_h5(path: Path) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading.
+
+    The file is open only inside the block, so that nothing of HDF5 is shared with forked or pickled copies.
+
+    Raises:
+        InputError: when it is missing or not (or only in part) an HDF5 file, also when that shows while reading.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} is missing; unpack the data set again.")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, RuntimeError, KeyError) as error:  # h5py raises any of them for a damaged file
+        raise InputError(
+            f"{path} cannot be read as HDF5, perhaps it is truncated; fetch it again ({error})."
+        ) from error
+
+
+def listed_files(folder: Path, list_name: str, pattern: str) -> list[Path]:
+    """The HDF5 files of one split, in their published order.
+
+    The list file's lines carry folders of the machine it was written on, so only their file names count, beside the
+    list. Without a list the files matching `pattern` are taken, in the order of their numbers.
+
+    Raises:
+        InputError: when a listed file is missing, or there is none at all.
+    """
+    listing = folder / list_name
+    if not listing.is_file():
+        found = sorted(folder.glob(pattern), key=lambda path: [int(digits) for digits in re.findall(r"\d+", path.stem)])
+        if not found:
+            raise InputError(f"{folder} has neither {list_name} nor {pattern}; unpack the data set again.")
+        return found
+    lines = listing.read_text(encoding="utf-8", errors="replace").splitlines()
+    files = [folder / re.split(r"[/\\]", line.strip())[-1] for line in lines if line.strip()]
+    if not files:
+        raise InputError(f"{listing} names no file; unpack the data set again.")
+    for path in files:
+        if not path.is_file():
+            raise InputError(f"{path} is missing though {listing.name} names it; unpack the data set again.")
+    return files
+
+
+class H5Shapes:
+    """The shapes of several HDF5 files, one file after another.
+
+    Each file holds `data` [n, P, 3] float and `label` [n] or [n, 1] integer, and perhaps point labels [n, P] integer.
+    Item i is (points [N, 3] float32, point labels [N] int64 or None, name "file/row"); `labels` is [total] int64.
+    One block of rows is kept. It is read ahead only while rows are taken in rising order, with small gaps at most: a
+    shuffled reader fetches single rows.
+
+    Args:
+        files: the files, in order.
+        classes: labels must lie in 0 … classes − 1.
+        num_points: how many points of each shape to take, the first ones; None takes all.
+        parts_key: name of the array of point labels, None when there are none to read.
+
+    Raises:
+        InputError: naming the file, when it cannot be read, lacks an array, or an array has another shape or type, or a
+            label is out of range.
+    """
+
+    def __init__(
+        self, files: Sequence[Path], classes: int, num_points: int | None = None, parts_key: str | None = None
+    ) -> None:
+        check_num_points(num_points)
+        self.files = list(files)
+        self.num_points = num_points
+        self.parts_key = parts_key
+        labels = [self._check(path, classes) for path in self.files]
+        self.labels = np.concatenate(labels)
+        self._ends = np.cumsum([len(part) for part in labels])
+        self._block: tuple[int, int, np.ndarray, np.ndarray | None] | None = None  # first row, end, points, parts
+        self._last = -1
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray | None, str]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"row {index} of {len(self)}")
+        if self._block is None or not self._block[0] <= index < self._block[1]:
+            ahead = 0 < index - self._last <= BLOCK_ROWS // 8
+            self._block = self._read(index, BLOCK_ROWS if ahead else 1)
+        self._last = index
+        first, _, points, parts = self._block
+        name = f"{self.file_of(index).stem}/{self._row_in_file(index)[1]}"
+        row = index - first
+        return points[row].copy(), None if parts is None else parts[row].copy(), name
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_block": None}  # workers read their own
+
+    def file_of(self, index: int) -> Path:
+        """The file that row `index` comes from."""
+        return self.files[self._row_in_file(index)[0]]
+
+    def _row_in_file(self, index: int) -> tuple[int, int]:
+        number = int(np.searchsorted(self._ends, index, side="right"))
+        return number, int(index - (self._ends[number - 1] if number else 0))
+
+    def _read(self, index: int, rows: int) -> tuple[int, int, np.ndarray, np.ndarray | None]:
+        number, first = self._row_in_file(index)
+        with open_h5(self.files[number]) as file:
+            points = file["data"][first : first + rows, : self.num_points].astype(np.float32)  # [rows, N, 3]
+            parts = None
+            if self.parts_key:
+                parts = file[self.parts_key][first : first + rows, : self.num_points].astype(np.int64)  # [rows, N]
+        return index, index + len(points), points, parts
+
+    def _check(self, path: Path, classes: int) -> np.ndarray:
+        with open_h5(path) as file:
+            data = _array(file, "data", path)
+            if data.ndim != 3 or data.shape[2] != 3 or data.dtype.kind != "f":
+                raise InputError(f"{path}: `data` is {_kind(data)}, expected floats of shape [shapes, points, 3].")
+            if self.num_points is not None and data.shape[1] < self.num_points:
+                raise InputError(
+                    f"{path} has {data.shape[1]} points a shape, but {self.num_points} were asked for; "
+                    "set DATASET.NUM_POINTS lower."
+                )
+            if self.parts_key:
+                parts = _array(file, self.parts_key, path)
+                if parts.shape != data.shape[:2] or parts.dtype.kind not in "iu":
+                    raise InputError(
+                        f"{path}: `{self.parts_key}` is {_kind(parts)}, expected integers of shape {data.shape[:2]}."
+                    )
+            return _labels(_array(file, "label", path), len(data), classes, path)
+
+
+def _array(file: h5py.File, key: str, path: Path) -> h5py.Dataset:
+    if key not in file or not isinstance(file[key], h5py.Dataset):
+        raise InputError(f"{path} has no array `{key}`, only {', '.join(file) or 'nothing'}; is it the right file?")
+    return file[key]
+
+
+def _labels(array: h5py.Dataset, rows: int, classes: int, path: Path) -> np.ndarray:
+    if array.shape not in ((rows,), (rows, 1)) or array.dtype.kind not in "iu":
+        raise InputError(f"{path}: `label` is {_kind(array)}, expected integers of shape [{rows}] or [{rows}, 1].")
+    labels = array[()].reshape(-1).astype(np.int64)  # [rows]
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+    if len(wrong):
+        raise InputError(f"{path}: row {wrong[0]} has label {labels[wrong[0]]}, expected 0 to {classes - 1}.")
+    return labels
+
+
+def _kind(array: h5py.Dataset) -> str:
+    return f"{array.dtype} of shape {list(array.shape)}"

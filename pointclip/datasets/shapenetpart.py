@@ -1,0 +1,200 @@
+"""ShapeNetPart: CAD models whose points carry part labels, from HDF5 files or from the raw text files."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pointclip.datasets.base import Shape, register
+from pointclip.datasets.catalog import SHAPENETPART, check_split, missing_data, places
+from pointclip.datasets.h5 import H5Shapes, listed_files
+from pointclip.datasets.shapenetpart_labels import CATEGORIES, FIRST_PART, PART_NAMES
+from pointclip.errors import InputError
+from pointclip.points import check_num_points
+
+SPLITS = {"train": ("train",), "val": ("val",), "test": ("test",), "trainval": ("train", "val")}
+TEXT_FOLDERS = (
+    "shapenetcore_partanno_segmentation_benchmark_v0_normal",
+    "shapenetcore_partanno_segmentation_benchmark_v0",
+)
+SYNSETS = {
+    "02691156": "airplane",
+    "02773838": "bag",
+    "02954340": "cap",
+    "02958343": "car",
+    "03001627": "chair",
+    "03261776": "earphone",
+    "03467517": "guitar",
+    "03624134": "knife",
+    "03636649": "lamp",
+    "03642806": "laptop",
+    "03790512": "motorbike",
+    "03797390": "mug",
+    "03948459": "pistol",
+    "04099429": "rocket",
+    "04225987": "skateboard",
+    "04379243": "table",
+}  # WordNet synset, which names the raw layouts' folders -> category
+
+
+class TextShapes:
+    """The raw layouts: one text file a shape, in a folder a category; shapes differ in their number of points.
+
+    v0_normal has <synset>/<id>.txt with columns x y z nx ny nz label, labels 0 … 49 over all categories. v0 has
+    <synset>/points/<id>.pts with x y z and <synset>/points_label/<id>.seg with labels from 1 within the category.
+    Item i is (points [N, 3] float32, labels [N] int64 in 0 … 49, name), as in `H5Shapes`.
+    Where `num_points` is less than the file has, a seeded random subset is taken: the order in the files means nothing.
+    """
+
+    def __init__(self, folder: Path, splits: Sequence[str], num_points: int | None) -> None:
+        check_num_points(num_points)
+        self.folder = folder
+        self.num_points = num_points
+        self._shapes = [shape for split in splits for shape in _listed_shapes(folder, split)]  # (synset, id)
+        self.labels = np.array([CATEGORIES.index(SYNSETS[synset]) for synset, _ in self._shapes], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+    def file_of(self, index: int) -> Path:
+        """The file that shape `index` comes from."""
+        synset, name = self._shapes[index]
+        flat = self.folder / synset / f"{name}.txt"
+        return flat if flat.is_file() else self.folder / synset / "points" / f"{name}.pts"
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, str]:
+        synset, name = self._shapes[index]
+        path = self.file_of(index)
+        if path.suffix == ".txt":
+            table = _table(path, 7)
+            points, parts = table[:, :3], table[:, 6]
+        else:
+            label_path = self.folder / synset / "points_label" / f"{name}.seg"
+            points, parts = _table(path, 3), _table(label_path, 1)[:, 0]
+            if len(points) != len(parts):
+                raise InputError(f"{label_path} has {len(parts)} labels for {len(points)} points; unpack it again.")
+            parts = parts - 1 + FIRST_PART[self.labels[index]]
+        if not np.array_equal(parts, np.round(parts)):
+            raise InputError(f"{path} has part labels that are not whole numbers; unpack the data set again.")
+        keep = self._subset(len(points), path)
+        return points[keep].astype(np.float32), parts[keep].astype(np.int64), f"{SYNSETS[synset]}/{name}"
+
+    def _subset(self, count: int, path: Path) -> np.ndarray | slice:
+        if self.num_points is None:
+            return slice(None)
+        if count < self.num_points:
+            raise InputError(
+                f"{path} has {count} points, but {self.num_points} were asked for; set DATASET.NUM_POINTS lower."
+            )
+        return np.sort(np.random.default_rng(0).permutation(count)[: self.num_points])
+
+
+@register("shapenetpart")
+class ShapeNetPart:
+    """ShapeNetPart, one item a `Shape` with y up and a part label, counted within its category, for every point.
+
+    Read from the HDF5 files (hdf5_data; y up as they are, the first `num_points` of 2048 points) or, when they are not
+    there, from the raw text layouts (y up too; see `TextShapes`). `labels` [n] int64 holds all categories without
+    reading a shape; labels count over all 16 categories also when only some are asked for.
+
+    Args:
+        root: the folder that holds the data sets' folders, or the data set's folder itself.
+        split: "train", "val", "test" or "trainval".
+        num_points: points a shape; None takes all.
+        categories: names of the categories to keep, None for all.
+
+    Raises:
+        InputError: when the files are not there or not as expected (a part label of another category counts as such,
+            when the shape is read), and for an unknown split or category.
+    """
+
+    class_names = CATEGORIES
+    part_names = PART_NAMES
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str = "test",
+        num_points: int | None = None,
+        categories: Sequence[str] | None = None,
+    ) -> None:
+        check_split(split, SPLITS, "ShapeNetPart")
+        wanted = _category_labels(categories)
+        self._shapes = _open(Path(root), SPLITS[split], num_points)
+        self._rows = np.flatnonzero(np.isin(self._shapes.labels, wanted))
+        self.labels = self._shapes.labels[self._rows]
+        if not len(self._rows):
+            raise InputError(
+                f"The {split} split below {root} has no shape of the categories {', '.join(categories or CATEGORIES)}."
+            )
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Shape:
+        row, label = self._rows[index], int(self.labels[index])
+        points, parts, name = self._shapes[row]
+        count = len(PART_NAMES[CATEGORIES[label]])
+        local = parts - FIRST_PART[label]  # [N]
+        if local.min(initial=0) < 0 or local.max(initial=0) >= count:
+            wrong = parts[(local < 0) | (local >= count)][0]
+            raise InputError(
+                f"{self._shapes.file_of(row)}: {name} is a {CATEGORIES[label]} with part label {wrong}, "
+                f"expected {FIRST_PART[label]} to {FIRST_PART[label] + count - 1}."
+            )
+        return Shape(points=points, label=label, name=name, parts=local)
+
+
+def _category_labels(categories: Sequence[str] | None) -> list[int]:
+    if categories is None:
+        return list(range(len(CATEGORIES)))
+    if isinstance(categories, str):  # a single name is what people mean by it
+        categories = [categories]
+    for name in categories:
+        if name not in CATEGORIES:
+            raise InputError(f"{name!r} is no category of ShapeNetPart, which has {', '.join(CATEGORIES)}.")
+    return [CATEGORIES.index(name) for name in categories]
+
+
+def _open(root: Path, splits: Sequence[str], num_points: int | None) -> H5Shapes | TextShapes:
+    h5_places = places(SHAPENETPART, root)
+    for folder in h5_places:
+        if any(folder.glob("ply_data_*.h5")):
+            files = [
+                path
+                for split in splits
+                for path in listed_files(folder, f"{split}_hdf5_file_list.txt", f"ply_data_{split}*.h5")
+            ]
+            return H5Shapes(files, len(CATEGORIES), num_points, parts_key="pid")
+    text_places = [root / name for name in TEXT_FOLDERS] + [root]
+    for folder in text_places:
+        if (folder / "train_test_split").is_dir():
+            return TextShapes(folder, splits, num_points)
+    raise missing_data(SHAPENETPART, root, [*h5_places, *text_places[:-1]])
+
+
+def _listed_shapes(folder: Path, split: str) -> list[tuple[str, str]]:
+    """(synset, id) of each shape in a split; the list's entries read shape_data/<synset>/<id>."""
+    listing = folder / "train_test_split" / f"shuffled_{split}_file_list.json"
+    try:
+        shapes = [tuple(entry.split("/")[-2:]) for entry in json.loads(listing.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise InputError(f"{listing} is not a readable list of shapes ({error}); unpack the data set again.") from error
+    for shape in shapes:
+        if len(shape) != 2 or shape[0] not in SYNSETS:
+            raise InputError(f"{listing} names {'/'.join(shape)!r}, expected <synset>/<id> of a known category.")
+    return shapes
+
+
+def _table(path: Path, columns: int) -> np.ndarray:
+    """The numbers of a text file as [rows, columns] float64."""
+    try:
+        table = np.loadtxt(path, ndmin=2)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read as a table of numbers ({error}); unpack the data set again."
+        ) from error
+    if table.shape[1] != columns or not len(table):
+        raise InputError(f"{path} is a table of {table.shape}, expected some rows of {columns} columns.")
+    return table

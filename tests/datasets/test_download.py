@@ -1,0 +1,362 @@
+"""Fetching, resuming, checking and placing data sets, against a server on this machine."""
+
+import hashlib
+import http.server
+import io
+import re
+import socket
+import ssl
+import stat
+import threading
+import urllib.error
+import zipfile
+from dataclasses import replace
+
+import pytest
+
+from pointclip.datasets import download as module
+from pointclip.datasets import fetch as fetch_module
+from pointclip.datasets.catalog import SOURCES, Source
+from pointclip.datasets.download import main, verify
+from pointclip.datasets.fetch import fetch
+from pointclip.errors import InputError
+
+CONTENT = {"ply_data_train0.h5": b"train" * 5000, "ply_data_test0.h5": b"test" * 5000}
+
+
+def archive(members):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as zipped:
+        for name, data in members.items():
+            zipped.writestr(name, data)
+    return buffer.getvalue()
+
+
+GOOD = archive({f"small/{name}": data for name, data in CONTENT.items()} | {"small/notes.txt": b"foreign"})
+SMALL = Source(
+    name="small",
+    title="Small",
+    url="http://nowhere.invalid/small.zip",
+    folder="small_h5/small",
+    files={name: hashlib.md5(data).hexdigest() for name, data in CONTENT.items()},
+    about="a test",
+    also_in=("small",),
+)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves `body`; the attributes choose its faults."""
+
+    daemon_threads = True
+    body = GOOD
+    tag = '"one"'
+    ranges = True
+    cut_after: int | None = None  # bytes after which the connection drops
+    cuts = 0  # how many answers are cut
+    codes = ()  # answered before the first good one
+
+    def handle_error(self, request, client_address):
+        pass  # a client that goes away is part of the tests
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+    def do_GET(self):
+        server = self.server
+        server.asked.append(self.headers.get("Range"))
+        if server.codes:
+            code, *server.codes = server.codes
+            self.send_error(code)
+            return
+        start = 0
+        wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
+        if wanted and server.ranges and self.headers.get("If-Range") in (None, server.tag):
+            start = int(wanted[1])
+        if start >= len(server.body):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(server.body) - 1}/{len(server.body)}")
+        if server.tag:
+            self.send_header("ETag", server.tag)
+        self.send_header("Content-Length", str(len(server.body) - start))
+        self.end_headers()
+        data = server.body[start:]
+        if server.cuts:
+            server.cuts -= 1
+            data = data[: server.cut_after]
+        self.wfile.write(data)
+
+
+@pytest.fixture
+def server():
+    server = Server(("127.0.0.1", 0), Handler)
+    server.asked = []
+    server.url = f"http://127.0.0.1:{server.server_port}/small.zip"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """The small data set, known to the command line; failed tries follow each other at once."""
+    monkeypatch.setitem(SOURCES, "small", SMALL)
+    monkeypatch.setattr(module, "fetch", quick_fetch)
+    return SMALL
+
+
+def quick_fetch(url, path, **options):
+    return fetch(url, path, **{"wait": lambda seconds: None, **options, "progress": False})
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_fetches_a_file_whole(server, tmp_path):
+    path = quick_fetch(server.url, tmp_path / "new" / "a.zip")
+    assert path.read_bytes() == GOOD
+    assert names(path.parent) == ["a.zip"]
+
+
+def test_tries_again_from_where_the_line_dropped(server, tmp_path):
+    server.cut_after, server.cuts = 100, 2
+    assert quick_fetch(server.url, tmp_path / "a.zip").read_bytes() == GOOD
+    assert server.asked == [None, "bytes=100-", "bytes=200-"]
+
+
+def test_interruption_leaves_the_part_and_the_next_call_goes_on(server, tmp_path, monkeypatch):
+    def interrupted(response, part, *rest):
+        part.write_bytes(response.read(1000))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fetch_module, "_write", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            quick_fetch(server.url, tmp_path / "a.zip")
+    assert names(tmp_path) == ["a.zip.part", "a.zip.part.json"]
+    assert (tmp_path / "a.zip.part").read_bytes() == GOOD[:1000]
+    assert quick_fetch(server.url, tmp_path / "a.zip").read_bytes() == GOOD
+    assert server.asked == [None, "bytes=1000-"]
+
+
+def leave_part(server, path, length):
+    """Let a fetch break off after `length` bytes."""
+    server.cut_after, server.cuts = length, 1
+    with pytest.raises(InputError, match="after 1 tries"):
+        quick_fetch(server.url, path, retries=0)
+    assert path.with_name(path.name + ".part").stat().st_size == length
+
+
+@pytest.mark.parametrize("tag", ['"one"', "", 'W/"weak"'])
+def test_a_server_without_ranges_is_begun_anew(server, tmp_path, tag):
+    server.ranges, server.tag = False, tag
+    leave_part(server, tmp_path / "a.zip", 300)
+    assert quick_fetch(server.url, tmp_path / "a.zip").read_bytes() == GOOD
+
+
+@pytest.mark.parametrize("tag", ['"one"', "", 'W/"weak"'])
+@pytest.mark.parametrize("body", [b"x" * 5000, b"y" * 200])
+def test_a_changed_file_is_begun_anew(server, tmp_path, tag, body):
+    server.tag = tag
+    leave_part(server, tmp_path / "a.zip", 300)
+    server.body = body
+    server.tag = tag.replace("one", "two").replace("weak", "faint")
+    assert quick_fetch(server.url, tmp_path / "a.zip").read_bytes() == body
+
+
+def test_a_part_of_another_address_is_not_continued(server, tmp_path):
+    leave_part(server, tmp_path / "a.zip", 300)
+    server.body = b"z" * 1000
+    assert quick_fetch(server.url + "?other", tmp_path / "a.zip").read_bytes() == server.body
+    assert server.asked[-1] is None
+
+
+def test_a_part_without_its_note_is_not_continued(server, tmp_path):
+    leave_part(server, tmp_path / "a.zip", 300)
+    (tmp_path / "a.zip.part.json").write_text("{")
+    assert quick_fetch(server.url, tmp_path / "a.zip").read_bytes() == GOOD
+    assert server.asked[-1] is None
+
+
+def test_a_part_that_is_complete_needs_no_server(server, tmp_path):
+    leave_part(server, tmp_path / "a.zip", 300)
+    (tmp_path / "a.zip.part").write_bytes(GOOD)
+    assert quick_fetch(server.url, tmp_path / "a.zip").read_bytes() == GOOD
+    assert len(server.asked) == 1
+
+
+def test_a_truncated_file_is_never_put_in_place(server, tmp_path):
+    server.cut_after, server.cuts = 10, 99
+    with pytest.raises(InputError, match=r"after 3 tries.*the connection ended after 30 of"):
+        quick_fetch(server.url, tmp_path / "a.zip", retries=2)
+    assert not (tmp_path / "a.zip").exists()
+
+
+def test_an_overloaded_server_is_asked_again_and_a_wrong_address_is_not(server, tmp_path):
+    server.codes = (503, 429)
+    assert quick_fetch(server.url, tmp_path / "a.zip").read_bytes() == GOOD
+    server.codes, server.asked = (404,), []
+    with pytest.raises(InputError, match=r"404 Not Found.*--url"):
+        quick_fetch(server.url, tmp_path / "b.zip")
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        (ssl.SSLCertVerificationError(1, "certificate has expired"), "not valid.*--insecure"),
+        (socket.gaierror(-2, "Name or service not known"), "cannot be found"),
+    ],
+)
+def test_what_trying_again_cannot_cure_is_said_at_once(tmp_path, monkeypatch, reason, message):
+    calls = []
+
+    def fail(*arguments, **options):
+        calls.append(options["context"].verify_mode)
+        raise urllib.error.URLError(reason)
+
+    monkeypatch.setattr(fetch_module.urllib.request, "urlopen", fail)
+    with pytest.raises(InputError, match=message):
+        quick_fetch("https://example.invalid/a.zip", tmp_path / "a.zip")
+    with pytest.raises(InputError, match=message):
+        quick_fetch("https://example.invalid/a.zip", tmp_path / "a.zip", insecure=True)
+    assert calls == [ssl.CERT_REQUIRED, ssl.CERT_NONE]
+
+
+def test_an_address_of_another_kind_is_refused(tmp_path):
+    with pytest.raises(InputError, match="http"):
+        fetch("file:///etc/hostname", tmp_path / "a.zip")
+
+
+def test_the_command_fetches_unpacks_and_verifies(server, small, tmp_path, capsys):
+    arguments = ["small", "--root", str(tmp_path)]
+    assert main([*arguments, "--verify"]) == 1
+    assert capsys.readouterr().out.count("missing") == 2
+    assert main([*arguments, "--url", server.url]) == 0
+    assert "ply_data_test0.h5  20,000 bytes" in capsys.readouterr().out
+    assert names(tmp_path) == ["small_h5"]
+    folder = tmp_path / "small_h5" / "small"
+    assert {name: (folder / name).read_bytes() for name in CONTENT} == CONTENT
+    assert stat.S_IMODE(folder.stat().st_mode) & 0o500 == 0o500
+    assert main([*arguments, "--verify"]) == 0
+    assert capsys.readouterr().out.count("ok  ") == 2
+    assert main(arguments) == 0  # all there: its address, which does not exist, is not asked
+    assert len(server.asked) == 1
+
+
+def test_a_damaged_file_is_told_and_replaced_and_foreign_files_stay(server, small, tmp_path, capsys):
+    folder = tmp_path / "small_h5" / "small"
+    folder.mkdir(parents=True)
+    (folder / "mine.txt").write_text("mine")
+    (folder / "ply_data_train0.h5").write_bytes(b"half")
+    (folder / "ply_data_test0.h5").write_bytes(CONTENT["ply_data_test0.h5"])
+    assert main(["small", "--root", str(tmp_path), "--verify"]) == 1
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("wrong")
+    assert second.startswith("ok")
+    assert main(["small", "--root", str(tmp_path), "--url", server.url]) == 0
+    assert (folder / "mine.txt").read_text() == "mine"
+    assert all(ok for ok, _ in verify(small, tmp_path))
+
+
+def test_a_data_set_kept_in_another_known_folder_is_found(small, tmp_path):
+    (tmp_path / "small").mkdir()
+    for name, data in CONTENT.items():
+        (tmp_path / "small" / name).write_bytes(data)
+    assert main(["small", "--root", str(tmp_path)]) == 0
+    assert names(tmp_path) == ["small"]
+
+
+def linked():
+    buffer = io.BytesIO(GOOD)
+    link = zipfile.ZipInfo("small/link")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(buffer, "a") as zipped:
+        zipped.writestr(link, "/etc")
+    return buffer.getvalue()
+
+
+MEMBERS = {f"small/{name}": data for name, data in CONTENT.items()}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (archive(MEMBERS | {"../evil.txt": b"x"}), "outside its folder"),
+        (archive(MEMBERS | {"small/../../evil.txt": b"x"}), "outside its folder"),
+        (archive(MEMBERS | {"/evil.txt": b"x"}), "outside its folder"),
+        (archive(MEMBERS | {"C:/evil.txt": b"x"}), "outside its folder"),
+        (linked(), "link"),
+        (archive(MEMBERS | {"small/ply_data_test0.h5": b"other"}), "md5"),
+        (archive({"small/ply_data_test0.h5": CONTENT["ply_data_test0.h5"]}), "lacks ply_data_train0.h5"),
+        (GOOD[:-50], "not a whole .zip"),
+        (GOOD[:2000] + bytes(100) + GOOD[2100:], "not a whole .zip"),
+        (b"<html>gone</html>", "not a whole .zip"),
+    ],
+)
+def test_a_bad_archive_puts_nothing_in_place(server, small, tmp_path, capsys, body, message):
+    server.body = body
+    root = tmp_path / "root"
+    assert main(["small", "--root", str(root), "--url", server.url]) == 2
+    assert message in capsys.readouterr().err
+    assert names(root) == []  # the archive is gone too, so that a second try fetches it anew
+    assert names(tmp_path) == ["root"]
+
+
+def test_a_full_disk_is_told_and_the_archive_kept(server, small, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 5}))
+    assert main(["small", "--root", str(tmp_path), "--url", server.url]) == 2
+    assert "5 free" in capsys.readouterr().err
+    assert names(tmp_path) == ["small.zip"]
+
+
+def test_ctrl_c_ends_with_130(small, tmp_path, capsys, monkeypatch):
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "fetch", interrupt)
+    assert main(["small", "--root", str(tmp_path)]) == 130
+    assert "again" in capsys.readouterr().err
+
+
+def test_a_root_that_is_a_file_is_told(small, tmp_path, capsys):
+    (tmp_path / "file").write_text("x")
+    assert main(["small", "--root", str(tmp_path / "file")]) == 2
+    assert "Cannot write" in capsys.readouterr().err
+
+
+def test_scanobjectnn_asks_for_the_signed_agreement(tmp_path, capsys):
+    assert main(["scanobjectnn", "--root", str(tmp_path)]) == 2
+    message = capsys.readouterr().err
+    assert SOURCES["scanobjectnn"].agreement in message
+    assert SOURCES["scanobjectnn"].url in message
+    assert names(tmp_path) == []
+
+
+def test_scanobjectnn_is_verified_by_its_archive_and_the_presence_of_its_files(tmp_path):
+    source = SOURCES["scanobjectnn"]
+    assert [ok for ok, _ in verify(source, tmp_path)] == [False] * 6
+    for name in source.files:
+        path = tmp_path / "h5_files" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    assert [ok for ok, _ in verify(source, tmp_path)] == [True] * 6
+    (tmp_path / "h5_files.zip").write_bytes(b"archive")
+    *_, (ok, line) = verify(source, tmp_path)
+    assert not ok
+    assert "7 bytes, expected 13,099,259,542" in line
+    whole = replace(source, archive_bytes=7, archive_md5=hashlib.md5(b"archive").hexdigest())
+    assert all(ok for ok, _ in verify(whole, tmp_path))
+
+
+def test_every_known_checksum_is_an_md5():
+    for source in SOURCES.values():
+        assert all(digest is None or re.fullmatch("[0-9a-f]{32}", digest) for digest in source.files.values())

@@ -1,0 +1,256 @@
+"""ModelNet40 and ModelNet10 from small files in their layouts."""
+
+import pickle
+
+import h5py
+import numpy as np
+import pytest
+import torch
+import trimesh
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pointclip.datasets import dataset_names, open_dataset
+from pointclip.datasets import h5 as h5_module
+from pointclip.datasets.axes import to_y_up
+from pointclip.datasets.h5 import H5Shapes
+from pointclip.datasets.modelnet import MODELNET10_CLASSES, ModelNet10, ModelNet40
+from pointclip.errors import InputError
+
+CLASSES = ("airplane", *MODELNET10_CLASSES[:5], "guitar", *MODELNET10_CLASSES[5:])  # 12, sorted but for guitar
+POINTS = np.random.default_rng(5).normal(size=(7, 40, 3)).astype(np.float32)
+LABELS = np.array([[0], [3], [6], [11], [1], [3], [0]], dtype=np.uint8)
+
+
+def write_h5(path, **arrays):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(path, "w") as file:
+        file.update(arrays)
+
+
+def write_modelnet40(folder):
+    """Two test files of four and three shapes, listed with folders of another machine."""
+    write_h5(folder / "ply_data_test0.h5", data=POINTS[:4], label=LABELS[:4])
+    write_h5(folder / "ply_data_test1.h5", data=POINTS[4:], label=LABELS[4:])
+    (folder / "test_files.txt").write_text("data/elsewhere/ply_data_test0.h5\nC:\\there\\ply_data_test1.h5\n\n")
+    (folder / "shape_names.txt").write_text("\n".join(CLASSES) + "\n")
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_modelnet40(tmp_path / "modelnet40_ply_hdf5_2048")
+
+
+def test_shapes_come_as_published(folder):
+    shapes = open_dataset("modelnet40", str(folder.parent), num_points=16)
+    assert shapes.class_names == CLASSES
+    assert shapes.part_names == {}
+    assert len(shapes) == 7
+    assert [shape.label for shape in shapes] == shapes.labels.tolist() == LABELS[:, 0].tolist()
+    assert np.array_equal([shape.points for shape in shapes], POINTS[:, :16])
+    assert shapes[4].name == "ply_data_test1/0"
+    assert len({shape.name for shape in shapes}) == 7
+    assert shapes[0].points.dtype == np.float32
+    assert np.array_equal(shapes[-1].points, POINTS[6, :16])
+    with pytest.raises(IndexError):
+        shapes[7]
+
+
+def test_the_folder_itself_serves_as_root(folder):
+    assert len(ModelNet40(folder, num_points=16)) == 7
+
+
+def test_without_lists_the_files_come_in_the_order_of_their_numbers(folder):
+    (folder / "test_files.txt").unlink()
+    for number in (2, 10):
+        write_h5(folder / f"ply_data_test{number}.h5", data=POINTS[:1] + number, label=LABELS[:1])
+    shapes = ModelNet40(folder, num_points=40)
+    assert [shapes[index].name for index in (7, 8)] == ["ply_data_test2/0", "ply_data_test10/0"]
+
+
+@given(order=st.lists(st.integers(0, 6), max_size=20), block=st.integers(1, 9))
+def test_any_order_of_reading_gives_the_same_rows(tmp_path_factory, order, block):
+    folder = write_modelnet40(tmp_path_factory.mktemp("h5"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(h5_module, "BLOCK_ROWS", block)
+        shapes = ModelNet40(folder, num_points=3)
+        for index in order:
+            assert np.array_equal(shapes[index].points, POINTS[index, :3])
+
+
+def test_reading_in_order_takes_blocks_and_jumping_about_takes_rows(tmp_path, monkeypatch):
+    data = np.zeros((600, 2, 3), np.float32)
+    write_h5(tmp_path / "a.h5", data=data, label=np.zeros(600, int))
+    shapes = H5Shapes([tmp_path / "a.h5"], 1)
+    reads = []
+    read = shapes._read
+    monkeypatch.setattr(shapes, "_read", lambda index, rows: reads.append((index, rows)) or read(index, rows))
+    for index in range(600):
+        shapes[index]
+    assert reads == [(0, 256), (256, 256), (512, 256)]
+    reads.clear()
+    for index in (550, 10, 500, 90, 92):
+        shapes[index]
+    assert reads == [(10, 1), (500, 1), (90, 1), (92, 256)]  # 550 lay in the last block; 92 follows 90 closely
+
+
+def test_changing_a_shape_does_not_change_the_data_set(folder):
+    shapes = ModelNet40(folder, num_points=16)
+    shapes[0].points[:] = 9
+    assert np.array_equal(shapes[0].points, POINTS[0, :16])
+
+
+def test_it_pickles_without_its_block_and_serves_loader_workers(folder):
+    shapes = ModelNet40(folder, num_points=16)
+    shapes[0]
+    assert len(pickle.dumps(shapes)) < 3000
+    assert np.array_equal(pickle.loads(pickle.dumps(shapes))[3].points, POINTS[3, :16])
+    loader = torch.utils.data.DataLoader(shapes, batch_size=2, num_workers=2, collate_fn=list)
+    assert np.array_equal([shape.points for batch in loader for shape in batch], POINTS[:, :16])
+
+
+def test_modelnet10_is_a_renumbered_subset(folder):
+    shapes = open_dataset("modelnet10", str(folder.parent), num_points=16)
+    kept = [1, 3, 4, 5]
+    assert shapes.class_names == MODELNET10_CLASSES
+    assert [shapes.class_names[shape.label] for shape in shapes] == [CLASSES[LABELS[row, 0]] for row in kept]
+    assert np.array_equal([shape.points for shape in shapes], POINTS[kept, :16])
+    assert shapes.labels.tolist() == [shape.label for shape in shapes]
+    (folder / "shape_names.txt").write_text("\n".join(CLASSES).replace("toilet", "closet"))
+    with pytest.raises(InputError, match="'toilet'"):
+        ModelNet10(folder, num_points=16)
+
+
+def write_off_layout(folder, classes):
+    """A tall box, z up, as each class's test shape."""
+    for name in classes:
+        path = folder / name / "test" / f"{name}_0001.off"
+        path.parent.mkdir(parents=True)
+        trimesh.creation.box(extents=(1, 2, 8)).apply_translation((0, 0, 4)).export(path)
+
+
+@pytest.mark.parametrize(("reader", "name"), [(ModelNet10, "ModelNet10"), (ModelNet40, "ModelNet40")])
+def test_meshes_are_sampled_the_same_each_time_and_turned_up(tmp_path, reader, name):
+    write_off_layout(tmp_path / name, reversed(MODELNET10_CLASSES))
+    shapes = reader(tmp_path, num_points=500)
+    assert shapes.class_names == MODELNET10_CLASSES
+    assert [shape.label for shape in shapes] == list(range(10))
+    assert shapes[6].name == "night_stand_0001"
+    points = shapes[6].points
+    assert points.shape == (500, 3)
+    assert points.dtype == np.float32
+    assert np.allclose(points.min(axis=0), (-0.5, 0, -1), atol=0.1)
+    assert np.allclose(points.max(axis=0), (0.5, 8, 1), atol=0.1)
+    assert np.array_equal(points, reader(tmp_path, num_points=500)[6].points)
+    assert not np.array_equal(points, shapes[5].points)
+    with pytest.raises(InputError, match="no \\*/train"):
+        reader(tmp_path, split="train")
+
+
+def test_a_header_that_runs_into_its_numbers_is_read(tmp_path):
+    write_off_layout(tmp_path / "ModelNet10", MODELNET10_CLASSES)
+    path = tmp_path / "ModelNet10" / "bathtub" / "test" / "bathtub_0001.off"
+    path.write_text(path.read_text().replace("OFF\n", "OFF", 1))  # as in some of ModelNet40's files
+    assert ModelNet10(tmp_path, num_points=10)[0].points.shape == (10, 3)
+
+
+def test_own_layout_wins_over_the_subset(folder):
+    write_off_layout(folder.parent / "ModelNet10", MODELNET10_CLASSES)
+    assert len(ModelNet10(folder.parent, num_points=16)) == 10
+
+
+@pytest.mark.parametrize("name", ["modelnet40", "modelnet10"])
+def test_a_missing_data_set_says_where_to_get_and_to_put_it(tmp_path, name):
+    with pytest.raises(InputError) as caught:
+        open_dataset(name, str(tmp_path))
+    message = str(caught.value)
+    assert f"looked for {tmp_path}" in message
+    assert str(tmp_path / "modelnet40_ply_hdf5_2048") in message
+    assert "python -m pointclip.datasets.download modelnet40" in message
+    assert "https://" in message
+
+
+@pytest.mark.parametrize("split", ["val", "trainval", "Test"])
+def test_an_unknown_split_is_told(folder, split):
+    with pytest.raises(InputError, match="train, test"):
+        ModelNet40(folder, split=split)
+
+
+def test_unknown_names_and_known_ones(tmp_path):
+    assert {"modelnet10", "modelnet40", "shapenetpart", "scanobjectnn_pb_t50_rs"} <= set(dataset_names())
+    with pytest.raises(InputError, match="modelnet40"):
+        open_dataset("modelnet", str(tmp_path))
+
+
+@pytest.mark.parametrize("count", [41, 0, -1, 2.0, True, "16"])
+def test_a_number_of_points_that_cannot_be_is_told(folder, count):
+    with pytest.raises(InputError, match="points"):
+        ModelNet40(folder, num_points=count)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"data": POINTS[..., :2], "label": LABELS}, r"\[7, 40, 2\], expected floats"),
+        ({"data": POINTS[0], "label": LABELS}, "expected floats"),
+        ({"data": POINTS.astype(int), "label": LABELS}, "int64"),
+        ({"data": POINTS, "label": LABELS[:5]}, "expected integers"),
+        ({"data": POINTS, "label": LABELS.astype(float)}, "expected integers"),
+        ({"data": POINTS, "label": LABELS.astype(int) - 1}, "row 0 has label -1"),
+        ({"data": POINTS, "label": LABELS + 1}, "row 3 has label 12, expected 0 to 11"),
+        ({"data": POINTS}, "no array `label`, only data"),
+        ({}, "no array `data`, only nothing"),
+    ],
+)
+def test_arrays_that_are_not_as_expected_are_told_by_file(folder, arrays, message):
+    write_h5(folder / "ply_data_test1.h5", **arrays)
+    with pytest.raises(InputError, match=rf"ply_data_test1\.h5.*{message}"):
+        ModelNet40(folder, num_points=16)
+
+
+@pytest.mark.parametrize("keep", [0, 100, 1500])
+def test_a_truncated_file_is_told(folder, keep):
+    path = folder / "ply_data_test1.h5"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(InputError, match=r"ply_data_test1\.h5 cannot be read as HDF5"):
+        ModelNet40(folder, num_points=16)
+
+
+def test_a_file_damaged_after_opening_is_told(folder):
+    shapes = ModelNet40(folder, num_points=16)
+    (folder / "ply_data_test1.h5").write_bytes(b"gone")
+    assert shapes[0].label == 0
+    with pytest.raises(InputError, match="cannot be read"):
+        shapes[4]
+
+
+def test_missing_and_odd_lists_are_told(folder):
+    (folder / "ply_data_test0.h5").unlink()
+    with pytest.raises(InputError, match=r"ply_data_test0\.h5 is missing"):
+        ModelNet40(folder)
+    with pytest.raises(InputError, match=r"neither train_files\.txt nor"):
+        ModelNet40(folder, split="train")
+    (folder / "test_files.txt").write_text("\n")
+    with pytest.raises(InputError, match="names no file"):
+        ModelNet40(folder)
+    (folder / "shape_names.txt").write_text("a\na\n")
+    with pytest.raises(InputError, match="each class once"):
+        ModelNet40(folder)
+    (folder / "shape_names.txt").unlink()
+    with pytest.raises(InputError, match=r"shape_names\.txt is missing"):
+        ModelNet40(folder)
+
+
+def test_turning_up_is_a_rotation():
+    turned = to_y_up(np.eye(3), "z")  # rows: the images of the axes
+    assert np.array_equal(turned, [[1, 0, 0], [0, 0, -1], [0, 1, 0]])
+    assert np.isclose(np.linalg.det(turned), 1)
+    assert np.array_equal(to_y_up(POINTS, "y"), POINTS)
+    assert to_y_up(POINTS, "z").dtype == np.float32
+
+
+@pytest.mark.parametrize("up", ["x", "-z", "Y", None, 2])
+def test_other_axes_are_refused(up):
+    with pytest.raises(InputError, match="'y' or 'z'"):
+        to_y_up(POINTS, up)
