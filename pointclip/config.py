@@ -26,13 +26,16 @@ def defaults() -> CfgNode:
     c.DATASET.ROOT = str(DATA)  # holds the data sets' folders
     c.DATASET.SPLIT = "test"
     c.DATASET.NUM_POINTS = 1024  # the first so many of each shape; 0 takes all
+    c.DATASET.CATEGORIES = ""  # names between commas; empty takes all
     c.DATASET.MAX_SHAPES = 0  # take only so many shapes, drawn by SEED; 0 takes all
 
     c.ENCODER = CfgNode()
     c.ENCODER.NAME = "demo"  # "demo" is bundled; all others are open_clip's
-    c.ENCODER.PRETRAINED = "openai"  # a tag, or the path of a .pt or .safetensors file
+    c.ENCODER.PRETRAINED = "auto"  # a tag of open_clip's, or a .pt or .safetensors file; "auto" is "openai", or bundled
     c.ENCODER.PRECISION = "auto"  # "fp32", "bf16", "fp16"; "auto" is the fastest that the device has natively
-    c.ENCODER.QUICK_GELU = "auto"  # True for OpenAI's weights from a file; "auto" goes by the tag
+    c.ENCODER.QUICK_GELU = (
+        "auto"  # "yes" for a file of OpenAI's weights without its archive; "auto" goes by tag or archive
+    )
 
     c.PROJECTION = CfgNode()
     c.PROJECTION.BACKEND = "auto"  # "reference", "numba"; "auto" is the fastest that runs here
@@ -40,6 +43,7 @@ def defaults() -> CfgNode:
     c.PROMPTS = CfgNode()
     c.PROMPTS.FILE = ""  # JSON of sentences; what has none there, or everything if empty, gets the template
     c.PROMPTS.TEMPLATE = "a depth map of a {}."
+    c.VIEW_WEIGHTS = "uniform"  # or the name of a published set, or ten numbers
     return c
 
 
@@ -47,22 +51,26 @@ def load_config(base: CfgNode, path: str | Path | None, overrides: Sequence[str]
     """Settings of one run: defaults, then a config file with those it builds on, then KEY VALUE pairs.
 
     A file may name others under BASE (paths from its own folder, later ones win over earlier); its own settings win.
-    Relative PROMPTS.FILE paths are taken from the file that says them.
+    A relative PROMPTS.FILE is taken from the file that says it; other paths are taken from the working directory.
 
     Raises:
         InputError: for an unknown key (naming the nearest known one), a value of another type, and unreadable files.
     """
     settings = base.clone()
-    if path is not None:
-        for source, values in _layers(Path(path), seen=()):
-            _merge(settings, values, where=str(source))
+    for source, values in _layers(Path(path), seen=()) if path is not None else []:
+        _merge(settings, base, values, where=source.name)
     if len(overrides) % 2:
         raise InputError(f"Overrides come as KEY VALUE pairs, but {overrides[-1]!r} stands alone; give its value too.")
     for key, text in zip(overrides[::2], overrides[1::2], strict=True):
-        _merge(settings, _nested(key, yaml.safe_load(text) if text else ""), where="the command line")
+        _merge(settings, base, _nested(key, _from_text(base, key, text)), where="the command line")
     _validate(settings)
     settings.freeze()
     return settings
+
+
+def is_setting(base: CfgNode, name: str) -> bool:
+    """Whether a word is a setting's dotted name."""
+    return name in _names(base)
 
 
 def _layers(path: Path, seen: tuple[Path, ...]) -> list[tuple[Path, dict]]:
@@ -79,49 +87,64 @@ def _layers(path: Path, seen: tuple[Path, ...]) -> list[tuple[Path, dict]]:
     if not isinstance(values, dict):
         raise InputError(f"The config {path} holds a {type(values).__name__}; KEY: value lines were expected.")
     bases = values.pop("BASE", [])
-    file = (values.get("PROMPTS") or {}).get("FILE") if isinstance(values.get("PROMPTS"), dict) else None
-    if file:
-        values["PROMPTS"]["FILE"] = str((path.parent / file).resolve())
-    layers = []
-    for name in [bases] if isinstance(bases, str) else bases:
-        layers += _layers(path.parent / name, (*seen, path))
-    return [*layers, (path, values)]
+    bases = [bases] if isinstance(bases, str) else bases
+    if not isinstance(bases, list) or not all(isinstance(name, str) for name in bases):
+        raise InputError(
+            f"BASE in the config {path} is {bases!r}; the name of a config, or a list of names, was expected."
+        )
+    prompts = values.get("PROMPTS")
+    if isinstance(prompts, dict) and isinstance(prompts.get("FILE"), str) and prompts["FILE"]:
+        prompts["FILE"] = str((path.parent / prompts["FILE"]).resolve())
+    return [*(layer for name in bases for layer in _layers(path.parent / name, (*seen, path))), (path, values)]
 
 
-def _merge(settings: CfgNode, values: dict, where: str, prefix: str = "") -> None:
+def _merge(
+    settings: CfgNode, base: CfgNode, values: dict, where: str, prefix: str = "", root: CfgNode | None = None
+) -> None:
+    """Put values into settings; `base` holds the defaults, whose types are the settings' types."""
+    root = base if root is None else root
     for key, value in values.items():
         name = f"{prefix}{key}"
-        if key not in settings:
-            known = [prefix + other for other in settings]
-            near = get_close_matches(name, known, n=1, cutoff=0) or known
-            raise InputError(f"There is no setting {name} (in {where}); the nearest known one is {near[0]}.")
-        current = settings[key]
-        if isinstance(current, CfgNode):
+        if key not in base:
+            raise InputError(
+                f"There is no setting {name} (in {where}); the nearest known one is {_nearest(name, root)}."
+            )
+        if isinstance(base[key], CfgNode):
             if not isinstance(value, dict):
                 raise InputError(f"The setting {name} (in {where}) is a group, but {value!r} came; set {name}.<KEY>.")
-            _merge(current, value, where, f"{name}.")
+            _merge(settings[key], base[key], value, where, f"{name}.", root)
         else:
-            settings[key] = _cast(name, value, current, where)
+            settings[key] = _cast(name, value, base[key], where)
 
 
-def _cast(name: str, value: object, current: object, where: str) -> object:
-    """The value as the type of the default; settings with a word for a default ("auto") take other types as well."""
-    if isinstance(current, bool) or isinstance(value, bool):
-        fits = isinstance(value, bool) and (isinstance(current, bool) or current == "auto")
-    elif isinstance(current, float):
-        fits, value = isinstance(value, int | float), float(value) if isinstance(value, int) else value
-    elif isinstance(current, list):
-        value = list(value) if isinstance(value, tuple | list) else [value]
-        fits = True
-    elif isinstance(current, str) and not (current == "uniform" and isinstance(value, list)):
-        fits, value = isinstance(value, str | int | float), str(value)
-    elif isinstance(current, str):
-        fits = all(isinstance(weight, int | float) for weight in value)
-    else:
-        fits = isinstance(value, type(current))
-    if not fits:
-        raise InputError(f"The setting {name} (in {where}) is {value!r}; {type(current).__name__} was expected.")
+def _cast(name: str, value: object, default: object, where: str) -> object:
+    """The value as the type of the default; a list of numbers may stand for a text of them."""
+    kind = type(default)
+    if kind is float and type(value) is int:
+        return float(value)
+    if kind is str and type(value) in (int, float):
+        return str(value)
+    if kind is str and isinstance(value, list):
+        return ", ".join(map(str, value))
+    if type(value) is not kind:
+        raise InputError(f"The setting {name} (in {where}) is {value!r}; {WORDS[kind]} was expected.")
     return value
+
+
+WORDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
+
+
+def _from_text(base: CfgNode, key: str, text: str) -> object:
+    """A value from the command line: a text setting takes it as it stands, others as YAML reads it."""
+    default = base
+    for part in key.split("."):
+        default = default.get(part) if isinstance(default, CfgNode) else None
+    if isinstance(default, str):
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text  # the wrong type, which _cast tells in its own words
 
 
 def _nested(key: str, value: object) -> dict:
@@ -130,13 +153,27 @@ def _nested(key: str, value: object) -> dict:
     return value
 
 
+def _names(base: CfgNode, prefix: str = "") -> list[str]:
+    """The dotted names of all settings."""
+    names = []
+    for key, value in base.items():
+        names += _names(value, f"{prefix}{key}.") if isinstance(value, CfgNode) else [f"{prefix}{key}"]
+    return names
+
+
+def _nearest(name: str, base: CfgNode) -> str:
+    """The known setting most like `name`, by its whole dotted name or by its last part alone."""
+    by_spelling = {full: full for full in _names(base)} | {full.split(".")[-1]: full for full in _names(base)}
+    return by_spelling[get_close_matches(name, by_spelling, n=1, cutoff=0)[0]]
+
+
 def _validate(settings: CfgNode) -> None:
     if settings.ON_BAD_SHAPE not in ("stop", "skip"):
         raise InputError(f"ON_BAD_SHAPE is {settings.ON_BAD_SHAPE!r}; 'stop' or 'skip' was expected.")
-    if settings.BATCH_SIZE < 1:
-        raise InputError(f"BATCH_SIZE is {settings.BATCH_SIZE}; at least 1 was expected.")
-    for name in ("NUM_POINTS", "MAX_SHAPES"):
-        if settings.DATASET[name] < 0:
-            raise InputError(f"DATASET.{name} is {settings.DATASET[name]}; 0 (all) or more was expected.")
-    if "{}" not in settings.PROMPTS.TEMPLATE:
-        raise InputError(f"PROMPTS.TEMPLATE is {settings.PROMPTS.TEMPLATE!r}; it needs {{}} where the name goes.")
+    least = {"BATCH_SIZE": 1, "SEED": 0, "DATASET.NUM_POINTS": 0, "DATASET.MAX_SHAPES": 0}
+    for name, smallest in least.items():
+        value = settings
+        for part in name.split("."):
+            value = value[part]
+        if value < smallest:
+            raise InputError(f"{name} is {value}; {smallest} or more was expected.")

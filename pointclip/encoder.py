@@ -1,6 +1,5 @@
 """CLIP through open_clip: depth maps, their patches, and sentences become unit features in one space."""
 
-import json
 import logging
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,8 +11,8 @@ from open_clip.convert import convert_state_dict
 from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed
 from torch import Tensor, nn
 
-from pointclip.errors import InputError
-from pointclip.weights import first_line, read_state_dict
+from pointclip.errors import InputError, first_line
+from pointclip.weights import read_state_dict
 
 DEMO_FOLDER = Path(__file__).resolve().parents[1] / "data" / "demo"
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -107,7 +106,7 @@ class Encoder(nn.Module):
 
 def load_encoder(
     name: str,
-    pretrained: str | Path | None = "openai",
+    pretrained: str | Path | None = "auto",
     device: str | torch.device = "cpu",
     precision: str = "auto",
     quick_gelu: bool | None = None,
@@ -117,11 +116,12 @@ def load_encoder(
     Args:
         name: "RN50", "RN101", "ViT-B-32", "ViT-B-16", …, any of open_clip's models, or "demo".
         pretrained: a tag such as "openai" (fetched from the hub once, with a progress bar, resumable), the path of a
-            .pt or .safetensors file, or None for random weights (timings and tests). Not used for "demo".
+            .pt or .safetensors file, or None for random weights (timings and tests). "auto" is "openai", or for "demo"
+            what is bundled.
         device: where it runs.
         precision: "fp32", "bf16", "fp16", or "auto": the fastest that the device has natively (see `native_precision`).
-        quick_gelu: whether the model was trained with QuickGELU, as OpenAI's were. None goes by the tag, or by the
-            file where it is one of OpenAI's own archives; for other files of OpenAI's weights, say True.
+        quick_gelu: whether a file's model was trained with QuickGELU, as OpenAI's were. None takes this from the tag,
+            and for a file from the model's config or from its being one of OpenAI's own archives.
 
     Raises:
         InputError: for an unknown name, tag or precision, and a missing, truncated or unfitting file.
@@ -131,8 +131,13 @@ def load_encoder(
     device = check_device(device)
     precision = native_precision(device) if precision == "auto" else precision
     if name == "demo":
+        if pretrained not in ("auto", "openai"):
+            raise InputError(
+                f"The encoder 'demo' brings its own weights, but {str(pretrained)!r} came; name its model too."
+            )
         _add_demo_model()
         name, pretrained = "demo-clip", DEMO_FOLDER / "demo-clip.safetensors"
+    pretrained = "openai" if pretrained == "auto" else pretrained
     if name not in open_clip.list_models():
         near = " or ".join(get_close_matches(name, [*open_clip.list_models(), "demo"])) or "RN50 or ViT-B-16"
         raise InputError(
@@ -141,9 +146,11 @@ def load_encoder(
     if pretrained is None:
         weights, source = None, "random weights"
     elif tag := open_clip.get_pretrained_cfg(name, str(pretrained)):
+        if quick_gelu not in (None, tag.get("quick_gelu", False)):
+            raise InputError(f"The weights {pretrained!r} of {name} settle QuickGELU; leave it 'auto'.")
         weights, _ = read_state_dict(_fetch(name, str(pretrained), tag))
-        source, quick_gelu = str(pretrained), tag.get("quick_gelu", False) if quick_gelu is None else quick_gelu
-    elif Path(pretrained).suffix or Path(pretrained).exists():
+        source, quick_gelu = str(pretrained), tag.get("quick_gelu", False)
+    elif Path(pretrained).suffix or Path(pretrained).expanduser().exists():
         weights, is_openai = read_state_dict(pretrained)
         source, quick_gelu = Path(pretrained).name, is_openai if quick_gelu is None else quick_gelu
     else:
@@ -162,7 +169,7 @@ def native_precision(device: torch.device) -> str:
     if device.type == "cuda":
         return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
     if device.type == "cpu":
-        able = torch.cpu.get_capabilities()
+        able = getattr(torch.cpu, "get_capabilities", dict)()  # older releases of torch cannot tell
         return "bf16" if able.get("amx_bf16") or able.get("avx512_bf16") or able.get("bf16") else "fp32"
     return "fp32"
 
@@ -180,11 +187,6 @@ def check_device(device: str | torch.device) -> torch.device:
             f"The device {str(device)!r} is not here ({torch.cuda.device_count()} GPUs found); use 'auto' or 'cpu'."
         )
     return device
-
-
-def demo_config() -> dict:
-    """The architecture of the bundled CLIP, as open_clip's model configs describe one."""
-    return json.loads((DEMO_FOLDER / "demo-clip.json").read_text())
 
 
 def _add_demo_model() -> None:
@@ -221,15 +223,15 @@ def _build(name: str, weights: dict | None, source: str, quick_gelu: bool, preci
 
 
 def _fill(model: nn.Module, weights: dict[str, Tensor], name: str, source: str) -> None:
-    weights = convert_state_dict(model, weights)
-    if "positional_embedding" in weights and not hasattr(model, "positional_embedding"):
-        weights = convert_to_custom_text_state_dict(weights)
-    if "logit_scale" in weights:
-        weights["logit_scale"] = weights["logit_scale"].reshape(model.logit_scale.shape)
     try:
+        weights = convert_state_dict(model, weights)
+        if "positional_embedding" in weights and not hasattr(model, "positional_embedding"):
+            weights = convert_to_custom_text_state_dict(weights)
+        if "logit_scale" in weights:
+            weights["logit_scale"] = weights["logit_scale"].reshape(model.logit_scale.shape)
         resize_pos_embed(weights, model)
         model.load_state_dict(weights)
-    except RuntimeError as error:
+    except (RuntimeError, KeyError, AttributeError) as error:
         raise InputError(
             f"The weights in {source} do not fit {name}: {' '.join(str(error).split())[:200]} …"
         ) from error

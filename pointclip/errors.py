@@ -7,3 +7,8 @@ class InputError(ValueError):
     The command lines print the sentence and end with exit code 2; as a `ValueError` it can be
     caught by callers that know nothing of this package.
     """
+
+
+def first_line(error: Exception) -> str:
+    """What another library's exception says, cut to one line for use inside a sentence."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

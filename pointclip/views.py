@@ -1,14 +1,18 @@
-"""Camera angles to rotations.
+"""Views: camera angles to rotations, and how much each view counts.
 
 Euler angles (a, b, c) in radians stand for Rx(a) · Ry(b) · Rz(c), right-handed, acting on column vectors
 (PointCLIP V2, published code). A view is a product of such rotations, the first one applied first.
 """
 
 from collections.abc import Sequence
-from math import cos, sin
+from math import cos, isfinite, sin
+from pathlib import Path
 
 import torch
+import yaml
 from torch import Tensor
+
+from pointclip.errors import InputError
 
 Euler = tuple[float, float, float]
 
@@ -34,3 +38,31 @@ def view_rotations(views: Sequence[Sequence[Euler]]) -> Tensor:
         and farthest points fall, and the published numbers come from turning step by step.
     """
     return torch.stack([torch.stack([rotation(angles) for angles in view]) for view in views]).float()
+
+
+def view_weights(setting: str, views: int, published: Path) -> tuple[Tensor, str, str]:
+    """The view weights that a setting means.
+
+    Args:
+        setting: "uniform", numbers between commas, or the name of a set in the file `published`.
+        views: V, how many there must be.
+        published: YAML with `origin`, a sentence on how its weights were found, and `weights`, {name: [V numbers]}.
+
+    Returns:
+        The weights [V]; words that name them; and what a reader of any result must know of them, "" for nothing.
+    """
+    if setting == "uniform":
+        return torch.ones(views), "uniform", ""
+    known = yaml.safe_load(published.read_text(encoding="utf-8"))
+    if setting in known["weights"]:
+        return torch.tensor(known["weights"][setting]), f"{setting} (published)", known["origin"]
+    try:
+        weights = [float(word) for word in setting.split(",")]
+    except ValueError:
+        weights = []
+    if len(weights) != views or not all(map(isfinite, weights)):
+        names = ", ".join(known["weights"])
+        raise InputError(
+            f"VIEW_WEIGHTS is {setting!r}; 'uniform', {views} numbers between commas, or one of {names} was expected."
+        )
+    return torch.tensor(weights), f"given: {setting}", ""

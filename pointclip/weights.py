@@ -1,4 +1,4 @@
-"""CLIP weights from a file, read without ever running code that the file might carry."""
+"""CLIP weights from a file, read without ever unpickling arbitrary objects."""
 
 import warnings
 import zipfile
@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from pointclip.errors import InputError
+from pointclip.errors import InputError, first_line
 
 OPENAI_CONSTANTS = ("input_resolution", "context_length", "vocab_size")  # beside the weights in OpenAI's archives
 
@@ -26,7 +26,7 @@ def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], bool]:
     Raises:
         InputError: when there is no such file, or it is truncated or no such file of weights.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.is_file():
         raise InputError(
             f"There is no weights file {path}; give a path to a .pt or .safetensors file, or an open_clip tag."
@@ -68,8 +68,3 @@ def _tensors_of(weights: object, path: Path) -> tuple[dict[str, Tensor], bool]:
     weights = {name.removeprefix("module."): value for name, value in weights.items()}
     is_openai = all(name in weights for name in OPENAI_CONSTANTS)
     return {name: value for name, value in weights.items() if name not in OPENAI_CONSTANTS}, is_openai
-
-
-def first_line(error: Exception) -> str:
-    """What an exception says, cut to one line for use inside a sentence."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

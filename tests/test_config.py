@@ -28,8 +28,17 @@ def test_later_layers_win(tmp_path):
 
 
 def test_settings_as_written_give_the_same_settings(tmp_path):
-    settings = load_config(defaults(), None, ["ENCODER.QUICK_GELU", "True", "PROMPTS.TEMPLATE", "a {}"])
+    settings = load_config(
+        defaults(), None, ["ENCODER.QUICK_GELU", "yes", "PROMPTS.TEMPLATE", "{} from: afar", "SEED", "3"]
+    )
     assert load_config(defaults(), write(tmp_path, "config.yaml", settings.dump())) == settings
+
+
+@pytest.mark.parametrize("setting", ["uniform", "modelnet40_rn50", "1, 2", [1, 0.5]])
+def test_a_later_value_may_be_of_another_form(tmp_path, setting):
+    path = write(tmp_path, "run.yaml", {"VIEW_WEIGHTS": setting})
+    assert load_config(defaults(), path, ["VIEW_WEIGHTS", "uniform"]).VIEW_WEIGHTS == "uniform"
+    assert ("1, 0.5" if setting == [1, 0.5] else setting) == load_config(defaults(), path).VIEW_WEIGHTS
 
 
 def test_prompt_files_are_found_from_the_config_that_names_them(tmp_path):
@@ -43,13 +52,17 @@ def test_prompt_files_are_found_from_the_config_that_names_them(tmp_path):
     [
         ({"DATASET": {"NUM_POINT": 3}}, "no setting DATASET.NUM_POINT .* nearest known one is DATASET.NUM_POINTS"),
         ({"BATCHSIZE": 3}, "nearest known one is BATCH_SIZE"),
-        ({"BATCH_SIZE": "many"}, "BATCH_SIZE .* 'many'; int was expected"),
-        ({"BATCH_SIZE": True}, "int was expected"),
-        ({"BATCH_SIZE": 0}, "at least 1"),
+        ({"BATCH_SIZE": "many"}, "BATCH_SIZE .* 'many'; a whole number was expected"),
+        ({"BATCH_SIZE": True}, "a whole number was expected"),
+        ({"BATCH_SIZE": 0}, "1 or more"),
         ({"DATASET": 3}, "is a group"),
-        ({"DATASET": {"NUM_POINTS": -1}}, "0 .all. or more"),
+        ({"DATASET": {"NUM_POINTS": -1}}, "0 or more"),
         ({"ON_BAD_SHAPE": "ignore"}, "'stop' or 'skip'"),
-        ({"PROMPTS": {"TEMPLATE": "a thing"}}, "needs {}"),
+        ({"DEVICE": True}, "a text was expected"),
+        ({"PROMPTS": {"FILE": True}}, "a text was expected"),
+        ({"BASE": 5}, "a list of names"),
+        ({"NUM_POINTS": 5}, "nearest known one is DATASET.NUM_POINTS"),
+        ({"SEED": -1}, "0 or more"),
         ("a: [", "not valid YAML"),
         ("- 1", "holds a list"),
         ({"BASE": "run.yaml"}, "builds on itself"),
@@ -63,7 +76,12 @@ def test_bad_files(values, words, tmp_path):
 
 @pytest.mark.parametrize(
     ("overrides", "words"),
-    [(["SEED"], "stands alone"), (["SEEDS", "1"], "nearest known one is SEED"), (["SEED.X", "1"], "int was expected")],
+    [
+        (["SEED"], "stands alone"),
+        (["SEEDS", "1"], "nearest known one is SEED"),
+        (["SEED.X", "1"], "a whole number was expected"),
+        (["SEED", "["], "a whole number was expected"),
+    ],
 )
 def test_bad_overrides(overrides, words):
     with pytest.raises(InputError, match=words):
@@ -73,7 +91,7 @@ def test_bad_overrides(overrides, words):
 @pytest.mark.parametrize("path", sorted(ROOT.glob("zeroshot_*/configs/*.yaml")), ids=lambda path: path.stem)
 def test_every_config_loads(path):
     base = defaults()
-    for key, value in (("VIEW_WEIGHTS", "uniform"), ("LOOKUP", "corrected"), ("IOU_RULE", "count")):
+    for key, value in (("LOOKUP", "corrected"), ("IOU_RULE", "count"), ("PROTOCOL", "standard")):
         base[key] = value
     settings = load_config(base, path)
     assert not settings.PROMPTS.FILE or Path(settings.PROMPTS.FILE).is_file()

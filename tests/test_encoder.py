@@ -115,6 +115,8 @@ def test_files_without_a_state_dict(content, tmp_path):
     [
         ({"name": "ViT-B-17"}, "did you mean ViT-B-16"),
         ({"name": "ViT-B-16", "pretrained": "opennai"}, "its tags are openai"),
+        ({"name": "ViT-B-16", "pretrained": "openai", "quick_gelu": False}, "settle QuickGELU"),
+        ({"name": "demo", "pretrained": "other.pt"}, "brings its own weights"),
         ({"name": "tiny-vit", "pretrained": "missing.pt"}, "no weights file missing.pt"),
         ({"name": "tiny-vit", "pretrained": None, "precision": "fp8"}, "known ones are auto, fp32"),
         ({"name": "tiny-vit", "pretrained": None, "device": "gpu"}, "no device 'gpu'"),

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from math import pi
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pointclip.projection import CLASSIFICATION, pick_backend, project, to_cells
+from pointclip.projection import CLASSIFICATION, check_backend, project, to_cells
+from pointclip.projection.images import clip_images
 from pointclip.views import view_rotations
 
-CLIP_SIZE = 224
 TILT, LEAN = pi / 9, pi / 15  # what turns the camera off the object's axes
 
 # Each view is turned by the first Euler triple, then by the second.
@@ -40,11 +39,10 @@ class RealisticProjection(nn.Module):
 
     def __init__(self, backend: str = "auto", views: Sequence[int] = range(len(VIEWS))):
         super().__init__()
-        self.backend = backend
+        self.backend = check_backend(backend)
         self.register_buffer(
             "rotations", view_rotations([VIEWS[view] for view in views]), persistent=False
         )  # [V, 2, 3, 3]
-        pick_backend(backend, self.rotations.device)  # an engine that cannot run is told at once
 
     def depth_maps(self, points: Tensor) -> Tensor:
         """Depth maps of clouds whose up axis is y.
@@ -64,9 +62,3 @@ class RealisticProjection(nn.Module):
     def forward(self, points: Tensor) -> Tensor:
         """Images as CLIP takes them: points [B, N, 3] -> [B, 10, 3, 224, 224] in [0, 1], three equal channels."""
         return clip_images(self.depth_maps(points))
-
-
-def clip_images(maps: Tensor) -> Tensor:
-    """Depth maps [B, V, H, W] -> images [B, V, 3, 224, 224]; the channels share memory."""
-    images = F.interpolate(maps, size=(CLIP_SIZE, CLIP_SIZE), mode="bilinear", align_corners=True)
-    return images[:, :, None].expand(-1, -1, 3, -1, -1)

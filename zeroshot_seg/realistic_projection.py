@@ -5,15 +5,13 @@ from dataclasses import dataclass, replace
 from math import pi
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pointclip.errors import InputError
-from pointclip.projection import SEGMENTATION, Cells, pick_backend, project, to_cells
-from pointclip.projection.cells import last_writer_wins
+from pointclip.projection import SEGMENTATION, Cells, check_backend, project, to_cells
+from pointclip.projection.images import CLIP_SIZE, clip_images
 from pointclip.views import view_rotations
 
-CLIP_SIZE = 224
 MARGIN = 20  # rows and columns cut off each side before the image is enlarged to CLIP's size
 CROP_SIZE = SEGMENTATION.image_size - 2 * MARGIN
 VISIBLE_WITHIN = 0.1  # how far a point's own depth may lie from the depth map's
@@ -55,11 +53,10 @@ class RealisticProjection(nn.Module):
         if lookup not in LOOKUPS:
             raise InputError(f"The lookup is {lookup!r}, but the known ones are {' and '.join(LOOKUPS)}.")
         self.lookup = lookup
-        self.backend = backend
+        self.backend = check_backend(backend)
         self.register_buffer(
             "rotations", view_rotations([VIEWS[view] for view in views]), persistent=False
         )  # [V, 3, 3, 3]
-        pick_backend(backend, self.rotations.device)  # an engine that cannot run is told at once
 
     def depth_maps(self, points: Tensor) -> Tensor:
         """Depth maps of clouds whose up axis is y.
@@ -86,11 +83,12 @@ class RealisticProjection(nn.Module):
         position = torch.stack([seen_at.row, seen_at.column], dim=-1)  # [B, 10, N, 2]
         # whole numbers all the way: ceil((position − margin) · 224 / 184)
         position = -((MARGIN - position) * CLIP_SIZE // CROP_SIZE)
-        return ProjectedPoints(clip_images(maps), visible, position)
+        images = clip_images(maps[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN])
+        return ProjectedPoints(images, visible, position)
 
     def _cells(self, points: Tensor) -> Cells:
         cells = to_cells(points, self.rotations, SEGMENTATION)
-        return last_writer_wins(cells, SEGMENTATION) if self.lookup == "published" else cells
+        return last_writer_wins(cells) if self.lookup == "published" else cells
 
     def _lookup(self, cells: Cells) -> Cells:
         """The cells where the points are looked up; the outermost depth layers read their inner neighbour."""
@@ -100,8 +98,14 @@ class RealisticProjection(nn.Module):
         return replace(cells, depth=depth)
 
 
-def clip_images(maps: Tensor) -> Tensor:
-    """Depth maps [B, V, 224, 224] -> their inner part enlarged, [B, V, 3, 224, 224]; the channels share memory."""
-    inner = maps[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
-    images = F.interpolate(inner, size=(CLIP_SIZE, CLIP_SIZE), mode="bilinear", align_corners=True)
-    return images[:, :, None].expand(-1, -1, 3, -1, -1)
+def last_writer_wins(cells: Cells) -> Cells:
+    """Give all points of one cell the value of the last of them, as the published segmentation code stores it.
+
+    The outcome depends on the order of the points; without this step a cell keeps the largest value, in any order.
+    """
+    size = SEGMENTATION.resolution
+    index = (cells.depth * size + cells.row) * size + cells.column  # [B, V, N]
+    ordered, order = index.sort(dim=-1, stable=True)
+    last = torch.searchsorted(ordered, ordered, right=True) - 1  # where each point's cell ends
+    values = cells.value.gather(-1, order).gather(-1, last)
+    return replace(cells, value=torch.empty_like(values).scatter(-1, order, values))

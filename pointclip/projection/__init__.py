@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pointclip.errors import InputError
 from pointclip.projection import numba_engine, reference
-from pointclip.projection.cells import Cells, check_points, to_cells
+from pointclip.projection.cells import Cells, to_cells
 from pointclip.projection.spec import CLASSIFICATION, SEGMENTATION, ProjectionSpec
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
     "SEGMENTATION",
     "Cells",
     "ProjectionSpec",
-    "check_points",
+    "check_backend",
     "pick_backend",
     "project",
     "to_cells",
@@ -27,17 +27,22 @@ ENGINES = {"reference": reference, "numba": numba_engine}
 BACKENDS = ("auto", *ENGINES)
 
 
+def check_backend(backend: str) -> str:
+    """The name itself if there is such an engine; whether it runs on a device shows when it is used."""
+    if backend not in BACKENDS:
+        raise InputError(f"The projection backend is {backend!r}, but the known ones are {', '.join(BACKENDS)}.")
+    return backend
+
+
 def pick_backend(backend: str, device: torch.device, needs_grad: bool = False) -> str:
     """The engine that runs: `backend` itself, or for "auto" the fastest that can.
 
     Raises:
         InputError: for an unknown name, and for an engine that cannot run here, saying why.
     """
+    reason = numba_engine.unable(device, needs_grad) if check_backend(backend) != "reference" else None
     if backend == "auto":
-        return "numba" if numba_engine.unable(device, needs_grad) is None else "reference"
-    if backend not in ENGINES:
-        raise InputError(f"The projection backend is {backend!r}, but the known ones are {', '.join(BACKENDS)}.")
-    reason = getattr(ENGINES[backend], "unable", lambda *_: None)(device, needs_grad)
+        return "numba" if reason is None else "reference"
     if reason is not None:
         raise InputError(f"The projection backend {backend!r} cannot run here: {reason}; use 'auto' or 'reference'.")
     return backend

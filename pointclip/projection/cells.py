@@ -1,12 +1,11 @@
 """From points to cells of the voxel grid: turn, centre, scale, quantise. Shared by every engine."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pointclip.errors import InputError
+from pointclip.points import check_points
 from pointclip.projection.spec import ProjectionSpec
 
 
@@ -22,37 +21,6 @@ class Cells:
     column: Tensor
     depth: Tensor
     value: Tensor
-
-
-def check_points(points: Tensor, names: Sequence[str] = ()) -> None:
-    """Raise an InputError that says what is wrong with a batch of clouds [B, N, 3], if anything is.
-
-    `names` of the B clouds, where they have some, stand in the sentence.
-    """
-    if not isinstance(points, Tensor):
-        raise InputError(f"Points came as {type(points).__name__}; a float tensor [B, N, 3] was expected.")
-    who = ", ".join(names[:3]) or "The batch"
-    if points.ndim != 3 or points.shape[-1] != 3:
-        raise InputError(
-            f"{who}: points came in shape {list(points.shape)}; [B, N, 3] was expected, [1, N, 3] for one."
-        )
-    if not points.is_floating_point():
-        raise InputError(f"{who}: points came as {points.dtype}; floating point was expected (call .float()).")
-    if points.shape[1] < 2:
-        raise InputError(f"{who}: a cloud of {points.shape[1]} point(s) came; at least 2 distinct ones are needed.")
-    points = points.double()
-    _complain(~torch.isfinite(points).flatten(1).all(1), names, "NaN or infinite coordinates; remove such points first")
-    extent = (points.amax(1) - points.amin(1)).amax(1)
-    tiny = 64 * torch.finfo(torch.float64).eps * points.abs().amax(dim=(1, 2))
-    _complain(extent <= tiny, names, "all points at one place; a shape needs an extent")
-
-
-def _complain(bad: Tensor, names: Sequence[str], what: str) -> None:
-    if bad.any():
-        places = bad.nonzero().flatten().tolist()
-        who = [names[place] if names else f"cloud {place} of the batch" for place in places]
-        more = f" (and {len(who) - 3} more)" if len(who) > 3 else ""
-        raise InputError(f"{', '.join(who[:3])}{more}: {what}.")
 
 
 def to_unit_box(points: Tensor) -> Tensor:
@@ -106,15 +74,3 @@ def to_cells(points: Tensor, rotations: Tensor, spec: ProjectionSpec) -> Cells:
     column = torch.ceil((y + 1) / 2 * size).clamp(1, size - 2).long()
     depth = ((z + 1) / 2 + spec.depth_bias) / (1 + spec.depth_bias) * (depth_cells - 2)
     return Cells(row, column, torch.ceil(depth).clamp(0, depth_cells - 1).long(), depth.clamp(1, depth_cells - 2))
-
-
-def last_writer_wins(cells: Cells, spec: ProjectionSpec) -> Cells:
-    """Give all points of one cell the value of the last of them, as the published segmentation code stores it.
-
-    The outcome depends on the order of the points; without this step a cell keeps the largest value, in any order.
-    """
-    index = (cells.depth * spec.resolution + cells.row) * spec.resolution + cells.column  # [B, V, N]
-    ordered, order = index.sort(dim=-1, stable=True)
-    last = torch.searchsorted(ordered, ordered, right=True) - 1  # where each point's cell ends
-    values = cells.value.gather(-1, order).gather(-1, last)
-    return replace(cells, value=torch.empty_like(values).scatter(-1, order, values))

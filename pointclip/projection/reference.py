@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pointclip.projection.cells import Cells
-from pointclip.projection.spec import ProjectionSpec
+from pointclip.projection.spec import ProjectionSpec, gaussian
 
 MAX_CELLS = 8_000_000  # in one chunk of views: 32 MB of float32
 
@@ -101,13 +101,6 @@ def read_grid(grid: Tensor, box: Box, cells: Cells) -> Tensor:
         inside &= (position >= low) & (position < high)
         index = index * (high - low) + (position - low).clamp(0, high - low - 1)
     return grid.flatten(1).gather(1, index) * inside
-
-
-def gaussian(window: int, sigma: float) -> list[float]:
-    """The weights of a 1-D Gaussian of `window` cells, of sum 1."""
-    x = torch.arange(window, dtype=torch.float64) - (window - 1) / 2
-    weights = torch.exp(-(x**2) / (2 * sigma**2))
-    return (weights / weights.sum()).tolist()
 
 
 def grid_sizes(spec: ProjectionSpec, after_densify: bool) -> tuple[int, int, int]:

@@ -1,6 +1,7 @@
 """The parameter table of the realistic projection: one record a task."""
 
 from dataclasses import dataclass
+from math import exp
 
 Window = tuple[int, int, int]  # along depth, row, column
 
@@ -54,3 +55,9 @@ SEGMENTATION = ProjectionSpec(
     sigma_depth=2.0,
     sigma_image=1.0,
 )
+
+
+def gaussian(window: int, sigma: float) -> list[float]:
+    """The weights of a 1-D Gaussian of `window` cells, of sum 1."""
+    weights = [exp(-((place - (window - 1) / 2) ** 2) / (2 * sigma**2)) for place in range(window)]
+    return [weight / sum(weights) for weight in weights]

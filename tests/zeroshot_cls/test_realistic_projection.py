@@ -63,7 +63,7 @@ def test_range(points):
 @given(points=clouds(), scale=st.floats(1e-3, 1e3), shift=hnp.arrays(np.float64, 3, elements=st.floats(-10, 10)))
 def test_unchanged_by_scaling_and_shifting(points, scale, shift):
     # In float64 the moved cloud rounds to the same float32 numbers, or to their neighbours one unit in the last place
-    # away, which may put a point that lies on the border of two cells into the other one: then a window around it differs.
+    # away, which may put a point on the border of two cells into the other one: then a window around it differs.
     projection = RealisticProjection()
     maps = projection.depth_maps(points[None])
     moved = projection.depth_maps((points * scale + torch.from_numpy(shift))[None])
