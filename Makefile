@@ -1,0 +1,24 @@
+PYTHON ?= python3
+VENV ?= .venv
+RUN = $(abspath $(VENV))/bin/python
+INSTALLED = $(VENV)/.installed
+
+.PHONY: demo test lint clean
+
+demo: $(INSTALLED)  ## classification and segmentation on what is bundled; needs no weights, data or network
+	cd zeroshot_cls && $(RUN) main.py --config configs/demo.yaml
+
+test: $(INSTALLED)  ## all tests
+	$(RUN) -m pytest
+
+lint: $(INSTALLED)  ## style and common faults
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+$(INSTALLED): requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet -r requirements.txt
+	touch $@
+
+clean:  ## the environment and what runs wrote
+	rm -rf $(VENV) output zeroshot_cls/output zeroshot_seg/output

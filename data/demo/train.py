@@ -1,0 +1,226 @@
+"""Train the bundled demo encoder: a small CLIP on depth maps of synthetic shapes and sentences about them.
+
+    python data/demo/train.py [--steps N] [--out FOLDER]
+
+Two contrasts are learnt together, each between unit features and at CLIP's own learnt temperature:
+whole images against sentences about the object, both ways, as CLIP is trained; and the patches of segmentation's images
+against sentences about the parts that lie under them. Nothing of a real data set and no test seed is seen.
+
+Interrupted, it goes on from the last checkpoint in the output folder. Every step draws its shapes from its own seed, so
+the course of training does not depend on interruptions (sums on several threads may still differ in their last bits).
+"""
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1]))
+
+from pointclip.datasets.synthetic import CATEGORIES, PART_NAMES, SyntheticShapes  # noqa: E402
+from pointclip.files import atomic_path  # noqa: E402
+from zeroshot_cls.realistic_projection import RealisticProjection as ClassProjection  # noqa: E402
+from zeroshot_seg.realistic_projection import RealisticProjection as PartProjection  # noqa: E402
+
+PROMPTS = HERE.parents[1] / "prompts"
+PARTS = [(category, part) for category in CATEGORIES for part in PART_NAMES[category]]
+PART_OWNER = torch.tensor([CATEGORIES.index(category) for category, _ in PARTS])  # [50]
+FIRST_PART = {category: [c for c, _ in PARTS].index(category) for category in CATEGORIES}
+CLASS_TEMPLATES = ("a depth map of a {}.", "a {}.", "point cloud depth map of a {}.", "a grey depth map of a {}.", "{}")
+PART_TEMPLATES = ("the {part} of a {category}.", "a depth map of the {part} of a {category}.", "{part}", "a {part}.")
+PATCH, GRID = 16, 14
+PER_CLASS = 1_000_000  # shapes that training draws from; they are made as they are drawn
+KEPT_PATCHES = 72  # of 196, as FLIP does (Li et al., CVPR 2023), which also ends with whole images
+WHOLE_IMAGES = 0.08  # the share of the steps, at the end, that see every patch
+
+
+class Scenes(Dataset):
+    """One training step's images: SHAPES shapes, each seen once as in classification and once as in segmentation."""
+
+    def __init__(self, steps: int, start: int, shapes: int):
+        self.steps, self.start, self.shapes = steps, start, shapes
+        self.pool = SyntheticShapes(split="train", per_class=PER_CLASS)
+        self.class_views = [ClassProjection(views=[view]) for view in range(10)]
+        self.part_views = [PartProjection(views=[view]) for view in range(10)]
+
+    def __len__(self) -> int:
+        return self.steps - self.start
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        rng = np.random.default_rng([2023, self.start + index])
+        classes = rng.permutation(np.arange(self.shapes) % len(CATEGORIES))
+        images, parts = [], []
+        for label in classes:
+            shape = self.pool[int(rng.integers(PER_CLASS)) * len(CATEGORIES) + label]
+            points, part = augment(shape.points, shape.parts, rng)
+            images.append(one_view(self.class_views, points[: int(rng.integers(400, 1025))], rng)[0, :, :1])
+            seen = one_view(self.part_views, points, rng)
+            images.append(seen.images[0, :, :1])
+            parts.append(patch_parts(seen, torch.from_numpy(part) + FIRST_PART[CATEGORIES[label]]))
+        return {
+            "images": torch.cat(images),  # [2 · shapes, 1, 224, 224], alternating
+            "classes": torch.from_numpy(classes.repeat(2)),  # [2 · shapes]
+            "parts": torch.stack(parts),  # [shapes, 196], -1 where no point is seen
+        }
+
+
+def one_view(projections: list, points: np.ndarray, rng: np.random.Generator):
+    """Project one shape [N, 3] in a view drawn at random."""
+    return projections[int(rng.integers(len(projections)))](torch.from_numpy(points)[None])
+
+
+def augment(points: np.ndarray, part: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """What scans and other people's models differ in: proportions, pose, missing regions, density, noise."""
+    points = points * rng.uniform(0.8, 1.25, 3)
+    angle = rng.uniform(-math.pi, math.pi) if rng.random() < 0.4 else rng.normal(0, 0.15)
+    tilt = rng.normal(0, 0.08)
+    about_y = [[math.cos(angle), 0, math.sin(angle)], [0, 1, 0], [-math.sin(angle), 0, math.cos(angle)]]
+    about_x = [[1, 0, 0], [0, math.cos(tilt), -math.sin(tilt)], [0, math.sin(tilt), math.cos(tilt)]]
+    points = points @ (np.array(about_x) @ np.array(about_y)).T
+    kept = np.ones(len(points), bool)
+    if rng.random() < 0.3:  # a ball around some point is missing
+        centre = points[rng.integers(len(points))]
+        distance = np.linalg.norm(points - centre, axis=1)
+        kept = distance > np.quantile(distance, rng.uniform(0.02, 0.25))
+    if rng.random() < 0.3:  # sparser
+        kept &= rng.random(len(points)) < rng.uniform(0.3, 1)
+    points, part = points[kept], part[kept]
+    if rng.random() < 0.5:
+        points = points + rng.normal(0, rng.uniform(0, 0.015), points.shape)
+    return points.astype(np.float32), part
+
+
+def patch_parts(seen, part: Tensor) -> Tensor:
+    """The part that most of a patch's visible points belong to: [196], -1 where none is visible."""
+    visible = seen.visible[0, 0]
+    row, column = seen.pixel[0, 0, visible].unbind(-1)
+    patch = row // PATCH * GRID + column // PATCH
+    votes = torch.zeros(GRID * GRID, len(PARTS)).index_put_((patch, part[visible]), torch.tensor(1.0), accumulate=True)
+    count, most = votes.max(1)
+    return torch.where(count > 0, most, -1)
+
+
+class Sentences:
+    """Draws a sentence for a class or a part: half of the time a template, else one from prompts/."""
+
+    def __init__(self):
+        self.classes = json.loads((PROMPTS / "synthetic.json").read_text())
+        self.parts = json.loads((PROMPTS / "shapenetpart.json").read_text())
+
+    def of_class(self, label: int, rng: np.random.Generator) -> str:
+        name = CATEGORIES[label]
+        if rng.random() < 0.3:
+            return str(rng.choice(CLASS_TEMPLATES)).format(name)
+        return str(rng.choice(self.classes[name]))
+
+    def of_part(self, index: int, rng: np.random.Generator) -> str:
+        category, part = PARTS[index]
+        if rng.random() < 0.5:
+            return str(rng.choice(PART_TEMPLATES)).format(part=part, category=category)
+        return str(rng.choice(self.parts[category][part]))
+
+
+def encode_images(model, images: Tensor, kept: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Global and patch features of images [n, 1, 224, 224], of `kept` patches drawn at random from what holds the object.
+
+    Returns the images' features [n, C], the kept patches' [n, K, C] and their places [n, K]; features of unit length.
+    """
+    visual = model.visual
+    tokens = F.conv2d(images, visual.conv1.weight.sum(1, keepdim=True), stride=PATCH).flatten(2).transpose(1, 2)
+    tokens = tokens + visual.positional_embedding[1:]  # [n, 196, width]
+    content = (F.max_pool2d(1 - images, PATCH).flatten(1) > 0.02).float()  # [n, 196], 1 where something is
+    place = (content + torch.rand(content.shape, generator=rng)).topk(kept, dim=1).indices  # [n, K]
+    tokens = tokens.gather(1, place[..., None].expand(-1, -1, tokens.shape[-1]))
+    start = (visual.class_embedding + visual.positional_embedding[0]).expand(len(tokens), 1, -1)
+    tokens = visual.transformer(visual.ln_pre(torch.cat([start, tokens], dim=1)))
+    features = F.normalize(visual.ln_post(tokens) @ visual.proj, dim=-1)
+    return features[:, 0], features[:, 1:], place
+
+
+def losses(model, tokenizer, batch: dict, sentences: Sentences, step: int, kept: int) -> tuple[Tensor, Tensor]:
+    """The image contrast and the patch contrast of one batch."""
+    rng = np.random.default_rng([2024, step])
+    classes, parts = batch["classes"], batch["parts"]
+    texts = [sentences.of_class(label, rng) for label in classes.tolist()]
+    texts += [sentences.of_part(index, rng) for index in range(len(PARTS))]
+    text = F.normalize(model.encode_text(tokenizer(texts)), dim=-1)
+    of_class, of_part = text[: len(classes)], text[len(classes) :]
+    image, patch, place = encode_images(model, batch["images"], kept, torch.Generator().manual_seed(step))
+    scale = model.logit_scale.exp()
+
+    same = (classes[:, None] == classes[None]).float()
+    target = same / same.sum(1, keepdim=True)  # every image and sentence of one class belong together
+    logits = scale * image @ of_class.T
+    image_loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+    label = parts.gather(1, place[1::2])  # [shapes, K]; every second image is segmentation's
+    seen = label >= 0
+    logits = scale * patch[1::2][seen] @ of_part.T  # [seen patches, parts of all categories]
+    own = PART_OWNER[None] == PART_OWNER[label[seen]][:, None]  # parts of the patch's own category
+    label = label[seen]
+    part_loss = F.cross_entropy(logits, label) / 2 + F.cross_entropy(logits.masked_fill(~own, -1e4), label)
+    return image_loss, part_loss
+
+
+def train(steps: int, shapes: int, rate: float, out: Path, threads: int) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(0)
+    if threads:
+        torch.set_num_threads(threads)
+    open_clip.add_model_config(HERE / "demo-clip.json")
+    model = open_clip.create_model("demo-clip")
+    tokenizer = open_clip.get_tokenizer("demo-clip")
+    decayed = [p for p in model.parameters() if p.ndim > 1]
+    rest = [p for p in model.parameters() if p.ndim <= 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}], lr=rate, betas=(0.9, 0.98)
+    )
+    checkpoint, start = out / "checkpoint.pt", 0
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, weights_only=True)
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        start = saved["step"]
+    sentences, recent = Sentences(), []
+    loader = DataLoader(Scenes(steps, start, shapes), batch_size=None, num_workers=1, prefetch_factor=4)
+    for step, batch in enumerate(tqdm(loader, initial=start, total=steps, mininterval=10), start=start):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * min(1, (step + 1) / 200) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+        kept = GRID * GRID if step >= steps * (1 - WHOLE_IMAGES) else KEPT_PATCHES
+        image_loss, part_loss = losses(model, tokenizer, batch, sentences, step, kept)
+        optimizer.zero_grad()
+        (image_loss + part_loss).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        with torch.no_grad():
+            model.logit_scale.clamp_(max=math.log(100))
+        recent.append((image_loss.item(), part_loss.item()))
+        if (step + 1) % 100 == 0 or step + 1 == steps:
+            tqdm.write(f"step {step + 1}: image {np.mean(recent, 0)[0]:.3f}, parts {np.mean(recent, 0)[1]:.3f}")
+            recent = []
+            with atomic_path(checkpoint) as path:
+                torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}, path)
+    with atomic_path(out / "demo-clip.safetensors") as path:
+        save_file({name: value.half().contiguous() for name, value in model.state_dict().items()}, path)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Train the bundled demo encoder.")
+    parser.add_argument("--steps", type=int, default=2600)
+    parser.add_argument("--shapes", type=int, default=32, help="shapes a step; each gives two images")
+    parser.add_argument("--rate", type=float, default=1e-3, help="the highest learning rate")
+    parser.add_argument("--out", type=Path, default=HERE, help="where the weights and the checkpoint go")
+    parser.add_argument("--threads", type=int, default=0, help="of torch; 0 leaves its own choice")
+    args = parser.parse_args()
+    train(args.steps, args.shapes, args.rate, args.out, args.threads)

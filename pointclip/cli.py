@@ -1,0 +1,120 @@
+"""What the command lines of both tasks share: arguments, what they open, and how they end."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from yacs.config import CfgNode
+
+from pointclip.config import is_setting, load_config
+from pointclip.datasets import ShapeFiles, ShapeSet, open_dataset
+from pointclip.datasets.batches import BatchReader, subset
+from pointclip.encoder import Encoder, load_encoder
+from pointclip.errors import InputError
+from pointclip.prompts import read_prompts, spoken
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+
+def run_command(main: Callable[[], None]) -> None:
+    """Run a main function and end the process: 0, 2 with one sentence for bad input, 130 for Ctrl-C."""
+    try:
+        main()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        print("interrupted: files that were finished stay, none is half-written", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def argument_parser(description: str) -> argparse.ArgumentParser:
+    """The arguments that every task takes."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--config", type=Path, required=True, help="a file of settings, such as configs/demo.yaml")
+    parser.add_argument("--input", nargs="+", metavar="FILE", help="own shapes instead of a data set")
+    parser.add_argument("--up", choices=("y", "z"), default="y", help="the up axis of the --input files (default: y)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="settings that win over the config's")
+    return parser
+
+
+def parse_settings(parser: argparse.ArgumentParser, base: CfgNode) -> tuple[argparse.Namespace, CfgNode]:
+    """The arguments and the settings of a run; the run's folder is made, so that a bad place shows before the work.
+
+    KEY VALUE pairs are known by their names, also right behind --input's files.
+    """
+    args = parser.parse_args()
+    for place, word in enumerate(args.input or []):
+        if is_setting(base, word):
+            args.overrides = [*args.input[place:], *args.overrides]
+            args.input = args.input[:place]
+            break
+    settings = load_config(base, args.config, args.overrides)
+    folder = run_folder(args.config, settings)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"Cannot make the folder {folder} ({error.strerror}); set OUTPUT to another place.") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"Cannot write to the folder {folder}; set OUTPUT to another place.")
+    return args, settings
+
+
+def run_folder(config: Path, settings: CfgNode) -> Path:
+    """Where a run's files go: OUTPUT/<config name>."""
+    return Path(settings.OUTPUT).expanduser() / config.stem
+
+
+def names_from(text: str) -> tuple[str, ...]:
+    """Names out of a comma-separated list, as --classes, --parts and DATASET.CATEGORIES take them."""
+    return tuple(name.strip() for name in text.split(","))
+
+
+def open_prompts(settings: CfgNode) -> dict:
+    """The sentences of the settings' prompt file, {} where none is named."""
+    return read_prompts(settings.PROMPTS.FILE) if settings.PROMPTS.FILE else {}
+
+
+def open_shapes(
+    settings: CfgNode, files: Sequence[str] | None, up: str, class_names: tuple[str, ...] = ()
+) -> tuple[ShapeSet, BatchReader]:
+    """The data set that the settings name, or own shape files, and a reader of the shapes that are wanted of it."""
+    c = settings.DATASET
+    if files:
+        shapes = ShapeFiles(files, c.NUM_POINTS or None, up, class_names, settings.SEED)
+        wanted = list(range(len(shapes)))
+    elif up != "y":
+        raise InputError("--up goes with --input FILE…; a data set brings its own up axis.")
+    else:
+        shapes = open_dataset(c.NAME, Path(c.ROOT).expanduser(), c.SPLIT, c.NUM_POINTS or None)
+        of_categories = _of_categories(shapes, c.CATEGORIES)
+        wanted = of_categories[subset(len(of_categories), c.MAX_SHAPES, settings.SEED)].tolist()
+    return shapes, BatchReader(shapes, settings.BATCH_SIZE, settings.ON_BAD_SHAPE, wanted)
+
+
+def open_encoder(settings: CfgNode) -> Encoder:
+    """The encoder that the settings name, on their device."""
+    c = settings.ENCODER
+    known = {"auto": None, "yes": True, "no": False}
+    if c.QUICK_GELU not in known:
+        raise InputError(f"ENCODER.QUICK_GELU is {c.QUICK_GELU!r}; 'auto', 'yes' or 'no' was expected.")
+    return load_encoder(c.NAME, c.PRETRAINED, settings.DEVICE, c.PRECISION, known[c.QUICK_GELU])
+
+
+def _of_categories(shapes: ShapeSet, categories: str) -> np.ndarray:
+    """Indices of the shapes of the named categories, of all where none is named."""
+    if not categories:
+        return np.arange(len(shapes))
+    numbers = {spoken(name).casefold(): number for number, name in enumerate(shapes.class_names)}
+    wanted = [numbers.get(spoken(name).casefold()) for name in names_from(categories)]
+    if None in wanted:
+        known = ", ".join(shapes.class_names)
+        raise InputError(f"DATASET.CATEGORIES is {categories!r}; names out of these were expected: {known}.")
+    return np.flatnonzero(np.isin(shapes.labels, wanted))

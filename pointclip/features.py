@@ -1,0 +1,102 @@
+"""From batches of shapes to CLIP features of their views, with reading and projecting one step ahead of encoding."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from torch import Tensor
+from tqdm import tqdm
+
+from pointclip.datasets.batches import Batch, BatchReader
+from pointclip.encoder import Encoder
+from pointclip.errors import InputError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def encode_views(images: Tensor, encoder: Encoder) -> Tensor:
+    """Unit features of every view: images [B, V, 3, H, W] -> [B, V, C] float32."""
+    return encoder.encode_images(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+
+
+def encode_view_patches(images: Tensor, encoder: Encoder) -> Tensor:
+    """Unit features of every view's patches: images [B, V, 3, H, W] -> [B, V, P, C] float32."""
+    return encoder.encode_patches(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+
+
+def projected_batches(
+    reader: BatchReader, project: Callable[[Tensor], R], encoder: Encoder, progress: bool = True
+) -> Iterator[tuple[Batch, R]]:
+    """Yield every batch of the reader with its projection, the next one being worked on meanwhile.
+
+    Args:
+        reader: gives the batches; what it leaves out stands in its `bad` afterwards.
+        project: a task's projection, points [B, N, 3] on the encoder's device -> R.
+        encoder: only asked for its device.
+        progress: whether to show a bar with shapes/s.
+
+    Raises:
+        InputError: when no shape is left.
+    """
+    done = 0
+    with tqdm(total=reader.total, unit=" shapes", desc="project, encode", disable=not progress) as bar:
+        for batch, projected in ahead(lambda batch: project(batch.points.to(encoder.device)), reader):
+            yield batch, projected
+            done += len(batch.shapes)
+            bar.update(done + len(reader.bad) - bar.n)
+    if not done:
+        reason = next(iter(reader.bad.values()), "the data set is empty")
+        raise InputError(f"No shape is left ({reason.rstrip('.')}); check the input.")
+
+
+def ahead(work: Callable[[T], R], items: Iterable[T], depth: int = 1) -> Iterator[tuple[T, R]]:
+    """Yield (item, work(item)) in order, while a thread already works on what comes next.
+
+    `depth` finished results wait at most, besides the one being worked on. What the thread raises is raised here, at
+    the item where it happened; leaving the loop early ends the thread.
+    """
+    results: queue.Queue = queue.Queue(maxsize=depth)
+    stop = threading.Event()
+    thread = threading.Thread(target=_fill, args=(results, stop, work, items), daemon=True)
+    thread.start()
+    try:
+        while True:
+            outcome = results.get()
+            if outcome is _END:
+                return
+            if isinstance(outcome, _Failure):
+                raise outcome.error
+            yield outcome
+    finally:
+        stop.set()
+        thread.join()
+
+
+_END = object()
+
+
+class _Failure:
+    """What the thread could not do."""
+
+    def __init__(self, error: BaseException):
+        self.error = error
+
+
+def _fill(results: queue.Queue, stop: threading.Event, work: Callable, items: Iterable) -> None:
+    def put(outcome: object) -> None:
+        while not stop.is_set():
+            try:
+                return results.put(outcome, timeout=0.1)
+            except queue.Full:
+                continue
+
+    try:
+        for item in items:
+            if stop.is_set():
+                return
+            put((item, work(item)))
+        put(_END)
+    except BaseException as error:  # handed over, to be raised in the caller's thread
+        put(_Failure(error))

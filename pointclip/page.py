@@ -1,0 +1,210 @@
+"""What the reports look like: one HTML file each, its style and scripts inside; names are escaped by the template."""
+
+import jinja2
+
+STYLE = """
+:root { color-scheme: light dark; --page: #f6f7f9; --card: #fff; --ink: #1c2026; --soft: #5b6470; --line: #dfe3e8;
+  --accent: #0072b2; --track: #e9edf1; --note: #fff6e0; --note-line: #e69f00; --good: #00694d; --bad: #b04a00; }
+@media (prefers-color-scheme: dark) { :root { --page: #14171b; --card: #1d2126; --ink: #e7eaee; --soft: #a3acb8;
+  --line: #343a42; --accent: #56b4e9; --track: #2c323a; --note: #30290f; --good: #4fc9a4; --bad: #f39a5b; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
+main { max-width: 68rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
+h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 1.25rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.3rem; margin: 2.75rem 0 .75rem; }
+h3 { font-size: 1.05rem; margin: 0; overflow-wrap: anywhere; }
+p { margin: .4rem 0; }
+.soft, caption, figcaption { color: var(--soft); font-size: .9rem; }
+.card, .note { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem 1.25rem;
+  margin: 0 0 1.25rem; }
+.note { background: var(--note); border-color: var(--note-line); border-left-width: 6px; }
+dl { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: .4rem 1.75rem; margin: 0; }
+dt { color: var(--soft); }
+dd { margin: 0; overflow-wrap: anywhere; white-space: pre-line; font-variant-numeric: tabular-nums; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+caption { text-align: left; padding-bottom: .5rem; }
+th, td { padding: .3rem .75rem .3rem 0; border-bottom: 1px solid var(--line); text-align: right; }
+tr > :last-child { padding-right: 0; }
+tbody tr:last-child > * { border-bottom: 0; }
+thead th { color: var(--soft); font-weight: 600; font-size: .9rem; vertical-align: bottom; }
+tbody th { font-weight: 500; overflow-wrap: break-word; }
+.text { text-align: left; }
+td.bar { width: 45%; min-width: 4rem; }
+.bar div { background: var(--track); border-radius: 4px; height: .65rem; }
+.bar span { display: block; background: var(--accent); border-radius: 4px; height: 100%; }
+.head { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .25rem 1.5rem; margin-bottom: .25rem; }
+.right, .wrong { font-weight: 600; white-space: nowrap; }
+.right { color: var(--good); }
+.wrong { color: var(--bad); }
+figure { margin: .75rem 0 0; }
+img { display: block; max-width: 100%; height: auto; border-radius: 8px; background: #fff; margin: .75rem auto 1rem; }
+.guesses { max-width: 34rem; margin-top: .5rem; }
+.legend { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; list-style: none; padding: 0; margin: .6rem 0; }
+.legend i { display: inline-block; width: .85rem; height: .85rem; border-radius: 50%; margin-right: .4rem;
+  vertical-align: -.08rem; }
+.clouds { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; }
+.cloud { height: 24rem; border: 1px solid var(--line); border-radius: 8px; overflow: hidden; cursor: grab; }
+.turn { display: flex; gap: .4rem; margin-top: .6rem; flex-wrap: wrap; }
+button { font: inherit; font-size: .85rem; color: var(--ink); background: var(--track); border: 1px solid var(--line);
+  border-radius: 6px; padding: .15rem .6rem; cursor: pointer; }
+@media (max-width: 36rem) { main { padding: 1.25rem .75rem; } .card { padding: .85rem; } .cloud { height: 18rem; } }
+@media (max-width: 26rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } }
+@media print { .card { break-inside: avoid; } .turn { display: none; } }
+"""
+
+# Clouds are drawn as they come near the window and dropped as they leave it: a browser allows about 16 of them at once.
+TURNING = """
+"use strict";
+const options = {displayModeBar: false, scrollZoom: false, responsive: true};
+for (const group of document.querySelectorAll(".shape")) {
+  const panes = [...group.querySelectorAll(".cloud")];
+  const figures = new Map(panes.map(pane => [pane, JSON.parse(pane.nextElementSibling.textContent)]));
+  const home = figures.get(panes[0]).layout.scene.camera;
+  let camera = home, held = null;
+
+  function look(next, source) {
+    camera = next;
+    for (const pane of panes)
+      if (pane !== source && pane.drawn) Plotly.relayout(pane, {"scene.camera": camera});
+  }
+  function follow(pane, event) {
+    if (pane === held && event["scene.camera"]) look(event["scene.camera"], pane);
+  }
+  function release(pane, event) {
+    if (pane !== held) return;
+    follow(pane, event);
+    held = null;
+    // the cloud may glide one frame further than its last event told: settle all on the same camera
+    setTimeout(() => { if (!held) look(camera, null); }, 60);
+  }
+  async function draw(pane) {
+    const {data, layout} = figures.get(pane);
+    await Plotly.newPlot(pane, data, {...layout, scene: {...layout.scene, camera}}, options);
+    pane.drawn = true;
+    pane.on("plotly_relayouting", event => follow(pane, event));
+    pane.on("plotly_relayout", event => release(pane, event));
+  }
+  const near = new IntersectionObserver(entries => entries.forEach(({target, isIntersecting}) => {
+    if (isIntersecting && !target.drawn) draw(target);
+    if (!isIntersecting && target.drawn) { target.drawn = false; Plotly.purge(target); }
+  }), {rootMargin: "200px"});
+  for (const pane of panes) {
+    for (const name of ["pointerdown", "touchstart"])
+      pane.addEventListener(name, () => { held = pane; }, {capture: true, passive: true});
+    near.observe(pane);
+  }
+
+  const turned = (angle, zoom) => {
+    const {x, y, z} = camera.eye, c = Math.cos(angle), s = Math.sin(angle);
+    return {...camera, eye: {x: (c * x - s * y) * zoom, y: (s * x + c * y) * zoom, z: z * zoom}};
+  };
+  const moves = {left: () => turned(-Math.PI / 6, 1), right: () => turned(Math.PI / 6, 1),
+    closer: () => turned(0, 0.8), further: () => turned(0, 1.25), reset: () => home};
+  for (const button of group.querySelectorAll("button"))
+    button.addEventListener("click", () => { held = null; look(moves[button.dataset.move](), null); });
+}
+"""
+
+PARTS = """
+{% macro bar(percent) %}<div><span style="width: {{ '%.1f' % percent }}%"></span></div>{% endmacro %}
+
+{% macro classification(case) %}
+<article class="card">
+  <div class="head"><h3>{{ case.name }}</h3>
+    {% if case.truth is not none %}
+    <span class="{{ 'right' if case.right else 'wrong' }}">{{ '✓ right' if case.right else '✗ wrong' }}</span>
+    {% endif %}</div>
+  <p>{% if case.truth is not none %}<span class="soft">truth</span> <b>{{ case.truth }}</b> · {% endif -%}
+    <span class="soft">prediction</span> <b>{{ case.prediction }}</b> {{ '%.1f' % (100 * case.confidence) }} %</p>
+  <div class="scroll guesses"><table><caption>The likeliest classes</caption>
+    <thead><tr><th scope="col" class="text">class</th><th scope="col" class="text">probability</th>
+      <th scope="col">%</th></tr></thead>
+    <tbody>{% for name, probability in case.top %}
+      <tr><th scope="row" class="text">{{ name }}</th><td class="bar">{{ bar(100 * probability) }}</td>
+        <td>{{ '%.1f' % (100 * probability) }}</td></tr>{% endfor %}
+    </tbody></table></div>
+  <a href="{{ case.picture }}"><img src="{{ case.picture }}" loading="lazy"
+    alt="{{ case.views }} depth maps of {{ case.name }}"></a>
+</article>
+{% endmacro %}
+
+{% macro segmentation(case) %}
+<article class="card shape">
+  <div class="head"><h3>{{ case.name }}</h3>
+    <span>{{ case.category }}{% if case.iou is not none %} · <b>IoU {{ '%.1f' % case.iou }}</b>{% endif %}</span></div>
+  <ul class="legend" aria-label="Colours of the parts">{% for name, colour in case.legend %}
+    <li><i style="background: rgb{{ colour }}"></i>{{ name }}</li>{% endfor %}</ul>
+  <div class="clouds">{% for title, figure in case.clouds %}
+    <figure><figcaption>{{ title }}</figcaption>
+      <div class="cloud" role="img" aria-label="{{ title }}: point cloud of {{ case.name }} coloured by part"></div>
+      <script type="application/json">{{ figure | safe }}</script></figure>{% endfor %}
+  </div>
+  <div class="turn">{% for move, label in (("left", "↺ turn left"), ("right", "↻ turn right"), ("closer", "+ closer"),
+      ("further", "− further"), ("reset", "reset")) %}
+    <button type="button" data-move="{{ move }}">{{ label }}</button>{% endfor %}</div>
+  <p class="soft">{{ case.size }}</p>
+  <a href="{{ case.picture }}"><img src="{{ case.picture }}" loading="lazy"
+    alt="{{ case.views }} depth maps of {{ case.name }} with the visible points in their predicted parts' colours"></a>
+</article>
+{% endmacro %}
+"""
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title>
+<link rel="icon" href="data:,">
+<style>{{ style | safe }}</style>
+</head>
+<body>
+<main>
+<h1>{{ title }}</h1>
+{% for note in notes %}<p class="note" role="note">{{ note }}</p>
+{% endfor %}
+{% if facts %}<div class="card"><dl>{% for name, value in facts.items() %}
+<dt>{{ name }}</dt><dd>{{ value }}</dd>{% endfor %}</dl></div>{% endif %}
+
+{% if table.rows %}<h2>{{ table.title }}</h2>
+<div class="card scroll"><table><caption>{{ table.caption }}</caption>
+<thead><tr>{% for column in table.columns %}
+<th scope="col"{% if column.text %} class="text"{% endif %}>{{ column.name }}</th>{% endfor %}</tr></thead>
+<tbody>{% for row in table.rows %}
+<tr>{% for cell in row %}{% set column = table.columns[loop.index0] %}{% if loop.first %}
+<th scope="row" class="text">{{ cell }}</th>{% elif column.bar %}
+<td class="bar">{% if cell is not none %}{{ bar(cell) }}{% endif %}</td>{% else %}
+<td{% if column.text %} class="text"{% endif %}>{{ cell }}</td>{% endif %}{% endfor %}</tr>{% endfor %}
+</tbody></table></div>{% endif %}
+
+{% if matrix %}<h2>Confusion matrix</h2>
+<div class="card"><p class="soft">Each row is a true class, each column a predicted one; the colour is the share of the
+row.</p>
+<a href="{{ matrix }}"><img src="{{ matrix }}" alt="Confusion matrix of {{ classes }} classes"></a>
+{% if confusions %}<div class="scroll"><table><caption>The commonest confusions</caption>
+<thead><tr><th scope="col" class="text">truth</th><th scope="col" class="text">taken for</th><th scope="col">shapes</th>
+<th scope="col">% of the class</th></tr></thead>
+<tbody>{% for truth, prediction, count, share in confusions %}
+<tr><th scope="row" class="text">{{ truth }}</th><td class="text">{{ prediction }}</td><td>{{ count }}</td>
+<td>{{ '%.1f' % share }}</td></tr>{% endfor %}</tbody></table></div>{% endif %}</div>{% endif %}
+
+{% for heading, explanation, cases in sections if cases %}<h2>{{ heading }}</h2>
+<p class="soft">{{ explanation }}</p>
+{% for case in cases %}{{ draw(case) }}{% endfor %}{% endfor %}
+</main>
+{% if plotly %}<script>{{ plotly | safe }}</script>
+<script>{{ turning | safe }}</script>{% endif %}
+</body>
+</html>
+"""
+
+
+def render(kind: str, plotly: str = "", **content) -> str:
+    """The whole page. `kind` is the macro that draws a case; `plotly` the library's source, if clouds are shown."""
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    parts = environment.from_string(PARTS).module
+    empty = {"notes": (), "facts": {}, "table": {}, "sections": ()}
+    return environment.from_string(PAGE).render(
+        **(empty | content), style=STYLE, turning=TURNING, plotly=plotly, bar=parts.bar, draw=getattr(parts, kind)
+    )

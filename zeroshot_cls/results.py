@@ -1,0 +1,124 @@
+"""What a classification run leaves behind: a table, metrics.json, predictions.csv, report.html, config.yaml."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pointclip import metrics
+from pointclip.datasets.base import ShapeSet
+from pointclip.datasets.batches import BatchReader
+from pointclip.report import ClassificationCase, write_classification_report, write_shapes_report
+from pointclip.run import Run, table, write_csv, write_json, write_settings
+from zeroshot_cls.classifier import Features
+from zeroshot_cls.realistic_projection import RealisticProjection
+
+TOP = 5  # classes shown for a shape
+CASES = 3  # best and worst shapes shown in the report
+
+
+def show_test(
+    run: Run, reader: BatchReader, features: Features, logits: Tensor, projection: RealisticProjection
+) -> None:
+    """Score against the labels, print the table per class, and write all files of the run."""
+    names = reader.shapes.class_names
+    probabilities, truth = logits.softmax(1).numpy(), features.labels.numpy()
+    confusion = metrics.confusion_matrix(truth, probabilities.argmax(1), len(names))
+    counts = {name: (int(confusion[k, k]), int(confusion[k].sum())) for k, name in enumerate(names)}
+    cases = [
+        [make_case(i, reader.shapes, features, probabilities, projection) for i in chosen]
+        for chosen in best_and_worst(truth, probabilities)
+    ]
+    summary = summarize(run, reader, names, confusion)
+
+    write_json(run.folder / "metrics.json", summary)
+    write_predictions(run.folder, names, features, probabilities)
+    facts = run.facts | {"Shapes": f"{len(truth)}", "Accuracy": f"{summary['accuracy']:.2f} %"}
+    facts["Mean class accuracy"] = f"{summary['mean_class_accuracy']:.2f} %"
+    title = f"Zero-shot classification: {run.folder.name}"
+    write_classification_report(run.folder / "report.html", title, facts, counts, confusion, names, *cases, run.notes)
+    write_settings(run.folder / "config.yaml", run.settings)
+
+    rows = [[name, total, right, f"{100 * right / total:.1f}"] for name, (right, total) in counts.items() if total]
+    rows.append(["all", confusion.sum(), np.trace(confusion), f"{summary['accuracy']:.2f}"])
+    print(table(["class", "shapes", "right", "accuracy %"], rows))
+    run.tell(len(truth))
+
+
+def show_own_shapes(
+    run: Run, reader: BatchReader, features: Features, logits: Tensor, projection: RealisticProjection
+) -> None:
+    """Print the top classes of own shapes, and write their files to the run's folder, below input/."""
+    run.folder = run.folder / "input"
+    probabilities = logits.softmax(1).numpy()
+    cases = [make_case(i, reader.shapes, features, probabilities, projection) for i in range(len(probabilities))]
+    write_predictions(run.folder, reader.shapes.class_names, features, probabilities)
+    write_shapes_report(run.folder / "report.html", "Zero-shot classification: own shapes", run.facts, cases, run.notes)
+    write_settings(run.folder / "config.yaml", run.settings)
+    for case in cases:
+        rows = [[name, f"{100 * share:.1f}"] for name, share in case.top]
+        print(f"\n{table([case.name, 'probability %'], rows)}")
+    run.tell(len(cases))
+
+
+def summarize(run: Run, reader: BatchReader, names: tuple[str, ...], confusion: np.ndarray) -> dict:
+    """What metrics.json holds."""
+    per_class = metrics.class_accuracy(confusion)
+    shapes = int(confusion.sum())
+    return {
+        "task": "zero-shot classification",
+        "dataset": run.data,
+        "encoder": run.encoder,
+        "shapes": shapes,
+        "shapes_left_out": len(reader.bad),
+        "accuracy": metrics.accuracy(confusion),
+        "mean_class_accuracy": float(np.nanmean(per_class)) if shapes else float("nan"),
+        "class_accuracy": dict(zip(names, per_class.tolist(), strict=True)),
+        "prompts": run.prompts,
+        "view_weights": run.view_weights,
+        "notes": run.notes,
+        "bad_shapes": reader.bad,
+        "shapes_per_second": shapes / run.seconds,
+    }
+
+
+def best_and_worst(truth: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places of the shapes that were named right, and of those named wrong, the surest first, CASES of each."""
+    sure, right = probabilities.max(1), probabilities.argmax(1) == truth
+    order = np.argsort(-sure, kind="stable")
+    known = truth[order] >= 0
+    return order[right[order]][:CASES], order[~right[order] & known][:CASES]
+
+
+def make_case(
+    i: int, shapes: ShapeSet, features: Features, probabilities: np.ndarray, projection: RealisticProjection
+) -> ClassificationCase:
+    """One shape for the report, with its depth maps."""
+    shape, names = shapes[features.indices[i]], shapes.class_names
+    order = np.argsort(-probabilities[i], kind="stable")[:TOP]
+    points = torch.from_numpy(shape.points)[None].to(projection.rotations.device)
+    return ClassificationCase(
+        name=shape.name,
+        truth=names[shape.label] if shape.label >= 0 else None,
+        prediction=names[order[0]],
+        confidence=float(probabilities[i, order[0]]),
+        maps=projection.depth_maps(points)[0].cpu().numpy(),
+        top=[(names[k], float(probabilities[i, k])) for k in order],
+    )
+
+
+def write_predictions(folder: Path, names: tuple[str, ...], features: Features, probabilities: np.ndarray) -> None:
+    """One row a shape: its truth where known, and the top classes with their probabilities."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
+    header = ["shape", "truth", "prediction", "correct"]
+    for place in range(1, order.shape[1] + 1):
+        header += [f"class_{place}", f"probability_{place}"]
+    rows = []
+    for name, label, best, share in zip(features.names, features.labels.tolist(), order, probabilities, strict=True):
+        known = label >= 0
+        row = [name, names[label] if known else "", names[best[0]], int(best[0] == label) if known else ""]
+        for k in best:
+            row += [names[k], f"{share[k]:.6f}"]
+        rows.append(row)
+    write_csv(folder / "predictions.csv", header, rows)
