@@ -20,3 +20,27 @@ def class_accuracy(confusion: np.ndarray) -> np.ndarray:
     """The share of each class's shapes that are named right, [K] in percent; nan for classes without shapes."""
     totals = confusion.sum(1)
     return np.where(totals > 0, 100 * np.diag(confusion) / np.maximum(totals, 1), np.nan)
+
+
+IOU_RULES = ("standard", "skip")
+
+
+def part_ious(truth: np.ndarray, prediction: np.ndarray, parts: int) -> np.ndarray:
+    """Intersection over union of each part of one shape, [P] in percent; nan for a part absent from both.
+
+    Points whose truth is negative (not known) are left out.
+    """
+    confusion = confusion_matrix(truth, prediction, parts)
+    both = np.diag(confusion)
+    either = confusion.sum(0) + confusion.sum(1) - both
+    return np.where(either > 0, 100 * both / np.maximum(either, 1), np.nan)
+
+
+def shape_iou(ious: np.ndarray, rule: str) -> float:
+    """The mean over a shape's parts, in percent.
+
+    "standard" counts a part absent from truth and prediction as 100 (the ShapeNetPart protocol); "skip" leaves it out.
+    """
+    if rule == "standard":
+        return float(np.nan_to_num(ious, nan=100.0).mean())
+    return float(np.nanmean(ious)) if np.isfinite(ious).any() else float("nan")

@@ -1,0 +1,104 @@
+"""Zero-shot part segmentation of a data set or of own shapes: `python main.py --config configs/demo.yaml`."""
+
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
+
+from yacs.config import CfgNode
+
+from pointclip.cli import (
+    argument_parser,
+    names_from,
+    open_encoder,
+    open_prompts,
+    open_shapes,
+    parse_settings,
+    run_command,
+    run_folder,
+)
+from pointclip.config import defaults
+from pointclip.errors import InputError
+from pointclip.prompts import part_sentences, text_features
+from pointclip.run import Run, prompts_in_words, standing_notes
+from pointclip.views import view_weights
+from zeroshot_seg.evaluate import Category, segment
+from zeroshot_seg.realistic_projection import VIEWS, RealisticProjection
+from zeroshot_seg.results import show_own_shapes, show_test
+
+PUBLISHED_WEIGHTS = Path(__file__).with_name("view_weights.yaml")
+
+
+def main() -> None:
+    # settings
+    parser = argument_parser("Zero-shot part segmentation of point clouds with CLIP (PointCLIP V2).")
+    parser.add_argument("--parts", type=names_from, default=(), metavar="A,B,C", help="part names for --input")
+    parser.add_argument("--category", default="", metavar="NAME", help="what the --input shapes are, such as chair")
+    parser.add_argument("--save-ply", action="store_true", help="write each shape as .ply with its parts' colours")
+    args, settings = parse_settings(parser, segmentation_defaults())
+    if (args.parts or args.category) and not args.input:
+        raise InputError("--parts and --category go with --input FILE…; a data set brings its own.")
+
+    # data
+    prompts = open_prompts(settings)
+    shapes, reader = open_shapes(settings, args.input, args.up, (args.category or "shape",))
+    parts = {shapes.class_names[0]: own_parts(args, prompts)} if args.input else shapes.part_names
+    if not parts:
+        raise InputError(f"The data set {settings.DATASET.NAME!r} has no part labels; use shapenetpart or synthetic.")
+    sentences = {name: part_sentences(name, own, prompts, settings.PROMPTS.TEMPLATE) for name, own in parts.items()}
+
+    # model
+    encoder = open_encoder(settings)
+    projection = RealisticProjection(settings.LOOKUP, settings.PROJECTION.BACKEND).to(encoder.device)
+
+    # features of the sentences
+    categories, weights_notes = {}, set()
+    for name in parts:
+        setting = name if settings.VIEW_WEIGHTS == "published" else settings.VIEW_WEIGHTS
+        weights, _, note = view_weights(setting, len(VIEWS), PUBLISHED_WEIGHTS)
+        weights_notes.add(note)
+        categories[name] = Category(parts[name], text_features(sentences[name], encoder), weights.to(encoder.device))
+
+    # answer
+    start = time.perf_counter()
+    results = segment(reader, projection, encoder, categories, settings.PROTOCOL, progress=not args.quiet)
+    all_sentences = {f"{part} of {name}": group for name, own in sentences.items() for part, group in own.items()}
+    run = Run(
+        folder=run_folder(args.config, settings),
+        settings=settings,
+        data="own shapes" if args.input else f"{settings.DATASET.NAME} ({settings.DATASET.SPLIT})",
+        encoder=f"{encoder.name}, {encoder.precision}",
+        prompts=prompts_in_words(settings, all_sentences, prompts, "part"),
+        view_weights=settings.VIEW_WEIGHTS,
+        seconds=time.perf_counter() - start,
+        notes=standing_notes(settings, next(iter(weights_notes)), reader.bad),
+    )
+    show = show_own_shapes if args.input else show_test
+    show(run, reader, results, parts, projection, args.save_ply)
+
+
+def segmentation_defaults() -> CfgNode:
+    """The shared settings, as segmentation wants them, and its own."""
+    c = defaults()
+    c.BATCH_SIZE = 4
+    c.DATASET.NUM_POINTS = 0  # all points
+    c.PROMPTS.TEMPLATE = "a depth map of the {} of a {category}."
+    c.LOOKUP = "corrected"  # or "published", with the published code's swap of row and column
+    c.PROTOCOL = "standard"  # or "published": lamp's last two parts never predicted, unseen points get the first part
+    c.IOU_RULE = "standard"  # a part absent from truth and prediction counts 100 %; "skip" leaves it out
+    return c
+
+
+def own_parts(args, prompts: dict) -> tuple[str, ...]:
+    """The part names of own shapes: those given, or those that the prompts have for the category."""
+    parts = args.parts or tuple(prompts.get(args.category, ()))
+    if not parts:
+        raise InputError(
+            "No part names came for --input; name them with --parts a,b,c, or a --category of the prompts."
+        )
+    return parts
+
+
+if __name__ == "__main__":
+    run_command(main)
