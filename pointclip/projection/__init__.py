@@ -3,6 +3,9 @@
 One entry, `project`; behind it engines that give the same result at different speeds.
 """
 
+import warnings
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -42,10 +45,17 @@ def pick_backend(backend: str, device: torch.device, needs_grad: bool = False) -
     """
     reason = numba_engine.unable(device, needs_grad) if check_backend(backend) != "reference" else None
     if backend == "auto":
+        if not numba_engine.installed():
+            _tell_that_numba_is_missing()
         return "numba" if reason is None else "reference"
     if reason is not None:
         raise InputError(f"The projection backend {backend!r} cannot run here: {reason}; use 'auto' or 'reference'.")
     return backend
+
+
+@cache
+def _tell_that_numba_is_missing() -> None:
+    warnings.warn("numba is not installed, so projections take the slower reference engine (pip install numba).")
 
 
 def project(

@@ -22,9 +22,14 @@ from pointclip.projection.cells import Cells
 from pointclip.projection.spec import ProjectionSpec, gaussian
 
 
+def installed() -> bool:
+    """Whether numba is there."""
+    return importlib.util.find_spec("numba") is not None
+
+
 def unable(device: torch.device, needs_grad: bool) -> str | None:
     """Why this engine cannot run: no numba, points on another device, gradients wanted. None if it can."""
-    if importlib.util.find_spec("numba") is None:
+    if not installed():
         return "numba is not installed (pip install numba)"
     if torch.device(device).type != "cpu":
         return f"it computes on the CPU, and the points are on {device}"
