@@ -1,0 +1,128 @@
+"""The segmentation command, end to end."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from plyfile import PlyData
+
+from pointclip.datasets.synthetic import generate, write_shapenetpart
+from pointclip.encoder import load_encoder
+from pointclip.errors import InputError
+from zeroshot_seg import main as command
+
+CONFIGS = Path(command.__file__).with_name("configs")
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_encoder("tiny-vit", None)
+
+
+@pytest.fixture
+def run(encoder, tmp_path, monkeypatch):
+    """Run the command with a tiny encoder; returns the run's folder."""
+    monkeypatch.setattr("pointclip.cli.load_encoder", lambda *_: encoder)
+
+    def run(*words: str, config: str = "demo") -> Path:
+        path = str(CONFIGS / f"{config}.yaml")
+        overrides = ["OUTPUT", str(tmp_path / "out"), "PROMPTS.FILE", ""]
+        monkeypatch.setattr(sys, "argv", ["main.py", "--quiet", "--config", path, *map(str, words), *overrides])
+        command.main()
+        return tmp_path / "out" / config
+
+    return run
+
+
+def metrics_of(folder: Path) -> dict:
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_a_run_leaves_its_files(run, capsys):
+    folder = run("DATASET.MAX_SHAPES", "5", "--save-ply")
+    metrics = metrics_of(folder)
+    assert metrics["task"] == "zero-shot part segmentation"
+    assert metrics["dataset"] == "synthetic (test)"
+    assert metrics["shapes"] == 5
+    assert (metrics["lookup"], metrics["protocol"], metrics["iou_rule"]) == ("corrected", "standard", "standard")
+    assert 0 < metrics["instance_miou"] < 100
+    with open(folder / "predictions.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 5
+    assert np.mean([float(row["iou"]) for row in rows]) == pytest.approx(metrics["instance_miou"], abs=1e-3)
+    assert len(list((folder / "pictures").glob("*.png"))) == 6
+    assert (folder / "report.html").stat().st_size > 1000
+    table = capsys.readouterr().out
+    assert "largest part" in table
+    assert f"{metrics['instance_miou']:.1f}" in table
+    clouds = sorted((folder / "ply").glob("*.ply"))
+    assert len(clouds) == 5
+    vertices = PlyData.read(str(clouds[0]))["vertex"]
+    assert len(vertices) == 2048
+    assert set(vertices.data.dtype.names) == {"x", "y", "z", "red", "green", "blue", "label"}
+
+
+def test_the_settings_as_run_give_the_same_again(run):
+    folder = run("DATASET.MAX_SHAPES", "3", "SEED", "4", "LOOKUP", "published")
+    first = (folder / "predictions.csv").read_bytes()
+    config = folder / "config.yaml"
+    assert "published" in config.read_text()
+    sys.argv[3] = str(config)
+    command.main()
+    assert (folder.parent / "config" / "predictions.csv").read_bytes() == first
+
+
+def test_shapenetpart_one_category(run, tmp_path):
+    write_shapenetpart(tmp_path, per_class=2)
+    words = ("DATASET.ROOT", tmp_path, "DATASET.CATEGORIES", "mug, lamp")
+    metrics = metrics_of(run(*words, config="shapenetpart_vit_b16"))
+    assert metrics["shapes"] == 4
+    assert set(metrics["category_miou"]) == {"mug", "lamp"}
+    assert any("labels of the test split" in note for note in metrics["notes"])  # the published view weights
+
+
+def test_protocol_and_rule_are_named(run):
+    words = ("DATASET.MAX_SHAPES", "4", "DATASET.CATEGORIES", "lamp")
+    results = {
+        rule: metrics_of(run(*words, "PROTOCOL", "published", "IOU_RULE", rule)) for rule in ("standard", "skip")
+    }
+    for rule, metrics in results.items():
+        assert (metrics["protocol"], metrics["iou_rule"]) == ("published", rule)
+    assert results["skip"]["instance_miou"] < results["standard"]["instance_miou"]  # lamps have no more than 3 parts
+
+
+def test_own_shapes(run, tmp_path, capsys):
+    np.save(tmp_path / "a.npy", generate("chair", 5).points)
+    np.save(tmp_path / "b.npy", generate("mug", 5, 700).points)
+    folder = run("--input", tmp_path / "a.npy", tmp_path / "b.npy", "--parts", "seat, back, leg")
+    out = capsys.readouterr().out
+    assert all(word in out for word in ("seat", "back", "leg", "a.npy", "b.npy"))
+    with open(folder / "input" / "predictions.csv", newline="") as file:
+        assert [int(row["points"]) for row in csv.DictReader(file)] == [2048, 700]
+    assert (folder / "input" / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--parts", "a"], "go with --input"),
+        (["--input", "none.npy"], "No part names came"),
+        (["--input", "none.npy", "--parts", "a,a"], "'a' came more than once"),
+        (["--input", "none.npy", "--parts", "a,b"], "none.npy"),
+        (["DATASET.CATEGORIES", "sofa"], "names out of these were expected"),
+        (["LOOKUP", "mirrored"], "corrected and published"),
+        (["PROTOCOL", "x"], "standard or published"),
+        (["IOU_RULE", "x", "DATASET.MAX_SHAPES", "1"], "standard or skip"),
+        (["PROMPTS.TEMPLATE", "a part"], "needs {}"),
+        (["VIEW_WEIGHTS", "1, 1"], "10 numbers"),
+        (["DATASET.NAME", "modelnet40"], "modelnet40"),
+    ],
+)
+def test_bad_input_is_one_sentence(run, words, message):
+    with pytest.raises(InputError) as caught:
+        run(*words)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
