@@ -50,7 +50,7 @@ def parse_settings(parser: argparse.ArgumentParser, base: CfgNode) -> tuple[argp
 
     KEY VALUE pairs are known by their names, also right behind --input's files.
     """
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     for place, word in enumerate(args.input or []):
         if is_setting(base, word):
             args.overrides = [*args.input[place:], *args.overrides]
