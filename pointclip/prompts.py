@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from tqdm import tqdm
 
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
@@ -77,16 +78,20 @@ def part_sentences(
     return sentences_for(parts, entry if known & {_key(part) for part in parts} else {}, template, "part")
 
 
-def text_features(sentences: Mapping[str, Sequence[str]], encoder: Encoder) -> Tensor:
+def text_features(sentences: Mapping[str, Sequence[str]], encoder: Encoder, progress: bool = False) -> Tensor:
     """One unit feature a name: the mean of its sentences' unit features, made unit length again, as CLIP does.
 
     Args:
         sentences: K names, each with one sentence or more.
+        progress: whether to show a bar; a large CLIP on a CPU takes minutes for ten thousand sentences.
 
     Returns:
         [K, C] float32, on the encoder's device.
     """
-    features = encoder.encode_text([sentence for group in sentences.values() for sentence in group])
+    flat = [sentence for group in sentences.values() for sentence in group]
+    chunks = [flat[start : start + 256] for start in range(0, len(flat), 256)]
+    bar = tqdm(chunks, desc="encode sentences", unit=" × 256", disable=not progress)
+    features = torch.cat([encoder.encode_text(chunk) for chunk in bar])
     groups = features.split([len(group) for group in sentences.values()])
     return F.normalize(torch.stack([group.mean(0) for group in groups]), dim=-1)
 

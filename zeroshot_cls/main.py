@@ -50,7 +50,7 @@ def main() -> None:
     projection = RealisticProjection(settings.PROJECTION.BACKEND).to(encoder.device)
 
     # features
-    class_features = text_features(sentences, encoder).cpu()
+    class_features = text_features(sentences, encoder, progress=not args.quiet).cpu()
     start = time.perf_counter()
     features = extract_features(reader, projection, encoder, progress=not args.quiet)
     seconds = time.perf_counter() - start

@@ -46,33 +46,34 @@ def main() -> None:
     parts = {shapes.class_names[0]: own_parts(args, prompts)} if args.input else shapes.part_names
     if not parts:
         raise InputError(f"The data set {settings.DATASET.NAME!r} has no part labels; use shapenetpart or synthetic.")
-    sentences = {name: part_sentences(name, own, prompts, settings.PROMPTS.TEMPLATE) for name, own in parts.items()}
+    template = settings.PROMPTS.TEMPLATE
+    by_category = {name: part_sentences(name, own, prompts, template) for name, own in parts.items()}
+    sentences = {f"{part} of {name}": group for name, own in by_category.items() for part, group in own.items()}
 
     # model
     encoder = open_encoder(settings)
     projection = RealisticProjection(settings.LOOKUP, settings.PROJECTION.BACKEND).to(encoder.device)
 
-    # features of the sentences
-    categories, weights_notes = {}, set()
-    for name in parts:
+    # what to look for, and where
+    features = text_features(sentences, encoder, progress=not args.quiet).split([len(own) for own in parts.values()])
+    categories = {}
+    for name, own in zip(parts, features, strict=True):
         setting = name if settings.VIEW_WEIGHTS == "published" else settings.VIEW_WEIGHTS
-        weights, _, note = view_weights(setting, len(VIEWS), PUBLISHED_WEIGHTS)
-        weights_notes.add(note)
-        categories[name] = Category(parts[name], text_features(sentences[name], encoder), weights.to(encoder.device))
+        weights, _, weights_note = view_weights(setting, len(VIEWS), PUBLISHED_WEIGHTS)
+        categories[name] = Category(parts[name], own, weights.to(encoder.device))
 
     # answer
     start = time.perf_counter()
     results = segment(reader, projection, encoder, categories, settings.PROTOCOL, progress=not args.quiet)
-    all_sentences = {f"{part} of {name}": group for name, own in sentences.items() for part, group in own.items()}
     run = Run(
         folder=run_folder(args.config, settings),
         settings=settings,
         data="own shapes" if args.input else f"{settings.DATASET.NAME} ({settings.DATASET.SPLIT})",
         encoder=f"{encoder.name}, {encoder.precision}",
-        prompts=prompts_in_words(settings, all_sentences, prompts, "part"),
+        prompts=prompts_in_words(settings, sentences, prompts, "part"),
         view_weights=settings.VIEW_WEIGHTS,
         seconds=time.perf_counter() - start,
-        notes=standing_notes(settings, next(iter(weights_notes)), reader.bad),
+        notes=standing_notes(settings, weights_note, reader.bad),
     )
     show = show_own_shapes if args.input else show_test
     show(run, reader, results, parts, projection, args.save_ply)
