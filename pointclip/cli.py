@@ -1,19 +1,24 @@
 """What the command lines of both tasks share: arguments, what they open, and how they end."""
 
 import argparse
+import io
 import os
+import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
+import torch
 from yacs.config import CfgNode
 
 from pointclip.config import is_setting, load_config
 from pointclip.datasets import ShapeFiles, ShapeSet, open_dataset
 from pointclip.datasets.batches import BatchReader, subset
 from pointclip.encoder import Encoder, load_encoder
-from pointclip.errors import InputError
+from pointclip.errors import InputError, first_line
 from pointclip.prompts import read_prompts, spoken
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -21,10 +26,19 @@ BAD_INPUT, INTERRUPTED = 2, 130
 
 def run_command(main: Callable[[], None]) -> None:
     """Run a main function and end the process: 0, 2 with one sentence for bad input, 130 for Ctrl-C."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows names as it can
+    if callable(signal.getsignal(signal.SIGINT)):  # main.py's own while it imports; None or ignored stays so
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main()
+        sys.stdout.flush()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        advice = "lower BATCH_SIZE or DATASET.NUM_POINTS"
+        print(f"error: The memory is not enough ({first_line(error)}); {advice}.", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         print("interrupted: files that were finished stay, none is half-written", file=sys.stderr)
@@ -32,11 +46,21 @@ def run_command(main: Callable[[], None]) -> None:
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:  # a full disk, a file or folder taken away meanwhile
+        print(f"error: The system refused a file: {first_line(error)}; mend that and run again.", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """Tells bad arguments as all bad input is told."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message[:1].upper()}{message[1:]}; see --help.")
 
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
     """The arguments that every task takes."""
-    parser = argparse.ArgumentParser(description=description)
+    parser = ArgumentParser(description=description)
     parser.add_argument("--config", type=Path, required=True, help="a file of settings, such as configs/demo.yaml")
     parser.add_argument("--input", nargs="+", metavar="FILE", help="own shapes instead of a data set")
     parser.add_argument("--up", choices=("y", "z"), default="y", help="the up axis of the --input files (default: y)")
@@ -48,12 +72,13 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
 def parse_settings(parser: argparse.ArgumentParser, base: CfgNode) -> tuple[argparse.Namespace, CfgNode]:
     """The arguments and the settings of a run; the run's folder is made, so that a bad place shows before the work.
 
-    KEY VALUE pairs are known by their names, also right behind --input's files.
+    KEY VALUE pairs are known by their names, also right behind --input's files; there, what looks like a name and is
+    no file counts as a misspelt one.
     """
     args = parser.parse_intermixed_args()
     for place, word in enumerate(args.input or []):
-        if is_setting(base, word):
-            args.overrides = [*args.input[place:], *args.overrides]
+        if is_setting(base, word) or (re.fullmatch(r"[A-Z_]+(\.[A-Z_]+)*", word) and not Path(word).exists()):
+            args.overrides = [*args.overrides, *args.input[place:]]
             args.input = args.input[:place]
             break
     settings = load_config(base, args.config, args.overrides)
@@ -69,7 +94,7 @@ def parse_settings(parser: argparse.ArgumentParser, base: CfgNode) -> tuple[argp
 
 def run_folder(config: Path, settings: CfgNode) -> Path:
     """Where a run's files go: OUTPUT/<config name>."""
-    return Path(settings.OUTPUT).expanduser() / config.stem
+    return _expanded(settings.OUTPUT) / config.stem
 
 
 def names_from(text: str) -> tuple[str, ...]:
@@ -93,7 +118,7 @@ def open_shapes(
     elif up != "y":
         raise InputError("--up goes with --input FILE…; a data set brings its own up axis.")
     else:
-        shapes = open_dataset(c.NAME, Path(c.ROOT).expanduser(), c.SPLIT, c.NUM_POINTS or None)
+        shapes = open_dataset(c.NAME, _expanded(c.ROOT), c.SPLIT, c.NUM_POINTS or None)
         of_categories = _of_categories(shapes, c.CATEGORIES)
         wanted = of_categories[subset(len(of_categories), c.MAX_SHAPES, settings.SEED)].tolist()
     return shapes, BatchReader(shapes, settings.BATCH_SIZE, settings.ON_BAD_SHAPE, wanted)
@@ -106,6 +131,11 @@ def open_encoder(settings: CfgNode) -> Encoder:
     if c.QUICK_GELU not in known:
         raise InputError(f"ENCODER.QUICK_GELU is {c.QUICK_GELU!r}; 'auto', 'yes' or 'no' was expected.")
     return load_encoder(c.NAME, c.PRETRAINED, settings.DEVICE, c.PRECISION, known[c.QUICK_GELU])
+
+
+def _expanded(path: str) -> Path:
+    """The path with ~ as the home folder; unlike Path.expanduser it takes an unknown ~user as it stands."""
+    return Path(os.path.expanduser(path))
 
 
 def _of_categories(shapes: ShapeSet, categories: str) -> np.ndarray:

@@ -10,6 +10,7 @@ from yacs.config import CfgNode
 from pointclip.errors import InputError
 
 DATA = Path(__file__).resolve().parents[1] / "data"
+MOST_POINTS = 10_000_000  # a shape; what asks for more is a slip, and would only run out of memory
 
 
 def defaults() -> CfgNode:
@@ -73,16 +74,27 @@ def is_setting(base: CfgNode, name: str) -> bool:
     return name in _names(base)
 
 
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that takes no key twice, where plain YAML would silently forget the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"the key {key!r} comes twice{node.start_mark}")
+        return super().construct_mapping(node, deep)
+
+
 def _layers(path: Path, seen: tuple[Path, ...]) -> list[tuple[Path, dict]]:
     """The file's settings after those of the files it builds on."""
     path = path.resolve()
     if path in seen:
         raise InputError(f"The config {path.name} builds on itself; remove the circle from BASE.")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}
     except OSError as error:
         raise InputError(f"Cannot read the config {path} ({error.strerror}); see the configs/ folder.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"The config {path} is not valid YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(values, dict):
         raise InputError(f"The config {path} holds a {type(values).__name__}; KEY: value lines were expected.")
@@ -177,3 +189,7 @@ def _validate(settings: CfgNode) -> None:
             value = value[part]
         if value < smallest:
             raise InputError(f"{name} is {value}; {smallest} or more was expected.")
+    if settings.DATASET.NUM_POINTS > MOST_POINTS:
+        raise InputError(f"DATASET.NUM_POINTS is {settings.DATASET.NUM_POINTS}; at most {MOST_POINTS} was expected.")
+    if not settings.OUTPUT.strip():
+        raise InputError("OUTPUT is empty; the folder for a run's files was expected, such as output.")

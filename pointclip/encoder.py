@@ -182,6 +182,10 @@ def check_device(device: str | torch.device) -> torch.device:
         device = torch.device(device)
     except RuntimeError as error:
         raise InputError(f"There is no device {device!r}; use 'auto', 'cpu', 'cuda' or 'cuda:N'.") from error
+    if device.type not in ("cpu", "cuda"):
+        raise InputError(
+            f"The device {str(device)!r} is of a kind that is not tried here; use 'auto', 'cpu' or 'cuda'."
+        )
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(
             f"The device {str(device)!r} is not here ({torch.cuda.device_count()} GPUs found); use 'auto' or 'cpu'."

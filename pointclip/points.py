@@ -27,7 +27,11 @@ def check_points(points: Tensor, names: Sequence[str] = ()) -> None:
     if points.shape[0] == 0:
         raise InputError("A batch of no clouds came; at least one was expected.")
     points = points.double()
-    _complain(~torch.isfinite(points).flatten(1).all(1), names, "NaN or infinite coordinates; remove such points first")
+    _complain(
+        ~torch.isfinite(points).flatten(1).all(1),
+        names,
+        "NaN or infinite coordinates (or beyond float32); remove such points first",
+    )
     extent = (points.amax(1) - points.amin(1)).amax(1)
     _complain(~torch.isfinite(extent), names, "an extent beyond the range of float64; scale the points down")
     tiny = 64 * torch.finfo(torch.float64).eps * points.abs().amax(dim=(1, 2))

@@ -21,12 +21,14 @@ def read_prompts(path: str | Path) -> dict:
     """
     path = Path(path)
     try:
-        prompts = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_no_duplicates)
+        prompts = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_no_duplicates)
     except OSError as error:
-        raise InputError(f"Cannot read the prompt file {path} ({error.strerror}); see the prompts/ folder.") from error
+        published = path.parent.name == "published"  # not in the repository, so every user must fetch them
+        advice = "run `python prompts/import_published.py PATH_OR_URL`" if published else "see the prompts/ folder"
+        raise InputError(f"Cannot read the prompt file {path} ({error.strerror}); {advice}.") from error
     except InputError as error:
         raise InputError(f"The prompt file {path} {error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"The prompt file {path} is not valid JSON: {error}.") from error
     if not isinstance(prompts, dict) or not prompts:
         raise InputError(f"The prompt file {path} holds no {{class: [sentence, …]}} as was expected.")
@@ -58,7 +60,10 @@ def sentences_for(
         raise InputError(f"The template is {template!r}; it needs {{}} where the name of the {kind} goes.")
     found = {name: _entry(prompts, name, kind) for name in names}
     if prompts and not any(found.values()):
-        raise InputError(f"The prompts have sentences for {_few(prompts)}, but for none of {_few(names)}; use others.")
+        raise InputError(
+            f"The prompts have sentences for {_few(prompts)}, but for none of {_few(names)}; "
+            "set PROMPTS.FILE to a fitting file, or to '' for the template."
+        )
     return {name: sentences or [template.replace("{}", spoken(name))] for name, sentences in found.items()}
 
 
@@ -90,8 +95,8 @@ def text_features(sentences: Mapping[str, Sequence[str]], encoder: Encoder, prog
     """
     flat = [sentence for group in sentences.values() for sentence in group]
     chunks = [flat[start : start + 256] for start in range(0, len(flat), 256)]
-    bar = tqdm(chunks, desc="encode sentences", unit=" × 256", disable=not progress)
-    features = torch.cat([encoder.encode_text(chunk) for chunk in bar])
+    with tqdm(chunks, desc="encode sentences", unit=" × 256", disable=not progress) as bar:
+        features = torch.cat([encoder.encode_text(chunk) for chunk in bar])
     groups = features.split([len(group) for group in sentences.values()])
     return F.normalize(torch.stack([group.mean(0) for group in groups]), dim=-1)
 
@@ -103,6 +108,8 @@ def check_names(names: Sequence[str], kind: str = "class") -> None:
     said = [_key(name) for name in names]
     if "" in said:
         raise InputError(f"A {kind} name is empty; remove it or write it out.")
+    if odd := [name for name in names if not name.isprintable()]:
+        raise InputError(f"The {kind} name(s) {_few(odd)} hold characters that cannot be printed; leave those out.")
     twice = sorted({name for name in said if said.count(name) > 1})
     if twice:
         raise InputError(f"The {kind} name(s) {_few(twice)} came more than once; name each {kind} once.")
@@ -147,5 +154,5 @@ def _no_duplicates(pairs: list[tuple[str, object]]) -> dict:
 
 
 def _few(names) -> str:
-    names = list(names)
+    names = [name if len(name) <= 40 else f"{name[:40]}…" for name in names]
     return ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -60,9 +60,10 @@ def view_weights(setting: str, views: int, published: Path) -> tuple[Tensor, str
         weights = [float(word) for word in setting.split(",")]
     except ValueError:
         weights = []
-    if len(weights) != views or not all(map(isfinite, weights)):
+    if len(weights) != views or not all(map(isfinite, weights)) or not 0 < max(map(abs, weights)) < 1e6:
         names = ", ".join(known["weights"])
         raise InputError(
-            f"VIEW_WEIGHTS is {setting!r}; 'uniform', {views} numbers between commas, or one of {names} was expected."
+            f"VIEW_WEIGHTS is {setting!r}; 'uniform', {views} numbers between commas (not all 0), "
+            f"or one of {names} was expected."
         )
     return torch.tensor(weights), f"given: {setting}", ""

@@ -46,7 +46,7 @@ def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], bool]:
         Exception
     ) as error:  # pickle.UnpicklingError and what malformed pickles raise; none of it may pass as success
         raise InputError(
-            f"The weights file {path} holds more than tensors or is damaged, and was not opened: {first_line(error)}."
+            f"The weights file {path} is damaged or holds more than tensors, and was not opened; get it again."
         ) from error
     return _tensors_of(weights, path)
 

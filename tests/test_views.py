@@ -39,7 +39,7 @@ def test_other_weights():
     assert view_weights("1, 0.5, 0", 3, PUBLISHED)[0].tolist() == [1.0, 0.5, 0.0]
 
 
-@pytest.mark.parametrize("setting", ["modelnet41", "1, 1", "nan, 1, 1", "", "1,,1"])
+@pytest.mark.parametrize("setting", ["modelnet41", "1, 1", "nan, 1, 1", "", "1,,1", "0, 0, 0", "1, 1, 1e300"])
 def test_bad_weights(setting):
     with pytest.raises(InputError, match="VIEW_WEIGHTS"):
         view_weights(setting, 3, PUBLISHED)

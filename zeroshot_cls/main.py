@@ -1,9 +1,13 @@
 """Zero-shot classification of a data set or of own shapes: `python main.py --config configs/demo.yaml`."""
 
+import os
+import signal
 import sys
 import time
 from pathlib import Path
 
+if __name__ == "__main__":  # the imports take seconds; Ctrl-C ends them without a stack trace
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
 
 from pointclip.cli import (

@@ -1,6 +1,6 @@
 """From a reader of shapes to labelled points and their scores."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,12 +9,12 @@ from torch import Tensor
 
 from pointclip import metrics
 from pointclip.datasets.base import Shape
-from pointclip.datasets.batches import BatchReader
+from pointclip.datasets.batches import Batch, BatchReader
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
 from pointclip.features import encode_view_patches, projected_batches
 from zeroshot_seg.realistic_projection import ProjectedPoints, RealisticProjection
-from zeroshot_seg.segmenter import label_unseen, part_logits, point_features
+from zeroshot_seg.segmenter import label_unseen, part_logits, read_points
 
 PROTOCOLS = ("standard", "published")
 PUBLISHED_LAMP_PARTS = (
@@ -60,30 +60,41 @@ def segment(
     """
     if protocol not in PROTOCOLS:
         raise InputError(f"PROTOCOL is {protocol!r}; {' or '.join(PROTOCOLS)} was expected.")
-    names = reader.shapes.class_names
     results = []
     for batch, seen in projected_batches(reader, projection, encoder, progress):
         patches = encode_view_patches(seen.images, encoder)  # [B, V, P, C]
-        for b, (shape, index) in enumerate(zip(batch.shapes, batch.indices, strict=True)):
-            name = names[max(shape.label, 0)]
-            own = ProjectedPoints(seen.images[b, None], seen.visible[b, None], seen.pixel[b, None])
-            features = point_features(patches[b, None], own, categories[name].weights)[0]  # [N, C]
-            labels, unseen = label_points(shape, name, features, seen.visible[b], categories[name], protocol)
-            truth = None if shape.parts is None else shape.parts.astype(np.int16)
-            results.append(Segmented(index, shape.name, name, labels.astype(np.int16), truth, unseen))
+        results += label_batch(batch, seen, patches, reader.shapes.class_names, categories, protocol)
     return results
 
 
-def label_points(
-    shape: Shape, name: str, features: Tensor, visible: Tensor, category: Category, protocol: str
-) -> tuple[np.ndarray, int]:
-    """Labels of a shape's points [N] from their features [N, C], and how many points no view sees."""
-    logits = part_logits(features, category.features)
+def label_batch(
+    batch: Batch,
+    seen: ProjectedPoints,
+    patches: Tensor,
+    names: Sequence[str],
+    categories: Mapping[str, Category],
+    protocol: str = "standard",
+) -> list[Segmented]:
+    """Label the points of one batch from its patch features [B, V, P, C]; `names` are the data set's classes."""
+    results = []
+    for b, (shape, index) in enumerate(zip(batch.shapes, batch.indices, strict=True)):
+        name = names[max(shape.label, 0)]
+        own = ProjectedPoints(seen.images[b, None], seen.visible[b, None], seen.pixel[b, None])
+        logits = part_logits(patches[b, None], categories[name].features)  # [1, V, P, parts]
+        logits = read_points(logits, own, categories[name].weights)[0]  # [N, parts]
+        labels, unseen = label_points(shape, name, logits, seen.visible[b], protocol)
+        truth = None if shape.parts is None else shape.parts.astype(np.int16)
+        results.append(Segmented(index, shape.name, name, labels.astype(np.int16), truth, unseen))
+    return results
+
+
+def label_points(shape: Shape, name: str, logits: Tensor, visible: Tensor, protocol: str) -> tuple[np.ndarray, int]:
+    """Labels of a shape's points [N] from their logits [N, parts], and how many points no view sees."""
     if protocol == "published":
         if name == "lamp":
-            logits[:, PUBLISHED_LAMP_PARTS:] = -torch.inf
+            logits = logits[:, :PUBLISHED_LAMP_PARTS]
         return logits.argmax(1).cpu().numpy(), int((~visible.any(0)).sum())
-    points = torch.from_numpy(shape.points).to(features.device)
+    points = torch.from_numpy(shape.points).to(logits.device)
     labels, unseen = label_unseen(points, logits.argmax(1), visible)
     return labels.cpu().numpy(), unseen
 

@@ -1,4 +1,4 @@
-"""What a segmentation run leaves behind: a table, metrics.json, predictions.csv, report.html, config.yaml, .ply files."""
+"""What a segmentation run leaves behind: a table, metrics.json, predictions.csv, report.html, config.yaml, .ply."""
 
 from collections.abc import Mapping
 from pathlib import Path

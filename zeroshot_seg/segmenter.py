@@ -10,14 +10,15 @@ SMOOTHING = 6  # a logit map is averaged over windows of so many patches …
 BEFORE = 2  # … of which so many lie before the patch itself; beyond the border, its patches are repeated
 
 
-def point_features(patches: Tensor, seen: ProjectedPoints, weights: Tensor, image_size: int = 224) -> Tensor:
-    """One feature a point, Σ_v w_v · visible_v · (the patches under its pixel, smoothed and upsampled).
+def read_points(patches: Tensor, seen: ProjectedPoints, weights: Tensor, image_size: int = 224) -> Tensor:
+    """What each point reads: Σ_v w_v · visible_v · (the patches under its pixel, smoothed and upsampled).
 
     The published code smooths, upsamples and gathers maps of logits; all of it is linear, so it is applied here to the
-    points' coordinates, once for any number of sentences, and no map of the image's size is made.
+    points' coordinates, and no map of the image's size is made. Being linear, it reads features, which then serve any
+    number of sentences, as well as logits, which is faster for few of them: the results are the same.
 
     Args:
-        patches: [B, V, P, C] unit features, row by row, P a square number.
+        patches: [B, V, P, C] features or logits, row by row, P a square number.
         seen: where and whether the points are seen, [B, V, N].
         weights: [V], view weights.
         image_size: rows (= columns) of the image that the pixels count in.
@@ -44,7 +45,7 @@ def point_features(patches: Tensor, seen: ProjectedPoints, weights: Tensor, imag
 
 
 def part_logits(features: Tensor, parts: Tensor) -> Tensor:
-    """100 · feature · sentence: features [N, C], unit features of the parts' sentences [K, C] -> [N, K]."""
+    """100 · feature · sentence: features [..., C], unit features of the parts' sentences [K, C] -> [..., K]."""
     return 100 * features @ parts.to(features).T
 
 

@@ -64,6 +64,8 @@ class BatchReader:
             shape = self.shapes[index]
             check_shape(shape, self.shapes)
         except InputError as error:
+            if self.on_bad == "stop" and self.total > 1:
+                raise InputError(f"{error} Set ON_BAD_SHAPE skip to go on without such shapes.") from error
             if self.on_bad == "stop":
                 raise
             self.bad[index] = str(error)

@@ -1,5 +1,7 @@
 """Single shapes from files of common formats: meshes, scenes, scans and arrays."""
 
+import os
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import numpy as np
 
 from pointclip.datasets.axes import check_up, to_y_up
 from pointclip.datasets.base import Shape
-from pointclip.errors import InputError
+from pointclip.errors import InputError, first_line
 from pointclip.points import check_num_points
 
 MESH_POINTS = 2048  # sampled from a mesh when the caller names no number
@@ -50,7 +52,7 @@ def read_shape(path: str | Path, num_points: int | None = None, up: str = "y", s
         points = points[np.sort(rng.choice(len(points), num_points, replace=False))]
     with np.errstate(over="ignore"):  # what is too large for float32 becomes inf, for the caller's check to find
         points = to_y_up(_near_origin(points), up).astype(np.float32)
-    return Shape(points=np.ascontiguousarray(points), label=-1, name=str(path))
+    return Shape(points=np.ascontiguousarray(points), label=-1, name=_printable(path))
 
 
 class ShapeFiles:
@@ -97,15 +99,26 @@ class ShapeFiles:
         return read_shape(self.paths[index], self.num_points, self.up, self.seed)
 
 
+def _printable(path: Path) -> str:
+    """The path as text that any file or terminal can hold, also where its bytes are not UTF-8."""
+    return os.fsencode(path).decode("utf-8", errors="replace")
+
+
 def _reader(path: Path) -> Callable[[Path, int | None, np.random.Generator], np.ndarray]:
     """The function that reads `path`, which is known to be a file with something in it."""
+    if os.path.isdir(path):  # Path.is_dir raises for names too long
+        raise InputError(f"{path} is not a file; name a file of one shape.")
     if path.suffix.lower() not in _READERS:
         raise InputError(f"{path} has the ending {path.suffix!r}, but the known ones are {' '.join(_READERS)}.")
-    if not path.exists():
-        raise InputError(f"{path} does not exist; check the path.")
-    if not path.is_file():
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{path} does not exist; check the path.") from error
+    except OSError as error:  # a folder that may not be entered, a name too long
+        raise InputError(f"{path} cannot be reached ({error.strerror}); check the path.") from error
+    if not stat.S_ISREG(status.st_mode):
         raise InputError(f"{path} is not a file; name a file of one shape.")
-    if path.stat().st_size == 0:
+    if status.st_size == 0:
         raise InputError(f"{path} is empty.")
     return _READERS[path.suffix.lower()]
 
@@ -124,7 +137,13 @@ def _near_origin(points: np.ndarray) -> np.ndarray:
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
-    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    if isinstance(error, PermissionError):
+        return InputError(f"{path} may not be read ({error.strerror}); check its permissions.")
+    reason = first_line(error)[:200]
+    if "pickle" in reason:  # numpy's way to say "no array", with advice to open what may run code
+        reason = "no array of plain numbers"
+    if getattr(error, "name", "") == "charset_normalizer":  # trimesh would guess the encoding with it
+        reason = "its text is not UTF-8"
     return InputError(f"{path} cannot be read as {path.suffix.lower()}, perhaps it is damaged ({reason}).")
 
 
@@ -141,8 +160,10 @@ def _read_with_trimesh(path: Path, num_points: int | None, rng: np.random.Genera
         clouds = [item.vertices for item in geometries if isinstance(item, trimesh.PointCloud | trimesh.Trimesh)]
         return np.concatenate([np.zeros((0, 3)), *clouds])
     mesh = trimesh.util.concatenate(meshes)
-    if not 0 < mesh.area < np.inf:
-        raise InputError(f"{path} has faces but no surface to sample: their area is {mesh.area}.")
+    with np.errstate(over="ignore", invalid="ignore"):  # told below
+        area = mesh.area
+    if not 0 < area < np.inf:
+        raise InputError(f"{path} has faces but no surface to sample: their area is {area}.")
     points, _ = trimesh.sample.sample_surface(mesh, num_points or MESH_POINTS, seed=rng)
     return np.asarray(points)
 

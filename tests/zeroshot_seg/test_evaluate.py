@@ -6,18 +6,17 @@ import torch
 
 from pointclip.datasets.base import Shape
 from pointclip.errors import InputError
-from zeroshot_seg.evaluate import Category, Segmented, label_points, score
+from zeroshot_seg.evaluate import Segmented, label_points, score
 
 POINTS = np.array([[0, 0, 0], [1, 0, 0], [2, 0, 0], [2.1, 0, 0]], np.float32)
-PARTS = ("base", "shade", "canopy", "pole")
 
 
 def labelled(name: str, protocol: str) -> tuple[list[int], int]:
     """Four points that look like parts 3, 1, 2 and nothing: no view sees the last one."""
-    features = torch.eye(4)[[3, 1, 2, 0]] * torch.tensor([1.0, 1, 1, 0])[:, None]
+    likeness = torch.eye(4) + torch.tensor([0.2, 0.1, 0, 0])
+    logits = likeness[[3, 1, 2, 0]] * torch.tensor([1.0, 1, 1, 0])[:, None]
     visible = torch.tensor([[True, True, True, False]])
-    category = Category(PARTS, torch.eye(4) + torch.tensor([0.2, 0.1, 0, 0]), torch.ones(1))
-    labels, unseen = label_points(Shape(POINTS, 0, "s"), name, features, visible, category, protocol)
+    labels, unseen = label_points(Shape(POINTS, 0, "s"), name, logits, visible, protocol)
     return labels.tolist(), unseen
 
 

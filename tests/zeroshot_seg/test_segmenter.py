@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zeroshot_seg.realistic_projection import ProjectedPoints
-from zeroshot_seg.segmenter import label_unseen, part_logits, point_features
+from zeroshot_seg.segmenter import label_unseen, part_logits, read_points
 
 
 def literal_logits(patches, seen, weights, parts):
-    """The published order: logit maps, smoothing, upsampling, gathering, visibility, weighted sum. Returns [B, N, K]."""
+    """The published order: logit maps, smoothed, upsampled, gathered, seen or not, weighted: [B, N, K]."""
     batch, views, count, _ = patches.shape
     grid = round(count**0.5)
     maps = (100 * patches @ parts.T).permute(0, 1, 3, 2).reshape(batch * views, -1, grid, grid)
@@ -49,15 +49,16 @@ def made_up(seed, batch, views, grid, count, width, parts):
 def test_fused_reading_equals_the_literal_one(seed, batch, views, grid, count, parts):
     patches, seen, weights, sentences = made_up(seed, batch, views, grid, count, 8, parts)
     expected = literal_logits(patches, seen, weights, sentences)
-    features = point_features(patches, seen, weights)
-    logits = torch.stack([part_logits(own, sentences) for own in features])
     # 1e-4 of logits that reach some hundreds: float32 sums in another order
-    torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-5)
+    by_features = part_logits(read_points(patches, seen, weights), sentences)
+    torch.testing.assert_close(by_features, expected, atol=1e-4, rtol=1e-5)
+    by_logits = read_points(part_logits(patches, sentences), seen, weights)
+    torch.testing.assert_close(by_logits, expected, atol=1e-4, rtol=1e-5)
 
 
 def test_full_size():
     patches, seen, weights, sentences = made_up(0, 1, 10, 14, 2048, 512, 4)
-    logits = part_logits(point_features(patches, seen, weights)[0], sentences)
+    logits = part_logits(read_points(patches, seen, weights)[0], sentences)
     torch.testing.assert_close(logits, literal_logits(patches, seen, weights, sentences)[0], atol=1e-4, rtol=1e-5)
 
 
