@@ -1,10 +1,13 @@
 """Train the bundled demo encoder: a small CLIP on depth maps of synthetic shapes and sentences about them.
 
-    python data/demo/train.py [--steps N] [--out FOLDER]
+    python data/demo/train.py [--out FOLDER]
 
 Two contrasts are learnt together, each between unit features and at CLIP's own learnt temperature:
 whole images against sentences about the object, both ways, as CLIP is trained; and the patches of segmentation's images
 against sentences about the parts that lie under them. Nothing of a real data set and no test seed is seen.
+
+A first stage sees a third of each image's patches, as FLIP trains (Li et al., CVPR 2023). A second, shorter one sees
+whole images and contrasts patches as segmentation reads them, smoothed over their neighbours, background included.
 
 Interrupted, it goes on from the last checkpoint in the output folder. Every step draws its shapes from its own seed, so
 the course of training does not depend on interruptions (sums on several threads may still differ in their last bits).
@@ -32,6 +35,7 @@ from pointclip.datasets.synthetic import CATEGORIES, PART_NAMES, SyntheticShapes
 from pointclip.files import atomic_path  # noqa: E402
 from zeroshot_cls.realistic_projection import RealisticProjection as ClassProjection  # noqa: E402
 from zeroshot_seg.realistic_projection import RealisticProjection as PartProjection  # noqa: E402
+from zeroshot_seg.segmenter import smoothing_matrix  # noqa: E402
 
 PROMPTS = HERE.parents[1] / "prompts"
 PARTS = [(category, part) for category in CATEGORIES for part in PART_NAMES[category]]
@@ -40,26 +44,28 @@ FIRST_PART = {category: [c for c, _ in PARTS].index(category) for category in CA
 CLASS_TEMPLATES = ("a depth map of a {}.", "a {}.", "point cloud depth map of a {}.", "a grey depth map of a {}.", "{}")
 PART_TEMPLATES = ("the {part} of a {category}.", "a depth map of the {part} of a {category}.", "{part}", "a {part}.")
 PATCH, GRID = 16, 14
+STEPS, WHOLE_STEPS = 2000, 800
 PER_CLASS = 1_000_000  # shapes that training draws from; they are made as they are drawn
-KEPT_PATCHES = 72  # of 196, as FLIP does (Li et al., CVPR 2023), which also ends with whole images
-WHOLE_IMAGES = 0.08  # the share of the steps, at the end, that see every patch
+KEPT_PATCHES = 72  # of 196, in the first stage
+SHAPES, WHOLE_SHAPES = 32, 20  # shapes a step in the first and in the second stage; each gives two images
 
 
 class Scenes(Dataset):
-    """One training step's images: SHAPES shapes, each seen once as in classification and once as in segmentation."""
+    """One training step's images: some shapes, each seen once as in classification and once as in segmentation."""
 
-    def __init__(self, steps: int, start: int, shapes: int):
-        self.steps, self.start, self.shapes = steps, start, shapes
+    def __init__(self, steps: int, whole_steps: int, start: int):
+        self.steps, self.whole_steps, self.start = steps, whole_steps, start
         self.pool = SyntheticShapes(split="train", per_class=PER_CLASS)
         self.class_views = [ClassProjection(views=[view]) for view in range(10)]
         self.part_views = [PartProjection(views=[view]) for view in range(10)]
 
     def __len__(self) -> int:
-        return self.steps - self.start
+        return self.steps + self.whole_steps - self.start
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([2023, self.start + index])
-        classes = rng.permutation(np.arange(self.shapes) % len(CATEGORIES))
+        count = SHAPES if self.start + index < self.steps else WHOLE_SHAPES
+        classes = rng.permutation(np.arange(count) % len(CATEGORIES))
         images, parts = [], []
         for label in classes:
             shape = self.pool[int(rng.integers(PER_CLASS)) * len(CATEGORIES) + label]
@@ -132,7 +138,7 @@ class Sentences:
 
 
 def encode_images(model, images: Tensor, kept: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Global and patch features of images [n, 1, 224, 224], of `kept` patches drawn at random from what holds the object.
+    """Global and patch features of images [n, 1, 224, 224], of `kept` patches drawn at random, the object's first.
 
     Returns the images' features [n, C], the kept patches' [n, K, C] and their places [n, K]; features of unit length.
     """
@@ -148,14 +154,15 @@ def encode_images(model, images: Tensor, kept: int, rng: torch.Generator) -> tup
     return features[:, 0], features[:, 1:], place
 
 
-def losses(model, tokenizer, batch: dict, sentences: Sentences, step: int, kept: int) -> tuple[Tensor, Tensor]:
+def losses(model, tokenizer, batch: dict, sentences: Sentences, step: int, whole: bool) -> tuple[Tensor, Tensor]:
     """The image contrast and the patch contrast of one batch."""
     rng = np.random.default_rng([2024, step])
-    classes, parts = batch["classes"], batch["parts"]
+    classes = batch["classes"]
     texts = [sentences.of_class(label, rng) for label in classes.tolist()]
     texts += [sentences.of_part(index, rng) for index in range(len(PARTS))]
     text = F.normalize(model.encode_text(tokenizer(texts)), dim=-1)
     of_class, of_part = text[: len(classes)], text[len(classes) :]
+    kept = GRID * GRID if whole else KEPT_PATCHES
     image, patch, place = encode_images(model, batch["images"], kept, torch.Generator().manual_seed(step))
     scale = model.logit_scale.exp()
 
@@ -164,16 +171,41 @@ def losses(model, tokenizer, batch: dict, sentences: Sentences, step: int, kept:
     logits = scale * image @ of_class.T
     image_loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
-    label = parts.gather(1, place[1::2])  # [shapes, K]; every second image is segmentation's
-    seen = label >= 0
-    logits = scale * patch[1::2][seen] @ of_part.T  # [seen patches, parts of all categories]
-    own = PART_OWNER[None] == PART_OWNER[label[seen]][:, None]  # parts of the patch's own category
-    label = label[seen]
-    part_loss = F.cross_entropy(logits, label) / 2 + F.cross_entropy(logits.masked_fill(~own, -1e4), label)
-    return image_loss, part_loss
+    patch, place = patch[1::2], place[1::2]  # every second image is segmentation's
+    label = batch["parts"].gather(1, place)  # [shapes, K]
+    if whole:
+        patch = as_read(patch, place)
+    shape, seen = (label >= 0).nonzero(as_tuple=True)
+    label = label[shape, seen]
+    logits = scale * patch[shape, seen] @ of_part.T  # [seen patches, parts of all categories]
+    own = PART_OWNER[None] == PART_OWNER[label][:, None]  # parts of the patch's own category
+    weight = torch.ones(len(label))
+    if whole:  # every part of a shape counts the same, as in mIoU
+        count = torch.zeros(len(patch), len(PARTS)).index_put_((shape, label), weight, accumulate=True)
+        weight = 1 / count[shape, label]
+    among_all = F.cross_entropy(logits, label, reduction="none")
+    among_own = F.cross_entropy(logits.masked_fill(~own, -1e4), label, reduction="none")
+    return image_loss, ((among_all / 2 + among_own) * weight).sum() / weight.sum()
 
 
-def train(steps: int, shapes: int, rate: float, out: Path, threads: int) -> None:
+def as_read(patch: Tensor, place: Tensor) -> Tensor:
+    """Whole images' patches smoothed as segmentation reads them: [n, 196, C] in the order `place`, and so returned."""
+    order = place.argsort(1)[..., None].expand_as(patch)
+    grid = patch.gather(1, order).unflatten(1, (GRID, GRID))
+    smooth = smoothing_matrix(GRID)
+    grid = torch.einsum("ij,kl,bjlc->bikc", smooth, smooth, grid).flatten(1, 2)
+    return grid.gather(1, place[..., None].expand_as(grid))
+
+
+def learning_rate(step: int, steps: int, whole_steps: int, peak: float) -> float:
+    """Cosine in both stages; the first one stops short of zero, the second one starts at half its peak."""
+    if step < steps:
+        return peak * min(1, (step + 1) / 200) * (0.5 + 0.5 * math.cos(math.pi * step / (1.3 * steps)))
+    step -= steps
+    return peak / 2 * min(1, (step + 1) / 20) * (0.5 + 0.5 * math.cos(math.pi * step / whole_steps))
+
+
+def train(steps: int, whole_steps: int, rate: float, out: Path, threads: int) -> None:
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
     if threads:
@@ -193,12 +225,11 @@ def train(steps: int, shapes: int, rate: float, out: Path, threads: int) -> None
         optimizer.load_state_dict(saved["optimizer"])
         start = saved["step"]
     sentences, recent = Sentences(), []
-    loader = DataLoader(Scenes(steps, start, shapes), batch_size=None, num_workers=1, prefetch_factor=4)
-    for step, batch in enumerate(tqdm(loader, initial=start, total=steps, mininterval=10), start=start):
+    loader = DataLoader(Scenes(steps, whole_steps, start), batch_size=None, num_workers=1, prefetch_factor=4)
+    for step, batch in enumerate(tqdm(loader, initial=start, total=steps + whole_steps, mininterval=10), start=start):
         for group in optimizer.param_groups:
-            group["lr"] = rate * min(1, (step + 1) / 200) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
-        kept = GRID * GRID if step >= steps * (1 - WHOLE_IMAGES) else KEPT_PATCHES
-        image_loss, part_loss = losses(model, tokenizer, batch, sentences, step, kept)
+            group["lr"] = learning_rate(step, steps, whole_steps, rate)
+        image_loss, part_loss = losses(model, tokenizer, batch, sentences, step, whole=step >= steps)
         optimizer.zero_grad()
         (image_loss + part_loss).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -206,7 +237,7 @@ def train(steps: int, shapes: int, rate: float, out: Path, threads: int) -> None
         with torch.no_grad():
             model.logit_scale.clamp_(max=math.log(100))
         recent.append((image_loss.item(), part_loss.item()))
-        if (step + 1) % 100 == 0 or step + 1 == steps:
+        if (step + 1) % 100 == 0 or step + 1 == steps + whole_steps:
             tqdm.write(f"step {step + 1}: image {np.mean(recent, 0)[0]:.3f}, parts {np.mean(recent, 0)[1]:.3f}")
             recent = []
             with atomic_path(checkpoint) as path:
@@ -217,10 +248,10 @@ def train(steps: int, shapes: int, rate: float, out: Path, threads: int) -> None
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Train the bundled demo encoder.")
-    parser.add_argument("--steps", type=int, default=2600)
-    parser.add_argument("--shapes", type=int, default=32, help="shapes a step; each gives two images")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of the first stage")
+    parser.add_argument("--whole-steps", type=int, default=WHOLE_STEPS, help="of the second stage")
     parser.add_argument("--rate", type=float, default=1e-3, help="the highest learning rate")
-    parser.add_argument("--out", type=Path, default=HERE, help="where the weights and the checkpoint go")
+    parser.add_argument("--out", type=Path, default=Path("output/demo-clip"), help="for the weights and a checkpoint")
     parser.add_argument("--threads", type=int, default=0, help="of torch; 0 leaves its own choice")
     args = parser.parse_args()
-    train(args.steps, args.shapes, args.rate, args.out, args.threads)
+    train(args.steps, args.whole_steps, args.rate, args.out, args.threads)
