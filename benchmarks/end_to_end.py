@@ -1,0 +1,172 @@
+"""Where does the time of a whole run go, and does reading and projecting hide behind encoding?
+
+First every stage runs alone, one after the other; then the pipeline as the tasks run it, with the next batch read and
+projected while one is encoded. Its throughput stands beside that of the encoder with nothing else to do.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
+
+import torch
+from torch import Tensor
+
+import zeroshot_cls.realistic_projection
+import zeroshot_seg.realistic_projection
+from benchmarks.machine import clock, machine, positive
+from pointclip.cli import run_command
+from pointclip.datasets.batches import Batch, BatchReader
+from pointclip.datasets.synthetic import CATEGORIES, PART_NAMES, SyntheticShapes
+from pointclip.encoder import PRECISIONS, Encoder, load_encoder
+from pointclip.features import encode_view_patches, encode_views
+from pointclip.prompts import part_sentences, read_prompts, sentences_for, text_features
+from pointclip.run import table
+from zeroshot_cls.classifier import extract_features, view_weighted_logits
+from zeroshot_seg.evaluate import Category, label_batch, segment
+from zeroshot_seg.realistic_projection import ProjectedPoints
+
+PROMPTS = Path(__file__).resolve().parents[1] / "prompts"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task's stages, each to be run alone, and its pipeline."""
+
+    name: str
+    points: int  # of a shape
+    batch_size: int
+    project: Callable[[Tensor], object]
+    encode: Callable[[object], Tensor]
+    score: Callable[[Batch, object, Tensor], None]
+    pipeline: Callable[[BatchReader], None]
+    sentences: int
+    text_seconds: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The time of each stage, and of the pipeline.")
+    parser.add_argument("--shapes", type=positive, default=100)
+    parser.add_argument("--encoder", nargs="+", default=["demo"], help="all but 'demo' get random weights")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--template", action="store_true", help="one sentence a name, not the prompt file's many")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+    args = parser.parse_args()
+    print(machine())
+
+    for name in args.encoder:
+        encoder = load_encoder(name, "auto" if name == "demo" else None, args.device, args.precision)
+        for task in args.tasks:
+            show(TASKS[task](encoder, args.template), encoder, args.shapes)
+
+
+def show(task: Task, encoder: Encoder, shapes: int) -> None:
+    """Measure one task with one encoder, and print its table."""
+    run_alone(
+        task, reader(task, min(shapes, task.batch_size))
+    )  # compiles, loads and allocates what the first shapes need
+    stages = run_alone(task, reader(task, shapes))
+    start = clock()
+    task.pipeline(reader(task, shapes))
+    pipelined = clock() - start
+
+    total = sum(stages.values())
+    rows = [[stage, f"{1000 * took / shapes:.1f}", f"{100 * took / total:.1f}"] for stage, took in stages.items()]
+    rows.append(["one after the other", f"{1000 * total / shapes:.1f}", "100.0"])
+    rows.append(["pipelined", f"{1000 * pipelined / shapes:.1f}", f"{100 * pipelined / total:.1f}"])
+    where = f"{encoder.name}, {encoder.precision}, {encoder.device}"
+    print(f"\n{task.name}, {where}: {shapes} shapes of {task.points} points")
+    print(table(["stage", "ms a shape", "share %"], rows))
+    alone = stages["encode"]
+    share = f"{100 * alone / pipelined:.1f} % of the encoder alone ({shapes / alone:.2f} shapes/s)"
+    print(f"pipelined {shapes / pipelined:.2f} shapes/s = {share}")
+    print(f"once, before that: {task.text_seconds:.2f} s for {task.sentences} sentences")
+
+
+def run_alone(task: Task, batches: Iterable[Batch]) -> Counter:
+    """Seconds of each stage, one after the other; synthetic shapes are made as they are read."""
+    seconds, batches = Counter(), iter(batches)
+    while True:
+        times = [clock()]
+        for batch in islice(batches, 1):
+            times.append(clock())
+            projected = task.project(batch.points)
+            times.append(clock())
+            features = task.encode(projected)
+            times.append(clock())
+            task.score(batch, projected, features)
+            times.append(clock())
+        if len(times) == 1:
+            return seconds
+        for stage, start, end in zip(("read", "project", "encode", "score"), times[:-1], times[1:], strict=True):
+            seconds[stage] += end - start
+
+
+def reader(task: Task, shapes: int) -> BatchReader:
+    """The first synthetic test shapes."""
+    data = SyntheticShapes(per_class=-(-shapes // len(CATEGORIES)), num_points=task.points)
+    return BatchReader(data, task.batch_size, indices=list(range(shapes)))
+
+
+def classification(encoder: Encoder, template: bool) -> Task:
+    projection = zeroshot_cls.realistic_projection.RealisticProjection().to(encoder.device)
+    prompts = {} if template else read_prompts(PROMPTS / "synthetic.json")
+    sentences = sentences_for(CATEGORIES, prompts, "a depth map of a {}.")
+    start = clock()
+    classes = text_features(sentences, encoder).cpu()
+    text_seconds = clock() - start
+
+    def score(views: Tensor) -> None:
+        view_weighted_logits(views, classes, torch.ones(views.shape[1])).softmax(1)
+
+    return Task(
+        name="classification",
+        points=1024,
+        batch_size=16,
+        project=lambda points: projection(points.to(encoder.device)),
+        encode=lambda images: encode_views(images, encoder).cpu(),
+        score=lambda _batch, _images, views: score(views),
+        pipeline=lambda batches: score(extract_features(batches, projection, encoder, progress=False).views),
+        sentences=sum(map(len, sentences.values())),
+        text_seconds=text_seconds,
+    )
+
+
+def segmentation(encoder: Encoder, template: bool) -> Task:
+    projection = zeroshot_seg.realistic_projection.RealisticProjection().to(encoder.device)
+    prompts = {} if template else read_prompts(PROMPTS / "shapenetpart.json")
+    start, count, categories = clock(), 0, {}
+    for name, parts in PART_NAMES.items():
+        sentences = part_sentences(name, parts, prompts, "a depth map of the {} of a {category}.")
+        count += sum(map(len, sentences.values()))
+        uniform = torch.ones(len(projection.rotations), device=encoder.device)
+        categories[name] = Category(parts, text_features(sentences, encoder), uniform)
+    text_seconds = clock() - start
+
+    def score(batch: Batch, seen: ProjectedPoints, patches: Tensor) -> None:
+        label_batch(batch, seen, patches, CATEGORIES, categories)
+
+    return Task(
+        name="segmentation",
+        points=2048,
+        batch_size=4,
+        project=lambda points: projection(points.to(encoder.device)),
+        encode=lambda seen: encode_view_patches(seen.images, encoder),
+        score=score,
+        pipeline=lambda batches: segment(batches, projection, encoder, categories, progress=False),
+        sentences=count,
+        text_seconds=text_seconds,
+    )
+
+
+TASKS = {"classification": classification, "segmentation": segmentation}
+
+
+if __name__ == "__main__":
+    run_command(main)

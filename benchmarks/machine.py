@@ -1,0 +1,96 @@
+"""What the benchmarks share: the line on the machine, times, and peak memory in a process of its own."""
+
+import multiprocessing
+import os
+import platform
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on, as an argument's type."""
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
+
+
+def machine() -> str:
+    """One line: the CPU, its cores, torch and its threads, and the GPU if there is one."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{_cpu_model()}, {cores} cores; torch {torch.__version__}, {torch.get_num_threads()} threads; {gpu}"
+
+
+def clock() -> float:
+    """Seconds on a clock that waits for the GPU, where one is at work."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def best_time(work: Callable[[], object], repeats: int = 5, budget: float = 30.0) -> float:
+    """Seconds of the fastest of `repeats` calls after one that warms up; what is slow ends after `budget` seconds."""
+    begin, times = clock(), []
+    while len(times) <= repeats and (not times or clock() - begin < budget):
+        start = clock()
+        work()
+        times.append(clock() - start)
+    return min(times[1:] or times)
+
+
+def peak_memory(prepare: Callable[..., Callable[[], object]], *args) -> float:
+    """MB that one call of `prepare(*args)()` takes at most, beyond what its process has after `prepare`.
+
+    It is called in a fresh process, so `prepare` must be a module's function and `args` must bear pickling. On a GPU it
+    is what torch allocates there. What the first call loads or sets up counts, so this errs upwards.
+    """
+    context = multiprocessing.get_context("spawn")
+    results = context.Queue()
+    process = context.Process(target=_measure, args=(results, torch.get_num_threads(), prepare, *args))
+    process.start()
+    while process.is_alive() and results.empty():
+        process.join(0.05)
+    if process.exitcode not in (0, None):
+        return float("nan")  # it failed or ran out of memory, and has said so
+    megabytes = results.get()
+    process.join()
+    return megabytes
+
+
+def _measure(results, threads: int, prepare: Callable, *args) -> None:
+    torch.set_num_threads(threads)
+    work = prepare(*args)
+    if torch.cuda.is_initialized():
+        torch.cuda.reset_peak_memory_stats()
+        own = torch.cuda.memory_allocated()
+        work()
+        results.put((torch.cuda.max_memory_allocated() - own) / 2**20)
+        return
+    forget = Path("/proc/self/clear_refs")
+    if forget.exists():
+        forget.write_text("5")  # the peak so far, for instance of importing, counts no more
+    own = _peak()
+    work()
+    results.put((_peak() - own) / 2**20)
+
+
+def _peak() -> float:
+    """The most bytes that this process has had in memory."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 2**10
+    unit = 1 if platform.system() == "Darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _cpu_model() -> str:
+    """The CPU's name, as Linux tells it or else as Python does."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

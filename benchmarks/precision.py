@@ -1,0 +1,94 @@
+"""What does a lower precision gain, and does it change the answers?
+
+For each precision: the time of one shape's ten views, and on the synthetic test shapes the accuracy and the share of
+predictions that equal fp32's (at least 99 % are wanted).
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
+
+import torch
+from torch import Tensor
+
+from benchmarks.machine import best_time, machine, positive
+from pointclip.cli import run_command
+from pointclip.datasets.batches import BatchReader, subset
+from pointclip.datasets.synthetic import CATEGORIES, SyntheticShapes
+from pointclip.encoder import DTYPES, Encoder, check_device, load_encoder, native_precision
+from pointclip.features import encode_views, projected_batches
+from pointclip.prompts import read_prompts, sentences_for, text_features
+from pointclip.run import table
+from zeroshot_cls.classifier import view_weighted_logits
+from zeroshot_cls.realistic_projection import RealisticProjection
+
+PROMPTS = Path(__file__).resolve().parents[1] / "prompts" / "synthetic.json"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="fp32 against bf16 and fp16: time and predictions.")
+    parser.add_argument("--shapes", type=int, default=0, help="of the 320 test shapes; 0 takes all")
+    parser.add_argument("--encoder", default="demo")
+    parser.add_argument("--pretrained", default="auto", help="as ENCODER.PRETRAINED, or 'random' to see times only")
+    parser.add_argument("--precisions", nargs="+", choices=DTYPES, help="default: all, but no fp16 on a CPU (slow)")
+    parser.add_argument("--template", action="store_true", help="one sentence a name, not the prompt file's many")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--repeats", type=positive, default=5)
+    args = parser.parse_args()
+    print(machine())
+
+    device = check_device(args.device)
+    weights = None if args.pretrained == "random" else args.pretrained
+    projection = RealisticProjection().to(device)
+    data = SyntheticShapes(num_points=1024)
+    wanted = args.precisions or (["fp32", "bf16"] if device.type == "cpu" else list(DTYPES))
+    encoders = {name: load_encoder(args.encoder, weights, device, name) for name in dict.fromkeys(["fp32", *wanted])}
+    images = projection(torch.from_numpy(data[0].points)[None].to(device))[0]  # [10, 3, 224, 224]
+    seconds = {name: best_time(lambda e=e: e.encode_images(images), args.repeats) for name, e in encoders.items()}
+    reader = BatchReader(data, 16, indices=subset(len(data), args.shapes, seed=0))
+    prompts = {} if args.template else read_prompts(PROMPTS)
+    sentences = sentences_for(CATEGORIES, prompts, "a depth map of a {}.")
+    predictions, truth = classify(reader, projection, encoders, sentences)
+
+    rows = []
+    for name, answers in predictions.items():
+        equal, right = ((answers == other).float().mean() for other in (predictions["fp32"], truth))
+        rows.append([name, f"{1000 * seconds[name]:.1f}", f"{seconds['fp32'] / seconds[name]:.2f}"])
+        rows[-1] += [f"{100 * equal:.2f}", f"{100 * right:.2f}"]
+    print(table(["precision", "ms for ten views", "x fp32", "predictions equal %", "accuracy %"], rows))
+    print(f"{encoders['fp32'].name} on {device}, {len(truth)} shapes")
+    print(f"'auto' picks {native_precision(device)} here: {why(device)}")
+
+
+def classify(
+    reader: BatchReader,
+    projection: RealisticProjection,
+    encoders: dict[str, Encoder],
+    sentences: dict[str, list[str]],
+) -> tuple[dict[str, Tensor], Tensor]:
+    """The class that each encoder gives every shape [n], and the true one [n]."""
+    classes = {name: text_features(sentences, encoder).cpu() for name, encoder in encoders.items()}
+    answers, truth = {name: [] for name in encoders}, []
+    for batch, images in projected_batches(reader, projection, encoders["fp32"]):
+        truth += [shape.label for shape in batch.shapes]
+        for name, encoder in encoders.items():
+            views = encode_views(images, encoder).cpu()
+            answers[name].append(view_weighted_logits(views, classes[name], torch.ones(views.shape[1])).argmax(1))
+    return {name: torch.cat(parts) for name, parts in answers.items()}, torch.tensor(truth)
+
+
+def why(device: torch.device) -> str:
+    """What the choice of "auto" rests on."""
+    lower = native_precision(device) != "fp32"
+    if device.type == "cuda":
+        capability = ".".join(map(str, torch.cuda.get_device_capability(device)))
+        return f"the GPU's compute capability is {capability}, and bf16 starts at 8.0"
+    if device.type == "cpu":
+        return f"the CPU {'has' if lower else 'has no'} bf16 instructions (AMX or AVX-512 BF16) that torch knows of"
+    return "nothing else is known of such a device"
+
+
+if __name__ == "__main__":
+    run_command(main)

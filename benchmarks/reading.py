@@ -1,0 +1,56 @@
+"""What does it gain to read patches at the points' coordinates, instead of smoothing and enlarging maps of logits?
+
+Both turn one shape's patch features (ten views of 14 x 14 patches) into logits of its points; the literal order is the
+tests' oracle. Points can read features, which then serve any number of sentences, or logits, faster for few of them.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
+
+from torch import Tensor
+
+from benchmarks.machine import best_time, machine, peak_memory, positive
+from pointclip.run import table
+from tests.zeroshot_seg.test_segmenter import literal_logits, made_up
+from zeroshot_seg.segmenter import part_logits, read_points
+
+VIEWS, GRID, WIDTH = 10, 14, 512
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The fused reading of points against the literal order.")
+    parser.add_argument("--points", type=positive, default=2048)
+    parser.add_argument("--sentences", type=positive, nargs="+", default=[4, 512])
+    parser.add_argument("--repeats", type=positive, default=5)
+    args = parser.parse_args()
+    print(machine())
+
+    rows = []
+    for count in args.sentences:
+        orders = {order: prepare(order, args.points, count) for order in ("features", "logits", "literal")}
+        literal = orders["literal"]()
+        for order, work in orders.items():
+            difference = (work() - literal).abs().max()
+            milliseconds = 1000 * best_time(work, args.repeats)
+            megabytes = peak_memory(prepare, order, args.points, count)
+            rows.append([order, count, f"{milliseconds:.1f}", f"{megabytes:.0f}", f"{difference:.1e}"])
+    print(table(["reading", "sentences", "ms a shape", "peak MB", "largest difference"], rows))
+    print(f"one shape of {args.points} points, {VIEWS} views of {GRID} x {GRID} patches, {WIDTH} features a patch")
+
+
+def prepare(order: str, points: int, sentences: int) -> Callable[[], Tensor]:
+    """What reads one made-up shape in that order, to logits [N, K]."""
+    patches, seen, weights, parts = made_up(0, 1, VIEWS, GRID, points, WIDTH, sentences)
+    if order == "features":
+        return lambda: part_logits(read_points(patches, seen, weights)[0], parts)
+    if order == "logits":
+        return lambda: read_points(part_logits(patches, parts), seen, weights)[0]
+    return lambda: literal_logits(patches, seen, weights, parts)[0]
+
+
+if __name__ == "__main__":
+    main()
