@@ -59,7 +59,7 @@ def test_runs_as_a_script_from_anywhere(tmp_path):
     command = [sys.executable, ROOT / "benchmarks" / "reading.py", "--points=8", "--sentences=2", "--repeats=1"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines[3:5]] == ["fused", "literal"]
+    assert [line.split()[0] for line in lines[3:6]] == ["features", "logits", "literal"]
     assert float(lines[3].split()[-1]) < 1e-4  # they agree
 
 
