@@ -58,6 +58,8 @@ def prompts_in_words(settings: CfgNode, sentences: Mapping[str, Sequence[str]], 
 def standing_notes(settings: CfgNode, weights_note: str, bad: Mapping[int, str]) -> list[str]:
     """The notes that any task's run may need: on view weights, the demo encoder, and shapes left out."""
     notes = [weights_note] if weights_note else []
+    if Path(settings.PROMPTS.FILE).parent.name == "published":
+        notes.append("The sentences were chosen on the labels of the test split by the paper's authors.")
     if settings.ENCODER.NAME == "demo":
         notes.append(
             "The bundled demo encoder only knows 16 kinds of synthetic shapes: its figures are no research results."

@@ -94,4 +94,6 @@ def test_every_config_loads(path):
     for key, value in (("LOOKUP", "corrected"), ("IOU_RULE", "count"), ("PROTOCOL", "standard")):
         base[key] = value
     settings = load_config(base, path)
-    assert not settings.PROMPTS.FILE or Path(settings.PROMPTS.FILE).is_file()
+    file = Path(settings.PROMPTS.FILE)
+    imported = file.parent == ROOT / "prompts" / "published"  # by import_published.py, never in the repository
+    assert not settings.PROMPTS.FILE or imported or file.is_file()

@@ -1,0 +1,278 @@
+"""Importing the published material: made-up files of its form, and files that are not."""
+
+import http.server
+import json
+import threading
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pointclip.config import defaults, load_config
+from pointclip.datasets.scanobjectnn import CLASSES
+from pointclip.datasets.shapenetpart_labels import PART_NAMES
+from pointclip.errors import InputError
+from pointclip.prompts import read_prompts
+from prompts import import_published as ip
+from prompts import published_files as pf
+from prompts.literals import literals
+
+ROOT = Path(__file__).parents[2]
+MODELNET40 = pf.class_names("modelnet40")
+ENCODERS = ("rn50", "rn101", "vit_b32", "vit_b16")
+WEIGHTS = [0.75, 0.75, 0.75, 0.25, 0.5, 1.0, 1, 0.25, 0.25, 0.25]
+PLACE = Path("somewhere/best_param.py")
+
+
+def classification_parameters() -> str:
+    lines = ["# found by search", '"""A text that stands alone."""', "best_prompt_weight = {}"]
+    for data, classes in (("modelnet40", MODELNET40), ("scanobjectnn", CLASSES)):
+        for encoder in ENCODERS:
+            sentences = [f" {encoder}'s {name}." for name in classes]
+            lines.append(f"best_prompt_weight['{data}_{encoder}_test_prompts'] = {sentences!r}")
+            lines.append(f"best_prompt_weight['{data}_{encoder}_test_weights'] = {WEIGHTS!r}")
+    return "\n".join(lines)
+
+
+def segmentation_parameters() -> str:
+    sentences = {name: [f"{part} of {name}" for part in parts] for name, parts in PART_NAMES.items()}
+    sentences["lamp"] = sentences["lamp"][:2]
+    sentences["table"][2] = sentences["table"][1]
+    return f"\nbest_prompt = {sentences!r}\n\nbest_vweight = {dict.fromkeys(PART_NAMES, WEIGHTS)!r}\n"
+
+
+def published(folder: Path) -> Path:
+    """A folder with all files of the published repository that matter, and some that do not."""
+    parts = {name: {f"their {part}": [part, part, f"a {part}"] for part in own} for name, own in PART_NAMES.items()}
+    parts["lamp"] = dict(list(parts["lamp"].items())[:2])
+    files = {
+        "zeroshot_cls/prompts/modelnet40_1000.json": json.dumps({name: [name, "", "b"] for name in MODELNET40}),
+        "zeroshot_cls/prompts/scanobjectnn_1000.json": json.dumps({name: ["x", "y", "x"] for name in CLASSES}),
+        "zeroshot_seg/prompts/shapenetpart_700.json": json.dumps(parts),
+        "zeroshot_cls/trainers/best_param.py": classification_parameters(),
+        "zeroshot_seg/best_param.py": segmentation_parameters(),
+        "zeroshot_cls/main.py": "raise SystemExit",
+        "other.json": "[]",
+    }
+    for name, text in files.items():
+        path = folder / "PointCLIP_V2-main" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+def zipped(folder: Path, archive: Path) -> Path:
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in folder.rglob("*"):
+            file.write(path, path.relative_to(folder))
+    return archive
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Path:
+    return published(tmp_path_factory.mktemp("published"))
+
+
+def test_a_checkout_becomes_files_that_runs_take(source, tmp_path, capsys):
+    assert ip.main([str(source), "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "missing" not in said
+    assert "modelnet40_1000.json: 40 repeated or empty sentences left out" in said
+    assert "lamp has sentences for the first 2 of 4 parts" in said
+    assert "their back -> back" in said
+    for path in tmp_path.glob("*.json"):
+        read_prompts(path)
+    assert read_prompts(tmp_path / "scanobjectnn_rn50.json")["toilet"] == [" rn50's toilet."]
+    assert list(read_prompts(tmp_path / "modelnet40_vit_b16.json")) == MODELNET40
+    parts = read_prompts(tmp_path / "shapenetpart_vit_b16.json")
+    assert parts["lamp"] == {"base": ["base of lamp"], "lampshade": ["lampshade of lamp"]}
+    assert parts["table"]["leg"] == parts["table"]["drawer"]
+    candidates = read_prompts(tmp_path / "shapenetpart_700.json")
+    assert candidates["chair"]["back"] == ["back", "a back"]
+    for task, number in (("classification", 8), ("segmentation", 16)):
+        weights = yaml.safe_load((tmp_path / f"{task}_view_weights.yaml").read_text())
+        assert "labels of the test split" in weights["origin"]
+        assert list(weights["weights"].values()) == [WEIGHTS] * number
+
+
+def test_archive_and_address_give_the_same_files(source, tmp_path, capsys):
+    archive = zipped(source, tmp_path / "main.zip")
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        sources = [source, archive, f"http://127.0.0.1:{server.server_port}/main.zip"]
+        for number, place in enumerate(sources):
+            assert ip.main([str(place), "--out", str(tmp_path / f"{number}")]) == 0
+        server.shutdown()
+    first = {path.name: path.read_bytes() for path in (tmp_path / "0").iterdir()}
+    assert len(first) == 3 + 9 + 2
+    for number in (1, 2):
+        assert {path.name: path.read_bytes() for path in (tmp_path / f"{number}").iterdir()} == first
+
+
+def test_weights_are_compared_with_those_that_we_have(tmp_path, capsys):
+    for task, name in ip.TASKS.items():
+        weights = yaml.safe_load((ROOT / name / "view_weights.yaml").read_text())["weights"]
+        material = pf.Material(weights={task: weights})
+        assert "the same as in" in ip.write(material, tmp_path)[0]
+        first = next(iter(weights))
+        material.weights[task] = {**weights, first: [0.5] * 10}
+        assert f"{first} differ from {name}/view_weights.yaml" in ip.write(material, tmp_path)[0]
+
+
+def test_what_is_missing_is_told(tmp_path, capsys):
+    folder = tmp_path / "part"
+    folder.mkdir()
+    (folder / "best_param.py").write_text(segmentation_parameters())
+    assert ip.main([str(folder), "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert "missing: shapenetpart_700.json" in said
+    assert "missing: the searched sentences of modelnet40_rn101" in said
+    assert "missing: the view weights of scanobjectnn_vit_b32" in said
+    assert "of shapenetpart_vit_b16" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("import os\nos.mkdir('MARK')", "line 1: this is no assignment"),
+        ("best_prompt = {}\nopen('MARK', 'w')", "line 2: this is no assignment"),
+        ("best_prompt = {\n 'bag': [open('MARK', 'w')]}", "line 2: this is no text"),
+        ("best_prompt = {'bag': [\n'a',\n__import__('os').mkdir('MARK')]}", "line 3: this is no text"),
+        ("best_prompt = {open('MARK', 'w'): ['a', 'b']}", "line 1: a key is no text"),
+        ("best_prompt = {**open('MARK', 'w')}", "line 1: a key is no text"),
+        ("best_prompt[open('MARK', 'w')] = ['a']", "line 1: a key is no text"),
+        ("best_prompt = open('MARK', 'w')", "sets something else"),
+        ("best_prompt['bag'] = [f'{open(\"MARK\", \"w\")}']", "this is no text"),
+        ("best_prompt['bag'] = [x for x in open('MARK', 'w')]", "this is no text"),
+        ("best_prompt['bag'] = -'a'", "this is no literal"),
+        ("best_prompt['bag'] = best_prompt['cap'] = ['a', 'b']", "this is no assignment"),
+        ("best_prompt['bag'] += ['a']", "this is no assignment"),
+        ("x = 3", "sets something else"),
+        ("def f():\n    open('MARK', 'w')", "this is no assignment"),
+        ("best_prompt = {'bag': ['a', 'b'], 'bag': ['a', 'b']}", "'bag' comes twice"),
+        ("best_prompt = {\n", "this is not Python"),
+        ("\0", "line 1: "),
+        ("best_prompt['bag'] = " + "[" * 5000, "line 1: "),
+        ("best_prompt['bag'] = " + "-" * 50000 + "1", "line 1: "),
+        ("best_prompt['bag'] = ['a']", None),
+        ("best_prompt['bag'] = ['a', 'b', 'c']", "2 sentences were expected for bag"),
+        ("best_prompt['bag'] = 'ab'", "2 sentences were expected for bag"),
+        ("best_prompt['bag'] = ['a', ' ']", "2 sentences were expected for bag"),
+        ("best_prompt['sofa'] = ['a']", "'sofa' is no category"),
+        ("best_vweight = {'bag': [1, 2]}", "10 numbers were expected"),
+        ("best_vweight = {'bag': [1, 2, 3, 4, 5, 6, 7, 8, 9, 1e999]}", "10 numbers were expected"),
+        ("best_vweight = {'bag': [1, 2, 3, 4, 5, 6, 7, 8, 9, True]}", "this is no text, no number"),
+        ("best_prompt_weight['scanobjectnn_rn50_test_prompts'] = ['a']", "15 sentences were expected"),
+        ("best_prompt_weight['modelnet40_rn50_test_weights'] = ['a'] ", "10 numbers were expected"),
+    ],
+)
+def test_parameters_never_run_and_are_told_by_file_and_line(text, words, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "best_param.py").write_text(text)
+    assert ip.main([str(tmp_path), "--out", str(tmp_path / "out")]) == (2 if words else 0)
+    assert not (tmp_path / "MARK").exists()
+    if words:
+        said = capsys.readouterr().err
+        assert words in said
+        assert "best_param.py, line " in said
+        assert said.count("\n") == 1
+        assert not (tmp_path / "out").exists()
+
+
+def test_later_values_win_and_unknown_entries_are_noted():
+    found = literals(b"best_prompt = {'bag': ['a']}\nbest_prompt['bag'] = ['b']\nbest_prompt['cap'] = -1", PLACE)
+    assert found == {("best_prompt", "bag"): (["b"], 2), ("best_prompt", "cap"): (-1, 3)}
+    assert literals(b"best_prompt['bag'] = ['a']\nbest_prompt = {}", PLACE) == {}
+    material = pf.Material()
+    pf.read_parameters(b"best_prompt_weight['modelnet10_rn50_test_prompts'] = ['a']", PLACE, material)
+    assert "modelnet10_rn50_test_prompts left out" in material.notes[0]
+
+
+def test_two_files_that_contradict_each_other_are_refused(source, tmp_path):
+    for number, text in enumerate(("best_prompt = {'bag': ['a', 'b']}", "best_prompt = {'bag': ['a', 'c']}")):
+        path = tmp_path / f"{number}" / "best_param.py"
+        path.parent.mkdir()
+        path.write_text(text)
+    with pytest.raises(InputError, match="line 1: bag differs from another file's"):
+        ip.collect(str(tmp_path))
+    (tmp_path / "1/best_param.py").unlink()
+    for number, text in enumerate(('{"bag": ["a"]}', '{"bag": ["b"]}')):
+        (tmp_path / f"{number}").mkdir(exist_ok=True)
+        (tmp_path / f"{number}/scanobjectnn_1000.json").write_text(text)
+    with pytest.raises(InputError, match=r"scanobjectnn_1000\.json differ"):
+        ip.collect(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("scanobjectnn_1000.json", "{", "is not valid JSON"),
+        ("scanobjectnn_1000.json", "[" * 100_000, "is not valid JSON"),
+        ("scanobjectnn_1000.json", "[]", "holds no {class"),
+        ("scanobjectnn_1000.json", '{"bag": "a"}', "no list of sentences for 'bag'"),
+        ("scanobjectnn_1000.json", '{"bag": ["a", 1]}', "no list of sentences for 'bag'"),
+        ("scanobjectnn_1000.json", '{"bag": [" "]}', "no sentence for 'bag'"),
+        ("shapenetpart_700.json", '{"bag": ["a"]}', "for 'bag'"),
+        ("shapenetpart_700.json", '{"sofa": {"a": ["a"]}}', "does not have"),
+        ("shapenetpart_700.json", '{"bag": {"a": ["a"], "b": ["a"], "c": ["a"]}}', "3 parts of 'bag', 2 were expected"),
+        ("notes.txt", "nothing", "holds none of"),
+    ],
+)
+def test_odd_candidate_files(name, text, words, tmp_path, capsys):
+    (tmp_path / name).write_text(text)
+    assert ip.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_classes_that_are_absent_are_noted(tmp_path):
+    (tmp_path / "modelnet40_1000.json").write_text(json.dumps({"Night stand": ["a"]}))
+    notes = ip.collect(str(tmp_path)).notes
+    assert "airplane" in notes[0]
+    assert "night_stand" not in notes[0]
+
+
+def test_odd_sources(tmp_path, capsys):
+    (tmp_path / "a.zip").write_bytes(b"PK not a zip")
+    (tmp_path / "big").mkdir()
+    with open(tmp_path / "big/best_param.py", "wb") as file:
+        file.truncate(pf.MAX_BYTES + 1)
+    for source, words in (("a.zip", "not a whole .zip"), ("none", "There is no"), ("big", "at most")):
+        assert ip.main([str(tmp_path / source)]) == 2
+        assert words in capsys.readouterr().err
+    assert ip.main([]) == 2
+    assert "PATH_OR_URL" in capsys.readouterr().err
+
+
+CONFIGS = sorted(ROOT.glob("zeroshot_*/configs/*_published.yaml"))
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_published_configs_name_files_that_the_import_writes(config, source, tmp_path):
+    base = defaults()
+    base.LOOKUP, base.PROTOCOL = "corrected", "standard"
+    settings = load_config(base, config)
+    file = Path(settings.PROMPTS.FILE)
+    assert file.parent == ROOT / "prompts" / "published"
+    assert file.stem in ip.SEARCHED
+    segmentation = config.parts[-3] == "zeroshot_seg"
+    assert (settings.LOOKUP == settings.PROTOCOL == "published") == segmentation
+    encoder = file.stem.split("_", 1)[1]
+    assert settings.ENCODER.NAME.lower().replace("-", "_").replace("b_", "b") == encoder
+    weights = yaml.safe_load((config.parents[1] / "view_weights.yaml").read_text())["weights"]
+    assert ("published" if segmentation else file.stem) == settings.VIEW_WEIGHTS
+    assert segmentation or file.stem in weights
+
+
+def test_there_is_a_config_for_all_that_was_searched():
+    stems = {path.stem.replace("_pb_t50_rs", "").removesuffix("_published") for path in CONFIGS}
+    assert stems == set(ip.SEARCHED)
+
+
+def test_a_run_without_the_import_says_what_to_do(tmp_path):
+    with pytest.raises(InputError, match=r"run `python prompts/import_published.py PATH_OR_URL`"):
+        read_prompts(tmp_path / "published" / "modelnet40_rn50.json")
