@@ -95,8 +95,10 @@ def test_bad_arguments(arguments, message):
 
 
 def test_set_is_interleaved_and_named():
-    shapes = open_dataset("synthetic", root="nowhere", split="test", per_class=2, num_points=64)
+    assert len(open_dataset("synthetic", "nowhere", "test", num_points=64)) == 320
+    shapes = SyntheticShapes(per_class=2, num_points=64)
     assert len(shapes) == 32
+    assert shapes.labels.tolist() == [shape.label for shape in shapes]
     assert shapes.class_names == CATEGORIES
     assert shapes.part_names == PART_NAMES
     assert [shapes[index].label for index in range(32)] == list(range(16)) * 2
