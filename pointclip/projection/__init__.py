@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pointclip.errors import InputError
-from pointclip.projection import numba_engine, reference
+from pointclip.projection import numba_engine, reference, triton_engine
 from pointclip.projection.cells import Cells, to_cells
 from pointclip.projection.spec import CLASSIFICATION, SEGMENTATION, ProjectionSpec
 
@@ -26,8 +26,9 @@ __all__ = [
     "to_cells",
 ]
 
-ENGINES = {"reference": reference, "numba": numba_engine}
+ENGINES = {"reference": reference, "numba": numba_engine, "triton": triton_engine}
 BACKENDS = ("auto", *ENGINES)
+FASTEST = {"cpu": "numba", "cuda": "triton"}  # by type of device; on others only the reference engine runs
 
 
 def check_backend(backend: str) -> str:
@@ -43,19 +44,20 @@ def pick_backend(backend: str, device: torch.device, needs_grad: bool = False) -
     Raises:
         InputError: for an unknown name, and for an engine that cannot run here, saying why.
     """
-    reason = numba_engine.unable(device, needs_grad) if check_backend(backend) != "reference" else None
-    if backend == "auto":
-        if not numba_engine.installed():
-            _tell_that_numba_is_missing()
-        return "numba" if reason is None else "reference"
-    if reason is not None:
+    name = FASTEST.get(torch.device(device).type, "reference") if check_backend(backend) == "auto" else backend
+    reason = None if name == "reference" else ENGINES[name].unable(device, needs_grad)
+    if reason is None:
+        return name
+    if backend != "auto":
         raise InputError(f"The projection backend {backend!r} cannot run here: {reason}; use 'auto' or 'reference'.")
-    return backend
+    if not ENGINES[name].installed():
+        _tell_that_it_is_missing(name)
+    return "reference"
 
 
 @cache
-def _tell_that_numba_is_missing() -> None:
-    warnings.warn("numba is not installed, so projections take the slower reference engine (pip install numba).")
+def _tell_that_it_is_missing(name: str) -> None:
+    warnings.warn(f"{name} is not installed, so projections take the slower reference engine (pip install {name}).")
 
 
 def project(

@@ -14,7 +14,7 @@ from torch import Tensor
 from pointclip.projection.cells import Cells
 from pointclip.projection.spec import ProjectionSpec, gaussian
 
-MAX_CELLS = 8_000_000  # in one chunk of views: 32 MB of float32
+MAX_CELLS = 3_000_000  # in one chunk of views: 12 MB of float32
 
 
 @dataclass(frozen=True)

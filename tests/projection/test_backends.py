@@ -5,9 +5,17 @@ import torch
 
 from pointclip import projection
 from pointclip.errors import InputError
-from pointclip.projection import numba_engine, pick_backend
+from pointclip.projection import numba_engine, pick_backend, triton_engine
 
-CPU = torch.device("cpu")
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """As if a GPU and all that Triton needs were here."""
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    monkeypatch.setattr(triton_engine, "installed", lambda: True)
+    monkeypatch.setattr(triton_engine, "_unfit", lambda device: None)
 
 
 def test_auto_takes_the_fastest_that_can():
@@ -16,9 +24,25 @@ def test_auto_takes_the_fastest_that_can():
     assert pick_backend("auto", torch.device("meta")) == "reference"
 
 
+def test_auto_takes_triton_on_a_gpu_unless_gradients_are_wanted(gpu):
+    assert pick_backend("auto", CUDA) == "triton"
+    assert pick_backend("auto", CUDA, needs_grad=True) == "reference"
+    assert pick_backend("auto", CPU) == "numba"
+
+
+def test_without_triton_auto_says_so_once(gpu, monkeypatch):
+    monkeypatch.setattr(triton_engine, "installed", lambda: False)
+    projection._tell_that_it_is_missing.cache_clear()
+    with pytest.warns(UserWarning, match="pip install triton") as caught:
+        assert [pick_backend("auto", CUDA) for _ in range(3)] == ["reference"] * 3
+    assert len(caught) == 1
+    with pytest.raises(InputError, match="cannot run here: triton is not installed"):
+        pick_backend("triton", CUDA)
+
+
 def test_without_numba_auto_says_so_once(monkeypatch):
     monkeypatch.setattr(numba_engine, "installed", lambda: False)
-    projection._tell_that_numba_is_missing.cache_clear()
+    projection._tell_that_it_is_missing.cache_clear()
     with pytest.warns(UserWarning, match="pip install numba") as caught:
         assert [pick_backend("auto", CPU) for _ in range(3)] == ["reference"] * 3
     assert len(caught) == 1
@@ -31,9 +55,11 @@ def test_without_numba_auto_says_so_once(monkeypatch):
     [
         (("numba", torch.device("meta")), "points are on meta"),
         (("numba", CPU, True), "no gradients"),
-        (("opencl", CPU), "known ones are auto, reference, numba"),
+        (("numba", CUDA), "points are on cuda"),
+        (("triton", CUDA, True), "no gradients"),
+        (("opencl", CPU), "known ones are auto, reference, numba, triton"),
     ],
 )
-def test_an_engine_that_cannot_run_says_why(arguments, words):
+def test_an_engine_that_cannot_run_says_why(arguments, words, gpu):
     with pytest.raises(InputError, match=words):
         pick_backend(*arguments)
