@@ -128,7 +128,7 @@ def classification(encoder: Encoder, template: bool) -> Task:
     return Task(
         name="classification",
         points=1024,
-        batch_size=16,
+        batch_size=4,
         project=lambda points: projection(points.to(encoder.device)),
         encode=lambda images: encode_views(images, encoder).cpu(),
         score=lambda _batch, _images, views: score(views),

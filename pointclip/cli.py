@@ -17,7 +17,7 @@ from yacs.config import CfgNode
 from pointclip.config import is_setting, load_config
 from pointclip.datasets import ShapeFiles, ShapeSet, open_dataset
 from pointclip.datasets.batches import BatchReader, subset
-from pointclip.encoder import Encoder, load_encoder
+from pointclip.encoder import Encoder, check_device, load_encoder
 from pointclip.errors import InputError, first_line
 from pointclip.prompts import read_prompts, spoken
 
@@ -121,7 +121,8 @@ def open_shapes(
         shapes = open_dataset(c.NAME, _expanded(c.ROOT), c.SPLIT, c.NUM_POINTS or None)
         of_categories = _of_categories(shapes, c.CATEGORIES)
         wanted = of_categories[subset(len(of_categories), c.MAX_SHAPES, settings.SEED)].tolist()
-    return shapes, BatchReader(shapes, settings.BATCH_SIZE, settings.ON_BAD_SHAPE, wanted)
+    batch_size = settings.BATCH_SIZE or (32 if check_device(settings.DEVICE).type == "cuda" else 4)
+    return shapes, BatchReader(shapes, batch_size, settings.ON_BAD_SHAPE, wanted)
 
 
 def open_encoder(settings: CfgNode) -> Encoder:

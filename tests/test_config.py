@@ -54,7 +54,7 @@ def test_prompt_files_are_found_from_the_config_that_names_them(tmp_path):
         ({"BATCHSIZE": 3}, "nearest known one is BATCH_SIZE"),
         ({"BATCH_SIZE": "many"}, "BATCH_SIZE .* 'many'; a whole number was expected"),
         ({"BATCH_SIZE": True}, "a whole number was expected"),
-        ({"BATCH_SIZE": 0}, "1 or more"),
+        ({"BATCH_SIZE": -1}, "0 or more"),
         ({"DATASET": 3}, "is a group"),
         ({"DATASET": {"NUM_POINTS": -1}}, "0 or more"),
         ({"ON_BAD_SHAPE": "ignore"}, "'stop' or 'skip'"),

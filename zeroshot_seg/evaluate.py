@@ -22,6 +22,13 @@ PUBLISHED_LAMP_PARTS = (
 )
 
 
+def check_rules(protocol: str, iou_rule: str) -> None:
+    """Raise an InputError for a PROTOCOL or an IOU_RULE that is not known."""
+    for name, value, known in (("PROTOCOL", protocol, PROTOCOLS), ("IOU_RULE", iou_rule, metrics.IOU_RULES)):
+        if value not in known:
+            raise InputError(f"{name} is {value!r}; {' or '.join(known)} was expected.")
+
+
 @dataclass(frozen=True)
 class Category:
     """What is needed to segment the shapes of one category."""
@@ -58,8 +65,6 @@ def segment(
         protocol: "standard", or "published" for two habits of the published evaluation: lamp's last two parts are
             never predicted, and points that no view sees get the first part instead of their neighbour's.
     """
-    if protocol not in PROTOCOLS:
-        raise InputError(f"PROTOCOL is {protocol!r}; {' or '.join(PROTOCOLS)} was expected.")
     results = []
     for batch, seen in projected_batches(reader, projection, encoder, progress):
         patches = encode_view_patches(seen.images, encoder)  # [B, V, P, C]
@@ -110,8 +115,6 @@ class Scores:
 
 def score(results: list[Segmented], parts: Mapping[str, tuple[str, ...]], rule: str, seed: int) -> Scores:
     """Score segmented shapes of known truth; `rule` as in `pointclip.metrics.shape_iou`."""
-    if rule not in metrics.IOU_RULES:
-        raise InputError(f"IOU_RULE is {rule!r}; {' or '.join(metrics.IOU_RULES)} was expected.")
     rng = np.random.default_rng(seed)
     points = {name: np.zeros(len(own), int) for name, own in parts.items()}
     for result in results:

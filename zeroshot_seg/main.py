@@ -27,7 +27,7 @@ from pointclip.errors import InputError
 from pointclip.prompts import part_sentences, text_features
 from pointclip.run import Run, prompts_in_words, standing_notes
 from pointclip.views import view_weights
-from zeroshot_seg.evaluate import Category, segment
+from zeroshot_seg.evaluate import Category, check_rules, segment
 from zeroshot_seg.realistic_projection import VIEWS, RealisticProjection
 from zeroshot_seg.results import show_own_shapes, show_test
 
@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--category", default="", metavar="NAME", help="what the --input shapes are, such as chair")
     parser.add_argument("--save-ply", action="store_true", help="write each shape as .ply with its parts' colours")
     args, settings = parse_settings(parser, segmentation_defaults())
+    check_rules(settings.PROTOCOL, settings.IOU_RULE)
     if (args.parts or args.category) and not args.input:
         raise InputError("--parts and --category go with --input FILE…; a data set brings its own.")
 
@@ -86,7 +87,6 @@ def main() -> None:
 def segmentation_defaults() -> CfgNode:
     """The shared settings, as segmentation wants them, and its own."""
     c = defaults()
-    c.BATCH_SIZE = 4
     c.DATASET.NUM_POINTS = 0  # all points
     c.PROMPTS.TEMPLATE = "a depth map of the {} of a {category}."
     c.LOOKUP = "corrected"  # or "published", with the published code's swap of row and column

@@ -241,7 +241,7 @@ BAD = {
     "lonely key behind a file": (["--input", "{cloud}", "SEED"], "'SEED' stands alone"),
     "unknown key behind a file": (["--input", "{cloud}", "SEEED", "1"], "no setting SEEED .* one is SEED"),
     "type": (["BATCH_SIZE", "big"], "BATCH_SIZE .* is 'big'; a whole number"),
-    "range": (["BATCH_SIZE", "0"], "BATCH_SIZE is 0; 1 or more"),
+    "range": (["BATCH_SIZE", "-1"], "BATCH_SIZE is -1; 0 or more"),
     "too many points": (["DATASET.NUM_POINTS", "1" + "0" * 20], "NUM_POINTS is 10+; at most"),
     "group": (["DATASET", "modelnet40"], "DATASET .* is a group"),
     "data set": (["DATASET.NAME", "nope"], "known data sets are .*synthetic"),

@@ -6,7 +6,7 @@ import torch
 
 from pointclip.datasets.base import Shape
 from pointclip.errors import InputError
-from zeroshot_seg.evaluate import Segmented, label_points, score
+from zeroshot_seg.evaluate import Segmented, check_rules, label_points, score
 
 POINTS = np.array([[0, 0, 0], [1, 0, 0], [2, 0, 0], [2.1, 0, 0]], np.float32)
 
@@ -48,6 +48,9 @@ def test_chance_is_near_its_expectation():
     assert scores.chance[0] == pytest.approx(25, abs=1)  # half of the one part, nothing of the other
 
 
-def test_unknown_rule():
-    with pytest.raises(InputError, match="standard or skip"):
-        score([], {}, "mean", 0)
+@pytest.mark.parametrize(
+    ("rules", "words"), [(("x", "skip"), "PROTOCOL is 'x'"), (("standard", "x"), "IOU_RULE is 'x'")]
+)
+def test_unknown_rules(rules, words):
+    with pytest.raises(InputError, match=words):
+        check_rules(*rules)
