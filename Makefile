@@ -7,6 +7,7 @@ INSTALLED = $(VENV)/.installed
 
 demo: $(INSTALLED)  ## classification and segmentation on what is bundled; needs no weights, data or network
 	cd zeroshot_cls && $(RUN) main.py --config configs/demo.yaml
+	cd zeroshot_seg && $(RUN) main.py --config configs/demo.yaml
 
 test: $(INSTALLED)  ## all tests
 	$(RUN) -m pytest

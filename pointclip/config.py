@@ -39,7 +39,7 @@ def defaults() -> CfgNode:
     )
 
     c.PROJECTION = CfgNode()
-    c.PROJECTION.BACKEND = "auto"  # "reference", "numba"; "auto" is the fastest that runs here
+    c.PROJECTION.BACKEND = "auto"  # "reference", "numba", "triton"; "auto" is the fastest that runs here
 
     c.PROMPTS = CfgNode()
     c.PROMPTS.FILE = ""  # JSON of sentences; what has none there, or everything if empty, gets the template

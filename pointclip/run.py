@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from yacs.config import CfgNode
 
+from pointclip.datasets.batches import BatchReader
 from pointclip.files import atomic_path
 
 
@@ -48,7 +50,8 @@ def prompts_in_words(settings: CfgNode, sentences: Mapping[str, Sequence[str]], 
     counts = [len(group) for group in sentences.values()]
     number = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
     template = f"the template “{settings.PROMPTS.TEMPLATE}”"
-    by_template = [name for name, group in sentences.items() if prompts and len(group) == 1]
+    filled = re.escape(settings.PROMPTS.TEMPLATE).replace(r"\{\}", ".+").replace(r"\{category\}", ".+")
+    by_template = [name for name, group in sentences.items() if len(group) == 1 and re.fullmatch(filled, group[0])]
     if not prompts:
         return template
     more = f"; {template} for {', '.join(by_template)}" if by_template else ""
@@ -67,6 +70,20 @@ def standing_notes(settings: CfgNode, weights_note: str, bad: Mapping[int, str])
     if bad:
         notes.append(f"{len(bad)} bad shape(s) left out, the first: {next(iter(bad.values()))}")
     return notes
+
+
+def own_summary(run: Run, reader: BatchReader, shapes: int) -> dict:
+    """What metrics.json holds of own shapes, whose truth is not known."""
+    return {
+        "dataset": run.data,
+        "encoder": run.encoder,
+        "shapes": shapes,
+        "shapes_left_out": len(reader.bad),
+        "prompts": run.prompts,
+        "view_weights": run.view_weights,
+        "notes": run.notes,
+        "bad_shapes": reader.bad,
+    }
 
 
 def write_json(path: Path, values: dict) -> None:

@@ -33,6 +33,8 @@ def test_names_that_got_the_template_are_told():
     words = prompts_in_words(settings, sentences, {"chair": ["one", "two"]}, "class")
     assert words.startswith("x.json, 1 to 2 sentences a class")
     assert words.endswith("for sofa")
+    own = {"chair": ["a seat with a back."], "sofa": ["a wide seat."]}
+    assert prompts_in_words(settings, own, own, "class") == "x.json, 1 sentences a class, averaged"
     assert prompts_in_words(settings, sentences, {}, "class") == "the template “a depth map of a {}.”"
 
 

@@ -10,10 +10,11 @@ from pointclip import metrics
 from pointclip.datasets.base import ShapeSet
 from pointclip.datasets.batches import BatchReader
 from pointclip.report import ClassificationCase, write_classification_report, write_shapes_report
-from pointclip.run import Run, table, write_csv, write_json, write_settings
+from pointclip.run import Run, own_summary, table, write_csv, write_json, write_settings
 from zeroshot_cls.classifier import Features
 from zeroshot_cls.realistic_projection import RealisticProjection
 
+TASK = "zero-shot classification"
 TOP = 5  # classes shown for a shape
 CASES = 3  # best and worst shapes shown in the report
 
@@ -54,6 +55,7 @@ def show_own_shapes(
     probabilities = logits.softmax(1).numpy()
     cases = [make_case(i, reader.shapes, features, probabilities, projection) for i in range(len(probabilities))]
     write_predictions(run.folder, reader.shapes.class_names, features, probabilities)
+    write_json(run.folder / "metrics.json", {"task": TASK, **own_summary(run, reader, len(cases))})
     write_shapes_report(run.folder / "report.html", "Zero-shot classification: own shapes", run.facts, cases, run.notes)
     write_settings(run.folder / "config.yaml", run.settings)
     for case in cases:
@@ -67,7 +69,7 @@ def summarize(run: Run, reader: BatchReader, names: tuple[str, ...], confusion: 
     per_class = metrics.class_accuracy(confusion)
     shapes = int(confusion.sum())
     return {
-        "task": "zero-shot classification",
+        "task": TASK,
         "dataset": run.data,
         "encoder": run.encoder,
         "shapes": shapes,

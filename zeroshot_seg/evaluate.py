@@ -115,6 +115,11 @@ class Scores:
 
 def score(results: list[Segmented], parts: Mapping[str, tuple[str, ...]], rule: str, seed: int) -> Scores:
     """Score segmented shapes of known truth; `rule` as in `pointclip.metrics.shape_iou`."""
+    for result in results:
+        if result.truth is None or not (result.truth >= 0).any():
+            raise InputError(
+                f"{result.name}: no part label is known, so it cannot be scored; use --input for such shapes."
+            )
     rng = np.random.default_rng(seed)
     points = {name: np.zeros(len(own), int) for name, own in parts.items()}
     for result in results:

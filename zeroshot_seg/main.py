@@ -10,6 +10,7 @@ if __name__ == "__main__":  # the imports take seconds; Ctrl-C ends them without
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
 
+from torch import Tensor
 from yacs.config import CfgNode
 
 from pointclip.cli import (
@@ -23,8 +24,9 @@ from pointclip.cli import (
     run_folder,
 )
 from pointclip.config import defaults
+from pointclip.datasets.shapenetpart_labels import PART_NAMES
 from pointclip.errors import InputError
-from pointclip.prompts import part_sentences, text_features
+from pointclip.prompts import part_sentences, spoken, text_features
 from pointclip.run import Run, prompts_in_words, standing_notes
 from pointclip.views import view_weights
 from zeroshot_seg.evaluate import Category, check_rules, segment
@@ -63,8 +65,7 @@ def main() -> None:
     features = text_features(sentences, encoder, progress=not args.quiet).split([len(own) for own in parts.values()])
     categories = {}
     for name, own in zip(parts, features, strict=True):
-        setting = name if settings.VIEW_WEIGHTS == "published" else settings.VIEW_WEIGHTS
-        weights, _, weights_note = view_weights(setting, len(VIEWS), PUBLISHED_WEIGHTS)
+        weights, weights_note = category_weights(settings.VIEW_WEIGHTS, name)
         categories[name] = Category(parts[name], own, weights.to(encoder.device))
 
     # answer
@@ -95,9 +96,22 @@ def segmentation_defaults() -> CfgNode:
     return c
 
 
+def category_weights(setting: str, category: str) -> tuple[Tensor, str]:
+    """The view weights for a category, and what a reader must know of them; "published" has a set for each category."""
+    if setting == "published":
+        setting = spoken(category).casefold()
+        if setting not in PART_NAMES:
+            raise InputError(
+                f"VIEW_WEIGHTS is 'published', but there are none for {category!r}; use 'uniform' instead."
+            )
+    weights, _, note = view_weights(setting, len(VIEWS), PUBLISHED_WEIGHTS)
+    return weights, note
+
+
 def own_parts(args, prompts: dict) -> tuple[str, ...]:
     """The part names of own shapes: those given, or those that the prompts have for the category."""
-    parts = args.parts or tuple(prompts.get(args.category, ()))
+    known = {spoken(name).casefold(): tuple(entry) for name, entry in prompts.items() if isinstance(entry, dict)}
+    parts = args.parts or known.get(spoken(args.category).casefold(), ())
     if not parts:
         raise InputError(
             "No part names came for --input; name them with --parts a,b,c, or a --category of the prompts."

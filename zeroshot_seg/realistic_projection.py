@@ -42,7 +42,7 @@ class RealisticProjection(nn.Module):
     """Ten depth maps of each point cloud with every point's pixel and visibility (PointCLIP V2, section 3.4).
 
     Args:
-        lookup: "corrected" reads a point at its own pixel. "published" does what the published code does, to the bit:
+        lookup: "corrected" reads a point at its own pixel. "published" does what the published code does:
             it swaps row and column when it looks a point up, and a cell keeps its last point's depth, not the nearest.
         backend: the engine, "auto" for the fastest that runs here (see `pointclip.projection`).
         views: which of the ten views, all by default; with fewer, 10 is their number in the shapes told below.

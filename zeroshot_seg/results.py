@@ -9,12 +9,13 @@ from plyfile import PlyData, PlyElement
 
 from pointclip.datasets.batches import BatchReader
 from pointclip.files import atomic_path
-from pointclip.pictures import PART_COLOURS
+from pointclip.pictures import part_colours
 from pointclip.report import SegmentationCase, write_segmentation_report
-from pointclip.run import Run, table, write_csv, write_json, write_settings
+from pointclip.run import Run, own_summary, table, write_csv, write_json, write_settings
 from zeroshot_seg.evaluate import Scores, Segmented, score
 from zeroshot_seg.realistic_projection import RealisticProjection
 
+TASK = "zero-shot part segmentation"
 CASES = 3  # best and worst shapes shown in the report
 
 Parts = Mapping[str, tuple[str, ...]]  # category -> its parts
@@ -76,6 +77,7 @@ def show_own_shapes(
     run.folder = run.folder / "input"
     cases = [make_case(result, None, reader, parts, projection) for result in results]
     write_predictions(run.folder, results, None)
+    write_json(run.folder / "metrics.json", {"task": TASK, **own_summary(run, reader, len(results))})
     facts = run.facts | {"Lookup": run.settings.LOOKUP}
     write_segmentation_report(run.folder / "report.html", "Parts of own shapes", facts, [], cases, [], run.notes)
     write_settings(run.folder / "config.yaml", run.settings)
@@ -91,7 +93,7 @@ def show_own_shapes(
 
 
 def category_rows(results: list[Segmented], scores: Scores) -> list[dict]:
-    """One row a category, in the data set's order of appearance by name."""
+    """One row a category, by name."""
     rows = []
     for name in sorted({result.category for result in results}):
         own = np.array([result.category == name for result in results])
@@ -110,7 +112,7 @@ def category_rows(results: list[Segmented], scores: Scores) -> list[dict]:
 def summarize(run: Run, reader: BatchReader, results: list[Segmented], scores: Scores, rows: list[dict]) -> dict:
     """What metrics.json holds."""
     return {
-        "task": "zero-shot part segmentation",
+        "task": TASK,
         "dataset": run.data,
         "encoder": run.encoder,
         "shapes": len(results),
@@ -164,12 +166,13 @@ def write_predictions(folder: Path, results: list[Segmented], ious: np.ndarray |
 def save_clouds(folder: Path, reader: BatchReader, results: list[Segmented]) -> None:
     """Write each shape as .ply: x, y, z, the part's colour and its label."""
     fields = [(axis, "f4") for axis in "xyz"] + [(colour, "u1") for colour in ("red", "green", "blue")]
-    colours = np.array(PART_COLOURS)
+    for old in folder.glob("*.ply"):  # of an earlier run
+        old.unlink()
     for result in results:
         points = np.empty(len(result.labels), dtype=[*fields, ("label", "i4")])
         for axis, column in zip("xyz", reader.shapes[result.index].points.T, strict=True):
             points[axis] = column
-        for colour, column in zip(("red", "green", "blue"), colours[result.labels % len(colours)].T, strict=True):
+        for colour, column in zip(("red", "green", "blue"), part_colours(result.labels).T, strict=True):
             points[colour] = column
         points["label"] = result.labels
         name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in result.name)

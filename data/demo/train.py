@@ -118,7 +118,7 @@ def patch_parts(seen, part: Tensor) -> Tensor:
 
 
 class Sentences:
-    """Draws a sentence for a class or a part: half of the time a template, else one from prompts/."""
+    """Draws a sentence for a class or a part: sometimes a template, else one from prompts/."""
 
     def __init__(self):
         self.classes = json.loads((PROMPTS / "synthetic.json").read_text())

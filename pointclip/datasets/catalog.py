@@ -28,7 +28,7 @@ class Source:
         if self.agreement:
             return f"Agree to the terms at {self.agreement}, fetch {self.url} and unpack it so that {place} exists."
         return (
-            f"Run `python -m pointclip.datasets.download {self.name} --root {root}`, "
+            f"In the repository's folder run `python -m pointclip.datasets.download {self.name} --root {root}`, "
             f"or unpack {self.url} so that {place} holds its .h5 files."
         )
 

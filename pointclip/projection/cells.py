@@ -27,7 +27,7 @@ def to_unit_box(points: Tensor) -> Tensor:
     """Centre clouds [B, N, 3] at their bounding box and scale its longest side to 2, as float32.
 
     Every view is centred and scaled again, so this changes no result. Done in float64, it rounds a cloud to the same
-    float32 numbers wherever it lies and whatever its unit, so that shifting and scaling change no depth map.
+    float32 numbers wherever it lies and whatever its unit, so that shifting and scaling change hardly any pixel.
 
     Raises:
         InputError: for clouds that show nothing (see `check_points`).

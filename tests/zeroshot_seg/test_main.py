@@ -114,6 +114,7 @@ def test_own_shapes(run, tmp_path, capsys):
         (["--input", "none.npy", "--parts", "a,b"], "none.npy"),
         (["DATASET.CATEGORIES", "sofa"], "names out of these were expected"),
         (["LOOKUP", "mirrored"], "corrected and published"),
+        (["--input", "a.npy", "--parts", "a,b", "VIEW_WEIGHTS", "published"], "none for 'shape'"),
         (["PROTOCOL", "x"], "standard or published"),
         (["IOU_RULE", "x", "DATASET.MAX_SHAPES", "1"], "standard or skip"),
         (["PROMPTS.TEMPLATE", "a part"], "needs {}"),

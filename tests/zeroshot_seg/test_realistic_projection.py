@@ -21,8 +21,9 @@ def published() -> dict[str, torch.Tensor]:
         return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
 
 
-def test_published_lookup_is_the_published_code_to_the_bit(published):
-    projection = RealisticProjection("published")
+@pytest.mark.parametrize("backend", ["reference", "numba"])
+def test_published_lookup_is_the_published_code(published, backend):
+    projection = RealisticProjection("published", backend)
     maps = projection.depth_maps(published["points"])
     # 1e-5: the same float32 arithmetic in another order
     torch.testing.assert_close(maps, published["depth_maps"], atol=1e-5, rtol=0)
