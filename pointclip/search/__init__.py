@@ -1,0 +1,35 @@
+"""Search for the sentences and view weights that score best on given features and labels.
+
+PointCLIP V2 chooses one of some thousand sentences per class, and one weight per view, by trying. A logit is linear in
+both the features and the sentences, so the same choice takes seconds. Which shapes to choose on is the caller's affair;
+what is chosen on the shapes that are reported on is no zero-shot result.
+"""
+
+from pointclip.search.alternate import alternate
+from pointclip.search.classification import Classification
+from pointclip.search.found import Found, Step, texts_of
+from pointclip.search.segmentation import Segmentation
+from pointclip.search.sentences import search_ensembles, search_sentences
+from pointclip.search.weights import (
+    PUBLISHED_FIXED,
+    PUBLISHED_VALUES,
+    descend_weights,
+    search_weights,
+    weight_sets,
+)
+
+__all__ = [
+    "PUBLISHED_FIXED",
+    "PUBLISHED_VALUES",
+    "Classification",
+    "Found",
+    "Segmentation",
+    "Step",
+    "alternate",
+    "descend_weights",
+    "search_ensembles",
+    "search_sentences",
+    "search_weights",
+    "texts_of",
+    "weight_sets",
+]

@@ -1,0 +1,112 @@
+"""Float32 with float64 for the close calls gives what float64 gives, however the work is cut into blocks."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from pointclip.metrics import part_ious, shape_iou
+from pointclip.search import Classification, Segmentation, close_calls, search_weights, segmentation
+
+pytest.importorskip("numba")
+
+
+def near(g, count, width):
+    """Unit vectors so near each other that float32 sums cannot tell their products apart; the second half repeats."""
+    centre = F.normalize(torch.randn(width, generator=g), dim=0)
+    rows = F.normalize(centre + 1e-6 * torch.randn(count, width, generator=g), dim=1)
+    return torch.cat([rows[: count // 2], rows[: count - count // 2]])
+
+
+@pytest.fixture(params=["whole", "in small blocks"])
+def blocks(request, monkeypatch):
+    if request.param != "whole":
+        monkeypatch.setattr(close_calls, "ROWS", 7)
+        monkeypatch.setattr(close_calls, "COLUMNS", 5)
+        monkeypatch.setattr(segmentation, "SETS", 9)
+
+
+@pytest.mark.parametrize("spread", [True, False])
+@pytest.mark.parametrize("k", [0, 2])
+def test_accuracy_with_other_sentences(blocks, spread, k):
+    g = torch.Generator().manual_seed(1)
+    features = F.normalize(torch.randn(60, 3, 100, generator=g), dim=2)
+    labels = torch.randint(4, (60,), generator=g)
+    candidates = F.normalize(torch.randn(300, 100, generator=g), dim=1) if spread else near(g, 300, 100)
+    texts = candidates[:4].clone()
+    weights = torch.tensor([0.25, 0.5, 1.0])
+    scores = Classification(features, labels).standing(weights, texts).scores_with(k, candidates)
+    pooled = (features.double() * weights[:, None]).sum(1)
+    products = (pooled[:, None] * candidates.double()).sum(2).numpy()  # [n, J], equal sentences get equal bits
+    logits = products[:, :4].copy()
+    for j, score in enumerate(scores):
+        logits[:, k] = products[:, j]
+        assert score == pytest.approx(100 * np.mean(logits.argmax(1) == labels.numpy()), abs=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_iou_with_other_sentences(blocks, dtype):
+    g = torch.Generator().manual_seed(2)
+    features = torch.randn(3, 50, 64, generator=g).to(dtype)
+    features[:, :5] = 0  # points that no view sees
+    truth = torch.randint(-1, 3, (3, 50), generator=g)
+    candidates = torch.cat([near(g, 100, 64), F.normalize(torch.randn(100, 64, generator=g), dim=1)])
+    texts = candidates[[0, 1, 150]]
+    standing = Segmentation(truth, 2, lambda weights: features).standing(torch.ones(2), texts)
+    products = (features.double()[:, :, None] * candidates.double()).sum(3).numpy()  # [n, N, J]
+    logits = products[..., [0, 1, 150]].copy()
+    for k in (1, 2, 0):
+        scores = standing.scores_with(k, candidates)
+        for j in range(0, len(candidates), 7):
+            logits[..., k] = products[..., j]
+            ious = [
+                shape_iou(part_ious(own.numpy(), called, 3), "standard")
+                for own, called in zip(truth, logits.argmax(2), strict=True)
+            ]
+            assert scores[j] == pytest.approx(np.mean(ious), abs=1e-9)
+        standing.put(k, candidates[7])
+        logits[..., k] = products[..., 7]
+
+
+def test_weights_of_equal_sums(blocks):
+    """Thirds cannot be told apart in float32; sets that are the same but for their order of summation tie."""
+    g = torch.Generator().manual_seed(3)
+    sets = torch.rand(20, 4, generator=g, dtype=torch.float64)
+    sets = torch.cat([sets, sets * 2, sets.flip(0)])  # a factor of 2 changes nothing
+    features = F.normalize(torch.randn(40, 4, 30, generator=g), dim=2)
+    features[1::2] = features[::2]
+    labels = torch.randint(3, (40,), generator=g)
+    texts = near(g, 3, 30)
+    scores = Classification(features, labels).weigher(texts)(sets)
+    logits = torch.einsum("nvc,kc->nkv", features.double(), texts.double())
+    expected = [(100 * ((logits * own).sum(2).numpy().argmax(1) == labels.numpy())).mean() for own in sets]
+    np.testing.assert_allclose(scores, expected, atol=1e-9)
+    np.testing.assert_array_equal(scores[:20], scores[20:40])
+    np.testing.assert_array_equal(scores[:20], scores[59:39:-1])
+
+    logits = (features @ texts.T)[None]  # [1, N, V, K]
+    scores = Segmentation(labels[None], 4, view_logits=lambda texts: logits).weigher(texts)(sets)
+    called = [(logits[0].double() * own[:, None]).sum(1).numpy().argmax(1) for own in sets]
+    expected = [shape_iou(part_ious(labels.numpy(), each, 3), "standard") for each in called]
+    np.testing.assert_allclose(scores, expected, atol=1e-9)
+
+
+def test_iou_at_weights_whose_sums_float32_confuses(blocks):
+    g = torch.Generator().manual_seed(4)
+    logits = 1 + torch.randint(-2, 3, (2, 200, 4, 3), generator=g) * 2.0**-23  # neighbouring float32 numbers
+    truth = torch.randint(3, (2, 200), generator=g)
+    sets = torch.rand(30, 4, generator=g, dtype=torch.float64)
+    scores = Segmentation(truth, 4, view_logits=lambda texts: logits).weigher(torch.eye(3))(sets)
+    called = torch.einsum("nivk,gv->gnik", logits.double(), sets).numpy().argmax(3)
+    ious = [
+        [shape_iou(part_ious(t.numpy(), c, 3), "standard") for t, c in zip(truth, own, strict=True)] for own in called
+    ]
+    np.testing.assert_allclose(scores, np.mean(ious, 1), atol=1e-9)
+
+
+def test_the_first_best_set_of_weights_wins():
+    features, labels = torch.eye(2)[None], torch.tensor([0])
+    sets = torch.tensor([[0.0, 1.0], [1.0, 1.0], [1.0, 0.5], [0.0, 0.0]])
+    found = search_weights(Classification(features, labels), torch.eye(2), sets)
+    assert found.weights == (1.0, 1.0)  # a tie of two classes names the first
+    assert found.score == 100
