@@ -16,9 +16,9 @@ lint: $(INSTALLED)  ## style and common faults
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
-$(INSTALLED): requirements.txt
+$(INSTALLED): requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet -r requirements.txt
+	$(RUN) -m pip install --quiet -r requirements-dev.txt
 	touch $@
 
 clean:  ## the environment and what runs wrote

@@ -41,7 +41,7 @@ def projected_batches(
         InputError: when no shape is left.
     """
     done = 0
-    with tqdm(total=reader.total, unit=" shapes", desc="project, encode", disable=not progress) as bar:
+    with tqdm(total=reader.total, unit="shape", desc="project, encode", disable=not progress) as bar:
         for batch, projected in ahead(lambda batch: project(batch.points.to(encoder.device)), reader):
             yield batch, projected
             done += len(batch.shapes)

@@ -95,7 +95,7 @@ def text_features(sentences: Mapping[str, Sequence[str]], encoder: Encoder, prog
     """
     flat = [sentence for group in sentences.values() for sentence in group]
     chunks = [flat[start : start + 256] for start in range(0, len(flat), 256)]
-    with tqdm(chunks, desc="encode sentences", unit=" × 256", disable=not progress) as bar:
+    with tqdm(chunks, desc="encode sentences", unit=" batches of 256", disable=not progress) as bar:
         features = torch.cat([encoder.encode_text(chunk) for chunk in bar])
     groups = features.split([len(group) for group in sentences.values()])
     return F.normalize(torch.stack([group.mean(0) for group in groups]), dim=-1)

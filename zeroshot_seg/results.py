@@ -175,6 +175,6 @@ def save_clouds(folder: Path, reader: BatchReader, results: list[Segmented]) -> 
         for colour, column in zip(("red", "green", "blue"), part_colours(result.labels).T, strict=True):
             points[colour] = column
         points["label"] = result.labels
-        name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in result.name)
+        name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in Path(result.name).name)
         with atomic_path(folder / f"{result.index:05d}_{name[-60:]}.ply") as path:
             PlyData([PlyElement.describe(points, "vertex")]).write(str(path))
