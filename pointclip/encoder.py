@@ -1,7 +1,9 @@
 """CLIP through open_clip: depth maps, their patches, and sentences become unit features in one space."""
 
 import logging
+from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 
 import open_clip
@@ -12,6 +14,8 @@ from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed
 from torch import Tensor, nn
 
 from pointclip.errors import InputError, first_line
+from pointclip.tokenizer import Tokenizer, count_cut, load_tokenizer
+from pointclip.towers import patch_features
 from pointclip.weights import read_state_dict
 
 DEMO_FOLDER = Path(__file__).resolve().parents[1] / "data" / "demo"
@@ -22,19 +26,21 @@ PRECISIONS = ("auto", *DTYPES)
 class Encoder(nn.Module):
     """A frozen CLIP with what the tasks ask of it; made by `load_encoder`.
 
-    Images go in as they are: PointCLIP V2 feeds depth maps in [0, 1] without CLIP's mean and standard deviation.
+    Images go in as they are: PointCLIP V2 feeds depth maps in [0, 1] without CLIP's mean and standard deviation, and so
+    does every other encoder here, whatever mean and deviation it was trained with (MobileCLIP2 with none).
 
     Attributes:
+        architecture: open_clip's name of the model.
         name: what was loaded, for reports.
         precision: "fp32", "bf16" or "fp16", the type of its weights; features always come as float32.
         image_size: rows (= columns) of its input; images of another size are resized to it.
         context_length: tokens of a sentence that it reads, start and end marks included.
     """
 
-    def __init__(self, model: nn.Module, tokenizer, name: str, precision: str):
+    def __init__(self, model: nn.Module, architecture: str, name: str, precision: str):
         super().__init__()
         self.model = model.eval().requires_grad_(False)
-        self.tokenizer = tokenizer
+        self.architecture = architecture
         self.name = name
         self.precision = precision
         size = model.visual.image_size
@@ -44,6 +50,11 @@ class Encoder(nn.Module):
     @property
     def device(self) -> torch.device:
         return next(self.model.parameters()).device
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """Made when the first sentence comes: SigLIP's is fetched from the hub, and images need none."""
+        return load_tokenizer(self.architecture)
 
     @torch.inference_mode()
     def encode_images(self, images: Tensor) -> Tensor:
@@ -55,42 +66,28 @@ class Encoder(nn.Module):
     def encode_patches(self, images: Tensor) -> Tensor:
         """Features of an image's patches in the space of the sentences: [n, 3, H, H] in [0, 1] -> [n, P, C].
 
-        Patches come row by row, float32, of unit length. A ViT's tokens go through the final layer norm and the
-        projection (PointCLIP V2); a ResNet's last feature map goes through the value and output projections of its
-        attention pool (MaskCLIP, Zhou et al., ECCV 2022).
+        Patches come row by row, float32, of unit length; how towers of each kind give them stands in `towers`.
 
         Raises:
-            InputError: for towers of another kind.
+            InputError: for towers whose patches cannot be read against text.
         """
-        images, visual = self._prepare(images), self.model.visual
-        if isinstance(visual, open_clip.transformer.VisionTransformer) and visual.attn_pool is None:
-            tokens = visual.forward_intermediates(
-                images, indices=1, normalize_intermediates=True, intermediates_only=True, output_fmt="NLC"
-            )["image_intermediates"][0]  # [n, P, width]
-            features = tokens @ visual.proj
-        elif isinstance(visual, open_clip.modified_resnet.ModifiedResNet):
-            maps = visual.forward_intermediates(images, indices=1, intermediates_only=True)["image_intermediates"][0]
-            pool = visual.attnpool
-            features = pool.c_proj(pool.v_proj(maps.flatten(2).transpose(1, 2)))  # [n, P, C]
-        else:
-            raise InputError(
-                f"{self.name} has a {type(visual).__name__} tower, whose patches cannot be read against text; "
-                "use one of CLIP's own ViTs or ResNets."
-            )
+        features = patch_features(self.model.visual, self._prepare(images), self.name)
         return F.normalize(features.float(), dim=-1)
 
     @torch.inference_mode()
     def encode_text(self, sentences: list[str], batch_size: int = 256) -> Tensor:
         """Features of sentences: k strings -> [k, C] float32, unit length. What exceeds `context_length` is cut."""
-        if isinstance(sentences, str) or not all(isinstance(sentence, str) for sentence in sentences):
-            raise InputError('Sentences came as something else than a list of strings; pass ["a chair"] for one.')
-        if not sentences:
-            raise InputError("No sentences came; at least one is needed.")
+        _check_sentences(sentences)
         features = []
         for start in range(0, len(sentences), batch_size):
             tokens = self.tokenizer(list(sentences[start : start + batch_size])).to(self.device)
             features.append(F.normalize(self.model.encode_text(tokens).float(), dim=-1))
         return torch.cat(features)
+
+    def count_cut(self, sentences: Sequence[str]) -> int:
+        """How many of the sentences are longer than `context_length`, so that `encode_text` cuts them."""
+        _check_sentences(sentences)
+        return count_cut(self.tokenizer, sentences, self.context_length)
 
     def _prepare(self, images: Tensor) -> Tensor:
         if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
@@ -102,6 +99,13 @@ class Encoder(nn.Module):
                 images.float(), size=(self.image_size, self.image_size), mode="bilinear", antialias=True
             )
         return images.to(self.device, DTYPES[self.precision])
+
+
+def _check_sentences(sentences: Sequence[str]) -> None:
+    if isinstance(sentences, str) or not all(isinstance(sentence, str) for sentence in sentences):
+        raise InputError('Sentences came as something else than a list of strings; pass ["a chair"] for one.')
+    if not sentences:
+        raise InputError("No sentences came; at least one is needed.")
 
 
 def load_encoder(
@@ -157,7 +161,7 @@ def load_encoder(
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(name)) or "none"
         raise InputError(f"{name} has no weights {str(pretrained)!r}; its tags are {tags}, or give the path of a file.")
     model = _build(name, weights, source, bool(quick_gelu), precision, device)
-    return Encoder(model, open_clip.get_tokenizer(name), f"{name} ({source})", precision)
+    return Encoder(model, name, f"{name} ({source})", precision)
 
 
 def native_precision(device: torch.device) -> str:
@@ -231,8 +235,8 @@ def _fill(model: nn.Module, weights: dict[str, Tensor], name: str, source: str) 
         weights = convert_state_dict(model, weights)
         if "positional_embedding" in weights and not hasattr(model, "positional_embedding"):
             weights = convert_to_custom_text_state_dict(weights)
-        if "logit_scale" in weights:
-            weights["logit_scale"] = weights["logit_scale"].reshape(model.logit_scale.shape)
+        for scalar in {"logit_scale", "logit_bias"} & weights.keys():  # files have them with and without a dimension
+            weights[scalar] = weights[scalar].reshape(getattr(model, scalar).shape)
         resize_pos_embed(weights, model)
         model.load_state_dict(weights)
     except (RuntimeError, KeyError, AttributeError) as error:

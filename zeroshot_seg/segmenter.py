@@ -1,16 +1,26 @@
-"""Zero-shot part segmentation: every point reads the patches it lies on, in every view that sees it."""
+"""Zero-shot part segmentation: every point reads the patches it lies on, in every view that sees it.
+
+The method is stated for 14 × 14 patches in an image of 224 pixels. Another encoder resizes the image to its own input
+and cuts it into another grid, such as 16 × 16 or 27 × 27, which covers the same image. So a point's pixel, counted in
+the image of 224, finds its patch in any grid, and the smoothing window keeps its extent in the image, not its number
+of patches: a patch that it covers in part counts in part. With 14 × 14 it is the method's, to the bit. (An input that
+its patches do not divide, as SigLIP's 384 pixels by 14, has a border that no patch covers; it is taken as covered.)
+"""
+
+import math
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zeroshot_seg.realistic_projection import ProjectedPoints
+from zeroshot_seg.realistic_projection import SeenPoints
 
-SMOOTHING = 6  # a logit map is averaged over windows of so many patches …
+GRID = 14  # rows (= columns) of patches that the method is stated for
+SMOOTHING = 6  # a logit map is averaged over windows of so many patches of that grid …
 BEFORE = 2  # … of which so many lie before the patch itself; beyond the border, its patches are repeated
 
 
-def read_points(patches: Tensor, seen: ProjectedPoints, weights: Tensor, image_size: int = 224) -> Tensor:
+def read_points(patches: Tensor, seen: SeenPoints, weights: Tensor, image_size: int = 224) -> Tensor:
     """What each point reads: Σ_v w_v · visible_v · (the patches under its pixel, smoothed and upsampled).
 
     The published code smooths, upsamples and gathers maps of logits; all of it is linear, so it is applied here to the
@@ -49,35 +59,38 @@ def part_logits(features: Tensor, parts: Tensor) -> Tensor:
     return 100 * features @ parts.to(features).T
 
 
-def label_unseen(points: Tensor, labels: Tensor, visible: Tensor) -> tuple[Tensor, int]:
-    """Give points that no view sees the label of the nearest point that one does.
+def nearest_seen(points: Tensor, visible: Tensor) -> Tensor:
+    """For each point the nearest one that some view sees: itself, if one does.
 
     Args:
         points: [N, 3].
-        labels: [N] int64.
         visible: [V, N] bool.
 
     Returns:
-        The labels, and how many points were unseen. Where no point is seen, the labels stay as they are.
+        Indices [N] int64. Where no point is seen, each point's own.
     """
     seen = visible.any(0)
-    unseen = int((~seen).sum())
-    if unseen in (0, len(seen)):
-        return labels, unseen
-    labels = labels.clone()
-    nearest = [
-        torch.cdist(chunk, points[seen]).argmin(1) for chunk in points[~seen].float().split(512)
-    ]  # in chunks, for clouds of any size
-    labels[~seen] = labels[seen][torch.cat(nearest)]
-    return labels, unseen
+    index = torch.arange(len(seen), device=seen.device)
+    if bool(seen.all()) or not bool(seen.any()):
+        return index
+    chunks = points[~seen].float().split(512)  # in chunks, for clouds of any size
+    nearest = torch.cat([torch.cdist(chunk, points[seen].float()).argmin(1) for chunk in chunks])
+    index[~seen] = index[seen][nearest]
+    return index
 
 
 def smoothing_matrix(grid: int) -> Tensor:
-    """The mean over `SMOOTHING` patches along one axis, border patches repeated: [grid, grid]."""
+    """The mean over a window as wide as `SMOOTHING` of `GRID` patches, along one axis: [grid, grid].
+
+    A patch counts by the share of it that lies in the window; beyond the border, its patches are repeated.
+    """
+    before = (BEFORE + 0.5) * grid / GRID  # from a patch's middle to the window's borders, in patches
+    after = (SMOOTHING - BEFORE - 0.5) * grid / GRID
     matrix = torch.zeros(grid, grid)
-    for offset in range(-BEFORE, SMOOTHING - BEFORE):
+    for offset in range(math.ceil(-before - 0.5), math.ceil(after + 0.5)):
+        share = min(offset + 0.5, after) - max(offset - 0.5, -before)
         neighbour = (torch.arange(grid) + offset).clamp(0, grid - 1)
-        matrix[torch.arange(grid), neighbour] += 1 / SMOOTHING
+        matrix[torch.arange(grid), neighbour] += share / (before + after)
     return matrix
 
 

@@ -7,7 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zeroshot_seg.realistic_projection import ProjectedPoints
-from zeroshot_seg.segmenter import label_unseen, part_logits, read_points
+from zeroshot_seg.segmenter import nearest_seen, part_logits, read_points, smoothing_matrix
+
+
+def smoothed(maps):
+    """The method's mean over 6 × 6 of 14 × 14 patches; other grids get its window as the same part of the image."""
+    grid = maps.shape[-1]
+    if grid == 14:
+        return F.avg_pool2d(F.pad(maps, (2, 3, 2, 3), mode="replicate"), 6, stride=1)
+    for _ in "rows", "columns":
+        # 28 cells a patch make window and patch whole numbers of cells: 12 · grid, from 5 · grid before a middle
+        cells = maps.transpose(-1, -2).repeat_interleave(28, -1)
+        sums = F.pad(F.pad(cells, (5 * grid, 7 * grid, 0, 0), mode="replicate").double().cumsum(-1), (1, 0))
+        maps = ((sums[..., 12 * grid :] - sums[..., : -12 * grid])[..., 14::28] / (12 * grid)).float()
+    return maps
 
 
 def literal_logits(patches, seen, weights, parts):
@@ -15,7 +28,7 @@ def literal_logits(patches, seen, weights, parts):
     batch, views, count, _ = patches.shape
     grid = round(count**0.5)
     maps = (100 * patches @ parts.T).permute(0, 1, 3, 2).reshape(batch * views, -1, grid, grid)
-    maps = F.avg_pool2d(F.pad(maps, (2, 3, 2, 3), mode="replicate"), 6, stride=1)
+    maps = smoothed(maps)
     maps = F.interpolate(maps, size=(224, 224), mode="bilinear", align_corners=False)
     maps = maps.unflatten(0, (batch, views)).flatten(3)  # [B, V, K, 224 · 224]
     place = seen.pixel[..., 0] * 224 + seen.pixel[..., 1]  # [B, V, N]
@@ -42,7 +55,7 @@ def made_up(seed, batch, views, grid, count, width, parts):
     seed=st.integers(0, 1000),
     batch=st.integers(1, 2),
     views=st.integers(1, 10),
-    grid=st.sampled_from([1, 2, 7, 14, 16, 24]),
+    grid=st.sampled_from([1, 2, 4, 7, 14, 16, 24, 27]),
     count=st.integers(2, 40),
     parts=st.integers(1, 6),
 )
@@ -62,19 +75,33 @@ def test_full_size():
     torch.testing.assert_close(logits, literal_logits(patches, seen, weights, sentences)[0], atol=1e-4, rtol=1e-5)
 
 
+def test_smoothing_keeps_its_extent_in_the_image():
+    # each of 14 patches cut into three: the middle ones see what the whole patches see
+    maps = torch.rand(14, generator=torch.Generator().manual_seed(0))
+    smooth = smoothing_matrix(42) @ maps.repeat_interleave(3)
+    torch.testing.assert_close(smooth[1::3], smoothing_matrix(14) @ maps)
+
+
+@pytest.mark.parametrize("grid", [4, 7, 14, 16, 24, 27])
+def test_points_find_their_place_in_every_grid(grid):
+    # patches that hold their own place in the image, read by points along its diagonal, away from the borders
+    place = (torch.arange(grid) + 0.5) / grid
+    patches = torch.stack(torch.meshgrid(place, place, indexing="ij"), -1).reshape(1, 1, -1, 2)
+    pixel = torch.arange(90, 134)[:, None].expand(-1, 2)
+    visible = torch.ones(1, 1, 44, dtype=torch.bool)
+    seen = ProjectedPoints(images=torch.empty(0), visible=visible, pixel=pixel[None, None])
+    read = read_points(patches, seen, torch.ones(1))[0]
+    # the window reaches one patch of 14 further after than before, which shifts what is read by half of one
+    expected = (pixel + 0.5) / 224 + 0.5 / 14
+    torch.testing.assert_close(read, expected, atol=0.2 / grid, rtol=0)
+
+
 def test_unseen_points_take_their_nearest_seen_neighbours_label():
     points = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0.9, 0, 0], [0.2, 0, 0]])
-    labels = torch.tensor([3, 5, 0, 0])
     visible = torch.tensor([[True, False, False, False], [True, True, False, False]])
-    filled, unseen = label_unseen(points, labels, visible)
-    assert filled.tolist() == [3, 5, 5, 3]
-    assert unseen == 2
-    assert labels.tolist() == [3, 5, 0, 0]
+    assert nearest_seen(points, visible).tolist() == [0, 1, 1, 0]
 
 
 @pytest.mark.parametrize("all_seen", [True, False])
 def test_all_or_none_seen_changes_nothing(all_seen):
-    labels = torch.tensor([1, 0, 1])
-    filled, unseen = label_unseen(torch.rand(3, 3), labels, torch.full((2, 3), all_seen))
-    assert torch.equal(filled, labels)
-    assert unseen == (0 if all_seen else 3)
+    assert nearest_seen(torch.rand(3, 3), torch.full((2, 3), all_seen)).tolist() == [0, 1, 2]
