@@ -5,12 +5,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
 from pointclip.datasets.batches import Batch, BatchReader
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
+from pointclip.store import FeatureStore
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -40,10 +42,47 @@ def projected_batches(
     Raises:
         InputError: when no shape is left.
     """
+    return _worked_batches(reader, lambda batch: project(batch.points.to(encoder.device)), progress)
+
+
+def encoded_batches(
+    reader: BatchReader,
+    project: Callable[[Tensor], R],
+    encode: Callable[[R], dict[str, Tensor]],
+    encoder: Encoder,
+    progress: bool = True,
+    store: FeatureStore | None = None,
+) -> Iterator[tuple[Batch, dict[str, Tensor]]]:
+    """Yield every batch of the reader with its features.
+
+    Args:
+        encode: what `project` gives -> features by name, [B, ...] each.
+        store: keeps the features for later runs, and gives those that earlier ones kept; None does neither.
+
+    Other arguments and errors as in `projected_batches`.
+    """
+
+    def prepare(batch: Batch) -> tuple[dict[str, Tensor] | None, R | None]:
+        kept = store.load(_clouds(batch)) if store else None
+        return (None, project(batch.points.to(encoder.device))) if kept is None else (kept, None)
+
+    for batch, (features, projected) in _worked_batches(reader, prepare, progress):
+        if features is None:
+            features = encode(projected)
+            if store:
+                store.save(_clouds(batch), features)
+        yield batch, {name: tensor.to(encoder.device) for name, tensor in features.items()}
+
+
+def _clouds(batch: Batch) -> list[np.ndarray]:
+    return [shape.points for shape in batch.shapes]
+
+
+def _worked_batches(reader: BatchReader, work: Callable[[Batch], T], progress: bool) -> Iterator[tuple[Batch, T]]:
     done = 0
     with tqdm(total=reader.total, unit="shape", desc="project, encode", disable=not progress) as bar:
-        for batch, projected in ahead(lambda batch: project(batch.points.to(encoder.device)), reader):
-            yield batch, projected
+        for batch, worked in ahead(work, reader):
+            yield batch, worked
             done += len(batch.shapes)
             bar.update(done + len(reader.bad) - bar.n)
     if not done:

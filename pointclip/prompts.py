@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
+from pointclip.store import FeatureStore
 
 
 def read_prompts(path: str | Path) -> dict:
@@ -83,22 +84,46 @@ def part_sentences(
     return sentences_for(parts, entry if known & {_key(part) for part in parts} else {}, template, "part")
 
 
-def text_features(sentences: Mapping[str, Sequence[str]], encoder: Encoder, progress: bool = False) -> Tensor:
+def text_features(
+    sentences: Mapping[str, Sequence[str]],
+    encoder: Encoder,
+    progress: bool = False,
+    store: FeatureStore | None = None,
+) -> Tensor:
     """One unit feature a name: the mean of its sentences' unit features, made unit length again, as CLIP does.
+
+    Returns:
+        [K, C] float32, on the encoder's device; arguments as in `sentence_features`.
+    """
+    groups = sentence_features(sentences, encoder, progress, store)
+    return F.normalize(torch.stack([group.mean(0) for group in groups]), dim=-1)
+
+
+def sentence_features(
+    sentences: Mapping[str, Sequence[str]],
+    encoder: Encoder,
+    progress: bool = False,
+    store: FeatureStore | None = None,
+) -> list[Tensor]:
+    """The unit features of each name's sentences.
 
     Args:
         sentences: K names, each with one sentence or more.
         progress: whether to show a bar; a large CLIP on a CPU takes minutes for ten thousand sentences.
+        store: keeps the features for later runs, and gives those that earlier ones kept; None does neither.
 
     Returns:
-        [K, C] float32, on the encoder's device.
+        K tensors [S, C] float32, on the encoder's device.
     """
     flat = [sentence for group in sentences.values() for sentence in group]
-    chunks = [flat[start : start + 256] for start in range(0, len(flat), 256)]
-    with tqdm(chunks, desc="encode sentences", unit=" batches of 256", disable=not progress) as bar:
-        features = torch.cat([encoder.encode_text(chunk) for chunk in bar])
-    groups = features.split([len(group) for group in sentences.values()])
-    return F.normalize(torch.stack([group.mean(0) for group in groups]), dim=-1)
+
+    def encode() -> Tensor:
+        chunks = [flat[start : start + 256] for start in range(0, len(flat), 256)]
+        with tqdm(chunks, desc="encode sentences", unit=" batches of 256", disable=not progress) as bar:
+            return torch.cat([encoder.encode_text(chunk) for chunk in bar])
+
+    features = store.sentences(flat, encode).to(encoder.device) if store else encode()
+    return list(features.split([len(group) for group in sentences.values()]))
 
 
 def check_names(names: Sequence[str], kind: str = "class") -> None:

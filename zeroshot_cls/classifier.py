@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pointclip.datasets.batches import BatchReader
 from pointclip.encoder import Encoder
-from pointclip.features import encode_views, projected_batches
-from zeroshot_cls.realistic_projection import RealisticProjection
+from pointclip.features import encode_views, encoded_batches
+from pointclip.store import FeatureStore
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,25 @@ class Features:
 
 
 def extract_features(
-    reader: BatchReader, projection: RealisticProjection, encoder: Encoder, progress: bool = True
+    reader: BatchReader,
+    projection: nn.Module,
+    encoder: Encoder,
+    progress: bool = True,
+    store: FeatureStore | None = None,
 ) -> Features:
-    """Project and encode every shape that the reader gives; the next batch is projected while one is encoded."""
+    """Project and encode every shape that the reader gives; the next batch is projected while one is encoded.
+
+    Args:
+        projection: points [B, N, 3] -> images [B, V, 3, H, W].
+        store: keeps the features for later runs, and gives those that earlier ones kept; None does neither.
+    """
     views, shapes, indices = [], [], []
-    for batch, images in projected_batches(reader, projection, encoder, progress):
-        views.append(encode_views(images, encoder).cpu())
+
+    def encode(images: Tensor) -> dict[str, Tensor]:
+        return {"views": encode_views(images, encoder)}
+
+    for batch, features in encoded_batches(reader, projection, encode, encoder, progress, store):
+        views.append(features["views"].cpu())
         shapes += [(shape.label, shape.name) for shape in batch.shapes]
         indices += batch.indices
     labels, names = zip(*shapes, strict=True)

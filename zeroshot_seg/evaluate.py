@@ -1,6 +1,6 @@
 """From a reader of shapes to labelled points and their scores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,10 @@ from pointclip.datasets.base import Shape
 from pointclip.datasets.batches import Batch, BatchReader
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
-from pointclip.features import encode_view_patches, projected_batches
-from zeroshot_seg.realistic_projection import ProjectedPoints, RealisticProjection
-from zeroshot_seg.segmenter import label_unseen, part_logits, read_points
+from pointclip.features import encode_view_patches, encoded_batches
+from pointclip.store import FeatureStore
+from zeroshot_seg.realistic_projection import ProjectedPoints, RealisticProjection, SeenPoints
+from zeroshot_seg.segmenter import nearest_seen, part_logits, read_points
 
 PROTOCOLS = ("standard", "published")
 PUBLISHED_LAMP_PARTS = (
@@ -57,6 +58,7 @@ def segment(
     categories: Mapping[str, Category],
     protocol: str = "standard",
     progress: bool = True,
+    store: FeatureStore | None = None,
 ) -> list[Segmented]:
     """Label the points of every shape that the reader gives.
 
@@ -64,17 +66,37 @@ def segment(
         categories: for every class name of the data set.
         protocol: "standard", or "published" for two habits of the published evaluation: lamp's last two parts are
             never predicted, and points that no view sees get the first part instead of their neighbour's.
+        store: keeps the features for later runs, and gives those that earlier ones kept; None does neither.
     """
     results = []
-    for batch, seen in projected_batches(reader, projection, encoder, progress):
-        patches = encode_view_patches(seen.images, encoder)  # [B, V, P, C]
+    for batch, seen, patches in seen_batches(reader, projection, encoder, progress, store):
         results += label_batch(batch, seen, patches, reader.shapes.class_names, categories, protocol)
     return results
 
 
+def seen_batches(
+    reader: BatchReader,
+    projection: RealisticProjection,
+    encoder: Encoder,
+    progress: bool = True,
+    store: FeatureStore | None = None,
+) -> Iterator[tuple[Batch, SeenPoints, Tensor]]:
+    """Yield every batch with where its points are seen, and the patches' unit features [B, V, P, C].
+
+    Features come in half precision, from CLIP as from the store, so that both give the same labels: a shape takes 2 MB.
+    """
+
+    def encode(seen: ProjectedPoints) -> dict[str, Tensor]:
+        patches = encode_view_patches(seen.images, encoder).half()
+        return {"patches": patches, "visible": seen.visible, "pixel": seen.pixel.short()}
+
+    for batch, kept in encoded_batches(reader, projection, encode, encoder, progress, store):
+        yield batch, SeenPoints(kept["visible"], kept["pixel"].long()), kept["patches"]
+
+
 def label_batch(
     batch: Batch,
-    seen: ProjectedPoints,
+    seen: SeenPoints,
     patches: Tensor,
     names: Sequence[str],
     categories: Mapping[str, Category],
@@ -84,24 +106,27 @@ def label_batch(
     results = []
     for b, (shape, index) in enumerate(zip(batch.shapes, batch.indices, strict=True)):
         name = names[max(shape.label, 0)]
-        own = ProjectedPoints(seen.images[b, None], seen.visible[b, None], seen.pixel[b, None])
-        logits = part_logits(patches[b, None], categories[name].features)  # [1, V, P, parts]
+        own = SeenPoints(seen.visible[b, None], seen.pixel[b, None])
+        logits = part_logits(patches[b, None].float(), categories[name].features)  # [1, V, P, parts]
         logits = read_points(logits, own, categories[name].weights)[0]  # [N, parts]
-        labels, unseen = label_points(shape, name, logits, seen.visible[b], protocol)
+        labels = label_points(shape, name, logits, seen.visible[b], protocol)
         truth = None if shape.parts is None else shape.parts.astype(np.int16)
+        unseen = int((~seen.visible[b].any(0)).sum())
         results.append(Segmented(index, shape.name, name, labels.astype(np.int16), truth, unseen))
     return results
 
 
-def label_points(shape: Shape, name: str, logits: Tensor, visible: Tensor, protocol: str) -> tuple[np.ndarray, int]:
-    """Labels of a shape's points [N] from their logits [N, parts], and how many points no view sees."""
-    if protocol == "published":
-        if name == "lamp":
-            logits = logits[:, :PUBLISHED_LAMP_PARTS]
-        return logits.argmax(1).cpu().numpy(), int((~visible.any(0)).sum())
-    points = torch.from_numpy(shape.points).to(logits.device)
-    labels, unseen = label_unseen(points, logits.argmax(1), visible)
-    return labels.cpu().numpy(), unseen
+def label_points(shape: Shape, name: str, logits: Tensor, visible: Tensor, protocol: str) -> np.ndarray:
+    """Labels of a shape's points [N] from their logits [N, parts]."""
+    labels = logits[:, : predicted_parts(name, logits.shape[1], protocol)].argmax(1)
+    if protocol == "standard":
+        labels = labels[nearest_seen(torch.from_numpy(shape.points).to(labels.device), visible)]
+    return labels.cpu().numpy()
+
+
+def predicted_parts(category: str, parts: int, protocol: str) -> int:
+    """How many of a category's parts can be predicted: all, or under the published protocol lamp's first two."""
+    return PUBLISHED_LAMP_PARTS if protocol == "published" and category == "lamp" else parts
 
 
 @dataclass(frozen=True)

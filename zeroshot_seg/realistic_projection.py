@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from pointclip.errors import InputError
-from pointclip.projection import SEGMENTATION, Cells, check_backend, project, to_cells
+from pointclip.projection import SEGMENTATION, STEPS, Cells, check_backend, project, to_cells
 from pointclip.projection.images import CLIP_SIZE, clip_images
-from pointclip.views import view_rotations
+from pointclip.views import chosen_views, view_rotations
 
 MARGIN = 20  # rows and columns cut off each side before the image is enlarged to CLIP's size
 CROP_SIZE = SEGMENTATION.image_size - 2 * MARGIN
@@ -30,12 +30,18 @@ VIEWS = (
 
 
 @dataclass(frozen=True)
-class ProjectedPoints:
+class SeenPoints:
+    """Where CLIP sees each point."""
+
+    visible: Tensor  # [B, 10, N] bool, nothing nearer covers the point in this view
+    pixel: Tensor  # [B, 10, N, 2] int64, (row, column) in the 224 x 224 image
+
+
+@dataclass(frozen=True)
+class ProjectedPoints(SeenPoints):
     """What CLIP sees, and where it sees each point."""
 
     images: Tensor  # [B, 10, 3, 224, 224] float32 in [0, 1], three equal channels that share memory
-    visible: Tensor  # [B, 10, N] bool, nothing nearer covers the point in this view
-    pixel: Tensor  # [B, 10, N, 2] int64, (row, column) in the 224 x 224 image
 
 
 class RealisticProjection(nn.Module):
@@ -46,17 +52,27 @@ class RealisticProjection(nn.Module):
             it swaps row and column when it looks a point up, and a cell keeps its last point's depth, not the nearest.
         backend: the engine, "auto" for the fastest that runs here (see `pointclip.projection`).
         views: which of the ten views, all by default; with fewer, 10 is their number in the shapes told below.
+        steps: what comes after voxelize, all by default (see `ProjectionSpec.only`).
+
+    Raises:
+        InputError: for an unknown lookup, backend or step.
     """
 
-    def __init__(self, lookup: str = "corrected", backend: str = "auto", views: Sequence[int] = range(len(VIEWS))):
+    def __init__(
+        self,
+        lookup: str = "corrected",
+        backend: str = "auto",
+        views: Sequence[int] = range(len(VIEWS)),
+        steps: Sequence[str] = STEPS,
+    ):
         super().__init__()
         if lookup not in LOOKUPS:
             raise InputError(f"The lookup is {lookup!r}, but the known ones are {' and '.join(LOOKUPS)}.")
         self.lookup = lookup
         self.backend = check_backend(backend)
-        self.register_buffer(
-            "rotations", view_rotations([VIEWS[view] for view in views]), persistent=False
-        )  # [V, 3, 3, 3]
+        self.spec = SEGMENTATION.only(steps)
+        rotations = view_rotations(chosen_views(VIEWS, views))
+        self.register_buffer("rotations", rotations, persistent=False)  # [V, 3, 3, 3]
 
     def depth_maps(self, points: Tensor) -> Tensor:
         """Depth maps of clouds whose up axis is y.
@@ -70,29 +86,35 @@ class RealisticProjection(nn.Module):
         Raises:
             InputError: for a wrong shape or type, NaN or infinite coordinates, and clouds without extent.
         """
-        maps, _ = project(self._cells(points), SEGMENTATION, backend=self.backend)
+        maps, _ = project(self._cells(points), self.spec, backend=self.backend)
         return maps
 
     def forward(self, points: Tensor) -> ProjectedPoints:
         """Images for CLIP, and where each point is seen in them: points [B, N, 3], see `depth_maps`."""
         cells = self._cells(points)
         seen_at = self._lookup(cells)
-        maps, own_depth = project(cells, SEGMENTATION, lookup=seen_at, backend=self.backend)
-        pixel = seen_at.row * SEGMENTATION.image_size + seen_at.column  # [B, 10, N]
-        visible = (maps.flatten(2).gather(2, pixel) - own_depth).abs() < VISIBLE_WITHIN
+        # squeeze decides what a map shows, not what covers what, so it is in here even where the maps go without it
+        nearest, own_depth = project(cells, replace(self.spec, squeeze=True), lookup=seen_at, backend=self.backend)
+        maps = nearest if self.spec.squeeze else project(cells, self.spec, backend=self.backend)[0]
+        pixel = seen_at.row * self.spec.image_size + seen_at.column  # [B, 10, N]
+        visible = (nearest.flatten(2).gather(2, pixel) - own_depth).abs() < VISIBLE_WITHIN
         position = torch.stack([seen_at.row, seen_at.column], dim=-1)  # [B, 10, N, 2]
         # whole numbers all the way: ceil((position − margin) · 224 / 184)
         position = -((MARGIN - position) * CLIP_SIZE // CROP_SIZE)
         images = clip_images(maps[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN])
-        return ProjectedPoints(images, visible, position)
+        return ProjectedPoints(visible, position, images)
 
     def _cells(self, points: Tensor) -> Cells:
-        cells = to_cells(points, self.rotations, SEGMENTATION)
+        cells = to_cells(points, self.rotations, self.spec)
         return last_writer_wins(cells) if self.lookup == "published" else cells
 
     def _lookup(self, cells: Cells) -> Cells:
-        """The cells where the points are looked up; the outermost depth layers read their inner neighbour."""
-        depth = cells.depth.clamp(1, SEGMENTATION.depth_cells - 3)
+        """The cells where the points are looked up; the outermost depth layers read their inner neighbour.
+
+        Densify has filled that neighbour too; without it, every point reads its own layer.
+        """
+        densified = self.spec.densify_window[0] > 1
+        depth = cells.depth.clamp(1, self.spec.depth_cells - 3) if densified else cells.depth
         if self.lookup == "published":
             return replace(cells, row=cells.column, column=cells.row, depth=depth)
         return replace(cells, depth=depth)

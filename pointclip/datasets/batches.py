@@ -1,5 +1,6 @@
 """From a data set to batches of sound shapes: bad ones are told and counted, not passed on."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -33,6 +34,7 @@ class BatchReader:
 
     Attributes:
         bad: place in the data set -> the sentence that says what is wrong with the shape.
+        fingerprint: what tells the shapes read so far, with their labels and in their order, from any others.
     """
 
     shapes: ShapeSet
@@ -40,6 +42,11 @@ class BatchReader:
     on_bad: str = "stop"
     indices: list[int] | None = None
     bad: dict[int, str] = field(default_factory=dict)
+    _digest: "hashlib.blake2b" = field(default_factory=lambda: hashlib.blake2b(digest_size=16), repr=False)
+
+    @property
+    def fingerprint(self) -> str:
+        return self._digest.hexdigest()
 
     @property
     def total(self) -> int:
@@ -52,12 +59,18 @@ class BatchReader:
             shape = self._read(index)
             if shape is None:
                 continue
+            self._take_in(shape)
             if waiting and (len(waiting) == self.batch_size or len(shape.points) != len(waiting[0][1].points)):
                 yield _batch(waiting)
                 waiting = []
             waiting.append((index, shape))
         if waiting:
             yield _batch(waiting)
+
+    def _take_in(self, shape: Shape) -> None:
+        parts = np.empty(0) if shape.parts is None else shape.parts
+        for values, kind in ((shape.points, np.float32), ([len(shape.points), shape.label], int), (parts, int)):
+            self._digest.update(np.ascontiguousarray(values, kind))
 
     def _read(self, index: int) -> Shape | None:
         try:

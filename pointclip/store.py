@@ -1,0 +1,104 @@
+"""Features kept on disk, so that shapes and sentences go through CLIP once per encoder and projection."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from pointclip.encoder import Encoder
+from pointclip.errors import InputError, first_line
+from pointclip.files import atomic_path
+
+
+class FeatureStore:
+    """A folder of features, one file a shape and one a list of sentences.
+
+    A file is found by what went in, not by name: the encoder's weights and precision, what the projection makes of a
+    fixed cloud, and the shape's points. So other data, settings or weights never get the wrong features, an extraction
+    that was interrupted goes on where it stopped, and splits and subsets share what they have in common. Nothing is
+    ever removed; deleting the folder does no harm.
+
+    Args:
+        folder: shared by all encoders and projections.
+        encoder: whose features these are.
+        projection: a task's projection, on the encoder's device.
+    """
+
+    def __init__(self, folder: str | Path, encoder: Encoder, projection: nn.Module):
+        self.sentences_folder = Path(folder) / fingerprint_of_encoder(encoder)
+        self.shapes_folder = self.sentences_folder / fingerprint_of_projection(projection, encoder.device)
+
+    def load(self, clouds: Iterable[np.ndarray]) -> dict[str, Tensor] | None:
+        """The features of these clouds, stacked; None unless all of them are there."""
+        paths = [self._shape_path(points) for points in clouds]
+        if not all(path.is_file() for path in paths):
+            return None
+        kept = [_read(path) for path in paths]
+        return {name: torch.stack([own[name] for own in kept]) for name in kept[0]}
+
+    def save(self, clouds: Iterable[np.ndarray], features: Mapping[str, Tensor]) -> None:
+        """Keep the features of these clouds: by name, [B, ...] each."""
+        for b, points in enumerate(clouds):
+            _write(self._shape_path(points), {name: tensor[b] for name, tensor in features.items()})
+
+    def sentences(self, sentences: Sequence[str], encode: Callable[[], Tensor]) -> Tensor:
+        """The features [k, C] of k sentences, from here or else from `encode`, whose answer is then kept."""
+        path = self.sentences_folder / f"sentences-{_digest(*(text.encode() for text in sentences))}.safetensors"
+        if path.is_file():
+            return _read(path)["features"]
+        features = encode()
+        _write(path, {"features": features})
+        return features
+
+    def _shape_path(self, points: np.ndarray) -> Path:
+        key = fingerprint_of_points(points)
+        return self.shapes_folder / key[:2] / f"{key}.safetensors"
+
+
+def fingerprint_of_points(points: np.ndarray) -> str:
+    """What tells a cloud from any other."""
+    return _digest(np.ascontiguousarray(points, np.float32))
+
+
+def fingerprint_of_encoder(encoder: Encoder) -> str:
+    """What tells an encoder from any other: its weights, their precision, and the size of its images."""
+    state = sorted(encoder.model.state_dict().items())
+    parts = [f"{encoder.precision} {encoder.image_size}".encode()]
+    for name, tensor in state:
+        parts += [name.encode(), tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()]
+    return _digest(*parts)
+
+
+def fingerprint_of_projection(projection: nn.Module, device: torch.device) -> str:
+    """What tells a projection from others: what it makes of a fixed cloud, to three digits."""
+    cloud = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (1, 256, 3)).astype(np.float32))
+    seen = projection(cloud.to(device))
+    outputs = [seen] if isinstance(seen, Tensor) else [getattr(seen, name) for name in sorted(vars(seen))]
+    return _digest(*((1000 * output.float()).round().short().cpu().contiguous().numpy() for output in outputs))
+
+
+def _digest(*parts) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(f"{memoryview(part).nbytes} ".encode())  # so that parts cannot run into each other
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(
+            f"The kept features in {path} cannot be read ({first_line(error)}); remove that file."
+        ) from error
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    with atomic_path(path) as temporary:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
