@@ -40,30 +40,72 @@ def view_rotations(views: Sequence[Sequence[Euler]]) -> Tensor:
     return torch.stack([torch.stack([rotation(angles) for angles in view]) for view in views]).float()
 
 
-def view_weights(setting: str, views: int, published: Path) -> tuple[Tensor, str, str]:
+def chosen_views(all_views: Sequence[Sequence[Euler]], numbers: Sequence[int]) -> list[Sequence[Euler]]:
+    """The views of these numbers; an InputError for a number that no view has, and for none at all."""
+    if not len(numbers) or any(number not in range(len(all_views)) for number in numbers):
+        raise InputError(f"The views came as {list(numbers)}; numbers from 0 to {len(all_views) - 1} were expected.")
+    return [all_views[number] for number in numbers]
+
+
+def views_from(text: str, count: int) -> list[int]:
+    """The numbers of the views that a setting means: "all", or numbers between commas, in the order given.
+
+    Args:
+        text: the setting PROJECTION.VIEWS.
+        count: how many views there are; their numbers are 0 to count − 1.
+
+    Raises:
+        InputError: for what is no such number, and for a view named twice.
+    """
+    if text.strip() == "all":
+        return list(range(count))
+    words = [word.strip() for word in text.split(",")]
+    known = [str(view) for view in range(count)]
+    for place, word in enumerate(words):
+        if word not in known:
+            raise InputError(
+                f"PROJECTION.VIEWS is {text!r}; 'all' or numbers from 0 to {count - 1} between commas were expected."
+            )
+        if word in words[:place]:
+            raise InputError(f"PROJECTION.VIEWS is {text!r}, which names view {word} twice; name each view once.")
+    return [int(word) for word in words]
+
+
+def view_weights(setting: str, views: Sequence[int], total: int, published: Path) -> tuple[Tensor, str, str]:
     """The view weights that a setting means.
 
     Args:
-        setting: "uniform", numbers between commas, or the name of a set in the file `published`.
-        views: V, how many there must be.
-        published: YAML with `origin`, a sentence on how its weights were found, and `weights`, {name: [V numbers]}.
+        setting: "uniform", numbers between commas (one for each of `views`), or the name of a set in the file
+            `published`, of which those of `views` are taken.
+        views: the numbers of the V views to be weighted.
+        total: how many views the projection has, chosen or not.
+        published: YAML with `origin`, a sentence on how its weights were found, and `weights`, {name: numbers}.
 
     Returns:
         The weights [V]; words that name them; and what a reader of any result must know of them, "" for nothing.
+
+    Raises:
+        InputError: for anything else, and for a set that was made for another number of views.
     """
     if setting == "uniform":
-        return torch.ones(views), "uniform", ""
+        return torch.ones(len(views)), "uniform", ""
     known = yaml.safe_load(published.read_text(encoding="utf-8"))
-    if setting in known["weights"]:
-        return torch.tensor(known["weights"][setting]), f"{setting} (published)", known["origin"]
+    sets = known["weights"]
+    if setting in sets:
+        if len(sets[setting]) != total:
+            raise InputError(
+                f"VIEW_WEIGHTS is {setting!r}, which has {len(sets[setting])} weights, but the projection has {total} "
+                "views; use 'uniform' or give numbers."
+            )
+        return torch.tensor([sets[setting][view] for view in views]), f"{setting} (published)", known["origin"]
     try:
         weights = [float(word) for word in setting.split(",")]
     except ValueError:
         weights = []
-    if len(weights) != views or not all(map(isfinite, weights)) or not 0 < max(map(abs, weights)) < 1e6:
-        names = ", ".join(known["weights"])
-        raise InputError(
-            f"VIEW_WEIGHTS is {setting!r}; 'uniform', {views} numbers between commas (not all 0), "
-            f"or one of {names} was expected."
-        )
+    if len(weights) != len(views) or not all(map(isfinite, weights)) or not 0 < max(map(abs, weights)) < 1e6:
+        count = f"{len(views)} numbers" if len(views) > 1 else "1 number"
+        ways = ["'uniform'", f"{count} between commas, one a view (not all 0)"]
+        fitting = [name for name, numbers in sets.items() if len(numbers) == total]
+        ways += [f"one of {', '.join(fitting)}"] if fitting else []
+        raise InputError(f"VIEW_WEIGHTS is {setting!r}; {', or '.join(ways)} was expected.")
     return torch.tensor(weights), f"given: {setting}", ""

@@ -7,6 +7,8 @@ import yaml
 
 from pointclip.config import defaults, load_config
 from pointclip.errors import InputError
+from zeroshot_cls.main import classification_defaults
+from zeroshot_seg.main import segmentation_defaults
 
 ROOT = Path(__file__).parents[1]
 
@@ -90,9 +92,7 @@ def test_bad_overrides(overrides, words):
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("zeroshot_*/configs/*.yaml")), ids=lambda path: path.stem)
 def test_every_config_loads(path):
-    base = defaults()
-    for key, value in (("LOOKUP", "corrected"), ("IOU_RULE", "count"), ("PROTOCOL", "standard")):
-        base[key] = value
+    base = {"zeroshot_cls": classification_defaults, "zeroshot_seg": segmentation_defaults}[path.parts[-3]]()
     settings = load_config(base, path)
     file = Path(settings.PROMPTS.FILE)
     imported = file.parent == ROOT / "prompts" / "published"  # by import_published.py, never in the repository

@@ -5,9 +5,9 @@ from math import pi
 
 from torch import Tensor, nn
 
-from pointclip.projection import CLASSIFICATION, check_backend, project, to_cells
+from pointclip.projection import CLASSIFICATION, STEPS, check_backend, project, to_cells
 from pointclip.projection.images import clip_images
-from pointclip.views import view_rotations
+from pointclip.views import chosen_views, view_rotations
 
 TILT, LEAN = pi / 9, pi / 15  # what turns the camera off the object's axes
 
@@ -35,14 +35,19 @@ class RealisticProjection(nn.Module):
     Args:
         backend: the engine, "auto" for the fastest that runs here (see `pointclip.projection`).
         views: which of the ten views, all by default; with fewer, 10 is their number in the shapes told below.
+        steps: what comes after voxelize, all by default (see `ProjectionSpec.only`); without densify, maps are
+            112 x 112 instead of 110 x 110.
+
+    Raises:
+        InputError: for an unknown backend or step.
     """
 
-    def __init__(self, backend: str = "auto", views: Sequence[int] = range(len(VIEWS))):
+    def __init__(self, backend: str = "auto", views: Sequence[int] = range(len(VIEWS)), steps: Sequence[str] = STEPS):
         super().__init__()
         self.backend = check_backend(backend)
-        self.register_buffer(
-            "rotations", view_rotations([VIEWS[view] for view in views]), persistent=False
-        )  # [V, 2, 3, 3]
+        self.spec = CLASSIFICATION.only(steps)
+        rotations = view_rotations(chosen_views(VIEWS, views))
+        self.register_buffer("rotations", rotations, persistent=False)  # [V, 2, 3, 3]
 
     def depth_maps(self, points: Tensor) -> Tensor:
         """Depth maps of clouds whose up axis is y.
@@ -56,7 +61,7 @@ class RealisticProjection(nn.Module):
         Raises:
             InputError: for a wrong shape or type, NaN or infinite coordinates, and clouds without extent.
         """
-        maps, _ = project(to_cells(points, self.rotations, CLASSIFICATION), CLASSIFICATION, backend=self.backend)
+        maps, _ = project(to_cells(points, self.rotations, self.spec), self.spec, backend=self.backend)
         return maps
 
     def forward(self, points: Tensor) -> Tensor:

@@ -12,12 +12,13 @@ from torch import Tensor
 from pointclip.errors import InputError
 from pointclip.projection import numba_engine, reference, triton_engine
 from pointclip.projection.cells import Cells, to_cells
-from pointclip.projection.spec import CLASSIFICATION, SEGMENTATION, ProjectionSpec
+from pointclip.projection.spec import CLASSIFICATION, SEGMENTATION, STEPS, ProjectionSpec
 
 __all__ = [
     "BACKENDS",
     "CLASSIFICATION",
     "SEGMENTATION",
+    "STEPS",
     "Cells",
     "ProjectionSpec",
     "check_backend",
@@ -38,14 +39,16 @@ def check_backend(backend: str) -> str:
     return backend
 
 
-def pick_backend(backend: str, device: torch.device, needs_grad: bool = False) -> str:
-    """The engine that runs: `backend` itself, or for "auto" the fastest that can.
+def pick_backend(
+    backend: str, device: torch.device, needs_grad: bool = False, spec: ProjectionSpec | None = None
+) -> str:
+    """The engine that runs: `backend` itself, or for "auto" the fastest that can (for `spec`, if one comes).
 
     Raises:
         InputError: for an unknown name, and for an engine that cannot run here, saying why.
     """
     name = FASTEST.get(torch.device(device).type, "reference") if check_backend(backend) == "auto" else backend
-    reason = None if name == "reference" else ENGINES[name].unable(device, needs_grad)
+    reason = None if name == "reference" else ENGINES[name].unable(device, needs_grad, spec)
     if reason is None:
         return name
     if backend != "auto":
@@ -64,5 +67,5 @@ def project(
     cells: Cells, spec: ProjectionSpec, lookup: Cells | None = None, backend: str = "auto"
 ) -> tuple[Tensor, Tensor | None]:
     """Depth maps of points that have been put into cells; see `pointclip.projection.reference.project`."""
-    engine = ENGINES[pick_backend(backend, cells.value.device, cells.value.requires_grad)]
+    engine = ENGINES[pick_backend(backend, cells.value.device, cells.value.requires_grad, spec)]
     return engine.project(cells, spec, lookup)

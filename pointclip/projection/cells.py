@@ -1,6 +1,7 @@
 """From points to cells of the voxel grid: turn, centre, scale, quantise. Shared by every engine."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -21,6 +22,18 @@ class Cells:
     column: Tensor
     depth: Tensor
     value: Tensor
+
+    def each(self, function: Callable[[Tensor], Tensor]) -> "Cells":
+        """The function's results for row, column, depth and value."""
+        return Cells(*(function(tensor) for tensor in (self.row, self.column, self.depth, self.value)))
+
+    def flat(self) -> "Cells":
+        """Views one after the other, [B · V, N] each."""
+        return self.each(lambda tensor: tensor.flatten(0, 1))
+
+    def __getitem__(self, part: slice) -> "Cells":
+        """Some of the clouds, or of the views of flat cells."""
+        return self.each(lambda tensor: tensor[part])
 
 
 def to_unit_box(points: Tensor) -> Tensor:
@@ -74,3 +87,23 @@ def to_cells(points: Tensor, rotations: Tensor, spec: ProjectionSpec) -> Cells:
     column = torch.ceil((y + 1) / 2 * size).clamp(1, size - 2).long()
     depth = ((z + 1) / 2 + spec.depth_bias) / (1 + spec.depth_bias) * (depth_cells - 2)
     return Cells(row, column, torch.ceil(depth).clamp(0, depth_cells - 1).long(), depth.clamp(1, depth_cells - 2))
+
+
+def one_a_cell(cells: Cells, spec: ProjectionSpec) -> Cells:
+    """Of all points in one cell keep the one with the largest value, which alone shows; cells [M, N], on any device.
+
+    The others' row becomes -1, which is outside the grid, as is that of points which came outside it. Points change
+    their order. Nothing here waits for a GPU.
+    """
+    size, depth_cells = spec.resolution, spec.depth_cells
+    inside = (cells.depth >= 0) & (cells.depth < depth_cells)
+    for place in (cells.row, cells.column):
+        inside &= (place >= 0) & (place < size)
+    index = ((cells.depth * size + cells.row) * size + cells.column).masked_fill(~inside, -1)  # [M, N]
+    bits = cells.value.float().clamp(min=0).view(torch.int32)  # those of positive floats order as these do
+    key, order = ((index << 32) + bits).sort(-1)
+    index = key >> 32
+    shows = index >= 0
+    shows[:, :-1] &= index[:, 1:] > index[:, :-1]
+    cells = cells.each(lambda tensor: tensor.gather(-1, order))
+    return replace(cells, row=cells.row.masked_fill(~shows, -1))

@@ -27,14 +27,16 @@ def installed() -> bool:
     return importlib.util.find_spec("numba") is not None
 
 
-def unable(device: torch.device, needs_grad: bool) -> str | None:
-    """Why this engine cannot run: no numba, points on another device, gradients wanted. None if it can."""
+def unable(device: torch.device, needs_grad: bool, spec: ProjectionSpec | None = None) -> str | None:
+    """Why this engine cannot run: no numba, points elsewhere, gradients wanted, no squeeze. None if it can."""
     if not installed():
         return "numba is not installed (pip install numba)"
     if torch.device(device).type != "cpu":
         return f"it computes on the CPU, and the points are on {device}"
     if needs_grad:
         return "it computes no gradients, and the points require them"
+    if spec is not None and not spec.squeeze:
+        return "it makes no depth maps without the squeeze step"
     return None
 
 
@@ -56,7 +58,7 @@ def project(cells: Cells, spec: ProjectionSpec, lookup: Cells | None = None) -> 
     Raises:
         InputError: where this engine cannot run (see `unable`), and for cells outside the voxel grid.
     """
-    reason = unable(cells.value.device, cells.value.requires_grad)
+    reason = unable(cells.value.device, cells.value.requires_grad, spec)
     if reason is not None:
         raise InputError(f"The numba engine cannot project these cells: {reason}; use the reference engine.")
     batch, views, _ = cells.row.shape

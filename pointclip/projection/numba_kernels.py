@@ -11,36 +11,15 @@ paper's widest Gaussian. What a group of five lacks is filled with weight 0, or 
 Importing this module compiles, or loads what an earlier import compiled (see `numba_engine.warm_up`).
 """
 
-import warnings
-
 import numpy as np
-from numba import njit
+
+from pointclip.compiled import compiled, part
 
 GROUP = 5
 NO_COLUMN = 1 << 30  # where an empty span begins
 
 
-# Plain IEEE arithmetic in the written order, no fastmath, gives the reference's bits. nogil lets threads run.
-OPTIONS = {"nogil": True, "error_model": "numpy"}
-step = njit(**OPTIONS)
-
-
-def kept_on_disk(signature: str):
-    """A decorator: compile for one signature and cache the result, or go without a cache where none can be written."""
-
-    def decorate(function):
-        try:
-            return njit(signature, cache=True, **OPTIONS)(function)
-        except RuntimeError as error:
-            if "cannot cache" not in str(error):
-                raise
-            warnings.warn(f"The CPU projection engine compiles anew in every process, {error}; set NUMBA_CACHE_DIR.")
-            return njit(signature, **OPTIONS)(function)
-
-    return decorate
-
-
-@step
+@part
 def group_max(target, row, source, rows, first, end, fresh):
     """Largest of five rows of `source`, and unless `fresh` of the target row as it is, in columns [first, end)."""
     r0, r1, r2, r3, r4 = rows
@@ -50,7 +29,7 @@ def group_max(target, row, source, rows, first, end, fresh):
         t[c] = best if fresh else max(t[c], best)
 
 
-@step
+@part
 def group_sum(target, shift, source, rows, weights, first, end, fresh):
     """Weighted sum of five rows of `source` in columns [first, end), put into or else added to target[c + shift]."""
     (r0, r1, r2, r3, r4), (w0, w1, w2, w3, w4) = rows, weights
@@ -61,7 +40,7 @@ def group_sum(target, shift, source, rows, weights, first, end, fresh):
         target[c + shift] = total + s1[c] * w1 + s2[c] * w2 + s3[c] * w3 + s4[c] * w4
 
 
-@step
+@part
 def shifted_sum(target, line, shift, weights, first, end, fresh):
     """Weighted sum of five neighbours of `line` from c + shift on, for target columns c in [first, end)."""
     w0, w1, w2, w3, w4 = weights
@@ -72,7 +51,7 @@ def shifted_sum(target, line, shift, weights, first, end, fresh):
         target[c] = total + line[c + i1] * w1 + line[c + i2] * w2 + line[c + i3] * w3 + line[c + i4] * w4
 
 
-@step
+@part
 def five_rows(begin, low, high):
     """Five rows from `begin` on, those outside [low, high) replaced by the nearest within."""
     return (
@@ -84,13 +63,13 @@ def five_rows(begin, low, high):
     )
 
 
-@step
+@part
 def weight_at(weights, tap, position, size):
     inside = tap < len(weights) and 0 <= position < size
     return weights[tap] if inside else np.float32(0)
 
 
-@step
+@part
 def five_weights(weights, tap, begin, size):
     """The weights from `tap` on for the five rows from `begin` on: 0 past the last tap and outside [0, size)."""
     return (
@@ -102,7 +81,7 @@ def five_weights(weights, tap, begin, size):
     )
 
 
-@step
+@part
 def union(spans, first, end):
     """The span that covers those of rows [first, end)."""
     low, high = np.int64(NO_COLUMN), np.int64(0)
@@ -111,7 +90,7 @@ def union(spans, first, end):
     return low, high
 
 
-@step
+@part
 def set_span(target, spans, row, low, high):
     """Give a row a new span and clear what of the old one lies outside it."""
     t = target[row]
@@ -122,7 +101,7 @@ def set_span(target, spans, row, low, high):
     spans[row, 0], spans[row, 1] = low, high
 
 
-@step
+@part
 def sort_by_depth(depth, depth_cells):
     """Points in order of depth: their indices [N] and where each depth starts [D + 1]; depths outside are left out."""
     start = np.zeros(depth_cells + 1, np.int64)
@@ -141,7 +120,7 @@ def sort_by_depth(depth, depth_cells):
     return order, start
 
 
-@step
+@part
 def stamp(points, row, column, value, window, padding, columns, lines, spans):
     """Voxelize and dilate along columns: each point raises the `window` cells of its row in `lines` that see it."""
     for i in range(len(spans)):
@@ -156,7 +135,7 @@ def stamp(points, row, column, value, window, padding, columns, lines, spans):
             line[c] = max(line[c], new)
 
 
-@step
+@part
 def dilate_rows(lines, line_spans, window, padding, size, slot, dense, spans):
     """Largest value of the `window` rows that a row sees: `lines` -> slice `slot` of `dense`."""
     for r in range(size):
@@ -170,7 +149,7 @@ def dilate_rows(lines, line_spans, window, padding, size, slot, dense, spans):
                 group_max(dense, row, lines, five_rows(begin + tap, top, bottom), low, high, tap == 0)
 
 
-@step
+@part
 def blend_depth(dense, dense_spans, z, padding, weights, size, blend, spans):
     """Gaussian along depth: the kept slices of `dense` -> slice z in `blend`."""
     kept = len(weights)
@@ -193,7 +172,7 @@ def blend_depth(dense, dense_spans, z, padding, weights, size, blend, spans):
                 group_sum(blend[r], 0, dense, rows, five_weights(weights, tap, 0, GROUP), low, high, tap == 0)
 
 
-@step
+@part
 def blend_image(blend, blend_spans, padding, row_weights, column_weights, line, smooth, spans):
     """Gaussian along rows, then along columns: `blend` -> `smooth`, whose rows are stale outside their spans."""
     size, taps = len(blend), len(column_weights)
@@ -220,7 +199,7 @@ def blend_image(blend, blend_spans, padding, row_weights, column_weights, line, 
             shifted_sum(smooth[r], line, shift, weights, low, max(low, high), tap == 0)
 
 
-@step
+@part
 def squeeze(smooth, spans, image):
     """Raise the image to a smoothed slice."""
     for r in range(len(image)):
@@ -229,7 +208,7 @@ def squeeze(smooth, spans, image):
             t[c] = max(t[c], s[c])
 
 
-@step
+@part
 def read_slice(smooth, spans, points, row, column, values):
     """The smoothed slice's value at each of its points, 0 outside."""
     for point in points:
@@ -238,7 +217,7 @@ def read_slice(smooth, spans, points, row, column, values):
         values[point] = smooth[r, c] if inside else np.float32(0)
 
 
-@step
+@part
 def no_rows(rows, columns):
     """Rows of zeros and their empty spans [rows, 2]."""
     spans = np.zeros((rows, 2), np.int64)
@@ -246,7 +225,7 @@ def no_rows(rows, columns):
     return np.zeros((rows, columns), np.float32), spans
 
 
-@step
+@part
 def sweep(points, wanted, sizes, window, padding, smooth_padding, weights, image, values):
     """Make one smoothed slice after another, squeeze them into `image`, and read `values` off them."""
     row, column, depth, value = points
@@ -290,7 +269,7 @@ TRIPLE, WEIGHTS = "UniTuple(int64, 3)", "UniTuple(float32[::1], 3)"
 SETTINGS = f"UniTuple(int64, 2), {TRIPLE}, {TRIPLE}, {TRIPLE}, {WEIGHTS}"
 
 
-@kept_on_disk(f"boolean({POINTS}, {WANTED}, {SETTINGS}, float32[:, ::1], float32[::1])")
+@compiled(f"boolean({POINTS}, {WANTED}, {SETTINGS}, float32[:, ::1], float32[::1])")
 def project_view(points, wanted, sizes, window, padding, smooth_padding, weights, image, values):
     """Project one view.
 

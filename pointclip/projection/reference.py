@@ -42,21 +42,21 @@ def project(cells: Cells, spec: ProjectionSpec, lookup: Cells | None = None) -> 
         the same scale, 1 − value / largest of the image: [B, V, N], else None.
     """
     batch, views, _ = cells.row.shape
-    flat = _flatten(cells)
+    flat = cells.flat()
     box = _occupied(flat)
-    wanted = None if lookup is None else _flatten(lookup)
+    wanted = None if lookup is None else lookup.flat()
     step = max(1, MAX_CELLS // max(1, _numel(_grown(box, spec))))
     images, values = [], []
     for start in range(0, batch * views, step):
         part = slice(start, start + step)
-        grid = voxelize(_take(flat, part), box)  # [M, depth, row, column]
+        grid = voxelize(flat[part], box)  # [M, depth, row, column]
         grid, grid_box = densify(grid, box, spec)
         grid, grid_box = smooth(grid, grid_box, spec)
-        image = squeeze(grid, grid_box, spec)  # [M, H, H]
+        image = (squeeze if spec.squeeze else average)(grid, grid_box, spec)  # [M, H, H]
         largest = image.amax((1, 2))
         images.append(1 - image / largest[:, None, None])
         if wanted is not None:
-            values.append(1 - read_grid(grid, grid_box, _take(wanted, part)) / largest[:, None])
+            values.append(1 - read_grid(grid, grid_box, wanted[part]) / largest[:, None])
     maps = torch.cat(images).unflatten(0, (batch, views))
     return maps, torch.cat(values).unflatten(0, (batch, views)) if values else None
 
@@ -88,9 +88,13 @@ def smooth(grid: Tensor, box: Box, spec: ProjectionSpec) -> tuple[Tensor, Box]:
 
 def squeeze(grid: Tensor, box: Box, spec: ProjectionSpec) -> Tensor:
     """Largest value over depth, put at its place in the whole image: [M, depth, row, column] -> [M, H, H]."""
-    size = spec.image_size
-    margins = (box.low[2], size - box.high[2], box.low[1], size - box.high[1])
-    return F.pad(grid.amax(1), margins)
+    return F.pad(grid.amax(1), _margins(box, spec))
+
+
+def average(grid: Tensor, box: Box, spec: ProjectionSpec) -> Tensor:
+    """Instead of squeeze: mean of the values over depth that are not 0, 0 where all are; see `ProjectionSpec.only`."""
+    filled = (grid > 0).sum(1).clamp(min=1)  # [M, row, column]
+    return F.pad(grid.sum(1) / filled, _margins(box, spec))
 
 
 def read_grid(grid: Tensor, box: Box, cells: Cells) -> Tensor:
@@ -144,6 +148,12 @@ def _pad(grid: Tensor, box: Box, spec: ProjectionSpec, window, padding, after_de
     return F.pad(grid, pads), Box(tuple(low), tuple(high))
 
 
+def _margins(box: Box, spec: ProjectionSpec) -> tuple[int, int, int, int]:
+    """Columns left and right, rows above and below the box."""
+    size = spec.image_size
+    return box.low[2], size - box.high[2], box.low[1], size - box.high[1]
+
+
 def _occupied(cells: Cells) -> Box:
     axes = (cells.depth, cells.row, cells.column)
     low = torch.stack([axis.amin() for axis in axes]).tolist()
@@ -157,11 +167,3 @@ def _grown(box: Box, spec: ProjectionSpec) -> tuple[int, ...]:
 
 def _numel(shape: tuple[int, ...]) -> int:
     return shape[0] * shape[1] * shape[2]
-
-
-def _flatten(cells: Cells) -> Cells:
-    return Cells(*(getattr(cells, name).flatten(0, 1) for name in ("row", "column", "depth", "value")))
-
-
-def _take(cells: Cells, part: slice) -> Cells:
-    return Cells(*(getattr(cells, name)[part] for name in ("row", "column", "depth", "value")))

@@ -1,9 +1,14 @@
 """The parameter table of the realistic projection: one record a task."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import exp
 
+from pointclip.errors import InputError
+
 Window = tuple[int, int, int]  # along depth, row, column
+
+STEPS = ("densify", "smooth", "squeeze")  # what comes after voxelize, and can be left out to see what it does
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,30 @@ class ProjectionSpec:
     smooth_padding: Window
     sigma_depth: float  # of the Gaussian, in cells
     sigma_image: float
+    squeeze: bool = True  # a pixel shows its column's nearest cell; if not, the mean of the filled ones
+
+    def only(self, steps: Sequence[str]) -> "ProjectionSpec":
+        """The same with some of the steps; voxelize always happens.
+
+        Without densify or smooth a cell keeps what it has (a window of one cell, no padding; classification's maps
+        grow from 110 to 112 pixels without densify, whose padding is too small for its window). Without squeeze a pixel
+        shows the mean of the filled cells of its column instead of the nearest one. The paper does not say what a depth
+        map without squeeze is: this is our reading. What smooth spreads to counts as filled, so that after it pale
+        seams run along the steps of depth.
+
+        Args:
+            steps: out of `STEPS`, in any order.
+
+        Raises:
+            InputError: for an unknown or repeated step.
+        """
+        check_steps(steps)
+        spec = replace(self, squeeze=self.squeeze and "squeeze" in steps)
+        if "densify" not in steps:
+            spec = replace(spec, densify_window=(1, 1, 1), densify_padding=(0, 0, 0))
+        if "smooth" not in steps:
+            spec = replace(spec, smooth_window=(1, 1, 1), smooth_padding=(0, 0, 0))
+        return spec
 
     @property
     def image_size(self) -> int:
@@ -55,6 +84,32 @@ SEGMENTATION = ProjectionSpec(
     sigma_depth=2.0,
     sigma_image=1.0,
 )
+
+
+def steps_from(text: str) -> tuple[str, ...]:
+    """The steps that the setting PROJECTION.STEPS means: "all", "none", or names out of `STEPS` between commas.
+
+    Raises:
+        InputError: for an unknown or repeated step.
+    """
+    if text.strip() in ("all", "none"):
+        return STEPS if text.strip() == "all" else ()
+    return check_steps([word.strip() for word in text.split(",")])
+
+
+def check_steps(steps: Sequence[str]) -> tuple[str, ...]:
+    """The steps themselves, if each is one of `STEPS` and comes once; else an InputError says which does not."""
+    if isinstance(steps, str):
+        raise InputError(f"The projection's steps came as the text {steps!r}; a list out of {STEPS} was expected.")
+    for step in steps:
+        if step not in STEPS:
+            raise InputError(
+                f"{step!r} is not a step of the projection that can be chosen; out of {', '.join(STEPS)} was expected, "
+                "or 'all' or 'none' as the whole setting."
+            )
+    if len(set(steps)) < len(steps):
+        raise InputError(f"The projection's steps are {', '.join(steps)}; name each of them once.")
+    return tuple(steps)
 
 
 def gaussian(window: int, sigma: float) -> list[float]:

@@ -22,7 +22,8 @@ Beyond the floor it reads the cells a second time to fill, goes over the buckets
 depth) about eight times, writes and reads 8 bytes for each of the 1 to 4 tiles that see a point, and reads and writes
 the maps once more to scale them; for a few clouds all that stays in the L2 cache. So memory should not bound it but
 arithmetic in the tiles, and for small batches the start of seven kernels (fourteen with lookup). A tile takes its
-points one after the other, so that dense clouds (100,000 points) take longer in proportion.
+points one after the other, so that dense clouds take longer in proportion; from 16,384 points on, all but one of
+the points that share a cell are sorted out first.
 
 The kernels compile for an H200 (compute capability 9.0) without spilled registers and give the reference's bits under
 Triton's interpreter. They have not been run or timed on a GPU yet.
@@ -40,13 +41,14 @@ import torch
 from torch import Tensor
 
 from pointclip.errors import InputError
-from pointclip.projection.cells import Cells
+from pointclip.projection.cells import Cells, one_a_cell
 from pointclip.projection.reference import grid_sizes
 from pointclip.projection.spec import ProjectionSpec, gaussian
 
 BLOCK = 32  # side of a tile with the margin that the Gaussian needs; a power of two
 CHUNK = 256  # points or pixels a program, in kernels that take them one by one
 MAX_KEPT = 1 << 26  # bucket entries at once, 8 bytes each: 0.5 GB; some 800 clouds of 2,048 points
+DENSE = 16_384  # points a cloud from which it is first sorted, to keep one a cell; a guess, no GPU was at hand
 MAX_VIEWS = 65_535  # at once: CUDA's limit for a grid's second dimension
 OLDEST_GPU = (8, 0)  # the compute capability from which Triton supports it
 OLDEST_TRITON = (3, 4)  # tuples in kernels
@@ -64,13 +66,15 @@ def interpreted() -> bool:
     return os.environ.get("TRITON_INTERPRET", "").lower() in ("1", "true", "on", "yes", "y")
 
 
-def unable(device: torch.device, needs_grad: bool) -> str | None:
-    """Why this engine cannot run: no Triton, no fit GPU, points elsewhere, gradients wanted. None if it can."""
+def unable(device: torch.device, needs_grad: bool, spec: ProjectionSpec | None = None) -> str | None:
+    """Why this engine cannot run: no Triton, no fit GPU, points elsewhere, gradients, no squeeze. None if it can."""
     if not installed():
         return "triton is not installed (pip install triton)"
     reason = None if interpreted() else _unfit(torch.device(device))
     if reason is None and needs_grad:
         return "it computes no gradients, and the points require them"
+    if reason is None and spec is not None and not spec.squeeze:
+        return "it makes no depth maps without the squeeze step"
     return reason
 
 
@@ -99,24 +103,21 @@ def project(cells: Cells, spec: ProjectionSpec, lookup: Cells | None = None) -> 
     Raises:
         InputError: where this engine cannot run (see `unable`), and for windows that differ along row and column.
     """
-    reason = unable(cells.value.device, cells.value.requires_grad)
+    reason = unable(cells.value.device, cells.value.requires_grad, spec)
     if reason is not None:
         raise InputError(f"The triton engine cannot project these cells: {reason}; use the reference engine.")
     tiling = make_tiling(spec)
     batch, views, count = cells.row.shape
-    placed, size = _rows(cells), spec.image_size
-    wanted = None if lookup is None else _rows(lookup)
+    placed, size = _in_memory(cells), spec.image_size
+    wanted = None if lookup is None else _in_memory(lookup)
     maps = cells.value.new_empty((batch * views, size, size), dtype=torch.float32)
     values = None if wanted is None else maps.new_zeros(wanted.row.shape)
-    longest = max(
-        count * tiling.reach(spec.densify_window[1], tiling.block) ** 2, 0 if wanted is None else values.shape[1]
-    )
-    step = min(MAX_VIEWS, max(1, MAX_KEPT // max(1, longest)))
+    step = min(MAX_VIEWS, max(1, MAX_KEPT // _longest(count, 0 if values is None else values.shape[1], tiling)))
     with torch.cuda.device_of(maps):
         for start in range(0, batch * views, step):
             part = slice(start, start + step)
-            some = None if wanted is None else _take(wanted, part)
-            _project(_take(placed, part), some, tiling, maps[part], None if values is None else values[part])
+            some = None if wanted is None else wanted[part]
+            _project(placed[part], some, tiling, maps[part], None if values is None else values[part])
     return maps.unflatten(0, (batch, views)), None if values is None else values.unflatten(0, (batch, views))
 
 
@@ -184,12 +185,19 @@ def make_tiling(spec: ProjectionSpec) -> Tiling:
     return Tiling(spec, block, pitch, -(-spec.image_size // pitch))
 
 
+def _longest(count: int, wanted: int, tiling: Tiling) -> int:
+    """The most int32 numbers that a view of `count` points needs in one tensor: bucket entries, or buckets."""
+    reach = tiling.reach(tiling.spec.densify_window[1], tiling.block)
+    depth_cells = max(tiling.spec.depth_cells, tiling.smooth_depth)
+    return max(count * reach**2, wanted, tiling.tiles**2 * depth_cells)
+
+
 def _project(cells: Cells, wanted: Cells | None, tiling: Tiling, maps: Tensor, values: Tensor | None) -> None:
     """Fill maps [M, H, H] and values [M, N], which came as zeros, of cells and wanted cells [M, N]."""
     kernels, spec = _kernels(), tiling.spec
-    shift = (
-        spec.densify_padding[1] + spec.smooth_padding[1]
-    )  # from a voxel's row to the last one in a tile that sees it
+    cells = one_a_cell(cells, spec) if cells.row.shape[1] >= DENSE else cells
+    # from a voxel's row to the last one in a tile that sees it
+    shift = spec.densify_padding[1] + spec.smooth_padding[1]
     bits = cells.value.float().view(torch.int32)
     sees = {"SHIFT": shift, "WINDOW": spec.densify_window[1], "BLOCK": tiling.block}
     buckets = _into_buckets(cells, bits, tiling, (spec.resolution, spec.depth_cells), sees)
@@ -256,13 +264,9 @@ def _kernels() -> ModuleType:
     return triton_kernels
 
 
-def _rows(cells: Cells) -> Cells:
+def _in_memory(cells: Cells) -> Cells:
     """[B, V, N] -> [B · V, N], one view after the other in memory; copies only what is not so yet."""
-    return Cells(*(getattr(cells, name).flatten(0, 1).contiguous() for name in ("row", "column", "depth", "value")))
-
-
-def _take(cells: Cells, part: slice) -> Cells:
-    return Cells(*(getattr(cells, name)[part] for name in ("row", "column", "depth", "value")))
+    return cells.flat().each(Tensor.contiguous)
 
 
 def _power_of_two(number: int) -> int:

@@ -5,23 +5,13 @@ instructions; where one is too close to call, `dot` decides in float64. Importin
 """
 
 import numpy as np
-from numba import njit
+
+from pointclip.compiled import compiled
 
 BLOCK = 128  # so many logits are looked at before asking whether any was too close to call
-OPTIONS = {"nogil": True, "error_model": "numpy"}  # no fastmath: sums keep the written order
 
 
-def compiled(function):
-    """Compile at the first call, and keep the result on disk where one can be written."""
-    try:
-        return njit(cache=True, **OPTIONS)(function)
-    except RuntimeError as error:
-        if "cannot cache" not in str(error):
-            raise
-        return njit(**OPTIONS)(function)
-
-
-@compiled
+@compiled()
 def dot(a, b):
     """Σ_c a_c · b_c in float64, always summed in the same order, so that equal inputs give equal bits."""
     s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
@@ -41,7 +31,7 @@ def dot(a, b):
     return ((s0 + s4) + (s1 + s5)) + ((s2 + s6) + (s3 + s7)) + rest
 
 
-@compiled
+@compiled()
 def dots(rows, columns, out):
     """out[i, k] = dot(rows[i], columns[k])."""
     for i in range(len(rows)):
@@ -49,7 +39,7 @@ def dots(rows, columns, out):
             out[i, k] = dot(rows[i], columns[k])
 
 
-@compiled
+@compiled()
 def count_wins(logits, rival, bound, first, group, features, candidates, counts):
     """Count, per group of rows, in how many rows each candidate's logit beats the row's rival.
 
@@ -85,14 +75,14 @@ def count_wins(logits, rival, bound, first, group, features, candidates, counts)
                     own[j] += np.int32(exact > rival[i] or (exact == rival[i] and first[i]))
 
 
-@compiled
+@compiled()
 def _term(values, columns, v):
     """What view v adds to a weighted sum; views that do not exist add 0 times the last."""
     last = len(values) - 1
     return (np.float32(values[v]), columns[v]) if v <= last else (np.float32(0), columns[last])
 
 
-@compiled
+@compiled()
 def _weigh(values, columns, out):
     """out[g] = Σ_v values[v] · columns[v, g] in float32; five views at a time spare loads and stores."""
     for v in range(0, len(values), 5):
@@ -105,7 +95,7 @@ def _weigh(values, columns, out):
             out[g] = total if fresh else out[g] + total
 
 
-@compiled
+@compiled()
 def count_right(leads, ahead, bound, columns, sets, right):
     """Count, for each set of view weights, the rows whose weighted leads are all above 0, or 0 where `ahead`.
 
@@ -131,7 +121,7 @@ def count_right(leads, ahead, bound, columns, sets, right):
                 right[g] += _leads(leads[i], ahead[i], sets[g])
 
 
-@compiled
+@compiled()
 def _leads(leads, ahead, weights):
     """Whether all weighted leads [K, V] are above 0 in float64, or 0 where `ahead` [K]."""
     for k in range(len(leads)):
@@ -141,7 +131,7 @@ def _leads(leads, ahead, weights):
     return True
 
 
-@compiled
+@compiled()
 def count_labels(logits, bound, truth, columns, sets, predicted, hit):
     """Count, for each set of view weights, how often each part is predicted, and how often that is right.
 
@@ -181,7 +171,7 @@ def count_labels(logits, bound, truth, columns, sets, predicted, hit):
                 own[g] += np.int32(label[g] == np.int32(truth[i]))
 
 
-@compiled
+@compiled()
 def _settle(best, second, bound, logits, weights, label):
     """Label anew, in float64, where the two largest values are too close to call; the first largest wins ties."""
     sets = len(best)

@@ -1,0 +1,106 @@
+"""The clouds on which every engine has to agree with the reference, and what runs the engines."""
+
+import math
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.cbook import get_sample_data
+
+from pointclip.projection import CLASSIFICATION, SEGMENTATION, Cells, numba_engine, reference, to_cells, triton_engine
+from pointclip.views import view_rotations
+
+SPECS = {"classification": CLASSIFICATION, "segmentation": SEGMENTATION}
+SMALL_SPECS = {
+    "classification": replace(CLASSIFICATION, resolution=24),
+    "segmentation": replace(SEGMENTATION, resolution=24, depth_cells=10),
+}
+VIEWS = view_rotations([[(0.3, 0.1, math.pi / 2), (0, 0.35, 0)], [(0, -math.pi / 2, 0.2), (0.2, 0, 0)]])
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"  # where the triton engine works
+REAL_SHAPES = "POINTCLIP_SHAPES"  # environment variable: a folder of shape files to try the engines on as well
+
+
+def random_cloud(count, seed=0, batch=1):
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=(batch, count, 3))).float()
+
+
+def terrain(count):
+    """A real scan, from what matplotlib brings along: the heights of a piece of Tennessee."""
+    with get_sample_data("jacksboro_fault_dem.npz") as data:
+        heights = data["elevation"].astype(float)
+    at = np.random.default_rng(0).choice(heights.size, count, replace=False)
+    row, column = np.divmod(at, heights.shape[1])
+    return torch.from_numpy(np.stack([column, heights.flat[at] / 5, row], axis=-1)).float()  # y up
+
+
+def toy_mug(count):
+    """The mug of the published projection's fixture."""
+    path = Path(__file__).parents[1] / "fixtures" / "published_seg_projection.npz"
+    return torch.from_numpy(np.load(path)["points"][1, :count])
+
+
+def clouds(count):
+    """Named clouds [n, 3], most of them of `count` points."""
+    return {
+        "random": random_cloud(count)[0],
+        "real, a scan of terrain": terrain(count),
+        "toy mug": toy_mug(count),
+        "line": torch.linspace(-1, 1, 300)[:, None] * torch.tensor([1.0, 0.5, -0.2]),
+        "line along an axis": torch.linspace(-1, 1, 40)[:, None] * torch.tensor([0.0, 1.0, 0.0]),
+        "plane": random_cloud(count)[0] * torch.tensor([1.0, 1.0, 0.0]),
+        "two points": torch.tensor([[1.0, 1, 1], [-1, -1, -1]]),
+        "all but one point in one voxel": torch.cat([torch.full((50, 3), 0.4), torch.full((1, 3), 0.4 + 1e-6)]),
+        "16 points": random_cloud(16)[0],
+        "far from the origin": random_cloud(100)[0] * 1e-3 + 1e4,
+    }
+
+
+def cells_of(points, spec, views=VIEWS):
+    """Cells of clouds [B, N, 3], and where a task would look them up."""
+    cells = to_cells(points, views, spec)
+    return cells, replace(cells, depth=cells.depth.clamp(1, spec.depth_cells - 3))
+
+
+def one_voxel(spec, count=20):
+    """Cells of one view that are all the same; no cloud has them, since to_cells spreads clouds over the grid."""
+    place = torch.full((1, 1, count), spec.resolution // 2)
+    values = torch.from_numpy(np.random.default_rng(1).uniform(1, spec.depth_cells - 2, (1, 1, count))).float()
+    return Cells(place, place + 1, torch.full_like(place, spec.depth_cells // 2), values)
+
+
+def assert_agree(result, cells, spec, lookup=None):
+    """Maps and values are the reference engine's to 2e-6."""
+    expected = reference.project(cells, spec, lookup)
+    for ours, theirs in zip(result, expected, strict=True):
+        if theirs is None:
+            assert ours is None
+        else:
+            assert ours.dtype == torch.float32
+            torch.testing.assert_close(ours, theirs, atol=2e-6, rtol=0)
+
+
+def run_numba(cells, spec, lookup=None):
+    return numba_engine.project(cells, spec, lookup)
+
+
+def run_triton(cells, spec, lookup=None, settings=()):
+    """Project, with some of the engine's module constants set otherwise; cells and results on the CPU."""
+    before = {name: getattr(triton_engine, name) for name, _ in settings}
+    try:
+        for name, number in settings:
+            setattr(triton_engine, name, number)
+        placed, wanted = (None if c is None else c.each(lambda tensor: tensor.to(DEVICE)) for c in (cells, lookup))
+        maps, values = triton_engine.project(placed, spec, wanted)
+    finally:
+        for name, number in before.items():
+            setattr(triton_engine, name, number)
+    return maps.cpu(), None if values is None else values.cpu()
+
+
+def real_shapes():
+    """The files of the folder that the environment names; none where it names none."""
+    folder = os.environ.get(REAL_SHAPES)
+    endings = (".ply", ".obj", ".off", ".stl", ".glb", ".xyz", ".pcd")
+    return [] if folder is None else sorted(path for path in Path(folder).iterdir() if path.suffix in endings)

@@ -1,0 +1,47 @@
+"""Which projection the settings mean: its method, its views, its steps."""
+
+from yacs.config import CfgNode
+
+from pointclip.errors import InputError
+from pointclip.projection.spec import steps_from
+from pointclip.views import views_from
+from zeroshot_cls import perspective_projection, realistic_projection
+from zeroshot_cls.perspective_projection import PerspectiveProjection
+from zeroshot_cls.realistic_projection import RealisticProjection
+
+Projection = RealisticProjection | PerspectiveProjection
+
+VIEW_COUNTS = {"realistic": len(realistic_projection.VIEWS), "pointclip_v1": len(perspective_projection.VIEWS)}
+
+
+def views_of(settings: CfgNode) -> tuple[list[int], int]:
+    """The numbers of the views that PROJECTION.VIEWS chooses, and how many PROJECTION.METHOD has.
+
+    Raises:
+        InputError: for an unknown method and for views that it has not.
+    """
+    method = settings.PROJECTION.METHOD
+    if method not in VIEW_COUNTS:
+        raise InputError(f"PROJECTION.METHOD is {method!r}; {' or '.join(map(repr, VIEW_COUNTS))} was expected.")
+    return views_from(settings.PROJECTION.VIEWS, VIEW_COUNTS[method]), VIEW_COUNTS[method]
+
+
+def open_projection(settings: CfgNode) -> Projection:
+    """The projection that PROJECTION.METHOD, BACKEND, STEPS and VIEWS mean, on the CPU: [B, N, 3] -> CLIP's images.
+
+    Raises:
+        InputError: for unknown words, and for settings that the method has no use for.
+    """
+    views, _ = views_of(settings)
+    c = settings.PROJECTION
+    if c.METHOD == "realistic":
+        return RealisticProjection(c.BACKEND, views, steps_from(c.STEPS))
+    if c.STEPS != "all":
+        raise InputError(
+            f"PROJECTION.STEPS is {c.STEPS!r}, but the method 'pointclip_v1' has no such steps; leave it at 'all'."
+        )
+    if c.BACKEND not in ("auto", "reference"):
+        raise InputError(
+            f"PROJECTION.BACKEND is {c.BACKEND!r}, but the method 'pointclip_v1' is plain torch; leave it at 'auto'."
+        )
+    return PerspectiveProjection(views)
