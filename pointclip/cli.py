@@ -12,14 +12,18 @@ from typing import NoReturn
 
 import numpy as np
 import torch
+from torch import nn
 from yacs.config import CfgNode
 
 from pointclip.config import is_setting, load_config
 from pointclip.datasets import ShapeFiles, ShapeSet, open_dataset
 from pointclip.datasets.batches import BatchReader, subset
+from pointclip.datasets.turned import turned
 from pointclip.encoder import Encoder, check_device, load_encoder
 from pointclip.errors import InputError, first_line
 from pointclip.prompts import read_prompts, spoken
+from pointclip.search.procedure import check_search
+from pointclip.store import FeatureStore
 
 BAD_INPUT, INTERRUPTED = 2, 130
 
@@ -64,24 +68,33 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--config", type=Path, required=True, help="a file of settings, such as configs/demo.yaml")
     parser.add_argument("--input", nargs="+", metavar="FILE", help="own shapes instead of a data set")
     parser.add_argument("--up", choices=("y", "z"), default="y", help="the up axis of the --input files (default: y)")
+    what = "first choose prompts, weights or prompts,weights by labels (SEARCH.* says how)"
+    parser.add_argument("--search", type=names_from, default=(), metavar="WHAT", help=what)
+    where = "the split whose labels choose: train (default), val or test"
+    parser.add_argument("--search-split", default="train", metavar="SPLIT", help=where)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="settings that win over the config's")
     return parser
 
 
-def parse_settings(parser: argparse.ArgumentParser, base: CfgNode) -> tuple[argparse.Namespace, CfgNode]:
+def parse_settings(
+    parser: argparse.ArgumentParser, base: CfgNode, words: Sequence[str] | None = None
+) -> tuple[argparse.Namespace, CfgNode]:
     """The arguments and the settings of a run; the run's folder is made, so that a bad place shows before the work.
 
-    KEY VALUE pairs are known by their names, also right behind --input's files; there, what looks like a name and is
-    no file counts as a misspelt one.
+    `words` are the process's own where None comes. KEY VALUE pairs are known by their names, also right behind
+    --input's files; there, what looks like a name and is no file counts as a misspelt one.
     """
-    args = parser.parse_intermixed_args()
+    args = parser.parse_intermixed_args(words)
     for place, word in enumerate(args.input or []):
         if is_setting(base, word) or (re.fullmatch(r"[A-Z_]+(\.[A-Z_]+)*", word) and not Path(word).exists()):
             args.overrides = [*args.overrides, *args.input[place:]]
             args.input = args.input[:place]
             break
     settings = load_config(base, args.config, args.overrides)
+    if args.search and args.input:
+        raise InputError("--search needs labels, which --input files have not; search on a data set.")
+    check_search(args.search, settings)
     folder = run_folder(args.config, settings)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -118,11 +131,27 @@ def open_shapes(
     elif up != "y":
         raise InputError("--up goes with --input FILE…; a data set brings its own up axis.")
     else:
-        shapes = open_dataset(c.NAME, _expanded(c.ROOT), c.SPLIT, c.NUM_POINTS or None)
+        shapes = turned(open_dataset(c.NAME, _expanded(c.ROOT), c.SPLIT, c.NUM_POINTS or None), c.TURN, settings.SEED)
         of_categories = _of_categories(shapes, c.CATEGORIES)
         wanted = of_categories[subset(len(of_categories), c.MAX_SHAPES, settings.SEED)].tolist()
     batch_size = settings.BATCH_SIZE or (32 if check_device(settings.DEVICE).type == "cuda" else 4)
     return shapes, BatchReader(shapes, batch_size, settings.ON_BAD_SHAPE, wanted)
+
+
+def open_search(settings: CfgNode, args: argparse.Namespace) -> tuple[CfgNode, BatchReader]:
+    """What --search chooses on: the settings with --search-split as DATASET.SPLIT, and a reader of its shapes."""
+    own = settings.clone()
+    own.defrost()
+    own.DATASET.SPLIT = args.search_split
+    own.DATASET.MAX_SHAPES = settings.SEARCH.MAX_SHAPES or settings.DATASET.MAX_SHAPES
+    own.freeze()
+    return own, open_shapes(own, None, "y")[1]
+
+
+def open_store(settings: CfgNode, searching: bool, encoder: Encoder, projection: nn.Module) -> FeatureStore | None:
+    """Where features are kept: CACHE, or for a search OUTPUT/cache; None to keep none."""
+    folder = settings.CACHE or (f"{settings.OUTPUT}/cache" if searching else "")
+    return FeatureStore(_expanded(folder), encoder, projection) if folder else None
 
 
 def open_encoder(settings: CfgNode) -> Encoder:

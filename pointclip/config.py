@@ -21,6 +21,7 @@ def defaults() -> CfgNode:
     c.ON_BAD_SHAPE = "stop"  # or "skip": report and count it, go on without it
     c.SEED = 0  # of whatever is drawn at random (sampling of meshes, synthetic shapes)
     c.OUTPUT = "output"  # a run writes OUTPUT/<config name>/
+    c.CACHE = ""  # a folder that keeps extracted features for later runs; searches keep theirs in OUTPUT/cache if empty
 
     c.DATASET = CfgNode()
     c.DATASET.NAME = "synthetic"
@@ -29,6 +30,7 @@ def defaults() -> CfgNode:
     c.DATASET.NUM_POINTS = 1024  # the first so many of each shape; 0 takes all
     c.DATASET.CATEGORIES = ""  # names between commas; empty takes all
     c.DATASET.MAX_SHAPES = 0  # take only so many shapes, drawn by SEED; 0 takes all
+    c.DATASET.TURN = "none"  # "up" turns every shape at random (by SEED) about the up axis, "free" in any direction
 
     c.ENCODER = CfgNode()
     c.ENCODER.NAME = "demo"  # "demo" is bundled; all others are open_clip's
@@ -40,11 +42,24 @@ def defaults() -> CfgNode:
 
     c.PROJECTION = CfgNode()
     c.PROJECTION.BACKEND = "auto"  # "reference", "numba", "triton"; "auto" is the fastest that runs here
+    c.PROJECTION.STEPS = "all"  # after voxelize: names out of densify, smooth, squeeze between commas, or "none"
+    c.PROJECTION.VIEWS = "all"  # or the numbers of some views between commas, counted from 0
 
     c.PROMPTS = CfgNode()
     c.PROMPTS.FILE = ""  # JSON of sentences; what has none there, or everything if empty, gets the template
     c.PROMPTS.TEMPLATE = "a depth map of a {}."
-    c.VIEW_WEIGHTS = "uniform"  # or the name of a published set, or ten numbers
+    c.VIEW_WEIGHTS = "uniform"  # or the name of a published set, or one number a view
+    c.SEARCHED = ""  # the file of an earlier search; its sentences and view weights win over the settings above
+
+    c.SEARCH = CfgNode()  # how --search chooses; the defaults are the published procedure
+    c.SEARCH.SENTENCES = "greedy"  # one sentence a name, in turn; "ensemble" takes the mean of each name's best m
+    c.SEARCH.START = "first"  # sentence of each name, to begin with; "all" begins with the mean of all
+    c.SEARCH.SWEEPS = 2  # over the names, or with "descent" over the views
+    c.SEARCH.WEIGHTS = "grid"  # every combination of VALUES; "descent" improves one view at a time in steps of 0.025
+    c.SEARCH.VALUES = "0.25, 0.5, 0.75, 1"
+    c.SEARCH.FIXED_VIEWS = 3  # the first so many views keep 0.75 in the grid
+    c.SEARCH.ALTERNATE = False  # sentences and weights in turn until neither improves
+    c.SEARCH.MAX_SHAPES = 0  # as DATASET.MAX_SHAPES, of the split that is searched on; 0 takes that setting
     return c
 
 
@@ -67,6 +82,15 @@ def load_config(base: CfgNode, path: str | Path | None, overrides: Sequence[str]
     _validate(settings)
     settings.freeze()
     return settings
+
+
+def with_searched(settings: CfgNode, path: Path) -> CfgNode:
+    """The settings with the outcome of a search named, so that they describe the run that uses it."""
+    own = settings.clone()
+    own.defrost()
+    own.SEARCHED = str(path)
+    own.freeze()
+    return own
 
 
 def is_setting(base: CfgNode, name: str) -> bool:
@@ -182,7 +206,7 @@ def _nearest(name: str, base: CfgNode) -> str:
 def _validate(settings: CfgNode) -> None:
     if settings.ON_BAD_SHAPE not in ("stop", "skip"):
         raise InputError(f"ON_BAD_SHAPE is {settings.ON_BAD_SHAPE!r}; 'stop' or 'skip' was expected.")
-    least = {"BATCH_SIZE": 0, "SEED": 0, "DATASET.NUM_POINTS": 0, "DATASET.MAX_SHAPES": 0}
+    least = {"BATCH_SIZE": 0, "SEED": 0, "DATASET.NUM_POINTS": 0, "DATASET.MAX_SHAPES": 0, "SEARCH.MAX_SHAPES": 0}
     for name, smallest in least.items():
         value = settings
         for part in name.split("."):

@@ -4,42 +4,54 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 if __name__ == "__main__":  # the imports take seconds; Ctrl-C ends them without a stack trace
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
 
+from yacs.config import CfgNode
+
 from pointclip.cli import (
     argument_parser,
     names_from,
     open_encoder,
     open_prompts,
+    open_search,
     open_shapes,
+    open_store,
     parse_settings,
     run_command,
     run_folder,
 )
-from pointclip.config import defaults
+from pointclip.config import defaults, with_searched
 from pointclip.errors import InputError
 from pointclip.prompts import sentences_for, text_features
-from pointclip.run import Run, prompts_in_words, standing_notes
+from pointclip.run import Run, choice_notes, prompts_in_words, standing_notes
+from pointclip.searched import ALL, read_searched, write_searched
 from pointclip.views import view_weights
 from zeroshot_cls.classifier import extract_features, view_weighted_logits
-from zeroshot_cls.realistic_projection import VIEWS, RealisticProjection
-from zeroshot_cls.results import show_own_shapes, show_test
+from zeroshot_cls.projections import open_projection, views_of
+from zeroshot_cls.results import TASK, show_own_shapes, show_test
+from zeroshot_cls.search import search_split
 
 PUBLISHED_WEIGHTS = Path(__file__).with_name("view_weights.yaml")
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> dict:
+    """Run the command line `words`, the process's own by default; returns what stands in metrics.json."""
     # settings
     parser = argument_parser("Zero-shot classification of point clouds with CLIP (PointCLIP V2).")
     parser.add_argument("--classes", type=names_from, default=(), metavar="A,B,C", help="class names for --input")
-    args, settings = parse_settings(parser, defaults())
+    args, settings = parse_settings(parser, classification_defaults(), words)
     if args.classes and not args.input:
         raise InputError("--classes goes with --input FILE…; a data set brings its own classes.")
-    weights, weights_name, weights_note = view_weights(settings.VIEW_WEIGHTS, len(VIEWS), PUBLISHED_WEIGHTS)
+    folder, progress = run_folder(args.config, settings), not args.quiet
+    views, all_views = views_of(settings)
+    begin = "uniform" if "weights" in args.search else settings.VIEW_WEIGHTS
+    weights, weights_name, weights_note = view_weights(begin, views, all_views, PUBLISHED_WEIGHTS)
+    searched = read_searched(settings.SEARCHED, TASK) if settings.SEARCHED else None
 
     # data
     prompts = open_prompts(settings)
@@ -48,31 +60,55 @@ def main() -> None:
         raise InputError("No class names came for --input; name them with --classes a,b,c.")
     shapes, reader = open_shapes(settings, args.input, args.up, classes)
     sentences = sentences_for(shapes.class_names, prompts, settings.PROMPTS.TEMPLATE)
+    search_settings, search_reader = open_search(settings, args) if args.search else (None, None)
 
     # model
+    projection = open_projection(settings)
     encoder = open_encoder(settings)
-    projection = RealisticProjection(settings.PROJECTION.BACKEND).to(encoder.device)
+    projection.to(encoder.device)
+    store = open_store(settings, bool(args.search), encoder, projection)
+
+    # choice of sentences and view weights by labels, where one is asked for
+    if args.search:
+        model = (projection, encoder, store)
+        searched = search_split(args.search, search_reader, sentences, weights, *model, search_settings, progress)
+        write_searched(folder / "searched.yaml", searched)
+        settings = with_searched(settings, folder / "searched.yaml")
+    if searched and searched.sentences:
+        sentences = searched.class_sentences(shapes.class_names)
+    if searched and searched.weights:
+        weights, weights_name, weights_note = searched.weights_for(ALL, weights), searched.words, ""
 
     # features
-    class_features = text_features(sentences, encoder, progress=not args.quiet).cpu()
+    class_features = text_features(sentences, encoder, progress, store).cpu()
     start = time.perf_counter()
-    features = extract_features(reader, projection, encoder, progress=not args.quiet)
+    features = extract_features(reader, projection, encoder, progress, store)
     seconds = time.perf_counter() - start
 
     # answer
     logits = view_weighted_logits(features.views, class_features, weights)
+    notes, tuned = choice_notes(settings, encoder, reader, weights_note, searched, bool(args.input))
     run = Run(
-        folder=run_folder(args.config, settings),
+        folder=folder,
         settings=settings,
         data="own shapes" if args.input else f"{settings.DATASET.NAME} ({settings.DATASET.SPLIT})",
         encoder=f"{encoder.name}, {encoder.precision}",
-        prompts=prompts_in_words(settings, sentences, prompts, "class"),
+        prompts=prompts_in_words(settings, sentences, prompts, "class", searched),
         view_weights=weights_name,
         seconds=seconds,
-        notes=standing_notes(settings, weights_note, reader.bad),
+        notes=notes + standing_notes(settings, encoder, reader, sentences),
+        tuned_on_test=tuned,
+        searched=searched,
     )
     show = show_own_shapes if args.input else show_test
-    show(run, reader, features, logits, projection)
+    return show(run, reader, features, logits, projection)
+
+
+def classification_defaults() -> CfgNode:
+    """The shared settings and classification's own."""
+    c = defaults()
+    c.PROJECTION.METHOD = "realistic"  # or "pointclip_v1", the baseline's: six views in perspective
+    return c
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """What a classification run leaves behind: a table, metrics.json, predictions.csv, report.html, config.yaml."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,19 +8,17 @@ from pointclip import metrics
 from pointclip.datasets.base import ShapeSet
 from pointclip.datasets.batches import BatchReader
 from pointclip.report import ClassificationCase, write_classification_report, write_shapes_report
-from pointclip.run import Run, own_summary, table, write_csv, write_json, write_settings
+from pointclip.run import Run, own_summary, searched_summary, table, write_csv, write_json, write_settings
 from zeroshot_cls.classifier import Features
-from zeroshot_cls.realistic_projection import RealisticProjection
+from zeroshot_cls.projections import Projection
 
 TASK = "zero-shot classification"
 TOP = 5  # classes shown for a shape
 CASES = 3  # best and worst shapes shown in the report
 
 
-def show_test(
-    run: Run, reader: BatchReader, features: Features, logits: Tensor, projection: RealisticProjection
-) -> None:
-    """Score against the labels, print the table per class, and write all files of the run."""
+def show_test(run: Run, reader: BatchReader, features: Features, logits: Tensor, projection: Projection) -> dict:
+    """Score against the labels, print the table per class, write the run's files, return what metrics.json holds."""
     names = reader.shapes.class_names
     probabilities, truth = logits.softmax(1).numpy(), features.labels.numpy()
     confusion = metrics.confusion_matrix(truth, probabilities.argmax(1), len(names))
@@ -34,7 +30,7 @@ def show_test(
     summary = summarize(run, reader, names, confusion)
 
     write_json(run.folder / "metrics.json", summary)
-    write_predictions(run.folder, names, features, probabilities)
+    write_predictions(run, names, features, probabilities)
     facts = run.facts | {"Shapes": f"{len(truth)}", "Accuracy": f"{summary['accuracy']:.2f} %"}
     facts["Mean class accuracy"] = f"{summary['mean_class_accuracy']:.2f} %"
     title = f"Zero-shot classification: {run.folder.name}"
@@ -45,23 +41,24 @@ def show_test(
     rows.append(["all", confusion.sum(), np.trace(confusion), f"{summary['accuracy']:.2f}"])
     print(table(["class", "shapes", "right", "accuracy %"], rows))
     run.tell(len(truth))
+    return summary
 
 
-def show_own_shapes(
-    run: Run, reader: BatchReader, features: Features, logits: Tensor, projection: RealisticProjection
-) -> None:
+def show_own_shapes(run: Run, reader: BatchReader, features: Features, logits: Tensor, projection: Projection) -> dict:
     """Print the top classes of own shapes, and write their files to the run's folder, below input/."""
     run.folder = run.folder / "input"
     probabilities = logits.softmax(1).numpy()
     cases = [make_case(i, reader.shapes, features, probabilities, projection) for i in range(len(probabilities))]
-    write_predictions(run.folder, reader.shapes.class_names, features, probabilities)
-    write_json(run.folder / "metrics.json", {"task": TASK, **own_summary(run, reader, len(cases))})
+    write_predictions(run, reader.shapes.class_names, features, probabilities)
+    summary = {"task": TASK, **own_summary(run, reader, len(cases))}
+    write_json(run.folder / "metrics.json", summary)
     write_shapes_report(run.folder / "report.html", "Zero-shot classification: own shapes", run.facts, cases, run.notes)
     write_settings(run.folder / "config.yaml", run.settings)
     for case in cases:
         rows = [[name, f"{100 * share:.1f}"] for name, share in case.top]
         print(f"\n{table([case.name, 'probability %'], rows)}")
     run.tell(len(cases))
+    return summary
 
 
 def summarize(run: Run, reader: BatchReader, names: tuple[str, ...], confusion: np.ndarray) -> dict:
@@ -79,6 +76,8 @@ def summarize(run: Run, reader: BatchReader, names: tuple[str, ...], confusion: 
         "class_accuracy": dict(zip(names, per_class.tolist(), strict=True)),
         "prompts": run.prompts,
         "view_weights": run.view_weights,
+        "searched": searched_summary(run.searched),
+        "tuned_on_test_labels": run.tuned_on_test,
         "notes": run.notes,
         "bad_shapes": reader.bad,
         "shapes_per_second": shapes / run.seconds,
@@ -94,33 +93,35 @@ def best_and_worst(truth: np.ndarray, probabilities: np.ndarray) -> tuple[np.nda
 
 
 def make_case(
-    i: int, shapes: ShapeSet, features: Features, probabilities: np.ndarray, projection: RealisticProjection
+    i: int, shapes: ShapeSet, features: Features, probabilities: np.ndarray, projection: Projection
 ) -> ClassificationCase:
     """One shape for the report, with its depth maps."""
     shape, names = shapes[features.indices[i]], shapes.class_names
     order = np.argsort(-probabilities[i], kind="stable")[:TOP]
     points = torch.from_numpy(shape.points)[None].to(projection.rotations.device)
+    maps = projection.depth_maps(points)[0].cpu().numpy()
     return ClassificationCase(
         name=shape.name,
         truth=names[shape.label] if shape.label >= 0 else None,
         prediction=names[order[0]],
         confidence=float(probabilities[i, order[0]]),
-        maps=projection.depth_maps(points)[0].cpu().numpy(),
+        maps=maps / max(1, maps.max()),  # PointCLIP V1's reach to 2.6
         top=[(names[k], float(probabilities[i, k])) for k in order],
     )
 
 
-def write_predictions(folder: Path, names: tuple[str, ...], features: Features, probabilities: np.ndarray) -> None:
+def write_predictions(run: Run, names: tuple[str, ...], features: Features, probabilities: np.ndarray) -> None:
     """One row a shape: its truth where known, and the top classes with their probabilities."""
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
     header = ["shape", "truth", "prediction", "correct"]
     for place in range(1, order.shape[1] + 1):
         header += [f"class_{place}", f"probability_{place}"]
+    header.append("tuned_on_test_labels")
     rows = []
     for name, label, best, share in zip(features.names, features.labels.tolist(), order, probabilities, strict=True):
         known = label >= 0
         row = [name, names[label] if known else "", names[best[0]], int(best[0] == label) if known else ""]
         for k in best:
             row += [names[k], f"{share[k]:.6f}"]
-        rows.append(row)
-    write_csv(folder / "predictions.csv", header, rows)
+        rows.append([*row, int(run.tuned_on_test)])
+    write_csv(run.folder / "predictions.csv", header, rows)

@@ -11,7 +11,7 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.files import atomic_path
 from pointclip.pictures import part_colours
 from pointclip.report import SegmentationCase, write_segmentation_report
-from pointclip.run import Run, own_summary, table, write_csv, write_json, write_settings
+from pointclip.run import Run, own_summary, searched_summary, table, write_csv, write_json, write_settings
 from zeroshot_seg.evaluate import Scores, Segmented, score
 from zeroshot_seg.realistic_projection import RealisticProjection
 
@@ -28,15 +28,15 @@ def show_test(
     parts: Parts,
     projection: RealisticProjection,
     save_ply: bool,
-) -> None:
-    """Score against the labels, print the table per category, and write all files of the run."""
+) -> dict:
+    """Score against the labels, print the table per category, write the run's files, return what metrics.json holds."""
     settings = run.settings
     scores = score(results, parts, settings.IOU_RULE, settings.SEED)
     rows = category_rows(results, scores)
     summary = summarize(run, reader, results, scores, rows)
 
     write_json(run.folder / "metrics.json", summary)
-    write_predictions(run.folder, results, scores.own)
+    write_predictions(run, results, scores.own)
     order = np.argsort(-scores.own, kind="stable")
     cases = [
         [make_case(results[i], scores.own[i], reader, parts, projection) for i in chosen]
@@ -63,6 +63,7 @@ def show_test(
     print(f"\nlookup: {settings.LOOKUP}; protocol: {settings.PROTOCOL}; IoU rule: {settings.IOU_RULE}; "
           f"points that no view sees: {summary['unseen_points']} of {summary['points']}", end="")  # fmt: skip
     run.tell(len(results))
+    return summary
 
 
 def show_own_shapes(
@@ -72,12 +73,13 @@ def show_own_shapes(
     parts: Parts,
     projection: RealisticProjection,
     save_ply: bool,
-) -> None:
+) -> dict:
     """Print how many points each part has, and write the files of own shapes to the run's folder, below input/."""
     run.folder = run.folder / "input"
     cases = [make_case(result, None, reader, parts, projection) for result in results]
-    write_predictions(run.folder, results, None)
-    write_json(run.folder / "metrics.json", {"task": TASK, **own_summary(run, reader, len(results))})
+    write_predictions(run, results, None)
+    summary = {"task": TASK, **own_summary(run, reader, len(results))}
+    write_json(run.folder / "metrics.json", summary)
     facts = run.facts | {"Lookup": run.settings.LOOKUP}
     write_segmentation_report(run.folder / "report.html", "Parts of own shapes", facts, [], cases, [], run.notes)
     write_settings(run.folder / "config.yaml", run.settings)
@@ -90,6 +92,7 @@ def show_own_shapes(
         print(f"\n{table([result.name, 'points', 'share %'], share)}")
         print(f"points that no view sees: {result.unseen}")
     run.tell(len(results))
+    return summary
 
 
 def category_rows(results: list[Segmented], scores: Scores) -> list[dict]:
@@ -129,6 +132,8 @@ def summarize(run: Run, reader: BatchReader, results: list[Segmented], scores: S
         "unseen_points": sum(result.unseen for result in results),
         "prompts": run.prompts,
         "view_weights": run.view_weights,
+        "searched": searched_summary(run.searched),
+        "tuned_on_test_labels": run.tuned_on_test,
         "notes": run.notes,
         "bad_shapes": reader.bad,
         "shapes_per_second": len(results) / run.seconds,
@@ -155,12 +160,13 @@ def make_case(
     )
 
 
-def write_predictions(folder: Path, results: list[Segmented], ious: np.ndarray | None) -> None:
+def write_predictions(run: Run, results: list[Segmented], ious: np.ndarray | None) -> None:
     """One row a shape."""
-    header = ["shape", "category", "points", "unseen_points", "iou"]
+    header = ["shape", "category", "points", "unseen_points", "iou", "tuned_on_test_labels"]
     rows = [[result.name, result.category, len(result.labels), result.unseen] for result in results]
     shown = [""] * len(rows) if ious is None else [f"{iou:.4f}" for iou in ious]
-    write_csv(folder / "predictions.csv", header, [[*row, iou] for row, iou in zip(rows, shown, strict=True)])
+    rows = [[*row, iou, int(run.tuned_on_test)] for row, iou in zip(rows, shown, strict=True)]
+    write_csv(run.folder / "predictions.csv", header, rows)
 
 
 def save_clouds(folder: Path, reader: BatchReader, results: list[Segmented]) -> None:

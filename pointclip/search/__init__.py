@@ -8,6 +8,7 @@ what is chosen on the shapes that are reported on is no zero-shot result.
 from pointclip.search.alternate import alternate
 from pointclip.search.classification import Classification
 from pointclip.search.found import Found, Step, texts_of
+from pointclip.search.procedure import check_search, in_words, search
 from pointclip.search.segmentation import Segmentation
 from pointclip.search.sentences import search_ensembles, search_sentences
 from pointclip.search.weights import (
@@ -26,7 +27,10 @@ __all__ = [
     "Segmentation",
     "Step",
     "alternate",
+    "check_search",
     "descend_weights",
+    "in_words",
+    "search",
     "search_ensembles",
     "search_sentences",
     "search_weights",

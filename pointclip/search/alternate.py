@@ -38,16 +38,16 @@ def alternate(
     for _ in range(rounds):
         before = best.score
         weighed = search_weights(problem, texts_of(candidates, best.choices), sets, progress)
-        best = _better(best, replace(weighed, choices=best.choices))
+        best = better(best, replace(weighed, choices=best.choices))
         again = search_sentences(problem, candidates, best.weights, best.choices, sweeps, progress)
-        best = _better(best, again)
+        best = better(best, again)
         if not rises(best.score, before):
             break
     return best
 
 
-def _better(best: Found, other: Found) -> Found:
-    """The one with the higher score, `best` if they are equal, with the history and the evaluations of both."""
+def better(best: Found, other: Found) -> Found:
+    """The outcome with the higher score, `best` if they are equal, with the history and the evaluations of both."""
     evaluations = best.evaluations + other.evaluations
     if not rises(other.score, best.score):
         return replace(best, evaluations=evaluations)

@@ -23,7 +23,7 @@ from pointclip.errors import InputError
 from zeroshot_cls import main as command
 
 CONFIGS = Path(command.__file__).with_name("configs")
-DATA_CONFIGS = sorted(path.stem for path in CONFIGS.glob("*.yaml") if path.stem not in ("demo", "own_shapes"))
+DATA_CONFIGS = sorted(path.stem for path in CONFIGS.glob("*.yaml") if "modelnet" in path.stem or "scanobject" in path.stem)
 
 
 @pytest.fixture(scope="module")
@@ -254,7 +254,7 @@ BAD = {
     "gelu": (["ENCODER.QUICK_GELU", "perhaps"], "QUICK_GELU is 'perhaps'"),
     "device": (["ENCODER.NAME", "tiny-vit", "DEVICE", "cuda:99"], "'cuda:99' is not here"),
     "backend": (["PROJECTION.BACKEND", "nope"], "backend is 'nope'"),
-    "view weights": (["VIEW_WEIGHTS", "1,2"], "VIEW_WEIGHTS is '1,2'; 'uniform', 10 numbers"),
+    "view weights": (["VIEW_WEIGHTS", "1,2"], "VIEW_WEIGHTS is '1,2'; 'uniform', or 10 numbers"),
     "template": (["PROMPTS.TEMPLATE", "a thing"], "template is 'a thing'; it needs {}"),
     "no prompts": (["PROMPTS.FILE", "{tmp}/no.json"], "Cannot read the prompt file"),
     "prompts of others": (["PROMPTS.FILE", "{tmp}/boat.json"], "for none of 'airplane'.* set PROMPTS.FILE"),

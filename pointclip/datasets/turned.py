@@ -1,0 +1,60 @@
+"""Shapes turned at random, to see how much rests on the pose that a data set brings."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from pointclip.datasets.base import Shape, ShapeSet
+from pointclip.errors import InputError
+
+TURNS = ("none", "up", "free")
+
+
+def turned(shapes: ShapeSet, how: str, seed: int = 0) -> ShapeSet:
+    """The data set with every shape turned about the origin.
+
+    Args:
+        shapes: any data set, y up.
+        how: "none" leaves it as it is; "up" turns by an angle about the up axis, "free" by any rotation, all equally
+            likely.
+        seed: a shape's turn follows from it and from the shape's place in the data set alone.
+
+    Raises:
+        InputError: for an unknown `how`.
+    """
+    if how not in TURNS:
+        raise InputError(f"DATASET.TURN is {how!r}; one of {', '.join(TURNS)} was expected.")
+    return shapes if how == "none" else _Turned(shapes, how, seed)
+
+
+class _Turned:
+    def __init__(self, shapes: ShapeSet, how: str, seed: int):
+        self.class_names, self.labels, self.part_names = shapes.class_names, shapes.labels, shapes.part_names
+        self._shapes, self._how, self._seed = shapes, how, seed
+
+    def __len__(self) -> int:
+        return len(self._shapes)
+
+    def __getitem__(self, index: int) -> Shape:
+        shape = self._shapes[index]
+        rng = np.random.default_rng([self._seed, TURNS.index(self._how), index])
+        matrix = about_up(rng.uniform(0, 2 * np.pi)) if self._how == "up" else any_rotation(rng)
+        return replace(shape, points=(shape.points @ matrix.T).astype(np.float32))
+
+
+def about_up(angle: float) -> np.ndarray:
+    """The turn by an angle in radians about y: [3, 3]."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
+
+
+def any_rotation(rng: np.random.Generator) -> np.ndarray:
+    """A rotation out of all, equally likely: [3, 3], of a unit quaternion drawn evenly from the 4-D sphere."""
+    w, x, y, z = (q := rng.standard_normal(4)) / np.linalg.norm(q)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )

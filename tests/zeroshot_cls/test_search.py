@@ -1,0 +1,134 @@
+"""--search and SEARCHED, end to end, with a tiny encoder."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from pointclip.datasets.synthetic import CATEGORIES
+from pointclip.encoder import load_encoder
+from pointclip.errors import InputError
+from zeroshot_cls.main import main
+
+CONFIG = Path(__file__).parents[2] / "zeroshot_cls" / "configs" / "demo.yaml"
+BOTH = "prompts,weights"
+SMALL = ["DATASET.NUM_POINTS", "64", "DATASET.MAX_SHAPES", "24", "SEARCH.VALUES", "0.25, 1", "SEARCH.FIXED_VIEWS", "5"]
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    torch.manual_seed(3)
+    return load_encoder("tiny-vit", None, precision="fp32")
+
+
+@pytest.fixture
+def run(encoder, tmp_path, monkeypatch):
+    """Run main() with the tiny encoder and six sentences a class; returns what metrics.json holds."""
+    monkeypatch.setattr("pointclip.cli.load_encoder", lambda *_: encoder)
+    monkeypatch.setattr("zeroshot_cls.results.write_classification_report", lambda *_: None)
+    prompts = {
+        name: [f"{word} {name}." for word in ("a", "one", "some grey", "no", "half a", "my")] for name in CATEGORIES
+    }
+    (tmp_path / "prompts.json").write_text(json.dumps(prompts))
+
+    def run(*words: object, output: str = "out") -> dict:
+        places = ["OUTPUT", tmp_path / output, "PROMPTS.FILE", tmp_path / "prompts.json"]
+        return main(["--quiet", "--config", *map(str, [CONFIG, *SMALL, *places, *words])])
+
+    return run
+
+
+def rows_of(folder: Path) -> list[dict]:
+    with open(folder / "demo" / "predictions.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_choosing_on_train_and_reporting_on_test(run, tmp_path):
+    metrics = run("--search", BOTH)
+    outcome = yaml.safe_load((tmp_path / "out/demo/searched.yaml").read_text())
+    assert (outcome["dataset"], outcome["split"], outcome["shapes"]) == ("synthetic", "train", 24)
+    assert [len(own) for own in outcome["sentences"].values()] == [1] * len(CATEGORIES)
+    assert len(outcome["weights"]["all"]) == 10
+    assert metrics["searched"]["score"] == outcome["score"]
+    assert metrics["searched"]["split"] == "train"
+    assert metrics["tuned_on_test_labels"] is False
+    assert {row["tuned_on_test_labels"] for row in rows_of(tmp_path / "out")} == {"0"}
+    assert any("on the labels of synthetic (train, 24 shapes)" in note for note in metrics["notes"])
+
+
+def test_the_score_is_that_of_the_run_it_leads_to(run, monkeypatch):
+    """Chosen on the very shapes that are reported: the search's arithmetic and the evaluation's must agree."""
+    monkeypatch.setattr("pointclip.cli.load_encoder", lambda *_: load_encoder("demo"))
+    words = ("DATASET.NUM_POINTS", "1024", "DATASET.TURN", "free")  # so that the demo encoder is not always right
+    metrics = run("--search", BOTH, "--search-split", "test", *words)
+    assert metrics["accuracy"] == pytest.approx(metrics["searched"]["score"], abs=1e-9)
+    assert metrics["accuracy"] > run(*words, output="plain")["accuracy"]
+
+
+def test_choosing_on_test_labels_is_marked_everywhere(run, tmp_path, capsys):
+    metrics = run("--search", "weights", "--search-split", "test")
+    assert metrics["tuned_on_test_labels"] is True
+    note = "The view weights were chosen on the labels of the very split that is reported; not zero-shot."
+    assert note in metrics["notes"]
+    assert note in capsys.readouterr().out
+    assert {row["tuned_on_test_labels"] for row in rows_of(tmp_path / "out")} == {"1"}
+    assert yaml.safe_load((tmp_path / "out/demo/searched.yaml").read_text())["split"] == "test"
+
+
+def test_a_later_run_takes_the_outcome(run, tmp_path):
+    first = run("--search", BOTH)
+    later = run("SEARCHED", tmp_path / "out/demo/searched.yaml", "PROMPTS.FILE", "", output="later")
+    for metrics in (first, later):
+        del metrics["shapes_per_second"]
+    assert json.dumps(later) == json.dumps(first)  # as text, since nan is not equal to itself
+    assert rows_of(tmp_path / "later") == rows_of(tmp_path / "out")
+    config = yaml.safe_load((tmp_path / "out/demo/config.yaml").read_text())
+    assert Path(config["SEARCHED"]) == tmp_path / "out/demo/searched.yaml"  # so the settings as run give it again
+
+
+def test_a_second_search_encodes_nothing(run, encoder, monkeypatch):
+    first = run("--search", BOTH)
+    for name in ("encode_images", "encode_text"):
+        monkeypatch.setattr(encoder, name, lambda *_: pytest.fail("these features were kept"))
+    assert run("--search", BOTH)["accuracy"] == first["accuracy"]
+
+
+def test_a_plain_run_keeps_nothing_unless_asked(run, tmp_path):
+    run()
+    assert not (tmp_path / "out/cache").exists()
+    run("CACHE", tmp_path / "kept")
+    assert len(list((tmp_path / "kept").glob("*/*/??/*.safetensors"))) == 24
+
+
+def test_views_and_method_can_be_searched_too(run):
+    assert run("--search", BOTH, "PROJECTION.METHOD", "pointclip_v1")["searched"]["score"] > 0
+    metrics = run("--search", "weights", "PROJECTION.VIEWS", "0, 4, 9", "SEARCH.FIXED_VIEWS", "1")
+    assert metrics["searched"]["procedure"].endswith("the first 1 views fixed at 0.75")
+
+
+def test_another_encoder_or_other_views_are_told(run, tmp_path, encoder, monkeypatch):
+    run("--search", BOTH)
+    path = tmp_path / "out/demo/searched.yaml"
+    with pytest.raises(InputError, match="10 searched view weights for 'all', but 3 views"):
+        run("SEARCHED", path, "PROJECTION.VIEWS", "0, 1, 2")
+    monkeypatch.setattr(encoder, "name", "another")
+    assert any("with another encoder, tiny-vit" in note for note in run("SEARCHED", path)["notes"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--search", "promts"], "--search came with 'promts'"),
+        (["--search", BOTH, "--search-split", "middle"], "middle"),
+        (["--search", BOTH, "SEARCHED", "x.yaml"], "give one of them"),
+        (["--search", BOTH, "PROMPTS.FILE", ""], "set PROMPTS.FILE"),
+        (["--search", BOTH, "--input", "a.npy"], "--search needs labels"),
+        (["SEARCHED", "no.yaml"], "Cannot read SEARCHED no.yaml"),
+    ],
+)
+def test_bad_input_is_told(run, words, message):
+    with pytest.raises(InputError, match=message):
+        run(*words)

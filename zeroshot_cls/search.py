@@ -1,0 +1,59 @@
+"""Choosing classification's sentences and view weights by the labels of one split."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from yacs.config import CfgNode
+
+from pointclip.datasets.batches import BatchReader
+from pointclip.encoder import Encoder
+from pointclip.errors import InputError
+from pointclip.prompts import sentence_features
+from pointclip.search import Classification, in_words, search
+from pointclip.searched import ALL, Searched
+from pointclip.store import FeatureStore
+from zeroshot_cls.classifier import extract_features
+from zeroshot_cls.results import TASK
+
+
+def search_split(
+    what: Sequence[str],
+    reader: BatchReader,
+    sentences: dict[str, list[str]],
+    weights: Tensor,
+    projection: nn.Module,
+    encoder: Encoder,
+    store: FeatureStore | None,
+    settings: CfgNode,
+    progress: bool = True,
+) -> Searched:
+    """Extract a split's features and choose on its labels.
+
+    Args:
+        what: "prompts", "weights" or both.
+        reader: of the split's shapes.
+        sentences: for each class its candidates; where prompts are not sought, all of them averaged.
+        weights: [V], to begin with.
+        settings: DATASET.SPLIT is the split to choose on, SEARCH says how.
+    """
+    features = extract_features(reader, projection, encoder, progress, store)
+    known = features.labels >= 0
+    if not bool(known.any()):
+        raise InputError("No shape of the split to search on has a known class; search on another split.")
+    candidates = [own.cpu() for own in sentence_features(sentences, encoder, progress, store)]
+    problem = Classification(features.views[known], features.labels[known])
+    found = search(problem, candidates, weights, what, settings.SEARCH, progress)
+    chosen = [[group[i] for i in own] for group, own in zip(sentences.values(), found.choices, strict=True)]
+    return Searched(
+        task=TASK,
+        dataset=settings.DATASET.NAME,
+        split=settings.DATASET.SPLIT,
+        shapes=int(known.sum()),
+        data=reader.fingerprint,
+        encoder=encoder.name,
+        procedure=in_words(what, settings.SEARCH),
+        score=found.score,
+        scores={},
+        sentences=dict(zip(sentences, chosen, strict=True)) if "prompts" in what else {},
+        weights={ALL: list(found.weights)} if "weights" in what else {},
+    )
