@@ -13,6 +13,7 @@ sys.path.insert(0, str(HERE.parent))
 from pointclip.datasets.synthetic import PART_NAMES, generate  # noqa: E402
 from pointclip.files import atomic_path  # noqa: E402
 from pointclip.pictures import part_colours  # noqa: E402
+from zeroshot_cls import figure as v1_v2  # noqa: E402
 from zeroshot_cls.realistic_projection import RealisticProjection as ClassProjection  # noqa: E402
 from zeroshot_seg.realistic_projection import RealisticProjection as PartProjection  # noqa: E402
 
@@ -68,3 +69,4 @@ def draw_lookups() -> None:
 if __name__ == "__main__":
     draw_depth_maps()
     draw_lookups()
+    v1_v2.main(["--output", str(HERE / "v1_v2.png")])

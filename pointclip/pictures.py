@@ -140,7 +140,7 @@ def confusion_matrix(confusion: np.ndarray, class_names: Sequence[str]) -> Figur
     figure = Figure(figsize=(side + 2.6, side + 1.9), dpi=DPI, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     drawn = axes.imshow(100 * shares, cmap="Blues", norm=PowerNorm(0.6, 0, 100))  # so that small shares are seen
-    names = [_drawable(name, number) for number, name in enumerate(class_names)]
+    names = [drawable(name, f"class {number + 1}") for number, name in enumerate(class_names)]
     font = {"fontsize": 9 if size <= COUNTED_CLASSES else 7, "parse_math": False, "color": INK}
     axes.set_xticks(range(size), names, rotation=90, **font)
     axes.set_yticks(range(size), names, **font)
@@ -211,6 +211,14 @@ def drawn_points(count: int) -> np.ndarray:
     return np.unique(np.linspace(0, count - 1, min(count, CLOUD_POINTS)).round().astype(int))
 
 
+def drawable(text: str, instead: str, length: int = NAME_LENGTH) -> str:
+    """The text cut to length, or what stands instead of one that pictures' font lacks letters for."""
+    font = FT2Font(os.path.join(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"))
+    if not text.isprintable() or any(font.get_char_index(ord(letter)) == 0 for letter in text):
+        return instead
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
 def _tiles(maps: np.ndarray, titles: Sequence[str] | None, columns: int) -> tuple[Figure, list[Axes]]:
     """A white figure with an axis-free tile for each map, and a title above it."""
     maps = np.asarray(maps)
@@ -239,11 +247,3 @@ def _write_counts(axes: Axes, confusion: np.ndarray, shares: np.ndarray) -> None
     for row, column in np.argwhere(confusion > 0):
         colour = "white" if shares[row, column] > 0.45 else INK
         axes.text(column, row, str(confusion[row, column]), ha="center", va="center", fontsize=8, color=colour)
-
-
-def _drawable(name: str, number: int) -> str:
-    """The name as the font can draw it, cut to length, or its number."""
-    font = FT2Font(os.path.join(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"))
-    if not name.isprintable() or any(font.get_char_index(ord(letter)) == 0 for letter in name):
-        return f"class {number + 1}"
-    return name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…"
