@@ -49,6 +49,11 @@ class Run:
         print(f"{shapes} shapes at {shapes / self.seconds:.1f} shapes/s; files in {self.folder}")
 
 
+def data_in_words(settings: CfgNode) -> str:
+    """The data set and its split: "modelnet40 (test)"; a data set of one's own goes by its file's name."""
+    return f"{Path(settings.DATASET.NAME).stem} ({settings.DATASET.SPLIT})"
+
+
 def prompts_in_words(
     settings: CfgNode,
     sentences: Mapping[str, Sequence[str]],
@@ -94,7 +99,7 @@ def choice_notes(
         notes.append("The sentences were chosen on the labels of the test split by the paper's authors.")
     tuned = bool(notes)
     if searched:
-        shown = ("" if own else settings.DATASET.NAME, settings.DATASET.SPLIT, reader.fingerprint)
+        shown = ("" if own else Path(settings.DATASET.NAME).stem, settings.DATASET.SPLIT, reader.fingerprint)
         notes.append(searched.note(*shown))
         tuned |= searched.split == "test" or searched.on_same(*shown)
         if encoder.name != searched.encoder:

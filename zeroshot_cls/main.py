@@ -28,7 +28,7 @@ from pointclip.cli import (
 from pointclip.config import defaults, with_searched
 from pointclip.errors import InputError
 from pointclip.prompts import sentences_for, text_features
-from pointclip.run import Run, choice_notes, prompts_in_words, standing_notes
+from pointclip.run import Run, choice_notes, data_in_words, prompts_in_words, standing_notes
 from pointclip.searched import ALL, read_searched, write_searched
 from pointclip.views import view_weights
 from zeroshot_cls.classifier import extract_features, view_weighted_logits
@@ -91,7 +91,7 @@ def main(words: Sequence[str] | None = None) -> dict:
     run = Run(
         folder=folder,
         settings=settings,
-        data="own shapes" if args.input else f"{settings.DATASET.NAME} ({settings.DATASET.SPLIT})",
+        data="own shapes" if args.input else data_in_words(settings),
         encoder=f"{encoder.name}, {encoder.precision}",
         prompts=prompts_in_words(settings, sentences, prompts, "class", searched),
         view_weights=weights_name,

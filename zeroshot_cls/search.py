@@ -1,6 +1,7 @@
 """Choosing classification's sentences and view weights by the labels of one split."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from torch import Tensor, nn
 from yacs.config import CfgNode
@@ -46,7 +47,7 @@ def search_split(
     chosen = [[group[i] for i in own] for group, own in zip(sentences.values(), found.choices, strict=True)]
     return Searched(
         task=TASK,
-        dataset=settings.DATASET.NAME,
+        dataset=Path(settings.DATASET.NAME).stem,
         split=settings.DATASET.SPLIT,
         shapes=int(known.sum()),
         data=reader.fingerprint,

@@ -30,7 +30,7 @@ from pointclip.config import defaults, with_searched
 from pointclip.datasets.shapenetpart_labels import PART_NAMES
 from pointclip.errors import InputError
 from pointclip.prompts import part_sentences, spoken, text_features
-from pointclip.run import Run, choice_notes, prompts_in_words, standing_notes
+from pointclip.run import Run, choice_notes, data_in_words, prompts_in_words, standing_notes
 from pointclip.searched import read_searched, write_searched
 from pointclip.views import view_weights
 from zeroshot_seg.evaluate import Category, check_rules, segment
@@ -99,7 +99,7 @@ def main(words: Sequence[str] | None = None) -> dict:
     run = Run(
         folder=folder,
         settings=settings,
-        data="own shapes" if args.input else f"{settings.DATASET.NAME} ({settings.DATASET.SPLIT})",
+        data="own shapes" if args.input else data_in_words(settings),
         encoder=f"{encoder.name}, {encoder.precision}",
         prompts=prompts_in_words(settings, flat, prompts, "part", searched),
         view_weights=searched.words if searched and searched.weights else settings.VIEW_WEIGHTS,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -76,7 +77,7 @@ def search_split(
     counts = {name: len(own) for name, own in shapes.items()}
     return Searched(
         task=TASK,
-        dataset=settings.DATASET.NAME,
+        dataset=Path(settings.DATASET.NAME).stem,
         split=settings.DATASET.SPLIT,
         shapes=sum(counts.values()),
         data=reader.fingerprint,

@@ -1,5 +1,6 @@
 """What a data set is: named classes, perhaps named parts, and shapes that are read one at a time."""
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,7 @@ def open_dataset(name: str, root: str | Path, split: str = "test", num_points: i
     """Open the data set registered as `name` below the folder `root`.
 
     Args:
-        name: a registered name, such as "modelnet40" (see `dataset_names`).
+        name: a registered name, such as "modelnet40" (see `dataset_names`), or a Python file that registers one.
         root: the folder that holds the data sets' folders (DATASET.ROOT).
         split: "train", "val" or "test", as far as the data set has them.
         num_points: the first so many points of each shape; None takes all.
@@ -65,6 +66,23 @@ def open_dataset(name: str, root: str | Path, split: str = "test", num_points: i
     Raises:
         InputError: for an unknown name or split, and where the files are not there.
     """
+    if name.endswith(".py"):
+        name = _register_from(Path(name).expanduser())
     if name not in _READERS:
         raise InputError(f"DATASET.NAME is {name!r}, but the known data sets are {', '.join(dataset_names())}.")
     return _READERS[name](root=root, split=split, num_points=num_points)
+
+
+def _register_from(path: Path) -> str:
+    """Run the Python file and return the name of the data set that it registers."""
+    if not path.is_file():
+        raise InputError(
+            f"DATASET.NAME is {str(path)!r}, but there is no such file; give one that registers a data set."
+        )
+    before = dict(_READERS)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    new = [name for name, reader in _READERS.items() if before.get(name) is not reader]
+    if len(new) != 1:
+        raise InputError(f"{path} registers {len(new)} data sets; one was expected, by @register from datasets.base.")
+    return new[0]

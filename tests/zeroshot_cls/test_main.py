@@ -23,7 +23,9 @@ from pointclip.errors import InputError
 from zeroshot_cls import main as command
 
 CONFIGS = Path(command.__file__).with_name("configs")
-DATA_CONFIGS = sorted(path.stem for path in CONFIGS.glob("*.yaml") if "modelnet" in path.stem or "scanobject" in path.stem)
+DATA_CONFIGS = sorted(
+    path.stem for path in CONFIGS.glob("*.yaml") if path.stem.startswith(("modelnet", "scanobjectnn"))
+)
 
 
 @pytest.fixture(scope="module")
