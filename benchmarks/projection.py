@@ -3,6 +3,8 @@
 Measured is what the encoder waits for: from points to images of CLIP's size, ten a cloud, in segmentation also with
 every point's pixel and visibility. With --published DIR, a checkout of the published PointCLIP V2 is measured beside
 it, cloud by cloud on the CPU; of it only `get_img`, in its favour (it enlarges its images elsewhere).
+
+A second table sets the engines alone, from cells to depth maps, against the floor (see `benchmarks.floor`).
 """
 
 import argparse
@@ -19,17 +21,18 @@ from torch import Tensor
 
 import zeroshot_cls.realistic_projection
 import zeroshot_seg.realistic_projection
-from benchmarks import published
+from benchmarks import floor, published
 from benchmarks.machine import best_time, machine, peak_memory, positive
 from pointclip.datasets.synthetic import SyntheticShapes
 from pointclip.errors import InputError
-from pointclip.projection import BACKENDS, numba_engine, pick_backend
+from pointclip.projection import BACKENDS, CLASSIFICATION, SEGMENTATION, numba_engine, pick_backend
 from pointclip.run import table
 
 TASKS = {
     "classification": (zeroshot_cls.realistic_projection.RealisticProjection, 1024),  # and its points a cloud
     "segmentation": (zeroshot_seg.realistic_projection.RealisticProjection, 2048),
 }
+SPECS = {"classification": CLASSIFICATION, "segmentation": SEGMENTATION}
 ENGINES = tuple(name for name in BACKENDS if name != "auto")
 
 
@@ -62,6 +65,9 @@ def main() -> None:
     header += ["x published"] if args.published else []
     print(table(header, [cells(row, rows, bool(args.published)) for row in rows]))
     print("peak MB: beyond the process's own; x: how many times as fast as that on the CPU, same batch (published: 1)")
+    for task in args.tasks if args.published else ():
+        print(f"{task}: largest difference from the published depth maps {difference(args.published, task):.1g}")
+    print_floor([pair for pair in candidates if pair[0] != "reference"], args)
 
 
 def runnable(engines: list[str]) -> list[tuple[str, str]]:
@@ -89,6 +95,30 @@ def prepare(engine: str, device: str, task: str, batch: int) -> Callable[[], obj
         numba_engine.warm_up()  # compiled or loaded once, and then kept
     projection, points = make(backend=engine).to(device), clouds(batch, count).to(device)
     return partial(projection, points)
+
+
+def print_floor(candidates: list[tuple[str, str]], args: argparse.Namespace) -> None:
+    """The table of the engines alone beside the floor, a device at a time."""
+    for device in dict.fromkeys(device for _, device in candidates):
+        bandwidth = floor.copy_bandwidth(device, args.repeats)
+        rows = []
+        for task in args.tasks:
+            make, count = TASKS[task]
+            for batch in args.batches:
+                for engine in (name for name, at in candidates if at == device):
+                    projection, points = make(backend=engine).to(device), clouds(batch, count).to(device)
+                    found = floor.distance(projection, SPECS[task], points, engine, bandwidth, args.repeats)
+                    rows += [[name, task, str(batch), *numbers] for name, *numbers in found]
+        print(f"\n{device}, which copies {bandwidth / 1e9:.0f} GB/s, read and written: from cells to depth maps")
+        print(table(["engine alone", "task", "batch", "µs a cloud", "floor µs", "x floor"], rows))
+
+
+def difference(folder: Path, task: str) -> float:
+    """The largest difference between the published depth maps of one cloud and ours, with the published lookup."""
+    make, count = TASKS[task]
+    ours = make(lookup="published") if task == "segmentation" else make()
+    points = clouds(1, count)
+    return (published.projection(folder, task)(points) - ours.depth_maps(points)).abs().max().item()
 
 
 def prepare_published(folder: Path, task: str) -> Callable[[], object]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,9 @@ FILES = {
     "classification": Path("zeroshot_cls/trainers/mv_utils_zs.py"),
     "segmentation": Path("zeroshot_seg/realistic_projection.py"),
 }
+DEVICE_ARGUMENTS = {"classification": {}, "segmentation": {"gpu": "cpu"}}  # of the published class
+POINTS = {"segmentation": 2048}  # a cloud's, where the published code takes no other number
+VIEWS = 10
 
 
 def source(folder: Path, task: str) -> Path:
@@ -30,39 +34,67 @@ def source(folder: Path, task: str) -> Path:
 
 
 def projection(folder: Path, task: str) -> Callable[[Tensor], Tensor]:
-    """The task's published `get_img`, without gradients: points [B, N, 3] -> depth maps [B · 10, 3, H, H].
+    """The task's published `get_img`, without gradients: points [B, N, 3] -> depth maps [B, 10, H, H].
 
     Segmentation's works out pixels and visibility too, and takes clouds of 2048 points only.
 
     Raises:
-        InputError: when the folder is no such checkout.
+        InputError: when the folder is no such checkout, or its code is not as expected; also by what is returned.
     """
-    if "torch_scatter" not in sys.modules and importlib.util.find_spec("torch_scatter") is None:
-        sys.modules["torch_scatter"] = _torch_scatter()
-    spec = importlib.util.spec_from_file_location(f"published_{task}", source(folder, task))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    with _cuda_is_cpu():
-        theirs = module.Realistic_Projection(**({"gpu": "cpu"} if task == "segmentation" else {}))
+    path = source(folder, task)
+    with _on_the_cpu(path):
+        module = _load(path, f"published_{task}")
+        if not hasattr(module, "Realistic_Projection"):
+            raise InputError(
+                f"{path} has no Realistic_Projection; give a checkout of PointCLIP V2 as it was published."
+            )
+        theirs = module.Realistic_Projection(**DEVICE_ARGUMENTS[task])
 
     @torch.no_grad()
     def project(points: Tensor) -> Tensor:
-        with _cuda_is_cpu():
+        if points.shape[1] != POINTS.get(task, points.shape[1]):
+            raise InputError(f"The published {task} takes clouds of {POINTS[task]} points; {points.shape[1]} came.")
+        with _on_the_cpu(path):
             images = theirs.get_img(points)
-        return images[0] if isinstance(images, tuple) else images
+        images = images[0] if isinstance(images, tuple) else images  # segmentation: images, visibility, pixels
+        expected = (len(points) * VIEWS, 3)
+        if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[:2] != expected:
+            what = list(images.shape) if isinstance(images, Tensor) else type(images).__name__
+            raise InputError(f"{path}: get_img gave {what}; {expected[0]} images of 3 equal channels were expected.")
+        return images[:, 0].unflatten(0, (len(points), VIEWS))
 
     return project
 
 
-@contextmanager
-def _cuda_is_cpu() -> Iterator[None]:
-    """Make `.cuda()` of tensors and modules leave them where they are."""
-    kept = Tensor.cuda, nn.Module.cuda
-    Tensor.cuda = nn.Module.cuda = lambda self, *_, **__: self
+def _load(path: Path, name: str) -> ModuleType:
+    """The file as a module, with a stand-in for torch_scatter where that is not installed or does not load."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
     try:
-        yield
-    finally:
-        Tensor.cuda, nn.Module.cuda = kept
+        import torch_scatter  # noqa: F401, one that was built for another torch does not load
+    except (ImportError, OSError):
+        sys.modules["torch_scatter"] = _torch_scatter()
+    spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def _on_the_cpu(path: Path) -> Iterator[None]:
+    """Make `.cuda()` of tensors and modules leave them where they are; what goes wrong inside names the file."""
+
+    def stay(self, *_, **__):
+        return self
+
+    try:
+        with patch.object(Tensor, "cuda", stay), patch.object(nn.Module, "cuda", stay):
+            yield
+    except InputError:
+        raise
+    except Exception as error:  # it is anybody's code, and may fail in any way
+        what = f"{type(error).__name__}: {error}".rstrip(".")
+        raise InputError(
+            f"{path} does not run here ({what}); give a checkout of PointCLIP V2 as it was published."
+        ) from error
 
 
 def _torch_scatter() -> ModuleType:

@@ -6,35 +6,50 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import torch
 
-from benchmarks import machine
+from benchmarks import floor, machine, published
+from pointclip.errors import InputError
+from pointclip.projection import CLASSIFICATION, Cells
 
 ROOT = Path(__file__).resolve().parents[1]
 STAND_IN = '''
-"""Stands in for the published module: the same names and habits, no projection."""
+"""Stands in for the published modules: the same names and habits, no projection."""
 import torch
 from torch import nn
-from torch_scatter import scatter
 
 
 class Realistic_Projection:
-    def __init__(self, gpu="cuda:0"):
+    SIZE = 110
+
+    def __init__(self):
         self.turns = torch.eye(3).cuda()
         self.layer = nn.Linear(3, 1).cuda()
 
     def get_img(self, points):
+        from torch_scatter import scatter
         grid = torch.zeros(len(points), 4).cuda()
         scatter(points[..., 0], torch.zeros(points.shape[:2], dtype=torch.int64), dim=1, out=grid, reduce="max")
         assert grid[0, 0] == points[0, :, 0].max().clamp(min=0)
-        return self.layer(points @ self.turns)
+        self.layer(points @ self.turns)
+        return torch.ones(10 * len(points), 3, self.SIZE, self.SIZE)
 '''
+FILES = {
+    "classification": STAND_IN,
+    "segmentation": STAND_IN.replace("110", "224")
+    .replace("(self):", "(self, gpu='cuda:0'):")
+    .replace("torch.eye(3).cuda()", "torch.eye(3, device=torch.device(gpu))")
+    .replace("self.SIZE)\n", "self.SIZE), None, None\n"),
+}
+TASKS = sorted(FILES)
 
 
 @pytest.fixture
 def checkout(tmp_path):
-    path = tmp_path / "zeroshot_cls" / "trainers" / "mv_utils_zs.py"
-    path.parent.mkdir(parents=True)
-    path.write_text(STAND_IN)
+    for task, text in FILES.items():
+        path = tmp_path / published.FILES[task]
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
     return tmp_path
 
 
@@ -43,6 +58,11 @@ def checkout(tmp_path):
     [
         ("end_to_end", "--shapes 2 --template", ["stage", "read", "encode", "pipelined", "of the encoder alone"]),
         ("precision", "--shapes 2 --repeats 1 --precisions fp32 --template", ["precision", "fp32", "'auto' picks"]),
+        (
+            "threads",
+            "--task classification --batch 1 --calls 2 --workers 1",
+            ["busy cores", "workers (fork)", "at once"],
+        ),
         ("lookup", "--shapes 2 --template", ["lookup", "corrected", "published", "(chance)"]),
     ],
 )
@@ -64,11 +84,60 @@ def test_runs_as_a_script_from_anywhere(tmp_path):
 
 
 def test_projection_beside_a_published_checkout(checkout, monkeypatch, capsys):
-    arguments = "--tasks classification --engines numba --batches 1 --repeats 1 --published"
+    arguments = "--tasks segmentation --engines numba --batches 1 --repeats 1 --published"
     monkeypatch.setattr(sys, "argv", ["projection", *arguments.split(), str(checkout)])
     import_module("benchmarks.projection").main()
     lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split("  ")[-1].strip() == "x published"
     assert [line.split(",")[0] for line in lines[3:5]] == ["published", "numba"]
+    assert lines[6].startswith("segmentation: largest difference from the published depth maps")
+    assert lines[8].startswith("cpu, which copies")
+    assert lines[11].split()[:3] == ["numba", "segmentation", "1"]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_published_checkout_gives_depth_maps(task, checkout):
+    size = {"classification": 110, "segmentation": 224}[task]
+    assert published.projection(checkout, task)(torch.rand(2, 2048, 3)).shape == (2, 10, size, size)
+    assert torch.Tensor.cuda.__name__ == "cuda"  # as it was
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("class Realistic_Projection", "class Other", "has no Realistic_Projection"),
+        (
+            "import torch\n",
+            "import torch, no_such_package\n",
+            "does not run here .ModuleNotFoundError.*no_such_package",
+        ),
+        ("def __init__(self", "def __init__(self, other", "does not run here .TypeError.*other"),
+        ("def get_img", "def get_image", "does not run here .AttributeError.*get_img"),
+        ("torch.ones(10", "torch.ones(9", r"get_img gave \[9, 3, .*10 images"),
+        ("return torch.ones(", "return sum(", "does not run here .TypeError"),
+        ("class Realistic", "clas Realistic", "does not run here .SyntaxError"),
+    ],
+)
+def test_a_checkout_that_is_not_as_expected_is_told(task, old, new, words, checkout):
+    path = checkout / published.FILES[task]
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(InputError, match=words) as caught:
+        published.projection(checkout, task)(torch.rand(1, 2048, 3))
+    assert path.name in str(caught.value)
+
+
+def test_the_published_segmentation_takes_2048_points_only(checkout):
+    with pytest.raises(InputError, match="2048 points; 1024 came"):
+        published.projection(checkout, "segmentation")(torch.rand(1, 1024, 3))
+
+
+def test_the_floor_counts_what_must_move():
+    cells = Cells(*(torch.zeros(2, 10, 1000, dtype=torch.int64) for _ in range(3)), torch.zeros(2, 10, 1000))
+    images = 2 * 10 * 110 * 110 * 4
+    assert floor.floor_bytes(cells, CLASSIFICATION, None) == 20_000 * 28 + images
+    assert floor.floor_bytes(cells, CLASSIFICATION, cells) == 20_000 * 56 + images
 
 
 def test_no_checkout_is_told(tmp_path, monkeypatch, capsys):

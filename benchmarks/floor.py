@@ -1,0 +1,67 @@
+"""The floor of projecting: the bytes that any engine must move, at the speed at which this machine copies.
+
+An engine reads every point's cell and value once and writes every depth map once; in segmentation it also reads the
+cells that are looked up and writes their values. Putting points into cells before, and enlarging maps after, is left
+out, as the engines have no part in it.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from benchmarks.machine import best_time
+from pointclip.projection import Cells, ProjectionSpec, project, to_cells
+
+CALLS = 20  # on a GPU, between two waits for it: a wait takes longer than a projection may
+MEGABYTES = {"cpu": 256, "cuda": 2048}  # copied to measure the bandwidth, more than caches hold
+
+
+def floor_bytes(cells: Cells, spec: ProjectionSpec, lookup: Cells | None) -> int:
+    """Bytes in, cells [B, V, N], and out, depth maps [B, V, H, H] and looked up values [B, V, N], all moved once."""
+    batch, views, _ = cells.row.shape
+    moved = [cells.row, cells.column, cells.depth, cells.value]
+    moved += [] if lookup is None else [lookup.row, lookup.column, lookup.depth, cells.value]
+    return sum(tensor.numel() * tensor.element_size() for tensor in moved) + 4 * batch * views * spec.image_size**2
+
+
+def copy_bandwidth(device: str, repeats: int) -> float:
+    """Bytes a second, read and written, of copying a large tensor."""
+    source = torch.zeros(MEGABYTES[device] << 20, dtype=torch.uint8, device=device)
+    target = torch.zeros_like(source)
+    return 2 * source.numel() / best_time(lambda: target.copy_(source), repeats)
+
+
+def distance(
+    projection: torch.nn.Module, spec: ProjectionSpec, points: Tensor, engine: str, bandwidth: float, repeats: int
+) -> list[list[str]]:
+    """A row for the table: microseconds a cloud, the floor, and how many times the floor; on a GPU one more of a graph.
+
+    Args:
+        projection: a task's, on the device of `points` [B, N, 3].
+        bandwidth: what `copy_bandwidth` measured there.
+    """
+    cells = to_cells(points, projection.rotations, spec)
+    lookup = projection._lookup(cells) if hasattr(projection, "_lookup") else None
+    work = partial(project, cells, spec, lookup, engine)
+    ways = {engine: work}
+    if engine == "triton" and points.is_cuda:
+        ways[f"{engine}, one CUDA graph"] = _graph(work)
+    floor = floor_bytes(cells, spec, lookup) / bandwidth
+    calls = CALLS if points.is_cuda else 1
+    rows = []
+    for name, way in ways.items():
+        seconds = best_time(lambda way=way: [way() for _ in range(calls)], repeats) / calls
+        numbers = (seconds, floor)
+        rows.append([name, *(f"{1e6 * number / len(points):.3g}" for number in numbers), f"{seconds / floor:.3g}"])
+    return rows
+
+
+def _graph(work: Callable[[], object]) -> Callable[[], None]:
+    """The work's kernels, recorded once and then started all at once."""
+    work()  # compiles
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        work()
+    return graph.replay
