@@ -21,6 +21,7 @@ def defaults() -> CfgNode:
     c.ON_BAD_SHAPE = "stop"  # or "skip": report and count it, go on without it
     c.SEED = 0  # of whatever is drawn at random (sampling of meshes, synthetic shapes)
     c.OUTPUT = "output"  # a run writes OUTPUT/<config name>/
+    c.REPORT = True  # whether report.html and its pictures are written; they take some seconds
     c.CACHE = ""  # a folder that keeps extracted features for later runs; searches keep theirs in OUTPUT/cache if empty
 
     c.DATASET = CfgNode()

@@ -87,7 +87,7 @@ class Encoder(nn.Module):
     def count_cut(self, sentences: Sequence[str]) -> int:
         """How many of the sentences are longer than `context_length`, so that `encode_text` cuts them."""
         _check_sentences(sentences)
-        return count_cut(self.tokenizer, sentences, self.context_length)
+        return count_cut(self.tokenizer, tuple(sentences), self.context_length)
 
     def _prepare(self, images: Tensor) -> Tensor:
         if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():

@@ -115,15 +115,18 @@ def sentence_features(
     Returns:
         K tensors [S, C] float32, on the encoder's device.
     """
-    flat = [sentence for group in sentences.values() for sentence in group]
-
-    def encode() -> Tensor:
-        chunks = [flat[start : start + 256] for start in range(0, len(flat), 256)]
-        with tqdm(chunks, desc="encode sentences", unit=" batches of 256", disable=not progress) as bar:
-            return torch.cat([encoder.encode_text(chunk) for chunk in bar])
-
-    features = store.sentences(flat, encode).to(encoder.device) if store else encode()
-    return list(features.split([len(group) for group in sentences.values()]))
+    kept = {name: store.load_sentences(group) if store else None for name, group in sentences.items()}
+    missing = {name: group for name, group in sentences.items() if kept[name] is None}
+    flat = [sentence for group in missing.values() for sentence in group]
+    chunks = [flat[start : start + 256] for start in range(0, len(flat), 256)]
+    with tqdm(chunks, desc="encode sentences", unit=" batches of 256", disable=not progress or not chunks) as bar:
+        encoded = [encoder.encode_text(chunk) for chunk in bar]
+    new = torch.cat(encoded).split([len(group) for group in missing.values()]) if encoded else []
+    for (name, group), features in zip(missing.items(), new, strict=True):
+        kept[name] = features
+        if store:
+            store.save_sentences(group, features)
+    return [features.to(encoder.device) for features in kept.values()]
 
 
 def check_names(names: Sequence[str], kind: str = "class") -> None:

@@ -1,7 +1,7 @@
 """Features kept on disk, so that shapes and sentences go through CLIP once per encoder and projection."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from pointclip.files import atomic_path
 
 
 class FeatureStore:
-    """A folder of features, one file a shape and one a list of sentences.
+    """A folder of features, one file a shape and one a name's sentences.
 
     A file is found by what went in, not by name: the encoder's weights and precision, what the projection makes of a
     fixed cloud, and the shape's points. So other data, settings or weights never get the wrong features, an extraction
@@ -46,14 +46,18 @@ class FeatureStore:
         for b, points in enumerate(clouds):
             _write(self._shape_path(points), {name: tensor[b] for name, tensor in features.items()})
 
-    def sentences(self, sentences: Sequence[str], encode: Callable[[], Tensor]) -> Tensor:
-        """The features [k, C] of k sentences, from here or else from `encode`, whose answer is then kept."""
-        path = self.sentences_folder / f"sentences-{_digest(*(text.encode() for text in sentences))}.safetensors"
-        if path.is_file():
-            return _read(path)["features"]
-        features = encode()
-        _write(path, {"features": features})
-        return features
+    def load_sentences(self, sentences: Sequence[str]) -> Tensor | None:
+        """The features [k, C] of a name's k sentences; None where they are not there."""
+        path = self._sentences_path(sentences)
+        return _read(path)["features"] if path.is_file() else None
+
+    def save_sentences(self, sentences: Sequence[str], features: Tensor) -> None:
+        """Keep the features [k, C] of a name's k sentences."""
+        _write(self._sentences_path(sentences), {"features": features})
+
+    def _sentences_path(self, sentences: Sequence[str]) -> Path:
+        key = _digest(*(text.encode() for text in sentences))
+        return self.sentences_folder / "sentences" / f"{key}.safetensors"
 
     def _shape_path(self, points: np.ndarray) -> Path:
         key = fingerprint_of_points(points)

@@ -1,6 +1,7 @@
 """From sentences to the tokens that an encoder's text tower reads."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import cache, lru_cache
 
 import open_clip
 from torch import Tensor
@@ -10,6 +11,7 @@ from pointclip.errors import InputError, first_line
 Tokenizer = Callable[..., Tensor]  # (sentences, context_length=None) -> [k, context_length] int64
 
 
+@cache
 def load_tokenizer(model: str) -> Tokenizer:
     """The tokenizer of one of open_clip's models. CLIP's own comes with open_clip, SigLIP's from the hub, once.
 
@@ -31,7 +33,8 @@ def load_tokenizer(model: str) -> Tokenizer:
         ) from error
 
 
-def count_cut(tokenizer: Tokenizer, sentences: Sequence[str], context_length: int) -> int:
+@lru_cache(maxsize=16)  # ten thousand sentences take a second, and the runs of a table ask for the same ones
+def count_cut(tokenizer: Tokenizer, sentences: tuple[str, ...], context_length: int) -> int:
     """How many sentences have more tokens, start and end marks included, than the context takes."""
     longer = context_length + 1  # a row with one place more, which only a sentence that would be cut fills
     padding = tokenizer([""], context_length=longer).mode().values  # what an empty sentence is mostly made of

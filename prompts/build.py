@@ -1,5 +1,7 @@
 """Make the sentence files from the facts: `python prompts/build.py [NAME ...]`.
 
+With `--by-kind FOLDER` it splits them instead: FOLDER/NAME_caption.json and so on, one file a command kind.
+
 facts/NAME.json holds, per class (or per part of a category), what a language model wrote about its shape;
 patterns.yaml holds sentence patterns of the paper's four command kinds. This script combines them into NAME.json, in
 the published format. The same facts and patterns give the same bytes; nothing is random and nothing is downloaded.
@@ -24,6 +26,7 @@ sys.path.insert(0, str(HERE.parent))  # the script also runs where the package i
 
 from pointclip.errors import InputError  # noqa: E402
 from pointclip.files import atomic_path  # noqa: E402
+from pointclip.prompts import read_prompts  # noqa: E402
 
 KINDS = ("caption", "question", "paraphrase", "words")
 PER_KIND = 60
@@ -60,6 +63,26 @@ def by_kind(sentences: list[str]) -> dict[str, list[str]]:
             "give the sentences of one class as build.py wrote them."
         )
     return {kind: sentences[i * size : (i + 1) * size] for i, kind in enumerate(KINDS)}
+
+
+def write_by_kind(path: Path, folder: Path) -> dict[str, Path]:
+    """Split a sentence file by command kind into files of the same format: {kind: its file in `folder`}.
+
+    Raises:
+        InputError: when the file cannot be read, or its lists do not lie in four equal blocks.
+    """
+    prompts, files = read_prompts(path), {}
+    for kind in KINDS:
+        own = {
+            name: {part: by_kind(sentences)[kind] for part, sentences in entry.items()}
+            if isinstance(entry, dict)
+            else by_kind(entry)[kind]
+            for name, entry in prompts.items()
+        }
+        files[kind] = folder / f"{path.stem}_{kind}.json"
+        with atomic_path(files[kind]) as temporary:
+            temporary.write_text(to_json(own), encoding="utf-8")
+    return files
 
 
 def article(word: str) -> str:
@@ -272,22 +295,33 @@ def facts_path(name: str) -> Path:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Make prompts/NAME.json from prompts/facts/NAME.json.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="data sets; all that have facts if none is given")
-    names = parser.parse_args(arguments).names or sorted(path.stem for path in (HERE / "facts").glob("*.json"))
+    parser.add_argument("--by-kind", type=Path, metavar="FOLDER",
+                        help="split prompts/NAME.json into FOLDER/NAME_caption.json and so on instead")  # fmt: skip
+    args = parser.parse_args(arguments)
+    names = args.names or sorted(path.stem for path in (HERE / "facts").glob("*.json"))
     try:
         for name in names:
-            try:
-                facts = json.loads(facts_path(name).read_text(encoding="utf-8"))
-            except json.JSONDecodeError as error:
-                raise InputError(f"prompts/facts/{name}.json is not JSON ({error}); put it right.") from error
-            made = build(facts)
-            with atomic_path(HERE / f"{name}.json") as path:
-                path.write_text(to_json(made), encoding="utf-8")
-            rows = [s for value in made.values() for s in (value.values() if isinstance(value, dict) else [value])]
-            print(f"prompts/{name}.json: {len(rows)} lists, {sum(map(len, rows))} sentences")
+            if args.by_kind:
+                print("\n".join(map(str, write_by_kind(HERE / f"{name}.json", args.by_kind).values())))
+            else:
+                make(name)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def make(name: str) -> None:
+    """Write NAME.json from its facts and say what is in it."""
+    try:
+        facts = json.loads(facts_path(name).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise InputError(f"prompts/facts/{name}.json is not JSON ({error}); put it right.") from error
+    made = build(facts)
+    with atomic_path(HERE / f"{name}.json") as path:
+        path.write_text(to_json(made), encoding="utf-8")
+    rows = [s for value in made.values() for s in (value.values() if isinstance(value, dict) else [value])]
+    print(f"prompts/{name}.json: {len(rows)} lists, {sum(map(len, rows))} sentences")
 
 
 if __name__ == "__main__":

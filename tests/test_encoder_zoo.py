@@ -242,6 +242,7 @@ def test_missing_tokenizer_is_one_sentence_and_images_need_none(error, words, mo
     def refuse(model):
         raise error
 
+    load_tokenizer.cache_clear()
     monkeypatch.setattr(open_clip, "get_tokenizer", refuse)
     with pytest.raises(InputError, match=words):
         load_tokenizer("ViT-B-16-SigLIP2")

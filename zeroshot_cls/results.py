@@ -23,18 +23,19 @@ def show_test(run: Run, reader: BatchReader, features: Features, logits: Tensor,
     probabilities, truth = logits.softmax(1).numpy(), features.labels.numpy()
     confusion = metrics.confusion_matrix(truth, probabilities.argmax(1), len(names))
     counts = {name: (int(confusion[k, k]), int(confusion[k].sum())) for k, name in enumerate(names)}
-    cases = [
-        [make_case(i, reader.shapes, features, probabilities, projection) for i in chosen]
-        for chosen in best_and_worst(truth, probabilities)
-    ]
     summary = summarize(run, reader, names, confusion)
 
     write_json(run.folder / "metrics.json", summary)
     write_predictions(run, names, features, probabilities)
-    facts = run.facts | {"Shapes": f"{len(truth)}", "Accuracy": f"{summary['accuracy']:.2f} %"}
-    facts["Mean class accuracy"] = f"{summary['mean_class_accuracy']:.2f} %"
-    title = f"Zero-shot classification: {run.folder.name}"
-    write_classification_report(run.folder / "report.html", title, facts, counts, confusion, names, *cases, run.notes)
+    if run.settings.REPORT:
+        cases = [
+            [make_case(i, reader.shapes, features, probabilities, projection) for i in chosen]
+            for chosen in best_and_worst(truth, probabilities)
+        ]
+        facts = run.facts | {"Shapes": f"{len(truth)}", "Accuracy": f"{summary['accuracy']:.2f} %"}
+        facts["Mean class accuracy"] = f"{summary['mean_class_accuracy']:.2f} %"
+        title, page = f"Zero-shot classification: {run.folder.name}", run.folder / "report.html"
+        write_classification_report(page, title, facts, counts, confusion, names, *cases, run.notes)
     write_settings(run.folder / "config.yaml", run.settings)
 
     rows = [[name, total, right, f"{100 * right / total:.1f}"] for name, (right, total) in counts.items() if total]

@@ -37,18 +37,19 @@ def show_test(
 
     write_json(run.folder / "metrics.json", summary)
     write_predictions(run, results, scores.own)
-    order = np.argsort(-scores.own, kind="stable")
-    cases = [
-        [make_case(results[i], scores.own[i], reader, parts, projection) for i in chosen]
-        for chosen in (order[:CASES], order[::-1][:CASES])
-    ]
-    facts = run.facts | {
-        "Shapes": f"{len(results)}",
-        "Instance mIoU": f"{scores.own.mean():.2f} %",
-        "Lookup, protocol, IoU rule": f"{settings.LOOKUP}, {settings.PROTOCOL}, {settings.IOU_RULE}",
-    }
-    title = f"Zero-shot part segmentation: {run.folder.name}"
-    write_segmentation_report(run.folder / "report.html", title, facts, rows, *cases, run.notes)
+    if settings.REPORT:
+        order = np.argsort(-scores.own, kind="stable")
+        cases = [
+            [make_case(results[i], scores.own[i], reader, parts, projection) for i in chosen]
+            for chosen in (order[:CASES], order[::-1][:CASES])
+        ]
+        facts = run.facts | {
+            "Shapes": f"{len(results)}",
+            "Instance mIoU": f"{scores.own.mean():.2f} %",
+            "Lookup, protocol, IoU rule": f"{settings.LOOKUP}, {settings.PROTOCOL}, {settings.IOU_RULE}",
+        }
+        title = f"Zero-shot part segmentation: {run.folder.name}"
+        write_segmentation_report(run.folder / "report.html", title, facts, rows, *cases, run.notes)
     write_settings(run.folder / "config.yaml", settings)
     if save_ply:
         save_clouds(run.folder / "ply", reader, results)

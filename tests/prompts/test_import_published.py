@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pointclip.config import defaults, load_config
+from pointclip.config import load_config
 from pointclip.datasets.scanobjectnn import CLASSES
 from pointclip.datasets.shapenetpart_labels import PART_NAMES
 from pointclip.errors import InputError
@@ -18,6 +18,8 @@ from pointclip.prompts import read_prompts
 from prompts import import_published as ip
 from prompts import published_files as pf
 from prompts.literals import literals
+from zeroshot_cls.main import classification_defaults
+from zeroshot_seg.main import segmentation_defaults
 
 ROOT = Path(__file__).parents[2]
 MODELNET40 = pf.class_names("modelnet40")
@@ -253,14 +255,13 @@ CONFIGS = sorted(ROOT.glob("zeroshot_*/configs/*_published.yaml"))
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_published_configs_name_files_that_the_import_writes(config, source, tmp_path):
-    base = defaults()
-    base.LOOKUP, base.PROTOCOL = "corrected", "standard"
+    segmentation = config.parts[-3] == "zeroshot_seg"
+    base = segmentation_defaults() if segmentation else classification_defaults()
     settings = load_config(base, config)
     file = Path(settings.PROMPTS.FILE)
     assert file.parent == ROOT / "prompts" / "published"
     assert file.stem in ip.SEARCHED
-    segmentation = config.parts[-3] == "zeroshot_seg"
-    assert (settings.LOOKUP == settings.PROTOCOL == "published") == segmentation
+    assert not segmentation or settings.LOOKUP == settings.PROTOCOL == "published"
     encoder = file.stem.split("_", 1)[1]
     assert settings.ENCODER.NAME.lower().replace("-", "_").replace("b_", "b") == encoder
     weights = yaml.safe_load((config.parents[1] / "view_weights.yaml").read_text())["weights"]

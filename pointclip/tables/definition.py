@@ -1,0 +1,211 @@
+"""A table's definition: a YAML file with rows and columns, which become cells and the runs behind them.
+
+Fields of a table: title, about, metric, tolerance {value, reason}, published_note, config, settings, for, heads (of the
+rows' and the columns' names), grid (whether to show our figures as rows by columns too), columns, rows. Fields of a row
+or column:
+
+    name       what stands in the table
+    config     name of a file in the task's configs/, or a path; {words} in it are filled from `with`
+    with       {word: text} for config and settings
+    settings   {KEY: value} of the runs; a PROMPTS.FILE is taken from the definition's folder
+    metric     what of metrics.json is shown, such as accuracy or category_miou/chair
+    published  a number in percent, or {column's name: number}
+    note       what a reader must know of the published figure
+    search     {what: "prompts,weights", split: train, in: a column}; the row's other columns use what was found there
+    kind       one of the command kinds of sentences: the run gets those of its config's file alone
+    only       names of the configs for which there is such a row
+    for        {config's name: fields} that hold with that config alone
+
+A row's fields win over its column's, and those over the table's. With a `config` of the table's own, --config replaces
+it, so that the table can be made of any data set.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from pointclip.errors import InputError
+
+CELL_FIELDS = {"config", "with", "settings", "metric", "published", "note", "search", "kind", "only", "for"}
+TABLE_FIELDS = {"title", "about", "metric", "tolerance", "published_note", "config", "settings", "for"}
+TABLE_FIELDS |= {"heads", "grid", "columns", "rows"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a task; cells of equal jobs share the run."""
+
+    config: Path
+    settings: tuple[tuple[str, str], ...] = ()  # KEY, VALUE
+    search: tuple[str, str] | None = None  # what is sought, on which split
+    searched: "Job | None" = None  # the run whose searched.yaml this one takes
+    kind: str = ""  # of command; only its sentences
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure of a table."""
+
+    row: str
+    column: str  # "" where the table has but one
+    job: Job
+    metric: str
+    published: float | None = None  # percent
+    note: str = ""  # on the published figure
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a definition says, for one config."""
+
+    name: str
+    title: str
+    metric: str
+    cells: tuple[Cell, ...]  # row by row
+    tolerance: float  # percentage points
+    reason: str  # for the tolerance
+    about: str = ""
+    heads: tuple[str, ...] = ("row", "column")
+    grid: bool = False
+    config: str = ""  # the one that all cells build on, "" where they name theirs
+    extra: tuple[str, ...] = ()  # KEY VALUE words over the definition's
+
+
+def read_table(path: Path, configs: Path, config: str = "", extra: Sequence[str] = ()) -> Table:
+    """Read a definition.
+
+    Args:
+        path: the definition.
+        configs: the folder in which names of configs are looked up.
+        config: name or path of the config to use instead of the table's own.
+        extra: KEY VALUE words; they win over the table's settings, not over what makes up its rows and columns.
+
+    Raises:
+        InputError: for an unreadable file, unknown or missing fields, or a `config` where the rows name theirs.
+    """
+    top = _read(path)
+    rows, columns = top.get("rows") or [], top.get("columns") or [{"name": ""}]
+    _check_fields(path, top, TABLE_FIELDS)
+    for entries in (rows, columns):
+        for entry in entries:
+            _check_fields(path, entry, {"name", *CELL_FIELDS}, needed=("name",))
+        if len({entry["name"] for entry in entries}) < len(entries):
+            raise InputError(f"{path.name} has rows or columns of the same name; give each its own.")
+    if config and "config" not in top:
+        raise InputError(f"The table {path.stem} is of data sets of its own; --config {config} is for other tables.")
+    stem = Path(config or top.get("config", "")).stem
+    top = _specialise(top, stem)
+    if config:
+        top["config"] = config
+    if not rows or len(extra) % 2:
+        raise InputError(
+            f"{path.name} has no rows." if not rows else f"{extra[-1]!r} stands alone; give its value too."
+        )
+    maker = _CellMaker(path, configs, top, dict(zip(extra[::2], extra[1::2], strict=True)))
+    cells = []
+    for row in (_specialise(row, stem) for row in rows):
+        if stem in row.get("only", [stem]):
+            cells += [maker.cell(row, column, columns) for column in (_specialise(column, stem) for column in columns)]
+    tolerance = top.get("tolerance") or {}
+    if "value" not in tolerance and any(cell.published is not None for cell in cells):
+        raise InputError(f"{path.name} has published figures but no tolerance; give {{value, reason}}.")
+    return Table(
+        path.stem,
+        top["title"],
+        top["metric"],
+        tuple(cells),
+        float(tolerance.get("value", 0)),
+        tolerance.get("reason", ""),
+        " ".join(top.get("about", "").split()),
+        tuple(top.get("heads", ("row", "column"))),
+        bool(top.get("grid")),
+        stem,
+        tuple(extra),
+    )
+
+
+class _CellMaker:
+    """Makes cells of a table's rows and columns."""
+
+    def __init__(self, path: Path, configs: Path, top: dict, extra: dict[str, str]):
+        self.path, self.configs, self.top, self.extra = path, configs, top, extra
+
+    def cell(self, row: dict, column: dict, columns: Sequence[dict]) -> Cell:
+        published = row.get("published", column.get("published"))
+        if isinstance(published, Mapping):
+            published = published.get(column["name"])
+        notes = [row.get("note"), column.get("note"), self.top.get("published_note")]
+        return Cell(
+            row["name"],
+            column["name"],
+            self.job(row, column, columns),
+            row.get("metric") or column.get("metric") or self.top["metric"],
+            None if published is None else float(published),
+            " ".join(note for note in notes if note) if published is not None else "",
+        )
+
+    def job(self, row: dict, column: dict, columns: Sequence[dict]) -> Job:
+        words = {**column.get("with", {}), **row.get("with", {})}
+        config = row.get("config") or column.get("config") or self.top.get("config")
+        if not config:
+            raise InputError(f"{self.path.name}: {row['name']!r} names no config; give it one, or the whole table.")
+        own = {**column.get("settings", {}), **row.get("settings", {})}
+        settings = {**self._filled(self.top.get("settings", {}), words), **self.extra, **self._filled(own, words)}
+        job = Job(self._config(_fill(str(config), words)), tuple(settings.items()), kind=row.get("kind", ""))
+        search = row.get("search")
+        if not search:
+            return job
+        home = search.get("in", column["name"])
+        if column["name"] == home:
+            return Job(job.config, job.settings, (search["what"], search.get("split", "train")), kind=job.kind)
+        at = [other for other in columns if other["name"] == home]
+        if not at:
+            raise InputError(f"{self.path.name}: the search of {row['name']!r} is in {home!r}, which is no column.")
+        return Job(job.config, job.settings, searched=self.job(row, at[0], columns), kind=job.kind)
+
+    def _filled(self, settings: Mapping[str, object], words: Mapping[str, str]) -> dict[str, str]:
+        filled = {key: _fill(str(value), words) for key, value in settings.items()}
+        if filled.get("PROMPTS.FILE"):
+            filled["PROMPTS.FILE"] = str((self.path.parent / filled["PROMPTS.FILE"]).resolve())
+        return filled
+
+    def _config(self, name: str) -> Path:
+        if name.endswith((".yaml", ".yml")):
+            return Path(name).expanduser().resolve()
+        return self.configs.resolve() / f"{name}.yaml"
+
+
+def _read(path: Path) -> dict:
+    try:
+        top = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"Cannot read the table {path} ({error.strerror}); see the tables/ folder.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"The table {path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(top, dict) or not {"title", "metric", "rows"} <= set(top):
+        raise InputError(f"The table {path} lacks one of title, metric and rows; see pointclip/tables/definition.py.")
+    return top
+
+
+def _check_fields(path: Path, entry: object, known: set[str], needed: Sequence[str] = ()) -> None:
+    if not isinstance(entry, dict) or not set(needed) <= set(entry):
+        raise InputError(f"{path.name}: a row or column is {entry!r}; {{name: …}} was expected.")
+    if unknown := sorted(set(entry) - known):
+        raise InputError(f"{path.name}: there is no field {unknown[0]!r}; {', '.join(sorted(known))} were expected.")
+
+
+def _specialise(entry: dict, config: str) -> dict:
+    """The entry with what it says for this config; settings are merged, other fields replaced."""
+    special = entry.get("for", {}).get(config, {})
+    merged = {**entry, **special}
+    if "settings" in special:
+        merged["settings"] = {**entry.get("settings", {}), **special["settings"]}
+    return merged
+
+
+def _fill(text: str, words: Mapping[str, str]) -> str:
+    for word, value in words.items():
+        text = text.replace(f"{{{word}}}", str(value))
+    return text

@@ -1,0 +1,194 @@
+"""The runs behind a table: made in this process, kept in folders of their own, and not made twice."""
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import torch
+import yaml
+from yacs.config import CfgNode
+
+from pointclip.config import load_config
+from pointclip.errors import InputError, first_line
+from pointclip.files import atomic_path
+from pointclip.tables.definition import Job
+
+WITHOUT_EFFECT = ("OUTPUT", "CACHE", "REPORT")  # settings that change no figure
+OPENAI_FILES = {"ViT-L-14-336": "ViT-L-14-336px"}  # where OpenAI's file is not named as the encoder is
+
+
+@dataclass(frozen=True)
+class Task:
+    """What tables must know of a task.
+
+    Attributes:
+        main: the task's command, from its words to what metrics.json holds.
+        defaults: the task's settings.
+        folder: holds configs/ and tables/.
+        split_by_kind: splits a file of sentences by kind of command into files in a folder: {kind: file}.
+    """
+
+    main: Callable[[Sequence[str]], Mapping]
+    defaults: Callable[[], CfgNode]
+    folder: Path
+    split_by_kind: Callable[[Path, Path], Mapping[str, Path]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run gave, or why it could not be."""
+
+    metrics: Mapping
+    folder: Path | None = None  # with the run's files
+    reason: str = ""  # "" for a run that went well
+    kept: bool = False  # made by an earlier call
+    seconds: float = 0.0
+
+
+class Runner:
+    """Makes runs, each once.
+
+    A run has a folder of its own below `folder`, named by its settings. It holds log.txt, what the task writes, and at
+    last cell.json with the arguments: where that is there for the same settings, and the files that they name are the
+    same too, the run is taken as it is.
+
+    Args:
+        task: what is run.
+        folder: for the runs.
+        cache: for features that runs share; "" keeps none.
+        checkpoint: a file of weights for every encoder but the bundled one, or a folder that holds them under OpenAI's
+            names (RN50.pt, ViT-B-16.pt); "" takes what the configs say.
+        again: whether to make runs that were made before.
+    """
+
+    def __init__(self, task: Task, folder: Path, cache: str = "", checkpoint: str = "", again: bool = False):
+        self.task, self.folder, self.cache, self.checkpoint, self.again = task, folder, cache, checkpoint, again
+        self.done: dict[Job, Outcome] = {}
+
+    def run(self, job: Job) -> Outcome:
+        """Make a run, or say what an earlier call gave. What cannot run is told in the outcome, not raised."""
+        if job not in self.done:
+            try:
+                self.done[job] = self._run(job)
+            except InputError as error:
+                self.done[job] = self._failed(str(error))
+            except (MemoryError, torch.OutOfMemoryError) as error:
+                self.done[job] = self._failed(f"The memory is not enough ({first_line(error)}).")
+            except OSError as error:
+                self.done[job] = self._failed(f"The system refused a file: {first_line(error)}.")
+        return self.done[job]
+
+    def _failed(self, reason: str) -> Outcome:
+        """The reason on one line, without the place of this checkout."""
+        return Outcome({}, reason=" ".join(reason.replace(f"{self.task.folder.parent}{os.sep}", "").split()))
+
+    def _run(self, job: Job) -> Outcome:
+        pairs = self._pairs(job)
+        settings = load_config(self.task.defaults(), job.config, _flat(pairs))
+        identity = identify(settings, job.search)
+        digest = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=5).hexdigest()
+        folder = self.folder / f"{job.config.stem}-{digest}"
+        files = folder / job.config.stem
+        if not self.again and (metrics := kept(folder / "cell.json", files / "metrics.json", identity)) is not None:
+            return Outcome(metrics, files, kept=True)
+        words = ["--quiet", "--config", str(job.config)]
+        if job.search:
+            words += ["--search", job.search[0], "--search-split", job.search[1]]
+        words += _flat({"REPORT": "False", **pairs, "CACHE": self.cache, "OUTPUT": str(folder)})
+        (folder / "cell.json").unlink(missing_ok=True)
+        start = time.perf_counter()
+        self._call(words, folder)
+        seconds = time.perf_counter() - start
+        metrics = json.loads((files / "metrics.json").read_text(encoding="utf-8"))
+        with atomic_path(folder / "cell.json") as path:  # the last file: with it the run counts as made
+            path.write_text(json.dumps({"arguments": words, "identity": identity, "seconds": seconds}, indent=1))
+        return Outcome(metrics, files, seconds=seconds)
+
+    def _call(self, words: Sequence[str], folder: Path) -> None:
+        """Call the task with what it prints in log.txt."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / "log.txt", "w", encoding="utf-8") as log, quiet(log):
+            try:
+                self.task.main(list(words))
+            except Exception as error:
+                print(f"\n{type(error).__name__}: {error}")
+                raise
+
+    def _pairs(self, job: Job) -> dict[str, str]:
+        """The run's settings over its config's."""
+        pairs = dict(job.settings)
+        if job.searched:
+            found = self.run(job.searched)
+            if found.reason:
+                raise InputError(f"The search that it rests on could not run: {found.reason}")
+            pairs["SEARCHED"] = str((found.folder / "searched.yaml").resolve())
+        settings = load_config(self.task.defaults(), job.config, _flat(pairs))
+        if self.checkpoint and settings.ENCODER.NAME != "demo":
+            pairs["ENCODER.PRETRAINED"] = weights_file(self.checkpoint, settings.ENCODER.NAME)
+        if job.kind:
+            files = self.task.split_by_kind(Path(settings.PROMPTS.FILE), self.folder.parent / "sentences")
+            pairs["PROMPTS.FILE"] = str(files[job.kind].resolve())
+        return pairs
+
+
+@contextlib.contextmanager
+def quiet(log: TextIO) -> Iterator[None]:
+    """Send what is printed to `log`, also by loggers that took hold of the standard error before."""
+    sys.stderr.flush()
+    errors = os.dup(2)
+    try:
+        os.dup2(log.fileno(), 2)
+        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+            yield
+    finally:
+        os.dup2(errors, 2)
+        os.close(errors)
+
+
+def identify(settings: CfgNode, search: Sequence[str] | None) -> dict:
+    """What makes a run another one: its settings, what it seeks, and what stands in the files that they name."""
+    plain = yaml.safe_load(settings.dump())
+    for name in WITHOUT_EFFECT:
+        plain.pop(name, None)
+    for group, name in ((plain["PROMPTS"], "FILE"), (plain, "SEARCHED")):
+        path = Path(group.get(name) or os.devnull)
+        if path.is_file():
+            content = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+            group[name] = f"{path.name} {content}"
+    return {"settings": plain, "search": list(search or ())}
+
+
+def kept(cell: Path, metrics: Path, identity: dict) -> dict | None:
+    """The metrics of a run that was made with the same arguments; None where there is none."""
+    try:
+        if json.loads(cell.read_text(encoding="utf-8"))["identity"] != identity:
+            return None
+        return json.loads(metrics.read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # not there, or not whole: it is made anew
+
+
+def weights_file(checkpoint: str, encoder: str) -> str:
+    """The file of an encoder's weights: `checkpoint` itself, or the one of OpenAI's name in that folder."""
+    place = Path(checkpoint).expanduser()
+    if not place.is_dir():
+        return checkpoint
+    names = [f"{stem}{suffix}" for stem in (encoder, OPENAI_FILES.get(encoder, encoder)) for suffix in SUFFIXES]
+    for name in names:
+        if (place / name).is_file():
+            return str(place / name)
+    raise InputError(f"There is no {names[0]} in {place}; put the weights of {encoder} there.")
+
+
+SUFFIXES = (".pt", ".safetensors")
+
+
+def _flat(pairs: Mapping[str, str]) -> list[str]:
+    return [word for pair in pairs.items() for word in pair]

@@ -1,0 +1,113 @@
+"""The tables' definitions fit the configs and settings, and every script runs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pointclip.config import load_config
+from pointclip.tables.definition import read_table
+from zeroshot_cls import reproduce as classification
+from zeroshot_seg import reproduce as segmentation
+
+ROOT = Path(__file__).resolve().parents[1]
+TASKS = {"zeroshot_cls": classification.TASK, "zeroshot_seg": segmentation.TASK}
+DEFINITIONS = sorted(path for name in TASKS for path in (ROOT / name / "tables").glob("*.yaml"))
+SCRIPTS = sorted([*ROOT.glob("scripts/*.sh"), *ROOT.glob("zeroshot_*/*.sh"), *ROOT.glob("zeroshot_*/scripts/*.sh")])
+NO_TABLES = [ROOT / "scripts" / "python.sh", ROOT / "zeroshot_cls" / "scripts" / "figure.sh"]
+OF_ANY_DATA = [path for path in DEFINITIONS if "\nconfig: demo" in path.read_text(encoding="utf-8")]
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def jobs(path: Path, config: str = "") -> set:
+    cells = read_table(path, TASKS[path.parents[1].name].folder / "configs", config).cells
+    found = {cell.job for cell in cells}
+    return found | {job.searched for job in found if job.searched}
+
+
+def check(path: Path, config: str = "") -> None:
+    for job in jobs(path, config):
+        words = [word for pair in job.settings for word in pair]
+        settings = load_config(TASKS[path.parents[1].name].defaults(), job.config, words)
+        prompts = Path(settings.PROMPTS.FILE)
+        assert not settings.PROMPTS.FILE or prompts.parent.name == "published" or prompts.is_file(), prompts
+        assert not job.kind or job.kind in ("caption", "question", "paraphrase", "words")
+
+
+@pytest.mark.parametrize("path", DEFINITIONS, ids=relative)
+def test_configs_exist_and_settings_are_known(path):
+    check(path)
+
+
+@pytest.mark.parametrize("path", OF_ANY_DATA, ids=relative)
+def test_tables_of_any_data_take_other_configs(path):
+    big = {"zeroshot_cls": "modelnet40_vit_b16", "zeroshot_seg": "shapenetpart_vit_b16"}
+    check(path, big[path.parents[1].name])
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "published"),
+    [
+        ("zeroshot_cls/tables/backbones.yaml", "", [39.38, 35.32, 46.31, 29.84, 55.14, 36.36, 64.26, 35.66] * 2),
+        ("zeroshot_seg/tables/what_rests_on_what.yaml", "", []),
+        ("zeroshot_seg/tables/what_rests_on_what.yaml", "shapenetpart_vit_b16", [17.47, 20.16, 48.47, 26.34] * 2),
+        ("zeroshot_cls/tables/what_rests_on_what.yaml", "modelnet40_vit_b16", [64.26]),
+    ],
+)
+def test_published_figures_stand_where_they_belong(name, config, published):
+    cells = read_table(ROOT / name, ROOT / name.split("/")[0] / "configs", config).cells
+    found = [cell.published for cell in cells if cell.published is not None]
+    assert found == published if "rests" not in name or len(found) < 2 else sorted(set(found)) == sorted(set(published))
+
+
+def test_every_table_has_a_script():
+    demo = (ROOT / "scripts" / "demo_tables.sh").read_text(encoding="utf-8").split()
+    for path in DEFINITIONS:
+        assert (path.parents[1] / "scripts" / f"{path.stem}.sh").is_file() or path.stem in demo, path
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=relative)
+def test_scripts_are_sound(path):
+    text = path.read_text(encoding="utf-8")
+    assert os.access(path, os.X_OK)
+    assert text.startswith("#!/usr/bin/env bash\n# ")
+    assert "\nset -euo pipefail\n" in text
+    assert len(text.splitlines()) < 20
+    subprocess.run(["bash", "-n", path], check=True)
+
+
+def run(path: Path, *words: str, cwd: Path) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "PYTHON": sys.executable}
+    return subprocess.run([path, *words], cwd=cwd, env=environment, capture_output=True, text=True, check=True)
+
+
+@pytest.mark.parametrize("name", ["zeroshot_cls/zeroshot_cls.sh", "zeroshot_seg/scripts/what_rests_on_what.sh"])
+def test_scripts_run_from_anywhere(name, tmp_path):
+    """Two real ones, as each takes seconds to start; the others differ in a word, which the next test checks."""
+    assert "Tables: ablation_" in run(ROOT / name, "--help", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("path", sorted(set(SCRIPTS) - set(NO_TABLES)), ids=relative)
+def test_scripts_hand_their_words_on(path, tmp_path):
+    """With `echo` for Python: what is called, with which words."""
+    given = ["--root", "a folder", "SEED", "1"]
+    environment = {**os.environ, "PYTHON": "echo"}
+    done = subprocess.run([path, *given], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    for line in done.stdout.splitlines():
+        assert line.endswith(" ".join(given))
+        script, *words = line.split()
+        folder = Path(script).resolve().parent
+        assert Path(script).resolve() == ROOT / folder.name / "reproduce.py"
+        tables = [word for word in words if (folder / "tables" / f"{word}.yaml").is_file()]
+        assert tables
+        if path.parents[1] == folder:  # a table's own script, by its name
+            assert tables == [path.stem]
+
+
+def test_demo_tables_stop_where_a_cell_fails():
+    assert "--strict" in (ROOT / "scripts" / "demo_tables.sh").read_text(encoding="utf-8")

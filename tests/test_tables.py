@@ -1,0 +1,439 @@
+"""Tables out of many runs: definitions, resuming, what cannot run, verdicts, and what is written."""
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from pointclip.config import defaults
+from pointclip.errors import InputError
+from pointclip.run import write_json
+from pointclip.tables import Task, make_tables
+from pointclip.tables.command import parse
+from pointclip.tables.definition import Cell, Job, read_table
+from pointclip.tables.runs import Outcome, Runner, weights_file
+from pointclip.tables.show import footnotes, terminal
+from pointclip.tables.verdicts import figure, judge, signed
+from prompts.build import KINDS, write_by_kind
+from prompts.build import main as build
+
+ROOT = Path(__file__).resolve().parents[1]
+TABLE = {
+    "title": "A table",
+    "heads": ["sentences", "pose"],
+    "metric": "accuracy",
+    "config": "demo",
+    "tolerance": {"value": 0.5, "reason": "Because."},
+    "columns": [{"name": "own pose"}, {"name": "turned", "settings": {"DATASET.TURN": "free"}}],
+    "rows": [
+        {"name": "template", "settings": {"PROMPTS.FILE": ""}, "published": {"own pose": 60.4}},
+        {"name": "searched", "search": {"what": "prompts", "split": "test", "in": "own pose"}},
+    ],
+}
+
+
+class FakeTask:
+    """A task whose main writes what a real one does; `answers` says what it does for a config's name."""
+
+    def __init__(self, folder: Path):
+        self.calls, self.answers = [], {}
+        self.folder = folder / "task"
+        for name in ("configs", "tables"):
+            (self.folder / name).mkdir(parents=True)
+        self.config("demo", {})
+        self.table("t", TABLE)
+        self.task = Task(self.main, defaults, self.folder, write_by_kind)
+        self.output = folder / "out"
+
+    def config(self, name, values):
+        (self.folder / "configs" / f"{name}.yaml").write_text(yaml.safe_dump(values))
+
+    def table(self, name, values):
+        (self.folder / "tables" / f"{name}.yaml").write_text(yaml.safe_dump(values))
+
+    def main(self, words):
+        assert words[:2] == ["--quiet", "--config"]
+        print("noise of a run")
+        config = Path(words[2])
+        rest = words[3:]
+        search = rest[1] if rest[0] == "--search" else ""
+        pairs = rest[4:] if search else rest
+        pairs = dict(zip(pairs[::2], pairs[1::2], strict=True))
+        self.calls.append((config.stem, search, pairs))
+        answer = self.answers.get(config.stem, {})
+        if isinstance(answer, BaseException):
+            raise answer
+        folder = Path(pairs["OUTPUT"]) / config.stem
+        notes = ["Chosen on test labels."] if search or "SEARCHED" in pairs else []
+        metrics = {"accuracy": 60.0 + len(self.calls), "shapes": 7, "notes": notes}
+        metrics["tuned_on_test_labels"] = bool(notes)
+        folder.mkdir(parents=True, exist_ok=True)
+        if search:
+            (folder / "searched.yaml").write_text(f"call: {len(self.calls)}")
+        metrics.update(answer)
+        write_json(folder / "metrics.json", metrics)
+        return metrics
+
+    def make(self, *words):
+        return make_tables(self.task, ["t", "--output", str(self.output), *map(str, words)])
+
+    def rows(self, name="t_demo"):
+        with open(self.output / f"{name}.csv", encoding="utf-8") as file:
+            return {(row["row"], row["column"]): row for row in csv.DictReader(file)}
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    monkeypatch.delenv("ROOT", raising=False)
+    monkeypatch.delenv("CHECKPOINT", raising=False)
+    return FakeTask(tmp_path)
+
+
+def test_cells_rest_on_each_other_and_are_written(fake, capsys):
+    assert fake.make() == 0
+    assert [(search, pairs.get("DATASET.TURN")) for _, search, pairs in fake.calls] == [
+        ("", None), ("", "free"), ("prompts", None), ("", "free")]  # fmt: skip
+    searched = Path(fake.calls[3][2]["SEARCHED"])
+    assert searched.read_text() == "call: 3"
+    rows = fake.rows()
+    assert rows["template", "own pose"]["difference"] == "0.60"
+    assert rows["template", "own pose"]["verdict"] == "differs by +0.60"
+    assert rows["template", "turned"]["published"] == ""
+    assert [row["tuned_on_test_labels"] for row in rows.values()] == ["0", "0", "1", "1"]
+    assert rows["searched", "turned"]["notes"] == "Chosen on test labels."
+    markdown = (fake.output / "t_demo.md").read_text()
+    assert "| template | own pose | 60.40 | 61.00 | +0.60 | differs by +0.60 |" in markdown
+    assert "| searched | turned | — | 64.00† [a] | — | — |" in markdown
+    assert "[a] Chosen on test labels." in markdown
+    assert "† Labels of a test split" in markdown
+    assert "within 0.5 points. Because." in markdown
+    printed = capsys.readouterr()
+    assert "noise" not in printed.out + printed.err
+    assert "64.00† [a]" in printed.out
+    assert "1/4 template × own pose … 61.00" in printed.err
+    assert "noise of a run" in next(fake.output.glob("runs/*/log.txt")).read_text()
+
+
+def test_what_loggers_say_goes_to_the_log(fake, capfd):
+    """A logger's handler keeps the standard error that it found when it was made."""
+    main = fake.main
+
+    def talks(words):
+        os.write(2, b"Retrying in 1s\n")
+        return main(words)
+
+    fake.task = Task(talks, defaults, fake.folder, write_by_kind)
+    fake.make()
+    assert "Retrying" not in capfd.readouterr().err
+    assert "Retrying" in next(fake.output.glob("runs/*/log.txt")).read_text()
+
+
+def test_a_second_call_runs_nothing_and_a_changed_setting_runs_all(fake):
+    fake.make()
+    before = fake.rows()
+    fake.make()
+    assert len(fake.calls) == 4
+    assert fake.rows() == before
+    fake.make("DATASET.MAX_SHAPES", 3)
+    assert len(fake.calls) == 8
+    fake.make("--again")
+    assert len(fake.calls) == 12
+
+
+def test_what_was_not_finished_is_run_again(fake):
+    fake.make()
+    next(fake.output.glob("runs/*/cell.json")).unlink()
+    fake.make()
+    assert len(fake.calls) >= 5
+    calls = len(fake.calls)
+    next(fake.output.glob("runs/*/demo/metrics.json")).write_text('{"accuracy": ')
+    fake.make()
+    assert len(fake.calls) > calls
+
+
+def test_a_changed_config_or_sentence_file_runs_again(fake, tmp_path):
+    prompts = tmp_path / "p.json"
+    prompts.write_text('{"chair": ["a"]}')
+    fake.table("t", TABLE | {"rows": [{"name": "own"}], "columns": [{"name": ""}]})
+    fake.make("PROMPTS.FILE", prompts)
+    fake.make("PROMPTS.FILE", prompts)
+    assert len(fake.calls) == 1
+    prompts.write_text('{"chair": ["b"]}')
+    fake.make("PROMPTS.FILE", prompts)
+    assert len(fake.calls) == 2
+    fake.config("demo", {"SEED": 4})
+    fake.make("PROMPTS.FILE", prompts)
+    assert len(fake.calls) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (InputError("ModelNet40 is\nnot there: fetch it."), "not run: ModelNet40 is not there: fetch it."),
+        (torch.OutOfMemoryError("CUDA out of memory."), "not run: The memory is not enough (CUDA out of memory)."),
+        (MemoryError(), "not run: The memory is not enough (MemoryError)."),
+        (OSError(28, "No space left"), "not run: The system refused a file: [Errno 28] No space left."),
+    ],
+)
+def test_what_cannot_run_is_named_in_its_cell_and_the_rest_goes_on(fake, error, said):
+    rows = [{"name": "there"}, {"name": "missing", "config": "other"}]
+    fake.config("other", {})
+    fake.answers["other"] = error
+    fake.table("t", TABLE | {"rows": rows, "columns": []})
+    assert fake.make() == 0
+    found = fake.rows()
+    assert found["there", ""]["ours"] == "61.00"
+    assert (found["missing", ""]["ours"], found["missing", ""]["verdict"]) == ("", said)
+    assert said in (fake.output / "t_demo.md").read_text()
+    assert fake.make("--strict") == 1
+    assert [config for config, *_ in fake.calls] == ["demo", "other", "other"]  # it is tried again
+    del fake.answers["other"]
+    assert fake.make("--strict") == 0
+
+
+def test_a_cell_that_rests_on_a_failed_search_says_so(fake):
+    main, turned = fake.main, dict(TABLE, rows=TABLE["rows"][1:])
+    fake.table("t", turned)
+
+    def fails(words):
+        if "--search" in words:
+            raise InputError("No training shapes.")
+        return main(words)
+
+    fake.task = Task(fails, defaults, fake.folder, write_by_kind)
+    fake.make()
+    assert not fake.calls
+    assert "rests on could not run: No training shapes." in fake.rows()["searched", "turned"]["verdict"]
+
+
+def test_a_missing_config_is_named_in_its_cell(fake):
+    fake.table("t", TABLE | {"rows": [{"name": "a", "config": "nowhere"}], "columns": []})
+    fake.make()
+    assert "Cannot read the config" in fake.rows()["a", ""]["verdict"]
+    assert str(fake.folder.parent) not in fake.rows()["a", ""]["verdict"]
+
+
+def test_a_fault_of_the_program_is_not_hidden(fake):
+    fake.answers["demo"] = KeyError("a bug")
+    with pytest.raises(KeyError):
+        fake.make()
+
+
+def test_ctrl_c_leaves_whole_files_and_the_next_call_goes_on(fake, capsys):
+    main = fake.main
+
+    def interrupted(words):
+        if len(fake.calls) == 2:
+            raise KeyboardInterrupt
+        return main(words)
+
+    fake.task = Task(interrupted, defaults, fake.folder, write_by_kind)
+    with pytest.raises(KeyboardInterrupt):
+        fake.make()
+    assert "3/4 searched × own pose … stopped" in capsys.readouterr().err
+    assert [row["verdict"] for row in fake.rows().values()][2:] == ["not run yet", "not run yet"]
+    assert not list(fake.output.rglob(".*"))
+    for path in fake.output.rglob("*.json"):
+        json.loads(path.read_text())
+    fake.task = Task(main, defaults, fake.folder, write_by_kind)
+    fake.make()
+    assert len(fake.calls) == 4
+    assert all(row["ours"] for row in fake.rows().values())
+
+
+def test_one_run_fills_a_row_per_category(fake):
+    fake.answers["demo"] = {"category_miou": {"chair": 50.0, "bag": 60.25, "cap": None}}
+    rows = [{"name": name, "metric": f"category_miou/{name}", "published": 50.5} for name in ("chair", "bag", "cap")]
+    fake.table("t", TABLE | {"rows": rows, "columns": []})
+    fake.make()
+    assert len(fake.calls) == 1
+    verdicts = [row["verdict"] for row in fake.rows().values()]
+    assert verdicts == ["agrees", "differs by +9.75", "The run has no category_miou/cap."]
+
+
+@pytest.mark.parametrize(
+    ("published", "ours", "difference", "verdict"),
+    [
+        (60.0, 60.5, 0.5, "agrees"),
+        (64.26, 63.76, -0.5, "agrees"),  # 0.49999… in binary, and 0.50000…1 the other way round
+        (63.76, 64.26, 0.5, "agrees"),
+        (60.0, 60.51, 0.51, "differs by +0.51"),
+        (60.0, 58.0, -2.0, "differs by -2.00"),
+        (None, 58.0, None, "—"),
+        (60.0, None, None, "The run has no accuracy."),
+    ],
+)
+def test_difference_and_verdict(published, ours, difference, verdict):
+    result = judge(Cell("a", "", Job(Path("c.yaml")), "accuracy", published), Outcome({"accuracy": ours}))
+    assert result.difference == (difference if difference is None else pytest.approx(difference))
+    assert result.verdict(0.5) == verdict
+
+
+@pytest.mark.parametrize(("value", "said"), [(None, "—"), (-0.001, "+0.00"), (0.0, "+0.00"), (-1.5, "-1.50")])
+def test_signed(value, said):
+    assert signed(value) == said
+
+
+def test_figures_by_name():
+    metrics = {"accuracy": 3, "category_miou": {"chair": 4.5}, "notes": ["x"]}
+    assert figure(metrics, "accuracy") == 3.0
+    assert figure(metrics, "category_miou/chair") == 4.5
+    assert all(figure(metrics, name) is None for name in ("notes", "category_miou", "category_miou/bag", "accuracy/x"))
+
+
+def test_marks_go_on_after_z():
+    results = [judge(Cell("a", "", Job(Path("c")), "m"), Outcome({"m": 1, "notes": [str(k)]})) for k in range(28)]
+    assert list(footnotes(results).values())[25:] == ["z", "aa", "ab"]
+
+
+def test_a_grid_shows_rows_by_columns(fake, capsys):
+    fake.table("t", TABLE | {"grid": True})
+    fake.make()
+    lines = capsys.readouterr().out.splitlines()
+    at = next(k for k, line in enumerate(lines) if line.startswith("ours: sentences"))
+    assert lines[at].split()[-3:] == ["own", "pose", "turned"]
+    assert lines[at + 2].split() == ["template", "61.00", "62.00"]
+
+
+def test_settings_after_the_command_win_over_the_tables_but_not_over_its_rows(fake):
+    fake.table("t", TABLE | {"settings": {"VIEW_WEIGHTS": "uniform", "SEED": 1}})
+    fake.make("SEED", 2, "DATASET.TURN", "up", "PROMPTS.FILE", "x.json")
+    pairs = [pairs for _, _, pairs in fake.calls]
+    assert {own["SEED"] for own in pairs} == {"2"}
+    assert [own["DATASET.TURN"] for own in pairs] == ["up", "free", "up", "free"]
+    assert [own["PROMPTS.FILE"] for own in pairs] == ["", "", "x.json", "x.json"]
+    assert "SEED 2" in (fake.output / "t_demo.md").read_text()
+
+
+def test_another_config_brings_its_own_rows_and_figures(fake):
+    fake.config("big", {"ENCODER": {"NAME": "RN50"}})
+    rows = [
+        {"name": "a", "for": {"big": {"published": 61.2, "settings": {"SEED": 5}}}},
+        {"name": "b", "only": ["big"], "settings": {"SEED": 9}},
+    ]
+    fake.table("t", TABLE | {"rows": rows, "columns": [], "for": {"big": {"about": "Of the big set."}}})
+    fake.make()
+    assert list(fake.rows()) == [("a", "")]
+    fake.make("--config", "big")
+    assert [row["verdict"] for row in fake.rows("t_big").values()] == ["differs by +0.80", "—"]
+    assert fake.calls[1][2]["SEED"] == "5"
+    assert "Of the big set." in (fake.output / "t_big.md").read_text()
+
+
+def test_root_device_and_weights_come_from_flags_or_environment(fake, tmp_path, monkeypatch):
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    (weights / "RN50.pt").touch()
+    fake.config("rn50", {"ENCODER": {"NAME": "RN50"}})
+    fake.config("vit", {"ENCODER": {"NAME": "ViT-B-16"}})
+    rows = [{"name": name, "config": name} for name in ("rn50", "vit", "demo")]
+    fake.table("t", {"title": "T", "metric": "accuracy", "rows": rows})
+    fake.make("--root", "data", "--device", "cpu", "--checkpoint", weights)
+    assert [config for config, *_ in fake.calls] == ["rn50", "demo"]
+    assert fake.calls[0][2]["ENCODER.PRETRAINED"] == str(weights / "RN50.pt")
+    assert "ENCODER.PRETRAINED" not in fake.calls[1][2]
+    assert (fake.calls[1][2]["DATASET.ROOT"], fake.calls[1][2]["DEVICE"]) == ("data", "cpu")
+    assert "There is no ViT-B-16.pt" in fake.rows("t")["vit", ""]["verdict"]
+    assert str(tmp_path) not in (fake.output / "t.md").read_text().replace(str(weights), "")
+    monkeypatch.setenv("ROOT", "elsewhere")
+    monkeypatch.setenv("CHECKPOINT", str(weights / "RN50.pt"))
+    fake.make()
+    assert {pairs["DATASET.ROOT"] for _, _, pairs in fake.calls[2:]} == {"elsewhere"}
+    assert fake.calls[3][2]["ENCODER.PRETRAINED"] == str(weights / "RN50.pt")
+
+
+@pytest.mark.parametrize("name", ["ViT-L-14-336px.pt", "ViT-L-14-336.pt", "ViT-L-14-336.safetensors"])
+def test_weights_by_openais_names(tmp_path, name):
+    (tmp_path / name).touch()
+    assert weights_file(str(tmp_path), "ViT-L-14-336") == str(tmp_path / name)
+    assert weights_file("any.pt", "RN50") == "any.pt"
+
+
+def test_one_kind_of_sentences(fake, tmp_path):
+    source = tmp_path / "own.json"
+    source.write_text(json.dumps({"chair": list("abcdefgh"), "sofa": list("ijkl")}))
+    fake.config("demo", {"PROMPTS": {"FILE": str(source)}})
+    fake.table("t", TABLE | {"rows": [{"name": kind, "kind": kind} for kind in KINDS], "columns": []})
+    fake.make()
+    files = [Path(pairs["PROMPTS.FILE"]) for _, _, pairs in fake.calls]
+    assert [path.name for path in files] == [f"own_{kind}.json" for kind in KINDS]
+    assert json.loads(files[1].read_text()) == {"chair": ["c", "d"], "sofa": ["j"]}
+
+
+def test_sentences_by_kind_for_parts(tmp_path):
+    source = tmp_path / "parts.json"
+    source.write_text(json.dumps({"chair": {"leg": list("abcd"), "seat": list("efgh")}}))
+    files = write_by_kind(source, tmp_path / "kinds")
+    assert json.loads(files["words"].read_text()) == {"chair": {"leg": ["d"], "seat": ["h"]}}
+
+
+def test_build_splits_by_kind(tmp_path, capsys):
+    assert build(["synthetic", "--by-kind", str(tmp_path)]) == 0
+    assert [Path(line).name for line in capsys.readouterr().out.split()] == [f"synthetic_{kind}.json" for kind in KINDS]
+    whole = json.loads((ROOT / "prompts" / "synthetic.json").read_text(encoding="utf-8"))
+    parts = [json.loads((tmp_path / f"synthetic_{kind}.json").read_text(encoding="utf-8")) for kind in KINDS]
+    assert {name: [text for part in parts for text in part[name]] for name in whole} == whole
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "No table came; t "),
+        (["u"], "There is no table 'u'; t "),
+        (["t", "DATASET.MAXSHAPES", "3"], "nearest known one is DATASET.MAX_SHAPES"),
+        (["t", "SEED"], "stands alone"),
+        (["missing.yaml"], "Cannot read the table"),
+    ],
+)
+def test_bad_words_are_told_before_the_work(fake, words, said):
+    with pytest.raises(InputError, match=said):
+        make_tables(fake.task, [*words, "--output", str(fake.output)])
+    assert not fake.calls
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"rows": []}, "has no rows"),
+        ({"rows": [{"name": "a"}, {"name": "a"}]}, "same name"),
+        ({"rows": [{"config": "demo"}]}, "was expected"),
+        ({"rows": [{"name": "a", "tuning": 3}]}, "no field 'tuning'"),
+        ({"colour": "red"}, "no field 'colour'"),
+        ({"tolerance": {}}, "no tolerance"),
+        ({"rows": [{"name": "a", "search": {"what": "weights", "in": "nowhere"}}]}, "no column"),
+    ],
+)
+def test_bad_definitions_are_told(fake, change, said):
+    fake.table("t", TABLE | change)
+    with pytest.raises(InputError, match=said):
+        fake.make()
+
+
+def test_config_is_only_for_tables_that_take_one(fake):
+    fake.table("t", {"title": "T", "metric": "accuracy", "rows": [{"name": "a", "config": "demo"}]})
+    with pytest.raises(InputError, match="data sets of its own"):
+        fake.make("--config", "demo")
+    fake.table("t", {"title": "T", "metric": "accuracy", "rows": [{"name": "a"}]})
+    with pytest.raises(InputError, match="names no config"):
+        fake.make()
+
+
+def test_a_definition_can_be_any_file(fake, tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text(yaml.safe_dump(TABLE))
+    assert parse(fake.task, [str(own), "t", "SEED", "1"])[1:] == ([str(own), "t"], ["SEED", "1"])
+    make_tables(fake.task, [str(own), "--output", str(fake.output)])
+    assert (fake.output / "own_demo.csv").is_file()
+
+
+def test_long_reasons_are_cut_in_the_terminal_alone(fake):
+    fake.answers["demo"] = InputError("It is not there, " + "and far away " * 20 + "fetch it.")
+    fake.make()
+    table = read_table(fake.folder / "tables" / "t.yaml", fake.folder / "configs")
+    results = [judge(cell, Runner(fake.task, fake.output / "runs").run(cell.job)) for cell in table.cells]
+    assert all("fetch it." not in line for line in terminal(table, results).splitlines())
+    assert "fetch it." in (fake.output / "t_demo.md").read_text()

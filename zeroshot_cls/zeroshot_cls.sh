@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# The main results: the paper's data sets with ViT-B/16 (scripts/ has a script for every other table).
+# Flags: --root, --checkpoint, --output …, then KEY VALUE; --help tells them. ROOT and CHECKPOINT do too.
+set -euo pipefail
+here=$(dirname "$0")
+exec "$here/../scripts/python.sh" "$here/reproduce.py" datasets "$@"
