@@ -82,15 +82,12 @@ def parse_settings(
 ) -> tuple[argparse.Namespace, CfgNode]:
     """The arguments and the settings of a run; the run's folder is made, so that a bad place shows before the work.
 
-    `words` are the process's own where None comes. KEY VALUE pairs are known by their names, also right behind
-    --input's files; there, what looks like a name and is no file counts as a misspelt one.
+    `words` are the process's own where None comes. KEY VALUE pairs may also stand right behind --input's files.
     """
     args = parser.parse_intermixed_args(words)
-    for place, word in enumerate(args.input or []):
-        if is_setting(base, word) or (re.fullmatch(r"[A-Z_]+(\.[A-Z_]+)*", word) and not Path(word).exists()):
-            args.overrides = [*args.overrides, *args.input[place:]]
-            args.input = args.input[:place]
-            break
+    if args.input:
+        args.input, settings_words = split_settings(args.input, base)
+        args.overrides = [*args.overrides, *settings_words]
     settings = load_config(base, args.config, args.overrides)
     if args.search and args.input:
         raise InputError("--search needs labels, which --input files have not; search on a data set.")
@@ -103,6 +100,14 @@ def parse_settings(
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"Cannot write to the folder {folder}; set OUTPUT to another place.")
     return args, settings
+
+
+def split_settings(words: Sequence[str], base: CfgNode) -> tuple[list[str], list[str]]:
+    """Files, and the KEY VALUE pairs behind them: known by a setting's name, or what looks like one and is no file."""
+    for place, word in enumerate(words):
+        if is_setting(base, word) or (re.fullmatch(r"[A-Z_]+(\.[A-Z_]+)*", word) and not Path(word).exists()):
+            return list(words[:place]), list(words[place:])
+    return list(words), []
 
 
 def run_folder(config: Path, settings: CfgNode) -> Path:

@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a chec
 
 import torch
 
-from pointclip.cli import ArgumentParser, names_from, open_encoder, open_prompts, run_command
-from pointclip.config import defaults, is_setting, load_config
+from pointclip.cli import ArgumentParser, names_from, open_encoder, open_prompts, run_command, split_settings
+from pointclip.config import load_config
 from pointclip.datasets.shape_files import ShapeFiles
 from pointclip.datasets.synthetic import generate
 from pointclip.encoder import Encoder
@@ -29,6 +29,7 @@ from pointclip.errors import InputError
 from pointclip.pictures import save_picture
 from pointclip.points import check_points
 from pointclip.prompts import check_names, sentences_for, spoken, text_features
+from zeroshot_cls.main import classification_defaults
 from zeroshot_cls.perspective_projection import PerspectiveProjection
 from zeroshot_cls.realistic_projection import RealisticProjection
 from zeroshot_cls.similarity_maps import Compared, Seen, patch_grid, similarity_figure
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     """Draw the picture that the command line words ask for (the process's own when None); returns its path."""
     # settings
     args, overrides = _parse(arguments)
-    settings = load_config(defaults(), args.config, overrides)
+    settings = load_config(classification_defaults(), args.config, overrides)
     if settings.SEARCHED:
         raise InputError("SEARCHED is set, but the figure averages the sentences of PROMPTS.FILE; leave SEARCHED out.")
     output = args.output or Path(os.path.expanduser(settings.OUTPUT)) / "v1_v2.png"
@@ -131,12 +132,8 @@ def _parse(arguments: Sequence[str] | None):
     parser.add_argument("--centred", action="store_true", help="subtract its mean from each map of similarities")
     parser.add_argument("--output", type=Path, metavar="FILE", help="the picture (default: OUTPUT/v1_v2.png)")
     args = parser.parse_intermixed_args(arguments)
-    for place, word in enumerate(args.shapes):
-        looks_so = re.fullmatch(r"[A-Z_]+(\.[A-Z_]+)*", word) and not Path(word).exists()
-        if is_setting(defaults(), word) or looks_so:
-            args.shapes, overrides = args.shapes[:place], args.shapes[place:]
-            return args, overrides
-    return args, []
+    args.shapes, overrides = split_settings(args.shapes, classification_defaults())
+    return args, overrides
 
 
 def _shapes(args, num_points: int | None, seed: int) -> tuple[tuple[str, ...], list[torch.Tensor]]:
