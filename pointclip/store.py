@@ -14,11 +14,13 @@ from pointclip.encoder import Encoder
 from pointclip.errors import InputError, first_line
 from pointclip.files import atomic_path
 
+FORMAT = 1  # raise it when what is kept of the same input changes: how patches are read, how sentences are cut
+
 
 class FeatureStore:
     """A folder of features, one file a shape and one a name's sentences.
 
-    A file is found by what went in, not by name: the encoder's weights and precision, what the projection makes of a
+    A file is found by what went in, not by name: the encoder's weights and layers, what the projection makes of a
     fixed cloud, and the shape's points. So other data, settings or weights never get the wrong features, an extraction
     that was interrupted goes on where it stopped, and splits and subsets share what they have in common. Nothing is
     ever removed; deleting the folder does no harm.
@@ -70,10 +72,10 @@ def fingerprint_of_points(points: np.ndarray) -> str:
 
 
 def fingerprint_of_encoder(encoder: Encoder) -> str:
-    """What tells an encoder from any other: its weights, their precision, and the size of its images."""
-    state = sorted(encoder.model.state_dict().items())
-    parts = [f"{encoder.precision} {encoder.image_size}".encode()]
-    for name, tensor in state:
+    """What tells an encoder from any other: its weights, their precision, its layers, and the size of its images."""
+    plan = f"{FORMAT} {encoder.architecture} {encoder.precision} {encoder.image_size} {encoder.model}"
+    parts = [plan.encode()]  # layers are told too, since the same weights may go with GELU or with QuickGELU
+    for name, tensor in sorted(encoder.model.state_dict().items()):
         parts += [name.encode(), tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()]
     return _digest(*parts)
 
@@ -83,7 +85,7 @@ def fingerprint_of_projection(projection: nn.Module, device: torch.device) -> st
     cloud = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (1, 256, 3)).astype(np.float32))
     seen = projection(cloud.to(device))
     outputs = [seen] if isinstance(seen, Tensor) else [getattr(seen, name) for name in sorted(vars(seen))]
-    return _digest(*((1000 * output.float()).round().short().cpu().contiguous().numpy() for output in outputs))
+    return _digest(*((1000 * output.double()).round().long().cpu().contiguous().numpy() for output in outputs))
 
 
 def _digest(*parts) -> str:

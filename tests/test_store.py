@@ -99,6 +99,13 @@ def test_one_changed_weight_is_another_encoder(encoder):
         weight -= 1e-6
 
 
+def test_the_same_weights_with_another_activation_are_another_encoder(tmp_path, encoder):
+    path = tmp_path / "weights.pt"
+    torch.save(encoder.model.state_dict(), path)
+    plain, quick = (load_encoder("tiny-vit", path, quick_gelu=answer) for answer in (False, True))
+    assert fingerprint_of_encoder(plain) != fingerprint_of_encoder(quick)
+
+
 def test_sentences_are_encoded_once(store, encoder, monkeypatch):
     sentences = {"chair": ["a chair.", "a seat."], "table": ["a table."]}
     first = text_features(sentences, encoder, store=store)
