@@ -21,7 +21,7 @@ from pointclip.datasets.batches import BatchReader, subset
 from pointclip.datasets.turned import turned
 from pointclip.encoder import Encoder, check_device, load_encoder
 from pointclip.errors import InputError, first_line
-from pointclip.prompts import read_prompts, spoken
+from pointclip.prompts import key_of, read_prompts
 from pointclip.search.procedure import check_search
 from pointclip.store import FeatureStore
 
@@ -71,7 +71,7 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     what = "first choose prompts, weights or prompts,weights by labels (SEARCH.* says how)"
     parser.add_argument("--search", type=names_from, default=(), metavar="WHAT", help=what)
     where = "the split whose labels choose: train (default), val or test"
-    parser.add_argument("--search-split", default="train", metavar="SPLIT", help=where)
+    parser.add_argument("--search-split", metavar="SPLIT", help=where)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="settings that win over the config's")
     return parser
@@ -91,6 +91,10 @@ def parse_settings(
     settings = load_config(base, args.config, args.overrides)
     if args.search and args.input:
         raise InputError("--search needs labels, which --input files have not; search on a data set.")
+    if args.search_split and not args.search:
+        raise InputError("--search-split goes with --search prompts, weights or prompts,weights; say what to search.")
+    args.search_split = args.search_split or "train"
+    _check_settings_of_input(args, settings)
     check_search(args.search, settings)
     folder = run_folder(args.config, settings)
     try:
@@ -100,6 +104,13 @@ def parse_settings(
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"Cannot write to the folder {folder}; set OUTPUT to another place.")
     return args, settings
+
+
+def _check_settings_of_input(args: argparse.Namespace, settings: CfgNode) -> None:
+    for name, rest in (("TURN", "none"), ("CATEGORIES", ""), ("MAX_SHAPES", 0)):
+        value = settings.DATASET[name]
+        if args.input and value != rest:
+            raise InputError(f"DATASET.{name} is {value!r}, but does nothing with --input files; leave it {rest!r}.")
 
 
 def split_settings(words: Sequence[str], base: CfgNode) -> tuple[list[str], list[str]]:
@@ -177,8 +188,8 @@ def _of_categories(shapes: ShapeSet, categories: str) -> np.ndarray:
     """Indices of the shapes of the named categories, of all where none is named."""
     if not categories:
         return np.arange(len(shapes))
-    numbers = {spoken(name).casefold(): number for number, name in enumerate(shapes.class_names)}
-    wanted = [numbers.get(spoken(name).casefold()) for name in names_from(categories)]
+    numbers = {key_of(name): number for number, name in enumerate(shapes.class_names)}
+    wanted = [numbers.get(key_of(name)) for name in names_from(categories)]
     if None in wanted:
         known = ", ".join(shapes.class_names)
         raise InputError(f"DATASET.CATEGORIES is {categories!r}; names out of these were expected: {known}.")

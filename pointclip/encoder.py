@@ -13,7 +13,7 @@ from open_clip.convert import convert_state_dict
 from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed
 from torch import Tensor, nn
 
-from pointclip.errors import InputError, first_line
+from pointclip.errors import CannotFetch, InputError, first_line
 from pointclip.tokenizer import Tokenizer, count_cut, load_tokenizer
 from pointclip.towers import patch_features
 from pointclip.weights import read_state_dict
@@ -211,7 +211,7 @@ def _fetch(name: str, tag: str, entry: dict) -> str:
         return open_clip.download_pretrained(entry)
     except (OSError, RuntimeError) as error:
         place = entry.get("hf_hub") or entry.get("url")
-        raise InputError(
+        raise CannotFetch(
             f"The weights {tag!r} of {name} could not be fetched from {place} ({first_line(error)}); "
             "try again (a broken download resumes), or give the path of a file you have as ENCODER.PRETRAINED."
         ) from error

@@ -9,6 +9,10 @@ class InputError(ValueError):
     """
 
 
+class CannotFetch(InputError):
+    """Weights could not be fetched: other runs that need the same will fail alike."""
+
+
 def first_line(error: Exception) -> str:
     """What another library's exception says, cut to one line for use inside a sentence."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -76,12 +76,12 @@ def part_sentences(
     A category that the prompts lack, or none of whose parts they have, gets the template throughout.
     """
     template = template.replace("{category}", spoken(category))
-    by_name = {_key(name): entry for name, entry in prompts.items()}
-    entry = by_name.get(_key(category), {})
+    by_name = {key_of(name): entry for name, entry in prompts.items()}
+    entry = by_name.get(key_of(category), {})
     if not isinstance(entry, Mapping):
         raise InputError(f"The prompts of {category!r} are those of a class; use a file with sentences per part.")
-    known = {_key(name) for name in entry}
-    return sentences_for(parts, entry if known & {_key(part) for part in parts} else {}, template, "part")
+    known = {key_of(name) for name in entry}
+    return sentences_for(parts, entry if known & {key_of(part) for part in parts} else {}, template, "part")
 
 
 def text_features(
@@ -133,7 +133,7 @@ def check_names(names: Sequence[str], kind: str = "class") -> None:
     """Raise an InputError when class or part names are missing, empty, or the same twice."""
     if not names:
         raise InputError(f"No {kind} names came; give at least one.")
-    said = [_key(name) for name in names]
+    said = [key_of(name) for name in names]
     if "" in said:
         raise InputError(f"A {kind} name is empty; remove it or write it out.")
     if odd := [name for name in names if not name.isprintable()]:
@@ -148,13 +148,14 @@ def spoken(name: str) -> str:
     return name.replace("_", " ").strip()
 
 
-def _key(name: str) -> str:
+def key_of(name: str) -> str:
+    """What names have in common that are spelt otherwise: "Night_stand" -> "night stand"."""
     return spoken(name).casefold()
 
 
 def _entry(prompts: Mapping[str, list[str]], name: str, kind: str) -> list[str] | None:
     """The sentences of a name, however it is spelt."""
-    entries = [sentences for other, sentences in prompts.items() if _key(other) == _key(name)]
+    entries = [sentences for other, sentences in prompts.items() if key_of(other) == key_of(name)]
     if len(entries) > 1:
         raise InputError(f"The prompts name {name!r} in more than one spelling; merge the entries.")
     if entries and not isinstance(entries[0], list):

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import reduce
 from pathlib import Path
 
 import torch
 import yaml
 from torch import Tensor
+from yacs.config import CfgNode
 
 from pointclip.errors import InputError
 from pointclip.files import atomic_path
-from pointclip.prompts import spoken
+from pointclip.prompts import key_of
 
 ALL = "all"  # under what classification's view weights stand, which serve all classes
 
@@ -29,7 +31,10 @@ class Searched:
     shapes: int
     data: str  # fingerprint of the shapes and their labels
     encoder: str
+    views: list[int]  # the numbers of the views that the weights are of
+    settings: dict[str, str]  # what else decides what CLIP sees and how it is scored
     procedure: str
+    tuned_on_test_labels: bool  # whether labels of a test split had any part in it
     score: float  # on those shapes, percent: accuracy, or instance mIoU
     scores: dict[str, float]  # per category; empty for classification
     sentences: dict[str, list[str]] | dict[str, dict[str, list[str]]]
@@ -47,9 +52,9 @@ class Searched:
         return " and ".join(word for word, found in sought if found)
 
     @property
-    def counts(self) -> list[int]:
-        """How many sentences each class or part has."""
-        return [len(group) for group in _groups(self.sentences)]
+    def groups(self) -> list[list[str]]:
+        """The sentences of each class or part."""
+        return _groups(self.sentences)
 
     def on_same(self, dataset: str, split: str, data: str) -> bool:
         """Whether it was chosen on that data set's split, or on shapes of that fingerprint."""
@@ -57,17 +62,33 @@ class Searched:
 
     def note(self, dataset: str, split: str, data: str) -> str:
         """What a reader must know of results on that data set, split, fingerprint."""
+        where = f"{self.dataset} ({self.split}, {self.shapes} shapes)"
         if self.on_same(dataset, split, data):
             return f"The {self.what} were chosen on the labels of the very split that is reported; not zero-shot."
-        where = f"{self.dataset} ({self.split}, {self.shapes} shapes)"
         if self.split == "test":
             return f"The {self.what} were chosen on the labels of a test split, {where}; not strictly zero-shot."
+        if self.tuned_on_test_labels:
+            return (
+                f"The {self.what} were chosen on the labels of {where}, among sentences or at view weights that had "
+                "been chosen on labels of a test split; not strictly zero-shot."
+            )
         return f"The {self.what} were chosen on the labels of {where}."
+
+    def differences(self, settings: CfgNode, encoder: str) -> list[str]:
+        """A note for each thing that is not as it was in the search."""
+        notes = (
+            [] if encoder == self.encoder else [f"The {self.what} were chosen with another encoder, {self.encoder}."]
+        )
+        now = deciding(settings)
+        for name, value in self.settings.items():
+            if now.get(name) != value:
+                notes.append(f"The {self.what} were chosen with {name} {value}, and are used with {now.get(name)}.")
+        return notes
 
     def without(self, names: Sequence[str]) -> list[str]:
         """Those of the names that nothing was chosen for, as no shape of theirs was searched on."""
         chosen = [_by_key(entries) for entries in (self.sentences, self.weights) if entries and ALL not in entries]
-        return [name for name in names if any(_key(name) not in own for own in chosen)]
+        return [name for name in names if any(key_of(name) not in own for own in chosen)]
 
     def class_sentences(self, names: Sequence[str]) -> dict[str, list[str]]:
         """The chosen sentences of these classes, under the names as they are spelt here.
@@ -77,30 +98,50 @@ class Searched:
         """
         known = _by_key(self.sentences)
         for name in names:
-            if _key(name) not in known:
+            if key_of(name) not in known:
                 raise InputError(
                     f"The searched sentences are of {', '.join(list(self.sentences)[:5])} …, but not of {name!r}; "
                     "search on this data set, or empty SEARCHED."
                 )
-        return {name: known[_key(name)] for name in names}
+        return {name: known[key_of(name)] for name in names}
 
-    def part_sentences(self, category: str) -> dict[str, list[str]]:
-        """The chosen sentences of a category's parts; {} where none were chosen."""
-        return _by_key(self.sentences).get(_key(category), {})
+    def part_sentences(self, category: str, sentences: Mapping[str, list[str]]) -> dict[str, list[str]]:
+        """The sentences of a category's parts, with the chosen ones in place of those that came."""
+        chosen = _by_key(_by_key(self.sentences).get(key_of(category), {}))
+        return {part: chosen.get(key_of(part), group) for part, group in sentences.items()}
 
-    def weights_for(self, name: str, otherwise: Tensor) -> Tensor:
-        """The chosen view weights [V] of a category, or of `ALL`; `otherwise` [V] where none were chosen.
+    def weights_for(self, name: str, views: Sequence[int], otherwise: Tensor) -> Tensor:
+        """The chosen weights [V] of these views for a category, or for `ALL`; `otherwise` [V] where none were chosen.
 
         Raises:
-            InputError: when they are of another number of views.
+            InputError: when a view has none.
         """
-        weights = torch.tensor(_by_key(self.weights).get(_key(name), otherwise.tolist()))
-        if weights.shape != otherwise.shape:
+        weights = _by_key(self.weights).get(key_of(name))
+        if weights is None:
+            return otherwise
+        known = dict(zip(self.views, weights, strict=True))
+        if lacking := [view for view in views if view not in known]:
             raise InputError(
-                f"There are {len(weights)} searched view weights for {name!r}, but {len(otherwise)} views; "
-                "search with these views, or empty SEARCHED."
+                f"The searched view weights are of views {', '.join(map(str, self.views))}, and view {lacking[0]} has "
+                "none; search with these views, or empty SEARCHED."
             )
-        return weights
+        return torch.tensor([known[view] for view in views])
+
+
+DECIDING = (
+    "PROJECTION.METHOD", "PROJECTION.STEPS", "LOOKUP", "PROTOCOL", "IOU_RULE", "DATASET.TURN", "DATASET.NUM_POINTS",
+)  # fmt: skip
+
+
+def deciding(settings: CfgNode) -> dict[str, str]:
+    """The settings that decide what CLIP sees and how it is scored, as far as a task has them."""
+    found = {}
+    for name in DECIDING:
+        *groups, last = name.split(".")
+        group = reduce(lambda node, key: node[key], groups, settings)
+        if last in group:
+            found[name] = str(group[last])
+    return found
 
 
 def write_searched(path: Path, searched: Searched) -> None:
@@ -132,12 +173,8 @@ def read_searched(path: str | Path, task: str) -> Searched:
     return searched
 
 
-def _key(name: str) -> str:
-    return spoken(name).casefold()
-
-
 def _by_key(entries: Mapping[str, object]) -> dict:
-    return {_key(name): entry for name, entry in entries.items()}
+    return {key_of(name): entry for name, entry in entries.items()}
 
 
 def _groups(entries: Mapping) -> list:
@@ -155,4 +192,8 @@ def _is_sound(searched: Searched) -> bool:
     if not isinstance(chosen, Mapping) or not isinstance(weights, Mapping) or not (chosen or weights):
         return False
     named = all(isinstance(name, str) for name in (*chosen, *weights))
+    if not isinstance(searched.settings, Mapping) or not isinstance(searched.views, list):
+        return False
+    if any(isinstance(own, list) and len(own) != len(searched.views) for own in weights.values()):
+        return False
     return named and all(map(sentences, _groups(chosen))) and all(map(numbers, weights.values()))

@@ -30,6 +30,7 @@ from prompts.published_files import (  # noqa: E402
 )
 
 ORIGIN = "The view weights were chosen on the labels of the test split by the paper's authors; not strictly zero-shot."
+CHOSEN = "The sentences were chosen on the labels of the test split by the paper's authors; not strictly zero-shot."
 TASKS = {"classification": "zeroshot_cls", "segmentation": "zeroshot_seg"}
 SEARCHED = [f"{data}_{encoder}" for data in ("modelnet40", "scanobjectnn") for encoder in ("rn50", "rn101")]
 SEARCHED += [f"{data}_{encoder}" for data in ("modelnet40", "scanobjectnn") for encoder in ("vit_b32", "vit_b16")]
@@ -66,6 +67,9 @@ def write(material: Material, folder: Path) -> list[str]:
         rows = [row for entry in sentences.values() for row in (entry.values() if isinstance(entry, dict) else [entry])]
         with atomic_path(folder / f"{name}.json") as path:
             path.write_text(to_json(sentences), encoding="utf-8")
+        if name in material.sentences:  # chosen ones; a run that uses them says so
+            with atomic_path(folder / f"{name}.origin.yaml") as path:
+                path.write_text(yaml.safe_dump({"origin": CHOSEN, "tuned_on_test_labels": True}), encoding="utf-8")
         lines.append(f"{folder / name}.json: {len(rows)} lists, {sum(map(len, rows))} sentences")
     for task, weights in material.weights.items():
         content = {"origin": ORIGIN, "weights": weights}

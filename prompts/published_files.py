@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from pointclip.datasets.scanobjectnn import CLASSES as SCANOBJECTNN_CLASSES
 from pointclip.datasets.shapenetpart_labels import PART_NAMES
 from pointclip.errors import InputError
-from pointclip.prompts import read_prompts, spoken
+from pointclip.prompts import key_of, read_prompts
 from prompts.literals import literals
 
 CANDIDATES = ("modelnet40_1000.json", "scanobjectnn_1000.json", "shapenetpart_700.json")
@@ -116,8 +116,8 @@ def read_candidates(content: bytes, place: PurePosixPath | Path, material: Mater
     if left_out:
         material.notes.append(f"{place.name}: {left_out} repeated or empty sentences left out")
     expected = list(PART_NAMES) if data == "shapenetpart" else class_names(data)
-    known = {spoken(name).casefold() for name in sentences}
-    if absent := [name for name in expected if spoken(name).casefold() not in known]:
+    known = {key_of(name) for name in sentences}
+    if absent := [name for name in expected if key_of(name) not in known]:
         material.notes.append(f"{place.name} has no sentences for {', '.join(absent)}")
     material.candidates[place.stem] = sentences
 
@@ -128,7 +128,7 @@ def _is_sentences(value: object) -> bool:
 
 def _our_parts(category: str, lists: dict, place: PurePosixPath | Path, material: Material) -> dict[str, list[str]]:
     """A category's lists under our names of its parts: the published names differ, the order is that of the labels."""
-    ours = PART_NAMES.get(spoken(category).casefold())
+    ours = PART_NAMES.get(key_of(category))
     if ours is None:
         raise InputError(f"{place} names the category {category!r}, which ShapeNetPart does not have; {HELP}.")
     if len(lists) > len(ours):

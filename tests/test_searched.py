@@ -6,6 +6,7 @@ import pytest
 import torch
 import yaml
 
+from pointclip.config import defaults, load_config
 from pointclip.errors import InputError
 from pointclip.searched import ALL, Searched, read_searched, write_searched
 
@@ -16,7 +17,10 @@ OUTCOME = Searched(
     shapes=7,
     data="abc",
     encoder="tiny",
+    views=[0, 3],
+    settings={"DATASET.TURN": "none"},
     procedure="by hand",
+    tuned_on_test_labels=False,
     score=62.5,
     scores={},
     sentences={"night_stand": ["a grey night stand.", "“bedside”: a small table."]},
@@ -37,17 +41,27 @@ def test_names_may_be_spelt_otherwise():
     assert OUTCOME.class_sentences(["Night stand"]) == {"Night stand": OUTCOME.sentences["night_stand"]}
     with pytest.raises(InputError, match="not of 'sofa'"):
         OUTCOME.class_sentences(["night stand", "sofa"])
-    assert PARTS.part_sentences("mug") == {"cup": ["a cup."]}
-    assert PARTS.part_sentences("cap") == {}
+    assert PARTS.part_sentences("mug", {"Cup": ["x"], "handle": ["y"]}) == {"Cup": ["a cup."], "handle": ["y"]}
+    assert PARTS.part_sentences("cap", {"peak": ["z"]}) == {"peak": ["z"]}
     assert PARTS.without(["mug", "cap"]) == ["cap"]
     assert OUTCOME.without(["night_stand"]) == []
 
 
-def test_weights_fit_the_views_or_are_refused():
-    assert OUTCOME.weights_for(ALL, torch.ones(2)).tolist() == [0.75, 1.0]
-    assert PARTS.weights_for("cap", torch.ones(2)).tolist() == [1.0, 1.0]
-    with pytest.raises(InputError, match="2 searched view weights for 'all', but 6 views"):
-        OUTCOME.weights_for(ALL, torch.ones(6))
+def test_weights_go_to_the_views_they_are_of():
+    assert OUTCOME.weights_for(ALL, [3, 0], torch.ones(2)).tolist() == [1.0, 0.75]
+    assert OUTCOME.weights_for(ALL, [3], torch.ones(1)).tolist() == [1.0]
+    assert PARTS.weights_for("cap", [0, 3], torch.ones(2)).tolist() == [1.0, 1.0]
+    with pytest.raises(InputError, match="of views 0, 3, and view 5 has none"):
+        OUTCOME.weights_for(ALL, [0, 5], torch.ones(2))
+
+
+def test_what_differs_from_the_search_is_told():
+    settings = load_config(defaults(), None, ["DATASET.TURN", "up"])
+    assert OUTCOME.differences(load_config(defaults(), None), "tiny") == []
+    assert OUTCOME.differences(settings, "another") == [
+        "The sentences and view weights were chosen with another encoder, tiny.",
+        "The sentences and view weights were chosen with DATASET.TURN none, and are used with up.",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -72,6 +86,7 @@ BAD = [
     ("no list", {**OUTCOME.__dict__, "sentences": {"chair": "a chair"}}, "holds other sentences"),
     ("words as weights", {**OUTCOME.__dict__, "weights": {ALL: ["much"]}}, "holds other sentences"),
     ("infinite", {**OUTCOME.__dict__, "weights": {ALL: [float("inf")]}}, "holds other sentences"),
+    ("weights of other views", {**OUTCOME.__dict__, "weights": {ALL: [1.0]}}, "holds other sentences"),
     ("all zero", {**OUTCOME.__dict__, "weights": {ALL: [0.0, 0.0]}}, "holds other sentences"),
 ]
 

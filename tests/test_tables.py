@@ -5,14 +5,16 @@ import json
 import os
 from pathlib import Path
 
+import open_clip
 import pytest
 import torch
 import yaml
 
-from pointclip.config import defaults
-from pointclip.errors import InputError
+from pointclip.config import defaults, load_config
+from pointclip.encoder import load_encoder
+from pointclip.errors import CannotFetch, InputError
 from pointclip.run import write_json
-from pointclip.tables import Task, make_tables
+from pointclip.tables import Task, identity, make_tables
 from pointclip.tables.command import parse
 from pointclip.tables.definition import Cell, Job, read_table
 from pointclip.tables.runs import Outcome, Runner, weights_file
@@ -64,6 +66,9 @@ class FakeTask:
         pairs = rest[4:] if search else rest
         pairs = dict(zip(pairs[::2], pairs[1::2], strict=True))
         self.calls.append((config.stem, search, pairs))
+        if pairs["CACHE"]:
+            Path(pairs["CACHE"]).mkdir(parents=True, exist_ok=True)
+            (Path(pairs["CACHE"]) / f"{len(self.calls)}.safetensors").touch()
         answer = self.answers.get(config.stem, {})
         if isinstance(answer, BaseException):
             raise answer
@@ -168,6 +173,124 @@ def test_a_changed_config_or_sentence_file_runs_again(fake, tmp_path):
     fake.config("demo", {"SEED": 4})
     fake.make("PROMPTS.FILE", prompts)
     assert len(fake.calls) == 3
+
+
+def test_other_code_of_the_task_runs_again_in_the_same_folders(fake):
+    fake.table("t", TABLE | {"columns": [{"name": "own pose"}]})
+    names = ("view_weights.yaml", "own.py", "more/own.py")
+    for calls, name in enumerate((None, *names), start=1):
+        if name:
+            path = fake.folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("x: 1")
+        fake.make()
+        fake.make()
+        assert len(fake.calls) == 2 * calls, name
+    folders = {path.parent.name for path in fake.output.glob("runs/*/cell.json")}
+    assert len(folders) == 2
+    (fake.folder / "own.py").unlink()
+    fake.make()
+    assert len(fake.calls) == 10
+
+
+def test_other_code_of_the_package_is_other_code(fake, tmp_path, monkeypatch):
+    own = tmp_path / "package"
+    (own / "projection").mkdir(parents=True)
+    kernel = own / "projection" / "kernels.py"
+    kernel.write_text("a = 1")
+    monkeypatch.setattr(identity, "PACKAGE", own)
+    before = identity.digest_of_code(fake.folder)
+    assert identity.digest_of_code(fake.folder) == before
+    kernel.write_text("a = 2")
+    changed = identity.digest_of_code(fake.folder)
+    kernel.rename(own / "kernels.py")
+    assert len({before, changed, identity.digest_of_code(fake.folder)}) == 3
+    monkeypatch.setattr(torch, "__version__", "0.1")
+    assert identity.digest_of_code(fake.folder) != changed
+
+
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        ("DATASET.NAME", "own.py"),
+        ("ENCODER.PRETRAINED", "own.pt"),
+        ("SEARCHED", "searched.yaml"),
+        ("PROMPTS.FILE", "own.json"),
+    ],
+)
+def test_a_run_is_told_from_others_by_what_its_files_hold(tmp_path, setting, name):
+    def told():
+        settings = load_config(defaults(), None, ["ENCODER.NAME", "RN50", setting, str(path)])
+        return identity.identify(settings, None, "code")
+
+    path = tmp_path / name
+    missing = told()
+    path.write_text("a")
+    before = told()
+    assert told() == before != missing
+    path.write_text("bb")
+    assert told() != before
+    assert str(tmp_path) not in str(told())
+    assert identity.name_of(told()) != identity.name_of(before)
+
+
+def test_a_run_is_told_from_others_by_the_origin_of_its_sentences_and_the_bundled_encoder(tmp_path, monkeypatch):
+    def told():
+        return identity.identify(load_config(defaults(), None, ["PROMPTS.FILE", str(tmp_path / "p.json")]), None, "")
+
+    (tmp_path / "p.json").write_text("{}")
+    before = told()
+    (tmp_path / "p.origin.yaml").write_text("tuned_on_test_labels: true")
+    marked = told()
+    monkeypatch.setattr(identity, "DEMO_FOLDER", tmp_path)
+    (tmp_path / "demo-clip.json").write_text("{}")
+    (tmp_path / "demo-clip.safetensors").write_text("other weights")
+    bundled = told()
+    (tmp_path / "demo-clip.safetensors").write_text("more weights")
+    assert len({str(one) for one in (before, marked, bundled, told())}) == 4
+
+
+def test_weights_that_could_not_be_fetched_are_asked_for_once(fake):
+    for name, encoder in {"a": "RN50", "b": "RN50", "c": "RN101"}.items():
+        fake.config(name, {"ENCODER": {"NAME": encoder, "PRETRAINED": "openai"}})
+        fake.answers[name] = CannotFetch(f"No hub for {name}.")
+    rows = [{"name": name, "config": name} for name in "abc"] + [{"name": "demo"}]
+    fake.table("t", TABLE | {"rows": rows, "columns": []})
+    fake.make()
+    assert [config for config, *_ in fake.calls] == ["a", "c", "demo"]
+    verdicts = [row["verdict"] for row in fake.rows().values()]
+    assert verdicts[:3] == ["not run: No hub for a.", "not run: No hub for a.", "not run: No hub for c."]
+    fake.answers.clear()  # the next call asks anew
+    fake.make("--strict")
+    assert [config for config, *_ in fake.calls[3:]] == ["a", "b", "c"]
+
+
+def test_an_unreachable_hub_is_told_as_what_cannot_be_fetched(monkeypatch):
+    def refuse(entry):
+        raise FileNotFoundError("no route to host")
+
+    monkeypatch.setattr(open_clip, "download_pretrained", refuse)
+    with pytest.raises(CannotFetch, match="could not be fetched from"):
+        load_encoder("ViT-B-16", "openai")
+
+
+@pytest.mark.parametrize("error", [None, InputError("No training shapes.")])
+def test_no_cache_keeps_no_features_of_searches_either(fake, error):
+    fake.table("t", TABLE | {"rows": TABLE["rows"][1:]})
+    if error:
+        fake.answers["demo"] = error
+    fake.make("--cache", "")
+    caches = [(search, Path(pairs["CACHE"]).name) for _, search, pairs in fake.calls]
+    assert caches == [("prompts", "cache"), ("", "")][: 1 if error else 2]
+    assert not list(fake.output.rglob("*.safetensors"))
+
+
+def test_kept_features_go_where_they_are_wanted(fake, tmp_path):
+    fake.make()
+    assert len(list((fake.output / "cache").iterdir())) == 4
+    fake.make("--again", "CACHE", tmp_path / "big")
+    assert len(list((tmp_path / "big").iterdir())) == 4
+    assert str(tmp_path) not in (fake.output / "t_demo.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -346,6 +469,33 @@ def test_root_device_and_weights_come_from_flags_or_environment(fake, tmp_path, 
     assert fake.calls[3][2]["ENCODER.PRETRAINED"] == str(weights / "RN50.pt")
 
 
+def test_settings_win_over_flags_and_variables(fake, tmp_path, monkeypatch):
+    (tmp_path / "RN50.pt").touch()
+    fake.config("rn50", {"ENCODER": {"NAME": "RN50", "PRETRAINED": "openai"}})
+    fake.table("t", {"title": "T", "metric": "accuracy", "rows": [{"name": "a", "config": "rn50"}]})
+    monkeypatch.setenv("ROOT", "by variable")
+    monkeypatch.setenv("CHECKPOINT", str(tmp_path))
+    fake.make("--root", "by flag")
+    assert fake.calls[0][2]["DATASET.ROOT"] == "by flag"
+    assert fake.calls[0][2]["ENCODER.PRETRAINED"] == str(tmp_path / "RN50.pt")
+    own = {"DATASET.ROOT": "own", "DEVICE": "cpu", "ENCODER.PRETRAINED": "cc12m"}
+    words = [word for pair in own.items() for word in pair]
+    fake.make("--root", "by flag", "--device", "cuda", "--checkpoint", tmp_path / "RN50.pt", *words)
+    assert {key: fake.calls[1][2][key] for key in own} == own
+    assert "cuda" not in (fake.output / "t.md").read_text()
+    monkeypatch.delenv("CHECKPOINT")
+    fake.make(*words)
+    assert len(fake.calls) == 2  # the same run
+
+
+def test_notes_may_be_of_one_column(fake):
+    row = {"name": "a", "published": {"own pose": 60, "turned": 61}, "note": {"turned": "Turned how, is not told."}}
+    fake.table("t", TABLE | {"rows": [row], "published_note": "All of old."})
+    fake.make()
+    notes = [row["notes"] for row in fake.rows().values()]
+    assert notes == ["All of old.", "Turned how, is not told. All of old."]
+
+
 @pytest.mark.parametrize("name", ["ViT-L-14-336px.pt", "ViT-L-14-336.pt", "ViT-L-14-336.safetensors"])
 def test_weights_by_openais_names(tmp_path, name):
     (tmp_path / name).touch()
@@ -386,6 +536,7 @@ def test_build_splits_by_kind(tmp_path, capsys):
         (["u"], "There is no table 'u'; t "),
         (["t", "DATASET.MAXSHAPES", "3"], "nearest known one is DATASET.MAX_SHAPES"),
         (["t", "SEED"], "stands alone"),
+        (["t", "OUTPUT", "elsewhere"], "give the folder as --output"),
         (["missing.yaml"], "Cannot read the table"),
     ],
 )

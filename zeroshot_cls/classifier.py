@@ -10,6 +10,8 @@ from pointclip.encoder import Encoder
 from pointclip.features import encode_views, encoded_batches
 from pointclip.store import FeatureStore
 
+TASK = "zero-shot classification"
+
 
 @dataclass(frozen=True)
 class Features:

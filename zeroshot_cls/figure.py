@@ -28,7 +28,7 @@ from pointclip.encoder import Encoder
 from pointclip.errors import InputError
 from pointclip.pictures import save_picture
 from pointclip.points import check_points
-from pointclip.prompts import check_names, sentences_for, spoken, text_features
+from pointclip.prompts import check_names, key_of, sentences_for, spoken, text_features
 from zeroshot_cls.main import classification_defaults
 from zeroshot_cls.perspective_projection import PerspectiveProjection
 from zeroshot_cls.realistic_projection import RealisticProjection
@@ -75,8 +75,8 @@ def figure_sentences(names: Sequence[str], prompts: dict, template: str) -> dict
     """V1's and V2's sentences of each name; V2 has its template's where the prompts know none of the names."""
     unique = list(dict.fromkeys(names))  # several shapes may be of one class
     check_names(unique)
-    known = {spoken(name).casefold() for name in prompts}
-    prompts = prompts if known & {spoken(name).casefold() for name in unique} else {}
+    known = {key_of(name) for name in prompts}
+    prompts = prompts if known & {key_of(name) for name in unique} else {}
     first, second = sentences_for(unique, {}, V1_TEMPLATE), sentences_for(unique, prompts, template)
     return {name: (first[name], second[name]) for name in unique}
 

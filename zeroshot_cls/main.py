@@ -28,12 +28,20 @@ from pointclip.cli import (
 from pointclip.config import defaults, with_searched
 from pointclip.errors import InputError
 from pointclip.prompts import sentences_for, text_features
-from pointclip.run import Run, choice_notes, data_in_words, prompts_in_words, standing_notes
+from pointclip.provenance import (
+    origin_of_prompts,
+    origin_of_weights,
+    passed_on,
+    provenance,
+    standing_notes,
+    weights_to_begin_with,
+)
+from pointclip.run import Run, data_in_words
 from pointclip.searched import ALL, read_searched, write_searched
 from pointclip.views import view_weights
-from zeroshot_cls.classifier import extract_features, view_weighted_logits
+from zeroshot_cls.classifier import TASK, extract_features, view_weighted_logits
 from zeroshot_cls.projections import open_projection, views_of
-from zeroshot_cls.results import TASK, show_own_shapes, show_test
+from zeroshot_cls.results import show_own_shapes, show_test
 from zeroshot_cls.search import search_split
 
 PUBLISHED_WEIGHTS = Path(__file__).with_name("view_weights.yaml")
@@ -48,10 +56,10 @@ def main(words: Sequence[str] | None = None) -> dict:
     if args.classes and not args.input:
         raise InputError("--classes goes with --input FILE…; a data set brings its own classes.")
     folder, progress = run_folder(args.config, settings), not args.quiet
-    views, all_views = views_of(settings)
-    begin = "uniform" if "weights" in args.search else settings.VIEW_WEIGHTS
-    weights, weights_name, weights_note = view_weights(begin, views, all_views, PUBLISHED_WEIGHTS)
     searched = read_searched(settings.SEARCHED, TASK) if settings.SEARCHED else None
+    views, all_views = views_of(settings)
+    begin = weights_to_begin_with(settings, args.search, searched)
+    weights, *told = view_weights(begin, views, all_views, PUBLISHED_WEIGHTS)
 
     # data
     prompts = open_prompts(settings)
@@ -60,6 +68,7 @@ def main(words: Sequence[str] | None = None) -> dict:
         raise InputError("No class names came for --input; name them with --classes a,b,c.")
     shapes, reader = open_shapes(settings, args.input, args.up, classes)
     sentences = sentences_for(shapes.class_names, prompts, settings.PROMPTS.TEMPLATE)
+    origins = origin_of_prompts(settings, sentences, prompts, "class"), origin_of_weights(*told)
     search_settings, search_reader = open_search(settings, args) if args.search else (None, None)
 
     # model
@@ -72,12 +81,13 @@ def main(words: Sequence[str] | None = None) -> dict:
     if args.search:
         model = (projection, encoder, store)
         searched = search_split(args.search, search_reader, sentences, weights, *model, search_settings, progress)
+        searched = passed_on(searched, origins)
         write_searched(folder / "searched.yaml", searched)
         settings = with_searched(settings, folder / "searched.yaml")
     if searched and searched.sentences:
         sentences = searched.class_sentences(shapes.class_names)
-    if searched and searched.weights:
-        weights, weights_name, weights_note = searched.weights_for(ALL, weights), searched.words, ""
+    if searched:
+        weights = searched.weights_for(ALL, views, weights)
 
     # features
     class_features = text_features(sentences, encoder, progress, store).cpu()
@@ -87,18 +97,14 @@ def main(words: Sequence[str] | None = None) -> dict:
 
     # answer
     logits = view_weighted_logits(features.views, class_features, weights)
-    notes, tuned = choice_notes(settings, encoder, reader, weights_note, searched, bool(args.input))
     run = Run(
         folder=folder,
         settings=settings,
         data="own shapes" if args.input else data_in_words(settings),
         encoder=f"{encoder.name}, {encoder.precision}",
-        prompts=prompts_in_words(settings, sentences, prompts, "class", searched),
-        view_weights=weights_name,
-        seconds=seconds,
-        notes=notes + standing_notes(settings, encoder, reader, sentences),
-        tuned_on_test=tuned,
-        searched=searched,
+        origin=provenance(settings, *origins, searched, encoder, reader, bool(args.input)),
+        seconds=None if store else seconds,
+        notes=standing_notes(settings, encoder, reader, sentences),
     )
     show = show_own_shapes if args.input else show_test
     return show(run, reader, features, logits, projection)

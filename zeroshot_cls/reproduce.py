@@ -14,7 +14,7 @@ from pointclip.tables import Task, make_tables
 from prompts.build import write_by_kind
 from zeroshot_cls.main import classification_defaults, main
 
-TASK = Task(main, classification_defaults, Path(__file__).resolve().parent, write_by_kind)
+TABLES_OF = Task(main, classification_defaults, Path(__file__).resolve().parent, write_by_kind)
 
 if __name__ == "__main__":
-    run_command(lambda: sys.exit(make_tables(TASK)))
+    run_command(lambda: sys.exit(make_tables(TABLES_OF)))

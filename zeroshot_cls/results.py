@@ -8,11 +8,10 @@ from pointclip import metrics
 from pointclip.datasets.base import ShapeSet
 from pointclip.datasets.batches import BatchReader
 from pointclip.report import ClassificationCase, write_classification_report, write_shapes_report
-from pointclip.run import Run, own_summary, searched_summary, table, write_csv, write_json, write_settings
-from zeroshot_cls.classifier import Features
+from pointclip.run import Run, summary_of, table, write_csv, write_json, write_settings
+from zeroshot_cls.classifier import TASK, Features
 from zeroshot_cls.projections import Projection
 
-TASK = "zero-shot classification"
 TOP = 5  # classes shown for a shape
 CASES = 3  # best and worst shapes shown in the report
 
@@ -35,7 +34,7 @@ def show_test(run: Run, reader: BatchReader, features: Features, logits: Tensor,
         facts = run.facts | {"Shapes": f"{len(truth)}", "Accuracy": f"{summary['accuracy']:.2f} %"}
         facts["Mean class accuracy"] = f"{summary['mean_class_accuracy']:.2f} %"
         title, page = f"Zero-shot classification: {run.folder.name}", run.folder / "report.html"
-        write_classification_report(page, title, facts, counts, confusion, names, *cases, run.notes)
+        write_classification_report(page, title, facts, counts, confusion, names, *cases, run.all_notes)
     write_settings(run.folder / "config.yaml", run.settings)
 
     rows = [[name, total, right, f"{100 * right / total:.1f}"] for name, (right, total) in counts.items() if total]
@@ -51,9 +50,10 @@ def show_own_shapes(run: Run, reader: BatchReader, features: Features, logits: T
     probabilities = logits.softmax(1).numpy()
     cases = [make_case(i, reader.shapes, features, probabilities, projection) for i in range(len(probabilities))]
     write_predictions(run, reader.shapes.class_names, features, probabilities)
-    summary = {"task": TASK, **own_summary(run, reader, len(cases))}
+    summary = {"task": TASK, **summary_of(run, reader, len(cases))}
     write_json(run.folder / "metrics.json", summary)
-    write_shapes_report(run.folder / "report.html", "Zero-shot classification: own shapes", run.facts, cases, run.notes)
+    page = run.folder / "report.html"
+    write_shapes_report(page, "Zero-shot classification: own shapes", run.facts, cases, run.all_notes)
     write_settings(run.folder / "config.yaml", run.settings)
     for case in cases:
         rows = [[name, f"{100 * share:.1f}"] for name, share in case.top]
@@ -68,20 +68,10 @@ def summarize(run: Run, reader: BatchReader, names: tuple[str, ...], confusion: 
     shapes = int(confusion.sum())
     return {
         "task": TASK,
-        "dataset": run.data,
-        "encoder": run.encoder,
-        "shapes": shapes,
-        "shapes_left_out": len(reader.bad),
+        **summary_of(run, reader, shapes),
         "accuracy": metrics.accuracy(confusion),
         "mean_class_accuracy": float(np.nanmean(per_class)) if shapes else float("nan"),
         "class_accuracy": dict(zip(names, per_class.tolist(), strict=True)),
-        "prompts": run.prompts,
-        "view_weights": run.view_weights,
-        "searched": searched_summary(run.searched),
-        "tuned_on_test_labels": run.tuned_on_test,
-        "notes": run.notes,
-        "bad_shapes": reader.bad,
-        "shapes_per_second": shapes / run.seconds,
     }
 
 
@@ -124,5 +114,5 @@ def write_predictions(run: Run, names: tuple[str, ...], features: Features, prob
         row = [name, names[label] if known else "", names[best[0]], int(best[0] == label) if known else ""]
         for k in best:
             row += [names[k], f"{share[k]:.6f}"]
-        rows.append([*row, int(run.tuned_on_test)])
+        rows.append([*row, int(run.origin.tuned)])
     write_csv(run.folder / "predictions.csv", header, rows)

@@ -11,10 +11,10 @@ from pointclip.encoder import Encoder
 from pointclip.errors import InputError
 from pointclip.prompts import sentence_features
 from pointclip.search import Classification, in_words, search
-from pointclip.searched import ALL, Searched
+from pointclip.searched import ALL, Searched, deciding
 from pointclip.store import FeatureStore
-from zeroshot_cls.classifier import extract_features
-from zeroshot_cls.results import TASK
+from zeroshot_cls.classifier import TASK, extract_features
+from zeroshot_cls.projections import views_of
 
 
 def search_split(
@@ -35,15 +35,16 @@ def search_split(
         reader: of the split's shapes.
         sentences: for each class its candidates; where prompts are not sought, all of them averaged.
         weights: [V], to begin with.
-        settings: DATASET.SPLIT is the split to choose on, SEARCH says how.
+        settings: DATASET.SPLIT is the split to choose on, PROJECTION.VIEWS are those of `weights`, SEARCH says how.
     """
+    views, _ = views_of(settings)
     features = extract_features(reader, projection, encoder, progress, store)
     known = features.labels >= 0
     if not bool(known.any()):
         raise InputError("No shape of the split to search on has a known class; search on another split.")
     candidates = [own.cpu() for own in sentence_features(sentences, encoder, progress, store)]
     problem = Classification(features.views[known], features.labels[known])
-    found = search(problem, candidates, weights, what, settings.SEARCH, progress)
+    found = search(problem, candidates, weights, what, settings.SEARCH, views, progress)
     chosen = [[group[i] for i in own] for group, own in zip(sentences.values(), found.choices, strict=True)]
     return Searched(
         task=TASK,
@@ -52,7 +53,10 @@ def search_split(
         shapes=int(known.sum()),
         data=reader.fingerprint,
         encoder=encoder.name,
+        views=views,
+        settings=deciding(settings),
         procedure=in_words(what, settings.SEARCH),
+        tuned_on_test_labels=settings.DATASET.SPLIT == "test",
         score=found.score,
         scores={},
         sentences=dict(zip(sentences, chosen, strict=True)) if "prompts" in what else {},

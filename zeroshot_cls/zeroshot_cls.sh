@@ -2,5 +2,4 @@
 # The main results: the paper's data sets with ViT-B/16 (scripts/ has a script for every other table).
 # Flags: --root, --checkpoint, --output …, then KEY VALUE; --help tells them. ROOT and CHECKPOINT do too.
 set -euo pipefail
-here=$(dirname "$0")
-exec "$here/../scripts/python.sh" "$here/reproduce.py" datasets "$@"
+exec "$(dirname "$0")/scripts/datasets.sh" "$@"

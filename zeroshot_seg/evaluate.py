@@ -17,6 +17,7 @@ from pointclip.store import FeatureStore
 from zeroshot_seg.realistic_projection import ProjectedPoints, RealisticProjection, SeenPoints
 from zeroshot_seg.segmenter import nearest_seen, part_logits, read_points
 
+TASK = "zero-shot part segmentation"
 PROTOCOLS = ("standard", "published")
 PUBLISHED_LAMP_PARTS = (
     2  # the published prompts name the first two of lamp's four parts; the others are never predicted

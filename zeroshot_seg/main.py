@@ -29,13 +29,22 @@ from pointclip.cli import (
 from pointclip.config import defaults, with_searched
 from pointclip.datasets.shapenetpart_labels import PART_NAMES
 from pointclip.errors import InputError
-from pointclip.prompts import part_sentences, spoken, text_features
-from pointclip.run import Run, choice_notes, data_in_words, prompts_in_words, standing_notes
-from pointclip.searched import read_searched, write_searched
+from pointclip.prompts import key_of, part_sentences, text_features
+from pointclip.provenance import (
+    Origin,
+    origin_of_prompts,
+    origin_of_weights,
+    passed_on,
+    provenance,
+    standing_notes,
+    weights_to_begin_with,
+)
+from pointclip.run import Run, data_in_words
+from pointclip.searched import Searched, read_searched, write_searched
 from pointclip.views import view_weights
-from zeroshot_seg.evaluate import Category, check_rules, segment
+from zeroshot_seg.evaluate import TASK, Category, check_rules, segment
 from zeroshot_seg.projections import open_projection, views_of
-from zeroshot_seg.results import TASK, show_own_shapes, show_test
+from zeroshot_seg.results import show_own_shapes, show_test
 from zeroshot_seg.search import search_split
 
 PUBLISHED_WEIGHTS = Path(__file__).with_name("view_weights.yaml")
@@ -63,8 +72,9 @@ def main(words: Sequence[str] | None = None) -> dict:
         raise InputError(f"The data set {settings.DATASET.NAME!r} has no part labels; use shapenetpart or synthetic.")
     template = settings.PROMPTS.TEMPLATE
     sentences = {name: part_sentences(name, own, prompts, template) for name, own in parts.items()}
-    begin = "uniform" if "weights" in args.search else settings.VIEW_WEIGHTS
-    weights, weights_note = weights_by_category(begin, list(parts), settings)
+    flat = {f"{part} of {name}": group for name, own in sentences.items() for part, group in own.items()}
+    weights, weights_origin = weights_by_category(settings, args.search, searched, list(parts))
+    origins = origin_of_prompts(settings, flat, prompts, "part"), weights_origin
     search_settings, search_reader = open_search(settings, args) if args.search else (None, None)
 
     # model
@@ -77,12 +87,13 @@ def main(words: Sequence[str] | None = None) -> dict:
     if args.search:
         model = (projection, encoder, store)
         searched = search_split(args.search, search_reader, sentences, weights, *model, search_settings, progress)
+        searched = passed_on(searched, origins)
         write_searched(folder / "searched.yaml", searched)
         settings = with_searched(settings, folder / "searched.yaml")
     if searched:
-        sentences = {name: own | searched.part_sentences(name) for name, own in sentences.items()}
-        weights = {name: searched.weights_for(name, own) for name, own in weights.items()}
-        weights_note = "" if searched.weights else weights_note
+        views, _ = views_of(settings)
+        sentences = {name: searched.part_sentences(name, own) for name, own in sentences.items()}
+        weights = {name: searched.weights_for(name, views, own) for name, own in weights.items()}
 
     # what to look for, and where
     flat = {f"{part} of {name}": group for name, own in sentences.items() for part, group in own.items()}
@@ -95,18 +106,14 @@ def main(words: Sequence[str] | None = None) -> dict:
     # answer
     start = time.perf_counter()
     results = segment(reader, projection, encoder, categories, settings.PROTOCOL, progress, store)
-    notes, tuned = choice_notes(settings, encoder, reader, weights_note, searched, bool(args.input))
     run = Run(
         folder=folder,
         settings=settings,
         data="own shapes" if args.input else data_in_words(settings),
         encoder=f"{encoder.name}, {encoder.precision}",
-        prompts=prompts_in_words(settings, flat, prompts, "part", searched),
-        view_weights=searched.words if searched and searched.weights else settings.VIEW_WEIGHTS,
-        seconds=time.perf_counter() - start,
-        notes=notes + standing_notes(settings, encoder, reader, flat),
-        tuned_on_test=tuned,
-        searched=searched,
+        origin=provenance(settings, *origins, searched, encoder, reader, bool(args.input)),
+        seconds=None if store else time.perf_counter() - start,
+        notes=standing_notes(settings, encoder, reader, flat),
     )
     show = show_own_shapes if args.input else show_test
     return show(run, reader, results, parts, projection, args.save_ply)
@@ -124,22 +131,25 @@ def segmentation_defaults() -> CfgNode:
     return c
 
 
-def weights_by_category(setting: str, categories: Sequence[str], settings: CfgNode) -> tuple[dict[str, Tensor], str]:
-    """The view weights of each category, and what a reader must know of them; "published" has a set for each."""
-    views, all_views = views_of(settings)
-    weights, note = {}, ""
+def weights_by_category(
+    settings: CfgNode, sought: Sequence[str], searched: Searched | None, categories: Sequence[str]
+) -> tuple[dict[str, Tensor], Origin]:
+    """The view weights of each category before any search, and their origin; "published" has a set for each."""
+    setting, (views, all_views) = weights_to_begin_with(settings, sought, searched), views_of(settings)
+    weights, told = {}, ("", "")
     for name in categories:
-        own = spoken(name).casefold() if setting == "published" else setting
+        own = key_of(name) if setting == "published" else setting
         if setting == "published" and own not in PART_NAMES:
             raise InputError(f"VIEW_WEIGHTS is 'published', but there are none for {name!r}; use 'uniform' instead.")
-        weights[name], _, note = view_weights(own, views, all_views, PUBLISHED_WEIGHTS)
-    return weights, note
+        weights[name], *told = view_weights(own, views, all_views, PUBLISHED_WEIGHTS)
+    words, note = told
+    return weights, origin_of_weights("published, a set a category" if setting == "published" else words, note)
 
 
 def own_parts(args, prompts: dict) -> tuple[str, ...]:
     """The part names of own shapes: those given, or those that the prompts have for the category."""
-    known = {spoken(name).casefold(): tuple(entry) for name, entry in prompts.items() if isinstance(entry, dict)}
-    parts = args.parts or known.get(spoken(args.category).casefold(), ())
+    known = {key_of(name): tuple(entry) for name, entry in prompts.items() if isinstance(entry, dict)}
+    parts = args.parts or known.get(key_of(args.category), ())
     if not parts:
         raise InputError(
             "No part names came for --input; name them with --parts a,b,c, or a --category of the prompts."

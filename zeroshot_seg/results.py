@@ -11,11 +11,10 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.files import atomic_path
 from pointclip.pictures import part_colours
 from pointclip.report import SegmentationCase, write_segmentation_report
-from pointclip.run import Run, own_summary, searched_summary, table, write_csv, write_json, write_settings
-from zeroshot_seg.evaluate import Scores, Segmented, score
+from pointclip.run import Run, summary_of, table, write_csv, write_json, write_settings
+from zeroshot_seg.evaluate import TASK, Scores, Segmented, score
 from zeroshot_seg.realistic_projection import RealisticProjection
 
-TASK = "zero-shot part segmentation"
 CASES = 3  # best and worst shapes shown in the report
 
 Parts = Mapping[str, tuple[str, ...]]  # category -> its parts
@@ -49,7 +48,7 @@ def show_test(
             "Lookup, protocol, IoU rule": f"{settings.LOOKUP}, {settings.PROTOCOL}, {settings.IOU_RULE}",
         }
         title = f"Zero-shot part segmentation: {run.folder.name}"
-        write_segmentation_report(run.folder / "report.html", title, facts, rows, *cases, run.notes)
+        write_segmentation_report(run.folder / "report.html", title, facts, rows, *cases, run.all_notes)
     write_settings(run.folder / "config.yaml", settings)
     if save_ply:
         save_clouds(run.folder / "ply", reader, results)
@@ -79,10 +78,10 @@ def show_own_shapes(
     run.folder = run.folder / "input"
     cases = [make_case(result, None, reader, parts, projection) for result in results]
     write_predictions(run, results, None)
-    summary = {"task": TASK, **own_summary(run, reader, len(results))}
+    summary = {"task": TASK, **summary_of(run, reader, len(results))}
     write_json(run.folder / "metrics.json", summary)
     facts = run.facts | {"Lookup": run.settings.LOOKUP}
-    write_segmentation_report(run.folder / "report.html", "Parts of own shapes", facts, [], cases, [], run.notes)
+    write_segmentation_report(run.folder / "report.html", "Parts of own shapes", facts, [], cases, [], run.all_notes)
     write_settings(run.folder / "config.yaml", run.settings)
     if save_ply:
         save_clouds(run.folder / "ply", reader, results)
@@ -117,10 +116,7 @@ def summarize(run: Run, reader: BatchReader, results: list[Segmented], scores: S
     """What metrics.json holds."""
     return {
         "task": TASK,
-        "dataset": run.data,
-        "encoder": run.encoder,
-        "shapes": len(results),
-        "shapes_left_out": len(reader.bad),
+        **summary_of(run, reader, len(results)),
         "instance_miou": scores.own.mean(),
         "mean_category_miou": float(np.mean([row["mIoU"] for row in rows])),
         "category_miou": {row["category"]: row["mIoU"] for row in rows},
@@ -131,13 +127,6 @@ def summarize(run: Run, reader: BatchReader, results: list[Segmented], scores: S
         "iou_rule": run.settings.IOU_RULE,
         "points": sum(len(result.labels) for result in results),
         "unseen_points": sum(result.unseen for result in results),
-        "prompts": run.prompts,
-        "view_weights": run.view_weights,
-        "searched": searched_summary(run.searched),
-        "tuned_on_test_labels": run.tuned_on_test,
-        "notes": run.notes,
-        "bad_shapes": reader.bad,
-        "shapes_per_second": len(results) / run.seconds,
     }
 
 
@@ -166,7 +155,7 @@ def write_predictions(run: Run, results: list[Segmented], ious: np.ndarray | Non
     header = ["shape", "category", "points", "unseen_points", "iou", "tuned_on_test_labels"]
     rows = [[result.name, result.category, len(result.labels), result.unseen] for result in results]
     shown = [""] * len(rows) if ious is None else [f"{iou:.4f}" for iou in ious]
-    rows = [[*row, iou, int(run.tuned_on_test)] for row, iou in zip(rows, shown, strict=True)]
+    rows = [[*row, iou, int(run.origin.tuned)] for row, iou in zip(rows, shown, strict=True)]
     write_csv(run.folder / "predictions.csv", header, rows)
 
 

@@ -14,11 +14,11 @@ from pointclip.encoder import Encoder
 from pointclip.errors import InputError
 from pointclip.prompts import sentence_features
 from pointclip.search import Segmentation, in_words, search
-from pointclip.searched import Searched
+from pointclip.searched import Searched, deciding
 from pointclip.store import FeatureStore
-from zeroshot_seg.evaluate import predicted_parts, seen_batches
+from zeroshot_seg.evaluate import TASK, predicted_parts, seen_batches
+from zeroshot_seg.projections import views_of
 from zeroshot_seg.realistic_projection import RealisticProjection, SeenPoints
-from zeroshot_seg.results import TASK
 from zeroshot_seg.segmenter import nearest_seen, part_logits, read_points
 
 MOST_BYTES = 3 << 30  # of points' features that are held at once; those of further shapes are made when asked for
@@ -52,8 +52,10 @@ def search_split(
         sentences: for each category and part its candidates; where prompts are not sought, all of them averaged.
         weights: for each category [V], to begin with.
         store: keeps the features; they are read from there again and again.
-        settings: DATASET.SPLIT is the split to choose on, SEARCH says how, PROTOCOL and IOU_RULE what is scored.
+        settings: DATASET.SPLIT is the split to choose on, PROJECTION.VIEWS are those of `weights`, SEARCH says how,
+            PROTOCOL and IOU_RULE what is scored.
     """
+    views, _ = views_of(settings)
     shapes = labelled_shapes(reader, projection, encoder, store, settings.PROTOCOL, progress)
     found, chosen = {}, {}
     for number, (name, own) in enumerate(shapes.items(), start=1):
@@ -70,7 +72,7 @@ def search_split(
             parts=len(sentences[name]),
             rule=settings.IOU_RULE,
         )
-        found[name] = search(problem, candidates, weights[name], what, settings.SEARCH, progress)
+        found[name] = search(problem, candidates, weights[name], what, settings.SEARCH, views, progress)
         choices = zip(groups.items(), found[name].choices, strict=True)
         chosen[name] = {part: [group[i] for i in choice] for (part, group), choice in choices}
 
@@ -82,7 +84,10 @@ def search_split(
         shapes=sum(counts.values()),
         data=reader.fingerprint,
         encoder=encoder.name,
+        views=views,
+        settings=deciding(settings),
         procedure=in_words(what, settings.SEARCH),
+        tuned_on_test_labels=settings.DATASET.SPLIT == "test",
         score=sum(found[name].score * count for name, count in counts.items()) / sum(counts.values()),
         scores={name: own.score for name, own in found.items()},
         sentences=chosen if "prompts" in what else {},

@@ -94,6 +94,8 @@ def check_shape(shape: Shape, shapes: ShapeSet) -> None:
         raise InputError(f"{shape.name}: its label is {shape.label}; 0 to {classes - 1} was expected.")
     if shape.parts is None:
         return
+    if shape.label < 0:
+        raise InputError(f"{shape.name}: its parts are known but not its class, of which they are parts; give both.")
     names = shapes.part_names[shapes.class_names[shape.label]]
     if len(shape.parts) != len(shape.points):
         raise InputError(f"{shape.name}: {len(shape.parts)} part labels came for {len(shape.points)} points; one each.")

@@ -9,7 +9,7 @@ from yacs.config import CfgNode
 
 from pointclip.errors import InputError
 from pointclip.search.alternate import alternate, better
-from pointclip.search.found import Found, Problem, texts_of
+from pointclip.search.found import Found, Problem, Step, check_weights, texts_of
 from pointclip.search.sentences import search_ensembles, search_sentences
 from pointclip.search.weights import PUBLISHED_WEIGHT, descend_weights, search_weights, weight_sets
 
@@ -44,43 +44,63 @@ def search(
     weights: Tensor,
     what: Sequence[str],
     c: CfgNode,
+    views: Sequence[int] | None = None,
     progress: bool = False,
 ) -> Found:
     """Choose sentences, then view weights for them, in the way that the settings `c` (SEARCH) say.
 
-    What is not sought stays: all sentences averaged, or the `weights` that came. The view weights' grid is taken where
-    it raises the score.
+    What is not sought stays: all sentences averaged, or the `weights` that came. Other weights are taken only if they
+    raise the score.
 
     Args:
         problem: features and labels to choose on.
         candidates: for each class, or each part of a category, the unit features of its sentences, [S, C].
         weights: [V], to begin with.
         what: "prompts", "weights" or both.
+        views: the numbers of the V views in the projection, by which SEARCH.FIXED_VIEWS goes; None for 0, 1, 2, ...
     """
+    sets = grid(range(problem.views) if views is None else views, c) if "weights" in what else None
     everything = [tuple(range(len(own))) for own in candidates]
     start = everything if c.START == "all" or "prompts" not in what else None
     if c.ALTERNATE:
-        return alternate(problem, candidates, weights, grid(problem.views, c), start, c.SWEEPS, progress=progress)
-    best = None
-    if "prompts" in what and c.SENTENCES == "greedy":
+        return alternate(problem, candidates, weights, sets, start, c.SWEEPS, progress=progress)
+    if "prompts" not in what:
+        best = as_it_is(problem, candidates, weights, tuple(everything))
+    elif c.SENTENCES == "greedy":
         best = search_sentences(problem, candidates, weights, start, c.SWEEPS, progress)
-    elif "prompts" in what:
+    else:
         best = search_ensembles(problem, candidates, weights, start=start, progress=progress)
     if "weights" not in what:
         return best
-    choices = best.choices if best else tuple(everything)
-    texts = texts_of(candidates, choices)
+    texts = texts_of(candidates, best.choices)
     if c.WEIGHTS == "descent":
-        found = descend_weights(problem, texts, best.weights if best else weights, sweeps=c.SWEEPS, progress=progress)
+        found = descend_weights(problem, texts, best.weights, sweeps=c.SWEEPS, progress=progress)
     else:
-        found = search_weights(problem, texts, grid(problem.views, c), progress)
-    found = replace(found, choices=choices)
-    return better(best, found) if best else found
+        found = search_weights(problem, texts, sets, progress)
+    return better(best, replace(found, choices=best.choices))
 
 
-def grid(views: int, c: CfgNode) -> Tensor:
-    """The sets of view weights that the settings `c` (SEARCH) mean: [G, V]."""
-    return weight_sets(views, values_of(c), dict.fromkeys(range(min(c.FIXED_VIEWS, views)), PUBLISHED_WEIGHT))
+def as_it_is(problem: Problem, candidates: Sequence[Tensor], weights: Tensor, choices: tuple) -> Found:
+    """The score of a choice as a search's outcome that has tried nothing else."""
+    weights = check_weights(weights, problem.views)
+    score = float(problem.weigher(texts_of(candidates, choices))(weights[None])[0])
+    return Found(choices, tuple(weights.tolist()), score, (Step("start", 0, score),), 1)
+
+
+def grid(views: Sequence[int], c: CfgNode) -> Tensor:
+    """The sets of weights of these views that the settings `c` (SEARCH) mean: [G, V].
+
+    Raises:
+        InputError: when the fixed views leave nothing to choose.
+    """
+    fixed = {place: PUBLISHED_WEIGHT for place, view in enumerate(views) if view < c.FIXED_VIEWS}
+    sets = weight_sets(len(views), values_of(c), fixed)
+    if len(sets) == 1:
+        raise InputError(
+            f"SEARCH.FIXED_VIEWS {c.FIXED_VIEWS} and VALUES {c.VALUES} leave no view weights to choose of views "
+            f"{', '.join(map(str, views))}; fix fewer views or give more values."
+        )
+    return sets
 
 
 def values_of(c: CfgNode) -> list[float]:

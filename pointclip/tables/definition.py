@@ -10,7 +10,7 @@ or column:
     settings   {KEY: value} of the runs; a PROMPTS.FILE is taken from the definition's folder
     metric     what of metrics.json is shown, such as accuracy or category_miou/chair
     published  a number in percent, or {column's name: number}
-    note       what a reader must know of the published figure
+    note       what a reader must know of the published figure; or {column's name: text}
     search     {what: "prompts,weights", split: train, in: a column}; the row's other columns use what was found there
     kind       one of the command kinds of sentences: the run gets those of its config's file alone
     only       names of the configs for which there is such a row
@@ -137,6 +137,7 @@ class _CellMaker:
         if isinstance(published, Mapping):
             published = published.get(column["name"])
         notes = [row.get("note"), column.get("note"), self.top.get("published_note")]
+        notes = [note.get(column["name"]) if isinstance(note, Mapping) else note for note in notes]
         return Cell(
             row["name"],
             column["name"],

@@ -1,9 +1,9 @@
 """The runs behind a table: made in this process, kept in folders of their own, and not made twice."""
 
 import contextlib
-import hashlib
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import TextIO
 
 import torch
-import yaml
 from yacs.config import CfgNode
 
 from pointclip.config import load_config
-from pointclip.errors import InputError, first_line
+from pointclip.errors import CannotFetch, InputError, first_line
 from pointclip.files import atomic_path
 from pointclip.tables.definition import Job
+from pointclip.tables.identity import digest_of_code, identify, name_of
 
-WITHOUT_EFFECT = ("OUTPUT", "CACHE", "REPORT")  # settings that change no figure
 OPENAI_FILES = {"ViT-L-14-336": "ViT-L-14-336px"}  # where OpenAI's file is not named as the encoder is
 
 
@@ -31,7 +30,7 @@ class Task:
     Attributes:
         main: the task's command, from its words to what metrics.json holds.
         defaults: the task's settings.
-        folder: holds configs/ and tables/.
+        folder: holds the task's code, view_weights.yaml, configs/ and tables/.
         split_by_kind: splits a file of sentences by kind of command into files in a folder: {kind: file}.
     """
 
@@ -56,21 +55,27 @@ class Runner:
     """Makes runs, each once.
 
     A run has a folder of its own below `folder`, named by its settings. It holds log.txt, what the task writes, and at
-    last cell.json with the arguments: where that is there for the same settings, and the files that they name are the
-    same too, the run is taken as it is.
+    last cell.json with all that the run was made of (see `identify`): a run is taken as it is where that is there and
+    the same, and made anew in the same folder where anything differs, be it the code. Features in the cache are another
+    matter: they are found by what went in, and outlive changes of the code (see `pointclip.store`).
+
+    Weights that could not be fetched once are not asked for again, as every try takes the hub most of a minute.
 
     Args:
         task: what is run.
         folder: for the runs.
-        cache: for features that runs share; "" keeps none.
+        cache: for features that runs share, unless a run's settings name a CACHE; "" keeps none: a search then has
+            some of its own, which are removed after it.
         checkpoint: a file of weights for every encoder but the bundled one, or a folder that holds them under OpenAI's
-            names (RN50.pt, ViT-B-16.pt); "" takes what the configs say.
+            names (RN50.pt, ViT-B-16.pt); "" takes what the configs say. An ENCODER.PRETRAINED of a run wins over it.
         again: whether to make runs that were made before.
     """
 
     def __init__(self, task: Task, folder: Path, cache: str = "", checkpoint: str = "", again: bool = False):
         self.task, self.folder, self.cache, self.checkpoint, self.again = task, folder, cache, checkpoint, again
+        self.code = digest_of_code(task.folder)  # now, while it is still what was imported
         self.done: dict[Job, Outcome] = {}
+        self.unfetched: dict[tuple[str, str], str] = {}  # encoder and weights: why they could not be fetched
 
     def run(self, job: Job) -> Outcome:
         """Make a run, or say what an earlier call gave. What cannot run is told in the outcome, not raised."""
@@ -92,24 +97,42 @@ class Runner:
     def _run(self, job: Job) -> Outcome:
         pairs = self._pairs(job)
         settings = load_config(self.task.defaults(), job.config, _flat(pairs))
-        identity = identify(settings, job.search)
-        digest = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=5).hexdigest()
-        folder = self.folder / f"{job.config.stem}-{digest}"
+        identity = identify(settings, job.search, self.code)
+        folder = self.folder / f"{job.config.stem}-{name_of(identity)}"
         files = folder / job.config.stem
         if not self.again and (metrics := kept(folder / "cell.json", files / "metrics.json", identity)) is not None:
             return Outcome(metrics, files, kept=True)
-        words = ["--quiet", "--config", str(job.config)]
-        if job.search:
-            words += ["--search", job.search[0], "--search-split", job.search[1]]
-        words += _flat({"REPORT": "False", **pairs, "CACHE": self.cache, "OUTPUT": str(folder)})
+        weights = (settings.ENCODER.NAME, settings.ENCODER.PRETRAINED)
+        if weights in self.unfetched:
+            raise InputError(self.unfetched[weights])
         (folder / "cell.json").unlink(missing_ok=True)
         start = time.perf_counter()
-        self._call(words, folder)
+        try:
+            words = self._make(job, pairs, folder)
+        except CannotFetch as error:
+            self.unfetched[weights] = str(error)
+            raise
         seconds = time.perf_counter() - start
         metrics = json.loads((files / "metrics.json").read_text(encoding="utf-8"))
         with atomic_path(folder / "cell.json") as path:  # the last file: with it the run counts as made
             path.write_text(json.dumps({"arguments": words, "identity": identity, "seconds": seconds}, indent=1))
         return Outcome(metrics, files, seconds=seconds)
+
+    def _make(self, job: Job, pairs: Mapping[str, str], folder: Path) -> list[str]:
+        """Make a run in its folder; returns its words."""
+        words = ["--quiet", "--config", str(job.config)]
+        if job.search:
+            words += ["--search", job.search[0], "--search-split", job.search[1]]
+        cache, passing = pairs.get("CACHE", self.cache), folder / "cache"
+        if job.search and not cache:  # a search goes over its features again and again
+            cache = str(passing)
+        words += _flat({"REPORT": "False", **pairs, "CACHE": cache, "OUTPUT": str(folder)})
+        try:
+            self._call(words, folder)
+        finally:
+            if cache == str(passing):
+                shutil.rmtree(passing, ignore_errors=True)
+        return words
 
     def _call(self, words: Sequence[str], folder: Path) -> None:
         """Call the task with what it prints in log.txt."""
@@ -130,7 +153,7 @@ class Runner:
                 raise InputError(f"The search that it rests on could not run: {found.reason}")
             pairs["SEARCHED"] = str((found.folder / "searched.yaml").resolve())
         settings = load_config(self.task.defaults(), job.config, _flat(pairs))
-        if self.checkpoint and settings.ENCODER.NAME != "demo":
+        if self.checkpoint and settings.ENCODER.NAME != "demo" and "ENCODER.PRETRAINED" not in pairs:
             pairs["ENCODER.PRETRAINED"] = weights_file(self.checkpoint, settings.ENCODER.NAME)
         if job.kind:
             files = self.task.split_by_kind(Path(settings.PROMPTS.FILE), self.folder.parent / "sentences")
@@ -152,21 +175,8 @@ def quiet(log: TextIO) -> Iterator[None]:
         os.close(errors)
 
 
-def identify(settings: CfgNode, search: Sequence[str] | None) -> dict:
-    """What makes a run another one: its settings, what it seeks, and what stands in the files that they name."""
-    plain = yaml.safe_load(settings.dump())
-    for name in WITHOUT_EFFECT:
-        plain.pop(name, None)
-    for group, name in ((plain["PROMPTS"], "FILE"), (plain, "SEARCHED")):
-        path = Path(group.get(name) or os.devnull)
-        if path.is_file():
-            content = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
-            group[name] = f"{path.name} {content}"
-    return {"settings": plain, "search": list(search or ())}
-
-
 def kept(cell: Path, metrics: Path, identity: dict) -> dict | None:
-    """The metrics of a run that was made with the same arguments; None where there is none."""
+    """The metrics of a run that was made of the same; None where there is none."""
     try:
         if json.loads(cell.read_text(encoding="utf-8"))["identity"] != identity:
             return None

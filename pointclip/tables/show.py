@@ -7,6 +7,7 @@ from string import ascii_lowercase
 from pointclip.files import atomic_path
 from pointclip.run import write_csv
 from pointclip.tables.definition import Table
+from pointclip.tables.identity import WITHOUT_EFFECT
 from pointclip.tables.verdicts import NOTHING, Result, signed
 
 TUNED = "†"
@@ -96,7 +97,8 @@ def below(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> 
         said.append(table.about)
     if table.config:
         said.append(f"Config: {table.config}.")
-    pairs = [pair for pair in zip(table.extra[::2], table.extra[1::2], strict=True) if pair[0] != "DATASET.ROOT"]
+    places = ("DATASET.ROOT", *WITHOUT_EFFECT)
+    pairs = [pair for pair in zip(table.extra[::2], table.extra[1::2], strict=True) if pair[0] not in places]
     if pairs:
         said.append(f"Settings besides the config's: {', '.join(map(' '.join, pairs))}.")
     return said

@@ -99,6 +99,13 @@ def test_a_checkout_becomes_files_that_runs_take(source, tmp_path, capsys):
         assert list(weights["weights"].values()) == [WEIGHTS] * number
 
 
+def test_chosen_sentences_say_so_wherever_they_are_written(source, tmp_path):
+    assert ip.main([str(source), "--out", str(tmp_path)]) == 0
+    origins = {path.name: yaml.safe_load(path.read_text()) for path in tmp_path.glob("*.origin.yaml")}
+    assert set(origins) == {f"{name}.origin.yaml" for name in ip.SEARCHED}
+    assert all(own["tuned_on_test_labels"] and "test split" in own["origin"] for own in origins.values())
+
+
 def test_archive_and_address_give_the_same_files(source, tmp_path, capsys):
     archive = zipped(source, tmp_path / "main.zip")
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
@@ -109,7 +116,7 @@ def test_archive_and_address_give_the_same_files(source, tmp_path, capsys):
             assert ip.main([str(place), "--out", str(tmp_path / f"{number}")]) == 0
         server.shutdown()
     first = {path.name: path.read_bytes() for path in (tmp_path / "0").iterdir()}
-    assert len(first) == 3 + 9 + 2
+    assert len(first) == 3 + 9 + 9 + 2  # candidates, chosen sentences with what they are, view weights
     for number in (1, 2):
         assert {path.name: path.read_bytes() for path in (tmp_path / f"{number}").iterdir()} == first
 

@@ -83,14 +83,26 @@ def test_the_other_ways(made_up):
 
     c = settings_with("SEARCH.ALTERNATE", "True").SEARCH
     found = search(problem, candidates, ones, BOTH, c)
-    expected = alternate(problem, candidates, ones, grid(VIEWS, c))
+    expected = alternate(problem, candidates, ones, grid(range(VIEWS), c))
     assert (found.choices, found.weights) == (expected.choices, expected.weights)
     assert found.score >= search(problem, candidates, ones, BOTH, settings_with().SEARCH).score
 
 
-def test_the_grid_holds_no_more_views_than_there_are():
-    assert grid(2, settings_with().SEARCH).tolist() == [[0.75, 0.75]]
-    assert len(grid(6, settings_with("SEARCH.VALUES", "0.5, 1").SEARCH)) == 8
+def test_fixed_views_go_by_their_numbers():
+    c = settings_with("SEARCH.VALUES", "0.5, 1").SEARCH
+    assert grid([4, 1], c).tolist() == [[0.5, 0.75], [1.0, 0.75]]
+    assert len(grid(range(6), c)) == 8
+    with pytest.raises(InputError, match="leave no view weights to choose of views 0, 1"):
+        grid([0, 1], c)
+
+
+def test_weights_alone_are_taken_only_if_they_are_better_than_those_that_came(made_up):
+    problem, candidates = made_up
+    every = settings_with("SEARCH.VALUES", "0, 0.75", "SEARCH.FIXED_VIEWS", 0).SEARCH
+    best = search(problem, candidates, torch.ones(VIEWS), ["weights"], every)
+    c = settings_with("SEARCH.VALUES", "0, 0", "SEARCH.FIXED_VIEWS", 1).SEARCH  # only the first view is left
+    kept = search(problem, candidates, torch.tensor(best.weights), ["weights"], c)
+    assert (kept.weights, kept.score) == (best.weights, best.score)
 
 
 @pytest.mark.parametrize(

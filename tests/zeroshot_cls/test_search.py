@@ -81,8 +81,7 @@ def test_choosing_on_test_labels_is_marked_everywhere(run, tmp_path, capsys):
 def test_a_later_run_takes_the_outcome(run, tmp_path):
     first = run("--search", BOTH)
     later = run("SEARCHED", tmp_path / "out/demo/searched.yaml", "PROMPTS.FILE", "", output="later")
-    for metrics in (first, later):
-        del metrics["shapes_per_second"]
+    del first["shapes_per_second"], later["shapes_per_second"]
     assert json.dumps(later) == json.dumps(first)  # as text, since nan is not equal to itself
     assert rows_of(tmp_path / "later") == rows_of(tmp_path / "out")
     config = yaml.safe_load((tmp_path / "out/demo/config.yaml").read_text())
@@ -104,18 +103,27 @@ def test_a_plain_run_keeps_nothing_unless_asked(run, tmp_path):
 
 
 def test_views_and_method_can_be_searched_too(run):
-    assert run("--search", BOTH, "PROJECTION.METHOD", "pointclip_v1")["searched"]["score"] > 0
+    v1 = run("--search", BOTH, "PROJECTION.METHOD", "pointclip_v1", "SEARCH.FIXED_VIEWS", "3")
+    assert v1["searched"]["score"] > 0
     metrics = run("--search", "weights", "PROJECTION.VIEWS", "0, 4, 9", "SEARCH.FIXED_VIEWS", "1")
     assert metrics["searched"]["procedure"].endswith("the first 1 views fixed at 0.75")
 
 
 def test_another_encoder_or_other_views_are_told(run, tmp_path, encoder, monkeypatch):
-    run("--search", BOTH)
+    run("--search", BOTH, "PROJECTION.VIEWS", "9, 1, 2", "SEARCH.FIXED_VIEWS", "0")
     path = tmp_path / "out/demo/searched.yaml"
-    with pytest.raises(InputError, match="10 searched view weights for 'all', but 3 views"):
-        run("SEARCHED", path, "PROJECTION.VIEWS", "0, 1, 2")
+    assert run("SEARCHED", path, "PROJECTION.VIEWS", "2, 9")["searched"]  # some of them, in any order
+    with pytest.raises(InputError, match="of views 9, 1, 2, and view 0 has none"):
+        run("SEARCHED", path)
     monkeypatch.setattr(encoder, "name", "another")
-    assert any("with another encoder, tiny-vit" in note for note in run("SEARCHED", path)["notes"])
+    words = ("SEARCHED", path, "PROJECTION.VIEWS", "9, 1, 2")
+    assert any("with another encoder, tiny-vit" in note for note in run(*words)["notes"])
+
+
+def test_what_began_with_test_labels_stays_marked(run, tmp_path):
+    run("--search", "prompts", "VIEW_WEIGHTS", "modelnet40_vit_b16")
+    metrics = run("SEARCHED", tmp_path / "out/demo/searched.yaml", output="later")  # with equal weights
+    assert metrics["tuned_on_test_labels"] is True
 
 
 @pytest.mark.parametrize(
@@ -126,6 +134,9 @@ def test_another_encoder_or_other_views_are_told(run, tmp_path, encoder, monkeyp
         (["--search", BOTH, "SEARCHED", "x.yaml"], "give one of them"),
         (["--search", BOTH, "PROMPTS.FILE", ""], "set PROMPTS.FILE"),
         (["--search", BOTH, "--input", "a.npy"], "--search needs labels"),
+        (["--search-split", "val"], "--search-split goes with --search"),
+        (["--search", "weights", "PROJECTION.VIEWS", "0, 1"], "leave no view weights to choose of views 0, 1"),
+        (["--input", "a.npy", "DATASET.TURN", "free"], "TURN is 'free', but does nothing with --input"),
         (["SEARCHED", "no.yaml"], "Cannot read SEARCHED no.yaml"),
     ],
 )
