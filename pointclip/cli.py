@@ -23,6 +23,7 @@ from pointclip.encoder import Encoder, check_device, load_encoder
 from pointclip.errors import InputError, first_line
 from pointclip.prompts import key_of, read_prompts
 from pointclip.search.procedure import check_search
+from pointclip.searched import Searched
 from pointclip.store import FeatureStore
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -162,6 +163,11 @@ def open_search(settings: CfgNode, args: argparse.Namespace) -> tuple[CfgNode, B
     own.DATASET.MAX_SHAPES = settings.SEARCH.MAX_SHAPES or settings.DATASET.MAX_SHAPES
     own.freeze()
     return own, open_shapes(own, None, "y")[1]
+
+
+def tell_search(searched: Searched, measure: str, path: Path) -> None:
+    """Print what a search chose, before what it leads to."""
+    print(f"{searched.words}: {searched.what}, {measure} {searched.score:.2f} % there; see {path}\n", flush=True)
 
 
 def open_store(settings: CfgNode, searching: bool, encoder: Encoder, projection: nn.Module) -> FeatureStore | None:

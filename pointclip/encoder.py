@@ -213,7 +213,8 @@ def _fetch(name: str, tag: str, entry: dict) -> str:
         place = entry.get("hf_hub") or entry.get("url")
         raise CannotFetch(
             f"The weights {tag!r} of {name} could not be fetched from {place} ({first_line(error)}); "
-            "try again (a broken download resumes), or give the path of a file you have as ENCODER.PRETRAINED."
+            "try again (a broken download resumes), give the path of a file you have as ENCODER.PRETRAINED, or try "
+            "ENCODER.NAME demo, which is bundled."
         ) from error
 
 

@@ -67,7 +67,7 @@ def depth_map_strip(maps: np.ndarray, titles: Sequence[str] | None = None, colum
 
     Args:
         maps: [V, H, W] in [0, 1], near is dark, background is 1.
-        titles: a line above each map, "view 1", "view 2" … when left out.
+        titles: a line above each map, "view 0", "view 1" … when left out.
         columns: maps a row.
 
     Raises:
@@ -224,7 +224,7 @@ def _tiles(maps: np.ndarray, titles: Sequence[str] | None, columns: int) -> tupl
     maps = np.asarray(maps)
     if maps.ndim != 3 or 0 in maps.shape:
         raise InputError(f"Depth maps of shape {list(maps.shape)} cannot be drawn; expected [views, height, width].")
-    titles = [f"view {number + 1}" for number in range(len(maps))] if titles is None else titles
+    titles = [f"view {number}" for number in range(len(maps))] if titles is None else titles
     if len(titles) != len(maps):
         raise InputError(f"{len(titles)} titles came for {len(maps)} depth maps; give one for each.")
     columns = min(columns, len(maps))

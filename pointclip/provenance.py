@@ -51,6 +51,8 @@ def origin_of_prompts(settings: CfgNode, sentences: Mapping[str, Sequence[str]],
         return Origin(template)
     filled = re.escape(settings.PROMPTS.TEMPLATE).replace(r"\{\}", ".+").replace(r"\{category\}", ".+")
     by_template = [name for name, group in sentences.items() if len(group) == 1 and re.fullmatch(filled, group[0])]
+    if len(by_template) == len(sentences):
+        return Origin(template)  # the file has none of these names
     more = f"; {template} for {', '.join(by_template)}" if by_template else ""
     path = Path(settings.PROMPTS.FILE)
     words = f"{path.name}, {_count(sentences.values(), kind)}, averaged{more}"

@@ -18,7 +18,8 @@ from pointclip.files import atomic_path
 from pointclip.page import render
 
 COMMONEST = 10  # confusions listed below the matrix
-TURN_HINT = "Drag a cloud to turn it; its neighbour turns with it. The depth maps below are what CLIP sees."
+TURN_BOTH = "Drag a cloud to turn it; its neighbour turns with it. The depth maps below are what CLIP sees."
+TURN_ONE = "Drag a cloud to turn it. The depth maps below are what CLIP sees."
 
 
 @dataclass
@@ -144,9 +145,10 @@ def write_segmentation_report(
     columns = [_column(name, text=any(isinstance(row.get(name), str) for row in category_table))
                for name in dict.fromkeys(name for row in category_table for name in row)]  # fmt: skip
     rows = [[_cell(row.get(column["name"])) for column in columns] for row in category_table]
+    hint = TURN_BOTH if any(case.truth is not None for case in (*best, *worst)) else TURN_ONE
     sections = [
-        (headings[0], TURN_HINT, _segmented(album, "best", best)),
-        (headings[1], TURN_HINT, _segmented(album, "worst", worst)),
+        (headings[0], hint, _segmented(album, "best", best)),
+        (headings[1], hint, _segmented(album, "worst", worst)),
     ]
     page = render(
         "segmentation",

@@ -45,8 +45,9 @@ class Run:
         print(f"\n{self.data}; {self.encoder}; {self.origin.prompts}; view weights: {self.origin.view_weights}")
         for note in self.all_notes:
             print(f"note: {note}")
+        count = f"{shapes} shape{'s' * (shapes != 1)}"
         speed = "" if self.seconds is None else f" at {shapes / self.seconds:.1f} shapes/s"
-        print(f"{shapes} shapes{speed}; files in {self.folder}")
+        print(f"{count}{speed}; files in {self.folder}")
 
 
 def data_in_words(settings: CfgNode) -> str:

@@ -24,6 +24,7 @@ from pointclip.cli import (
     parse_settings,
     run_command,
     run_folder,
+    tell_search,
 )
 from pointclip.config import defaults, with_searched
 from pointclip.errors import InputError
@@ -83,6 +84,7 @@ def main(words: Sequence[str] | None = None) -> dict:
         searched = search_split(args.search, search_reader, sentences, weights, *model, search_settings, progress)
         searched = passed_on(searched, origins)
         write_searched(folder / "searched.yaml", searched)
+        tell_search(searched, "accuracy", folder / "searched.yaml")
         settings = with_searched(settings, folder / "searched.yaml")
     if searched and searched.sentences:
         sentences = searched.class_sentences(shapes.class_names)

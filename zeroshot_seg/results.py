@@ -50,8 +50,7 @@ def show_test(
         title = f"Zero-shot part segmentation: {run.folder.name}"
         write_segmentation_report(run.folder / "report.html", title, facts, rows, *cases, run.all_notes)
     write_settings(run.folder / "config.yaml", settings)
-    if save_ply:
-        save_clouds(run.folder / "ply", reader, results)
+    save_clouds(run.folder / "ply", reader, results if save_ply else [], parts)
 
     means = ["mean of categories", len(results), *(np.mean([list(row.values())[c] for row in rows]) for c in (2, 3, 4))]
     instance = ["all shapes", len(results), *(part.mean() for part in (scores.own, scores.largest, scores.chance))]
@@ -83,8 +82,7 @@ def show_own_shapes(
     facts = run.facts | {"Lookup": run.settings.LOOKUP}
     write_segmentation_report(run.folder / "report.html", "Parts of own shapes", facts, [], cases, [], run.all_notes)
     write_settings(run.folder / "config.yaml", run.settings)
-    if save_ply:
-        save_clouds(run.folder / "ply", reader, results)
+    save_clouds(run.folder / "ply", reader, results if save_ply else [], parts)
     for result in results:
         names = parts[result.category]
         counts = np.bincount(result.labels, minlength=len(names))
@@ -159,10 +157,10 @@ def write_predictions(run: Run, results: list[Segmented], ious: np.ndarray | Non
     write_csv(run.folder / "predictions.csv", header, rows)
 
 
-def save_clouds(folder: Path, reader: BatchReader, results: list[Segmented]) -> None:
-    """Write each shape as .ply: x, y, z, the part's colour and its label."""
+def save_clouds(folder: Path, reader: BatchReader, results: list[Segmented], parts: Parts) -> None:
+    """Write each shape as .ply: x, y, z, the part's colour and its label; those of an earlier run go."""
     fields = [(axis, "f4") for axis in "xyz"] + [(colour, "u1") for colour in ("red", "green", "blue")]
-    for old in folder.glob("*.ply"):  # of an earlier run
+    for old in folder.glob("*.ply"):
         old.unlink()
     for result in results:
         points = np.empty(len(result.labels), dtype=[*fields, ("label", "i4")])
@@ -173,4 +171,5 @@ def save_clouds(folder: Path, reader: BatchReader, results: list[Segmented]) -> 
         points["label"] = result.labels
         name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in Path(result.name).name)
         with atomic_path(folder / f"{result.index:05d}_{name[-60:]}.ply") as path:
-            PlyData([PlyElement.describe(points, "vertex")]).write(str(path))
+            names = [f"label {number}: {part}" for number, part in enumerate(parts[result.category])]
+            PlyData([PlyElement.describe(points, "vertex")], comments=names).write(str(path))
