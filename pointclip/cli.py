@@ -21,6 +21,7 @@ from pointclip.datasets.batches import BatchReader, subset
 from pointclip.datasets.turned import turned
 from pointclip.encoder import Encoder, check_device, load_encoder
 from pointclip.errors import InputError, first_line
+from pointclip.files import expanded
 from pointclip.prompts import key_of, read_prompts
 from pointclip.search.procedure import check_search
 from pointclip.searched import Searched
@@ -97,14 +98,20 @@ def parse_settings(
     args.search_split = args.search_split or "train"
     _check_settings_of_input(args, settings)
     check_search(args.search, settings)
-    folder = run_folder(args.config, settings)
+    _make_folder(run_folder(args.config, settings), "OUTPUT")
+    if cache := cache_folder(settings, bool(args.search)):
+        _make_folder(cache, "CACHE")
+    return args, settings
+
+
+def _make_folder(folder: Path, setting: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"Cannot make the folder {folder} ({error.strerror}); set OUTPUT to another place.") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"Cannot make the folder {folder} ({reason}); set {setting} to another place.") from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"Cannot write to the folder {folder}; set OUTPUT to another place.")
-    return args, settings
+        raise InputError(f"Cannot write to the folder {folder}; set {setting} to another place.")
 
 
 def _check_settings_of_input(args: argparse.Namespace, settings: CfgNode) -> None:
@@ -124,7 +131,7 @@ def split_settings(words: Sequence[str], base: CfgNode) -> tuple[list[str], list
 
 def run_folder(config: Path, settings: CfgNode) -> Path:
     """Where a run's files go: OUTPUT/<config name>."""
-    return _expanded(settings.OUTPUT) / config.stem
+    return expanded(settings.OUTPUT) / config.stem
 
 
 def names_from(text: str) -> tuple[str, ...]:
@@ -148,7 +155,7 @@ def open_shapes(
     elif up != "y":
         raise InputError("--up goes with --input FILE…; a data set brings its own up axis.")
     else:
-        shapes = turned(open_dataset(c.NAME, _expanded(c.ROOT), c.SPLIT, c.NUM_POINTS or None), c.TURN, settings.SEED)
+        shapes = turned(open_dataset(c.NAME, expanded(c.ROOT), c.SPLIT, c.NUM_POINTS or None), c.TURN, settings.SEED)
         of_categories = _of_categories(shapes, c.CATEGORIES)
         wanted = of_categories[subset(len(of_categories), c.MAX_SHAPES, settings.SEED)].tolist()
     batch_size = settings.BATCH_SIZE or (32 if check_device(settings.DEVICE).type == "cuda" else 4)
@@ -170,10 +177,16 @@ def tell_search(searched: Searched, measure: str, path: Path) -> None:
     print(f"{searched.words}: {searched.what}, {measure} {searched.score:.2f} % there; see {path}\n", flush=True)
 
 
-def open_store(settings: CfgNode, searching: bool, encoder: Encoder, projection: nn.Module) -> FeatureStore | None:
+def cache_folder(settings: CfgNode, searching: bool) -> Path | None:
     """Where features are kept: CACHE, or for a search OUTPUT/cache; None to keep none."""
     folder = settings.CACHE or (f"{settings.OUTPUT}/cache" if searching else "")
-    return FeatureStore(_expanded(folder), encoder, projection) if folder else None
+    return expanded(folder) if folder else None
+
+
+def open_store(settings: CfgNode, searching: bool, encoder: Encoder, projection: nn.Module) -> FeatureStore | None:
+    """The store of features in `cache_folder`; None where none are kept."""
+    folder = cache_folder(settings, searching)
+    return FeatureStore(folder, encoder, projection) if folder else None
 
 
 def open_encoder(settings: CfgNode) -> Encoder:
@@ -183,11 +196,6 @@ def open_encoder(settings: CfgNode) -> Encoder:
     if c.QUICK_GELU not in known:
         raise InputError(f"ENCODER.QUICK_GELU is {c.QUICK_GELU!r}; 'auto', 'yes' or 'no' was expected.")
     return load_encoder(c.NAME, c.PRETRAINED, settings.DEVICE, c.PRECISION, known[c.QUICK_GELU])
-
-
-def _expanded(path: str) -> Path:
-    """The path with ~ as the home folder; unlike Path.expanduser it takes an unknown ~user as it stands."""
-    return Path(os.path.expanduser(path))
 
 
 def _of_categories(shapes: ShapeSet, categories: str) -> np.ndarray:

@@ -8,6 +8,7 @@ import yaml
 from yacs.config import CfgNode
 
 from pointclip.errors import InputError
+from pointclip.files import read_yaml
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 MOST_POINTS = 10_000_000  # a shape; what asks for more is a slip, and would only run out of memory
@@ -99,28 +100,12 @@ def is_setting(base: CfgNode, name: str) -> bool:
     return name in _names(base)
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML that takes no key twice, where plain YAML would silently forget the first."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(f"the key {key!r} comes twice{node.start_mark}")
-        return super().construct_mapping(node, deep)
-
-
 def _layers(path: Path, seen: tuple[Path, ...]) -> list[tuple[Path, dict]]:
     """The file's settings after those of the files it builds on."""
     path = path.resolve()
     if path in seen:
         raise InputError(f"The config {path.name} builds on itself; remove the circle from BASE.")
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}
-    except OSError as error:
-        raise InputError(f"Cannot read the config {path} ({error.strerror}); see the configs/ folder.") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"The config {path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    values = read_yaml(path, "the config", "see the configs/ folder") or {}
     if not isinstance(values, dict):
         raise InputError(f"The config {path} holds a {type(values).__name__}; KEY: value lines were expected.")
     bases = values.pop("BASE", [])
@@ -180,7 +165,7 @@ def _from_text(base: CfgNode, key: str, text: str) -> object:
         return text
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         return text  # the wrong type, which _cast tells in its own words
 
 

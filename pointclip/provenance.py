@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import yaml
 from yacs.config import CfgNode
 
 from pointclip.datasets.batches import BatchReader
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
+from pointclip.files import read_yaml
 from pointclip.searched import Searched
 
 
@@ -152,11 +152,10 @@ def _count(groups: Sequence[Sequence[str]], kind: str) -> str:
 
 def _read_origin(path: Path) -> tuple[str, bool]:
     """The note and the mark in the file beside a prompt file; none where it is not there."""
-    if not path.is_file():
+    if not path.exists():
         return "", False
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        note, tuned = values["origin"], values["tuned_on_test_labels"]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise InputError(f"{path} does not hold origin and tuned_on_test_labels; write both, or remove it.") from error
-    return str(note), bool(tuned)
+    values = read_yaml(path, "the origin of the sentences", "write origin and tuned_on_test_labels, or remove it")
+    known = {"origin": str, "tuned_on_test_labels": bool}
+    if not isinstance(values, dict) or {name: type(value) for name, value in values.items()} != known:
+        raise InputError(f"{path} does not hold origin (a text) and tuned_on_test_labels (true or false); write both.")
+    return " ".join(values["origin"].split()), values["tuned_on_test_labels"]

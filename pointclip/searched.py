@@ -11,7 +11,7 @@ from torch import Tensor
 from yacs.config import CfgNode
 
 from pointclip.errors import InputError
-from pointclip.files import atomic_path
+from pointclip.files import atomic_path, read_yaml
 from pointclip.prompts import key_of
 
 ALL = "all"  # under what classification's view weights stand, which serve all classes
@@ -151,26 +151,25 @@ def write_searched(path: Path, searched: Searched) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def read_searched(path: str | Path, task: str) -> Searched:
+def read_searched(path: str | Path, task: str, by_part: bool = False) -> Searched:
     """Read such a file.
+
+    Args:
+        task: of which it must be.
+        by_part: whether sentences and weights stand by category, as segmentation's do.
 
     Raises:
         InputError: for a file that cannot be read, of another form, or of another task.
     """
-    try:
-        values = yaml.safe_load(Path(path).expanduser().read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"Cannot read SEARCHED {path} ({error.strerror}); give a searched.yaml.") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"SEARCHED {path} is not valid YAML: {' '.join(str(error).split())[:200]}.") from error
+    values = read_yaml(path, "SEARCHED", "give a searched.yaml")
     if not isinstance(values, dict) or set(values) != {own.name for own in fields(Searched)}:
         raise InputError(f"SEARCHED {path} is no outcome of a search; give the searched.yaml that --search wrote.")
     if values["task"] != task:
         raise InputError(f"SEARCHED {path} is of {values['task']}, but this is {task}; give one of this task.")
-    searched = Searched(**values)
-    if not _is_sound(searched):
-        raise InputError(f"SEARCHED {path} holds other sentences or weights than --search writes; search again.")
-    return searched
+    wrong = [name for name, fits in _FITS.items() if not fits(values[name])] or _wrong_choice(values, by_part)
+    if wrong:
+        raise InputError(f"SEARCHED {path} holds another {wrong[0]} than --search writes; search again.")
+    return Searched(**values)
 
 
 def _by_key(entries: Mapping[str, object]) -> dict:
@@ -181,19 +180,48 @@ def _groups(entries: Mapping) -> list:
     return [part for entry in entries.values() for part in (entry.values() if isinstance(entry, dict) else [entry])]
 
 
-def _is_sound(searched: Searched) -> bool:
-    def sentences(entry: object) -> bool:
-        return isinstance(entry, list) and bool(entry) and all(isinstance(text, str) and text for text in entry)
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e6
 
-    def numbers(entry: object) -> bool:
-        return isinstance(entry, list) and all(type(w) in (int, float) and abs(w) < 1e6 for w in entry) and any(entry)
 
-    chosen, weights = searched.sentences, searched.weights
-    if not isinstance(chosen, Mapping) or not isinstance(weights, Mapping) or not (chosen or weights):
-        return False
-    named = all(isinstance(name, str) for name in (*chosen, *weights))
-    if not isinstance(searched.settings, Mapping) or not isinstance(searched.views, list):
-        return False
-    if any(isinstance(own, list) and len(own) != len(searched.views) for own in weights.values()):
-        return False
-    return named and all(map(sentences, _groups(chosen))) and all(map(numbers, weights.values()))
+def _is_named(value: object) -> bool:
+    """Whether it is a mapping by names of which no two are the same but for their spelling."""
+    return (
+        isinstance(value, dict) and all(isinstance(name, str) for name in value) and len(_by_key(value)) == len(value)
+    )
+
+
+def _are_sentences(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(text, str) and text.strip() for text in value)
+
+
+_FITS = {
+    **dict.fromkeys(("dataset", "split", "data", "encoder", "procedure"), lambda value: isinstance(value, str)),
+    "shapes": lambda value: type(value) is int and value > 0,
+    "views": lambda value: (
+        isinstance(value, list) and all(type(v) is int for v in value) and len({*value}) == len(value)
+    ),
+    "settings": lambda value: _is_named(value) and all(isinstance(own, str) for own in value.values()),
+    "tuned_on_test_labels": lambda value: isinstance(value, bool),
+    "score": _is_number,
+    "scores": lambda value: _is_named(value) and all(map(_is_number, value.values())),
+    "sentences": _is_named,
+    "weights": _is_named,
+}  # field -> whether a value is such as --search writes
+
+
+def _wrong_choice(values: dict, by_part: bool) -> list[str]:
+    """Which of sentences and weights are not such as the task's."""
+    chosen, weights = values["sentences"], values["weights"]
+    wrong = []
+    if by_part:
+        fits = all(_is_named(own) and own and all(map(_are_sentences, own.values())) for own in chosen.values())
+    else:
+        fits = all(map(_are_sentences, chosen.values()))
+    if not fits or not (chosen or weights):
+        wrong.append("sentences")
+    count = len(values["views"])
+    fits = all(isinstance(w, list) and len(w) == count and all(map(_is_number, w)) and any(w) for w in weights.values())
+    if not fits or (weights and (ALL in weights) == by_part):
+        wrong.append("weights")
+    return wrong

@@ -22,8 +22,8 @@ class FeatureStore:
 
     A file is found by what went in, not by name: the encoder's weights and layers, what the projection makes of a
     fixed cloud, and the shape's points. So other data, settings or weights never get the wrong features, an extraction
-    that was interrupted goes on where it stopped, and splits and subsets share what they have in common. Nothing is
-    ever removed; deleting the folder does no harm.
+    that was interrupted goes on where it stopped, damaged files are made anew, and splits and subsets share what they
+    have in common. Nothing is ever removed; deleting the folder does no harm.
 
     Args:
         folder: shared by all encoders and projections.
@@ -36,22 +36,28 @@ class FeatureStore:
         self.shapes_folder = self.sentences_folder / fingerprint_of_projection(projection, encoder.device)
 
     def load(self, clouds: Iterable[np.ndarray]) -> dict[str, Tensor] | None:
-        """The features of these clouds, stacked; None unless all of them are there."""
-        paths = [self._shape_path(points) for points in clouds]
-        if not all(path.is_file() for path in paths):
-            return None
-        kept = [_read(path) for path in paths]
-        return {name: torch.stack([own[name] for own in kept]) for name in kept[0]}
+        """The features of these clouds, stacked; None unless all of them are there and sound."""
+        kept = []
+        for points in clouds:
+            own = _read(self._shape_path(points))
+            if own is None or (kept and _forms(own) != _forms(kept[0])):
+                return None
+            kept.append(own)
+        return {name: torch.stack([own[name] for own in kept]) for name in kept[0]} if kept else None
 
     def save(self, clouds: Iterable[np.ndarray], features: Mapping[str, Tensor]) -> None:
-        """Keep the features of these clouds: by name, [B, ...] each."""
+        """Keep the features of these B clouds: by name, [B, ...] each."""
+        clouds = list(clouds)
+        if any(len(tensor) != len(clouds) for tensor in features.values()):
+            raise InputError(f"Features came with {len(clouds)} clouds, but not of as many; give those of each.")
         for b, points in enumerate(clouds):
             _write(self._shape_path(points), {name: tensor[b] for name, tensor in features.items()})
 
     def load_sentences(self, sentences: Sequence[str]) -> Tensor | None:
-        """The features [k, C] of a name's k sentences; None where they are not there."""
-        path = self._sentences_path(sentences)
-        return _read(path)["features"] if path.is_file() else None
+        """The features [k, C] of a name's k sentences; None where they are not there, or not sound."""
+        features = (_read(self._sentences_path(sentences)) or {}).get("features")
+        sound = features is not None and features.ndim == 2 and len(features) == len(sentences)
+        return features if sound else None
 
     def save_sentences(self, sentences: Sequence[str], features: Tensor) -> None:
         """Keep the features [k, C] of a name's k sentences."""
@@ -96,15 +102,30 @@ def _digest(*parts) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _read(path: Path) -> dict[str, Tensor] | None:
+    """What a file holds; None where it is not there, damaged, or holds what is no number, and is to be made anew."""
     try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise InputError(
-            f"The kept features in {path} cannot be read ({first_line(error)}); remove that file."
-        ) from error
+        kept = load_file(path)
+    except (SafetensorError, OSError):
+        return None
+    return kept if all(map(_is_finite, kept.values())) else None
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(tensor.isfinite().all())
+
+
+def _forms(tensors: Mapping[str, Tensor]) -> dict:
+    return {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    if not all(map(_is_finite, tensors.values())):
+        raise InputError("The encoder gave features that are not finite numbers; try ENCODER.PRECISION fp32.")
     with atomic_path(path) as temporary:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+        try:
+            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+        except SafetensorError as error:  # a full disk
+            raise InputError(
+                f"Cannot keep features in {path.parent} ({first_line(error)}); make room, or set CACHE elsewhere."
+            ) from error

@@ -325,4 +325,6 @@ def make(name: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from pointclip.cli import run_command  # only here: it takes seconds to load
+
+    run_command(lambda: sys.exit(main()))

@@ -121,9 +121,10 @@ def test_a_prompt_file_may_say_where_it_comes_from(tmp_path):
     assert origin_of_prompts(settings, own, own, "class") == Origin(
         "x.json, 1 sentence a class, averaged", "Chosen so.", True
     )
-    (tmp_path / "x.origin.yaml").write_text("origin: Chosen so.\n")
-    with pytest.raises(InputError, match="does not hold origin and tuned_on_test_labels"):
-        origin_of_prompts(settings, own, own, "class")
+    for text in ("origin: Chosen so.", "origin: so\ntuned_on_test_labels: 'false'", "[1]", "a: [", "a: 2020-99-99"):
+        (tmp_path / "x.origin.yaml").write_text(text)
+        with pytest.raises(InputError, match=r"x\.origin\.yaml (does not hold origin|is not valid YAML)"):
+            origin_of_prompts(settings, own, own, "class")
 
 
 def test_notes_on_cut_sentences_demo_turned_and_bad_shapes():

@@ -34,7 +34,7 @@ PARTS = replace(
 @pytest.mark.parametrize("outcome", [OUTCOME, PARTS, replace(OUTCOME, weights={}), replace(OUTCOME, sentences={})])
 def test_it_comes_back_as_it_was(tmp_path, outcome):
     write_searched(tmp_path / "s.yaml", outcome)
-    assert read_searched(tmp_path / "s.yaml", outcome.task) == outcome
+    assert read_searched(tmp_path / "s.yaml", outcome.task, by_part=outcome is PARTS) == outcome
 
 
 def test_names_may_be_spelt_otherwise():
@@ -82,12 +82,18 @@ BAD = [
     ("a list", [1], "no outcome of a search"),
     ("no split", {k: v for k, v in OUTCOME.__dict__.items() if k != "split"}, "no outcome of a search"),
     ("another task", {**OUTCOME.__dict__, "task": "cooking"}, "is of cooking, but this is"),
-    ("empty", {**OUTCOME.__dict__, "sentences": {}, "weights": {}}, "holds other sentences"),
-    ("no list", {**OUTCOME.__dict__, "sentences": {"chair": "a chair"}}, "holds other sentences"),
-    ("words as weights", {**OUTCOME.__dict__, "weights": {ALL: ["much"]}}, "holds other sentences"),
-    ("infinite", {**OUTCOME.__dict__, "weights": {ALL: [float("inf")]}}, "holds other sentences"),
-    ("weights of other views", {**OUTCOME.__dict__, "weights": {ALL: [1.0]}}, "holds other sentences"),
-    ("all zero", {**OUTCOME.__dict__, "weights": {ALL: [0.0, 0.0]}}, "holds other sentences"),
+    ("empty", {**OUTCOME.__dict__, "sentences": {}, "weights": {}}, "holds another (sentences|weights)"),
+    ("no list", {**OUTCOME.__dict__, "sentences": {"chair": "a chair"}}, "holds another (sentences|weights)"),
+    ("words as weights", {**OUTCOME.__dict__, "weights": {ALL: ["much"]}}, "holds another (sentences|weights)"),
+    ("infinite", {**OUTCOME.__dict__, "weights": {ALL: [float("inf")]}}, "holds another (sentences|weights)"),
+    ("weights of other views", {**OUTCOME.__dict__, "weights": {ALL: [1.0]}}, "holds another (sentences|weights)"),
+    ("parts of a class", {**OUTCOME.__dict__, "sentences": {"car": {"door": ["x"]}}}, "holds another sentences"),
+    ("weights of a category", {**OUTCOME.__dict__, "weights": {"car": [1.0, 1.0]}}, "holds another weights"),
+    ("two spellings", {**OUTCOME.__dict__, "sentences": {"car": ["x"], "CAR": ["y"]}}, "holds another sentences"),
+    ("a mark as text", {**OUTCOME.__dict__, "tuned_on_test_labels": "no"}, "holds another tuned_on_test_labels"),
+    ("views twice", {**OUTCOME.__dict__, "views": [1, 1]}, "holds another views"),
+    ("no number of shapes", {**OUTCOME.__dict__, "shapes": "many"}, "holds another shapes"),
+    ("all zero", {**OUTCOME.__dict__, "weights": {ALL: [0.0, 0.0]}}, "holds another (sentences|weights)"),
 ]
 
 

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from pointclip.datasets.batches import BatchReader
 from pointclip.datasets.synthetic import SyntheticShapes
@@ -115,12 +117,41 @@ def test_sentences_are_encoded_once(store, encoder, monkeypatch):
     assert [len(own) for own in sentence_features(sentences, encoder, store=store)] == [2, 1]
 
 
-def test_a_damaged_file_is_told(store, encoder, projection, tmp_path):
-    extract(store, encoder, projection, [0])
-    (path,) = tmp_path.glob("*/*/??/*.safetensors")
-    path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(InputError, match=r"cannot be read .*remove that file"):
-        extract(store, encoder, projection, [0])
+@pytest.mark.parametrize("damage", ["cut", "nan", "form"])
+def test_a_damaged_file_is_made_anew(store, encoder, projection, tmp_path, damage):
+    first = extract(store, encoder, projection, range(2))
+    path, _ = sorted(tmp_path.glob("*/*/??/*.safetensors"))
+    whole = path.read_bytes()
+    if damage == "cut":
+        path.write_bytes(whole[:40])
+    else:
+        kept = load_file(path)
+        kept["mean"] = kept["mean"] * torch.nan if damage == "nan" else kept["mean"][:1]
+        save_file(kept, path)
+    assert all(map(torch.equal, extract(store, encoder, projection, range(2)), first))
+    assert path.read_bytes() == whole
+
+
+def test_damaged_sentences_are_made_anew(store, encoder, tmp_path):
+    sentences = {"chair": ["a chair.", "a seat."]}
+    first = text_features(sentences, encoder, store=store)
+    (path,) = tmp_path.glob("*/sentences/*.safetensors")
+    save_file({"features": torch.zeros(1, 32)}, path)
+    assert torch.equal(text_features(sentences, encoder, store=store), first)
+
+
+def test_what_cannot_be_kept_is_told(store, monkeypatch):
+    with pytest.raises(InputError, match="not finite numbers"):
+        store.save([SHAPES[0].points], {"mean": torch.tensor([[torch.nan]])})
+    with pytest.raises(InputError, match="not of as many"):
+        store.save([SHAPES[0].points], {"mean": torch.zeros(2, 3)})
+
+    def full(*_):
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr("pointclip.store.save_file", full)
+    with pytest.raises(InputError, match=r"No space left on device.*set CACHE elsewhere"):
+        store.save([SHAPES[0].points], {"mean": torch.zeros(1, 3)})
 
 
 def test_the_readers_fingerprint_follows_points_labels_and_order():

@@ -48,6 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     settings = load_config(classification_defaults(), args.config, overrides)
     if settings.SEARCHED:
         raise InputError("SEARCHED is set, but the figure averages the sentences of PROMPTS.FILE; leave SEARCHED out.")
+    for name, rest in (("METHOD", "realistic"), ("STEPS", "all"), ("VIEWS", "all")):
+        value = settings.PROJECTION[name]
+        if value != rest:
+            raise InputError(
+                f"PROJECTION.{name} is {value!r}, but the figure shows V1 and V2 as they are; leave it {rest!r}."
+            )
     output = args.output or Path(os.path.expanduser(settings.OUTPUT)) / "v1_v2.png"
     if output.suffix.lower() != ".png":
         raise InputError(f"The picture is to be {str(output)!r}, but it is a PNG file; let the name end in .png.")

@@ -53,7 +53,8 @@ def show_own_shapes(run: Run, reader: BatchReader, features: Features, logits: T
     summary = {"task": TASK, **summary_of(run, reader, len(cases))}
     write_json(run.folder / "metrics.json", summary)
     page = run.folder / "report.html"
-    write_shapes_report(page, "Zero-shot classification: own shapes", run.facts, cases, run.all_notes)
+    if run.settings.REPORT:
+        write_shapes_report(page, "Zero-shot classification: own shapes", run.facts, cases, run.all_notes)
     write_settings(run.folder / "config.yaml", run.settings)
     for case in cases:
         rows = [[name, f"{100 * share:.1f}"] for name, share in case.top]

@@ -63,7 +63,7 @@ def main(words: Sequence[str] | None = None) -> dict:
     if (args.parts or args.category) and not args.input:
         raise InputError("--parts and --category go with --input FILE…; a data set brings its own.")
     folder, progress = run_folder(args.config, settings), not args.quiet
-    searched = read_searched(settings.SEARCHED, TASK) if settings.SEARCHED else None
+    searched = read_searched(settings.SEARCHED, TASK, by_part=True) if settings.SEARCHED else None
 
     # data
     prompts = open_prompts(settings)

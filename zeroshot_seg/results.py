@@ -80,7 +80,10 @@ def show_own_shapes(
     summary = {"task": TASK, **summary_of(run, reader, len(results))}
     write_json(run.folder / "metrics.json", summary)
     facts = run.facts | {"Lookup": run.settings.LOOKUP}
-    write_segmentation_report(run.folder / "report.html", "Parts of own shapes", facts, [], cases, [], run.all_notes)
+    if run.settings.REPORT:
+        write_segmentation_report(
+            run.folder / "report.html", "Parts of own shapes", facts, [], cases, [], run.all_notes
+        )
     write_settings(run.folder / "config.yaml", run.settings)
     save_clouds(run.folder / "ply", reader, results if save_ply else [], parts)
     for result in results:

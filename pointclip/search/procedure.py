@@ -95,7 +95,7 @@ def grid(views: Sequence[int], c: CfgNode) -> Tensor:
     """
     fixed = {place: PUBLISHED_WEIGHT for place, view in enumerate(views) if view < c.FIXED_VIEWS}
     sets = weight_sets(len(views), values_of(c), fixed)
-    if len(sets) == 1:
+    if len(sets) <= 1:
         raise InputError(
             f"SEARCH.FIXED_VIEWS {c.FIXED_VIEWS} and VALUES {c.VALUES} leave no view weights to choose of views "
             f"{', '.join(map(str, views))}; fix fewer views or give more values."

@@ -32,7 +32,7 @@ def weight_sets(
         fixed: {view: weight}.
 
     Returns:
-        [G, V] float64, G = number of values to the power of free views.
+        [G, V] float64, G = number of values to the power of free views; a set of zeros alone is left out.
 
     Raises:
         InputError: for no values, fixed views that do not exist, and more than four million combinations.
@@ -50,7 +50,8 @@ def weight_sets(
             f"fewer values (at most {MOST_SETS} sets), or search by descend_weights."
         )
     axes = [[fixed[view]] if view in fixed else values for view in range(views)]
-    return torch.tensor(list(itertools.product(*axes)), dtype=torch.float64)
+    sets = torch.tensor(list(itertools.product(*axes)), dtype=torch.float64)
+    return sets[sets.ne(0).any(1)]  # without any weight nothing is seen
 
 
 def search_weights(problem: Problem, texts: Tensor, sets: Tensor, progress: bool = False) -> Found:

@@ -173,6 +173,7 @@ def test_sentences_of_the_prompts_where_they_have_some():
         (["--classes", "a"], "go with shape files"),
         (["{chair}", "ENCODER.NAM", "demo"], "no setting ENCODER.NAM"),
         (["{chair}", "SEARCHED", "x.yaml"], "leave SEARCHED out"),
+        (["{chair}", "PROJECTION.STEPS", "densify"], "STEPS is 'densify', but the figure shows V1 and V2 as they are"),
         (["{chair}", "--output", "x.jpg"], "let the name end in .png"),
         (["{chair}", "{chair}"], "given twice"),
         (["x.npy"] * 61, "at most 60"),
