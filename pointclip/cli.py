@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from yacs.config import CfgNode
 
-from pointclip.config import is_setting, load_config
+from pointclip.config import is_setting, load_config, with_searched
 from pointclip.datasets import ShapeFiles, ShapeSet, open_dataset
 from pointclip.datasets.batches import BatchReader, subset
 from pointclip.datasets.turned import turned
@@ -23,8 +23,9 @@ from pointclip.encoder import Encoder, check_device, load_encoder
 from pointclip.errors import InputError, first_line
 from pointclip.files import expanded
 from pointclip.prompts import key_of, read_prompts
+from pointclip.provenance import Origin, passed_on
 from pointclip.search.procedure import check_search
-from pointclip.searched import Searched
+from pointclip.searched import Searched, write_searched
 from pointclip.store import FeatureStore
 
 BAD_INPUT, INTERRUPTED = 2, 130
@@ -172,9 +173,22 @@ def open_search(settings: CfgNode, args: argparse.Namespace) -> tuple[CfgNode, B
     return own, open_shapes(own, None, "y")[1]
 
 
-def tell_search(searched: Searched, measure: str, path: Path) -> None:
-    """Print what a search chose, before what it leads to."""
+def keep_search(
+    searched: Searched, origins: Sequence[Origin], settings: CfgNode, folder: Path, measure: str
+) -> tuple[Searched, CfgNode]:
+    """Write what a search chose to the run's folder and say so, before what it leads to.
+
+    Args:
+        origins: of the sentences and view weights that it began with.
+        measure: what its score is.
+
+    Returns:
+        The outcome, marked if what it began with was chosen by test labels; the settings that name its file.
+    """
+    searched, path = passed_on(searched, origins), folder / "searched.yaml"
+    write_searched(path, searched)
     print(f"{searched.words}: {searched.what}, {measure} {searched.score:.2f} % there; see {path}\n", flush=True)
+    return searched, with_searched(settings, path)
 
 
 def cache_folder(settings: CfgNode, searching: bool) -> Path | None:

@@ -10,9 +10,12 @@ import yaml
 from torch import Tensor
 from yacs.config import CfgNode
 
+from pointclip.datasets.batches import BatchReader
+from pointclip.encoder import Encoder
 from pointclip.errors import InputError
 from pointclip.files import atomic_path, read_yaml
 from pointclip.prompts import key_of
+from pointclip.search.procedure import in_words
 
 ALL = "all"  # under what classification's view weights stand, which serve all classes
 
@@ -142,6 +145,44 @@ def deciding(settings: CfgNode) -> dict[str, str]:
         if last in group:
             found[name] = str(group[last])
     return found
+
+
+def outcome(
+    task: str,
+    what: Sequence[str],
+    settings: CfgNode,
+    reader: BatchReader,
+    encoder: Encoder,
+    views: Sequence[int],
+    shapes: int,
+    score: float,
+    sentences: dict,
+    weights: dict[str, list[float]],
+    scores: dict[str, float] | None = None,
+) -> Searched:
+    """What a search on the split that `settings` name has chosen.
+
+    Args:
+        what: "prompts", "weights" or both; what was not sought is left out.
+        reader: of the split, after it was read.
+        shapes: how many of known labels there were; other arguments as in `Searched`.
+    """
+    return Searched(
+        task=task,
+        dataset=Path(settings.DATASET.NAME).stem,
+        split=settings.DATASET.SPLIT,
+        shapes=shapes,
+        data=reader.fingerprint,
+        encoder=encoder.name,
+        views=list(views),
+        settings=deciding(settings),
+        procedure=in_words(what, settings.SEARCH),
+        tuned_on_test_labels=settings.DATASET.SPLIT == "test",
+        score=score,
+        scores=scores or {},
+        sentences=sentences if "prompts" in what else {},
+        weights=weights if "weights" in what else {},
+    )
 
 
 def write_searched(path: Path, searched: Searched) -> None:

@@ -15,6 +15,7 @@ from yacs.config import CfgNode
 
 from pointclip.cli import (
     argument_parser,
+    keep_search,
     names_from,
     open_encoder,
     open_prompts,
@@ -24,21 +25,19 @@ from pointclip.cli import (
     parse_settings,
     run_command,
     run_folder,
-    tell_search,
 )
-from pointclip.config import defaults, with_searched
+from pointclip.config import defaults
 from pointclip.errors import InputError
 from pointclip.prompts import sentences_for, text_features
 from pointclip.provenance import (
     origin_of_prompts,
     origin_of_weights,
-    passed_on,
     provenance,
     standing_notes,
     weights_to_begin_with,
 )
 from pointclip.run import Run, data_in_words
-from pointclip.searched import ALL, read_searched, write_searched
+from pointclip.searched import ALL, read_searched
 from pointclip.views import view_weights
 from zeroshot_cls.classifier import TASK, extract_features, view_weighted_logits
 from zeroshot_cls.projections import open_projection, views_of
@@ -82,10 +81,7 @@ def main(words: Sequence[str] | None = None) -> dict:
     if args.search:
         model = (projection, encoder, store)
         searched = search_split(args.search, search_reader, sentences, weights, *model, search_settings, progress)
-        searched = passed_on(searched, origins)
-        write_searched(folder / "searched.yaml", searched)
-        tell_search(searched, "accuracy", folder / "searched.yaml")
-        settings = with_searched(settings, folder / "searched.yaml")
+        searched, settings = keep_search(searched, origins, settings, folder, "accuracy")
     if searched and searched.sentences:
         sentences = searched.class_sentences(shapes.class_names)
     if searched:

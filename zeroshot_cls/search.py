@@ -1,7 +1,6 @@
 """Choosing classification's sentences and view weights by the labels of one split."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from torch import Tensor, nn
 from yacs.config import CfgNode
@@ -10,8 +9,8 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
 from pointclip.prompts import sentence_features
-from pointclip.search import Classification, in_words, search
-from pointclip.searched import ALL, Searched, deciding
+from pointclip.search import Classification, search
+from pointclip.searched import ALL, Searched, outcome
 from pointclip.store import FeatureStore
 from zeroshot_cls.classifier import TASK, extract_features
 from zeroshot_cls.projections import views_of
@@ -46,19 +45,15 @@ def search_split(
     problem = Classification(features.views[known], features.labels[known])
     found = search(problem, candidates, weights, what, settings.SEARCH, views, progress)
     chosen = [[group[i] for i in own] for group, own in zip(sentences.values(), found.choices, strict=True)]
-    return Searched(
-        task=TASK,
-        dataset=Path(settings.DATASET.NAME).stem,
-        split=settings.DATASET.SPLIT,
+    return outcome(
+        TASK,
+        what,
+        settings,
+        reader,
+        encoder,
+        views,
         shapes=int(known.sum()),
-        data=reader.fingerprint,
-        encoder=encoder.name,
-        views=views,
-        settings=deciding(settings),
-        procedure=in_words(what, settings.SEARCH),
-        tuned_on_test_labels=settings.DATASET.SPLIT == "test",
         score=found.score,
-        scores={},
-        sentences=dict(zip(sentences, chosen, strict=True)) if "prompts" in what else {},
-        weights={ALL: list(found.weights)} if "weights" in what else {},
+        sentences=dict(zip(sentences, chosen, strict=True)),
+        weights={ALL: list(found.weights)},
     )

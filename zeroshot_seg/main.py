@@ -16,6 +16,7 @@ from yacs.config import CfgNode
 
 from pointclip.cli import (
     argument_parser,
+    keep_search,
     names_from,
     open_encoder,
     open_prompts,
@@ -25,9 +26,8 @@ from pointclip.cli import (
     parse_settings,
     run_command,
     run_folder,
-    tell_search,
 )
-from pointclip.config import defaults, with_searched
+from pointclip.config import defaults
 from pointclip.datasets.shapenetpart_labels import PART_NAMES
 from pointclip.errors import InputError
 from pointclip.prompts import key_of, part_sentences, text_features
@@ -35,13 +35,12 @@ from pointclip.provenance import (
     Origin,
     origin_of_prompts,
     origin_of_weights,
-    passed_on,
     provenance,
     standing_notes,
     weights_to_begin_with,
 )
 from pointclip.run import Run, data_in_words
-from pointclip.searched import Searched, read_searched, write_searched
+from pointclip.searched import Searched, read_searched
 from pointclip.views import view_weights
 from zeroshot_seg.evaluate import TASK, Category, check_rules, segment
 from zeroshot_seg.projections import open_projection, views_of
@@ -88,10 +87,7 @@ def main(words: Sequence[str] | None = None) -> dict:
     if args.search:
         model = (projection, encoder, store)
         searched = search_split(args.search, search_reader, sentences, weights, *model, search_settings, progress)
-        searched = passed_on(searched, origins)
-        write_searched(folder / "searched.yaml", searched)
-        tell_search(searched, "instance mIoU", folder / "searched.yaml")
-        settings = with_searched(settings, folder / "searched.yaml")
+        searched, settings = keep_search(searched, origins, settings, folder, "instance mIoU")
     if searched:
         views, _ = views_of(settings)
         sentences = {name: searched.part_sentences(name, own) for name, own in sentences.items()}

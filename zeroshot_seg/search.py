@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,8 +12,8 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
 from pointclip.prompts import sentence_features
-from pointclip.search import Segmentation, in_words, search
-from pointclip.searched import Searched, deciding
+from pointclip.search import Segmentation, search
+from pointclip.searched import Searched, outcome
 from pointclip.store import FeatureStore
 from zeroshot_seg.evaluate import TASK, predicted_parts, seen_batches
 from zeroshot_seg.projections import views_of
@@ -77,21 +76,18 @@ def search_split(
         chosen[name] = {part: [group[i] for i in choice] for (part, group), choice in choices}
 
     counts = {name: len(own) for name, own in shapes.items()}
-    return Searched(
-        task=TASK,
-        dataset=Path(settings.DATASET.NAME).stem,
-        split=settings.DATASET.SPLIT,
+    return outcome(
+        TASK,
+        what,
+        settings,
+        reader,
+        encoder,
+        views,
         shapes=sum(counts.values()),
-        data=reader.fingerprint,
-        encoder=encoder.name,
-        views=views,
-        settings=deciding(settings),
-        procedure=in_words(what, settings.SEARCH),
-        tuned_on_test_labels=settings.DATASET.SPLIT == "test",
         score=sum(found[name].score * count for name, count in counts.items()) / sum(counts.values()),
+        sentences=chosen,
+        weights={name: list(own.weights) for name, own in found.items()},
         scores={name: own.score for name, own in found.items()},
-        sentences=chosen if "prompts" in what else {},
-        weights={name: list(own.weights) for name, own in found.items()} if "weights" in what else {},
     )
 
 
