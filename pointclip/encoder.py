@@ -14,6 +14,7 @@ from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed
 from torch import Tensor, nn
 
 from pointclip.errors import CannotFetch, InputError, first_line
+from pointclip.files import expanded
 from pointclip.tokenizer import Tokenizer, count_cut, load_tokenizer
 from pointclip.towers import patch_features
 from pointclip.weights import read_state_dict
@@ -154,7 +155,7 @@ def load_encoder(
             raise InputError(f"The weights {pretrained!r} of {name} settle QuickGELU; leave it 'auto'.")
         weights, _ = read_state_dict(_fetch(name, str(pretrained), tag))
         source, quick_gelu = str(pretrained), tag.get("quick_gelu", False)
-    elif Path(pretrained).suffix or Path(pretrained).expanduser().exists():
+    elif Path(pretrained).suffix or expanded(pretrained).exists():
         weights, is_openai = read_state_dict(pretrained)
         source, quick_gelu = Path(pretrained).name, is_openai if quick_gelu is None else quick_gelu
     else:

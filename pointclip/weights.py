@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from pointclip.errors import InputError, first_line
+from pointclip.files import expanded
 
 OPENAI_CONSTANTS = ("input_resolution", "context_length", "vocab_size")  # beside the weights in OpenAI's archives
 
@@ -26,7 +27,7 @@ def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], bool]:
     Raises:
         InputError: when there is no such file, or it is truncated or no such file of weights.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if not path.is_file():
         raise InputError(
             f"There is no weights file {path}; give a path to a .pt or .safetensors file, or an open_clip tag."

@@ -1,14 +1,23 @@
 """What a data set is: named classes, perhaps named parts, and shapes that are read one at a time."""
 
+import hashlib
 import importlib.util
-from collections.abc import Callable
+import os
+import reprlib
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from pointclip.errors import InputError
+from pointclip.errors import InputError, first_line
+
+_OWN = "pointclip_own_dataset_"  # begins the module names of the files that are given as DATASET.NAME
 
 
 @dataclass(frozen=True)
@@ -64,25 +73,104 @@ def open_dataset(name: str, root: str | Path, split: str = "test", num_points: i
         num_points: the first so many points of each shape; None takes all.
 
     Raises:
-        InputError: for an unknown name or split, and where the files are not there.
+        InputError: for an unknown name or split, where the files are not there, for a Python file that fails, and for
+            what is no data set (see `check_set`).
     """
-    if name.endswith(".py"):
-        name = _register_from(Path(name).expanduser())
-    if name not in _READERS:
+    own = name.lower().endswith(".py")
+    if not own and name not in _READERS:
         raise InputError(f"DATASET.NAME is {name!r}, but the known data sets are {', '.join(dataset_names())}.")
-    return _READERS[name](root=root, split=split, num_points=num_points)
+    path = Path(os.path.expanduser(name))  # unlike Path.expanduser it takes an unknown ~user as it stands
+    with _failures_told(path) if own else nullcontext():
+        reader = _reader_in(path) if own else _READERS[name]
+        shapes = reader(root=root, split=split, num_points=num_points)
+        check_set(shapes, name)
+    return shapes
 
 
-def _register_from(path: Path) -> str:
-    """Run the Python file and return the name of the data set that it registers."""
-    if not path.is_file():
+def check_set(shapes: ShapeSet, name: str) -> None:
+    """Raise an InputError, naming the data set, unless it has what `ShapeSet` asks for; no shape is read."""
+    try:
+        count = len(shapes)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(
+            f"{name}: len() of the data set fails ({first_line(error)}); give its class __len__."
+        ) from error
+    classes = getattr(shapes, "class_names", None)
+    if not _are_names(classes):
+        raise InputError(f"{name}: class_names is {brief(classes)}; a tuple of different names was expected.")
+    labels = getattr(shapes, "labels", None)
+    if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu" or labels.shape != (count,):
+        raise InputError(
+            f"{name}: labels is {brief(labels)}; a numpy array of {count} integers was expected, one for each shape."
+        )
+    wrong = labels[(labels < -1) | (labels >= len(classes))]
+    if len(wrong):
+        raise InputError(f"{name}: labels has {wrong[0]}; 0 to {len(classes) - 1} was expected, or -1 for not known.")
+    parts = getattr(shapes, "part_names", None)
+    if not isinstance(parts, dict):
+        raise InputError(f"{name}: part_names is {brief(parts)}; a dict was expected, {{}} where there are no parts.")
+    for key, names in parts.items():
+        if not _are_names(names):
+            raise InputError(f"{name}: part_names[{key!r}] is {brief(names)}; a tuple of different names was expected.")
+
+
+def brief(value: object) -> str:
+    """A value inside a sentence: a numpy array by type and shape, all else as Python writes it, cut short."""
+    if isinstance(value, np.ndarray):
+        return f"a numpy array of {value.dtype} in shape {list(value.shape)}"
+    return " ".join(reprlib.repr(value).split())
+
+
+def failure(error: BaseException, path: str | Path | None = None) -> str:
+    """Where in a data set's file an error arose, and which: "own.py, line 3: KeyError: 'x'".
+
+    Where no line of such a file had a part in it, `path` stands there, or else the line that raised it.
+    """
+    what = error.msg if isinstance(error, SyntaxError) else str(error)
+    what = f"{type(error).__name__}: {first_line(Exception(what))}" if what.strip() else type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        return f"{error.filename}, line {error.lineno}: {what}"
+    frames = list(traceback.walk_tb(error.__traceback__))
+    own = [(frame, line) for frame, line in frames if str(frame.f_globals.get("__name__")).startswith(_OWN)]
+    if path and not own:
+        return f"{path}: {what}"
+    frame, line = (own or frames)[-1]
+    return f"{frame.f_code.co_filename}, line {line}: {what}"
+
+
+@contextmanager
+def _failures_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except (Exception, SystemExit) as error:  # it is another's code: whatever is wrong there, the file is to be mended
+        raise InputError(f"{failure(error, path)}; mend the file.") from error
+
+
+def _reader_in(path: Path) -> Callable[..., ShapeSet]:
+    """Run the Python file and return the reader that it registers."""
+    if not os.path.isfile(path):  # Path.is_file raises for names too long
         raise InputError(
             f"DATASET.NAME is {str(path)!r}, but there is no such file; give one that registers a data set."
         )
     before = dict(_READERS)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    new = [name for name, reader in _READERS.items() if before.get(name) is not reader]
+    name = _OWN + hashlib.blake2b(os.fsencode(os.path.realpath(path)), digest_size=8).hexdigest()
+    loader = SourceFileLoader(name, str(path))  # named, because otherwise the ending .PY has none
+    module = importlib.util.module_from_spec(importlib.util.spec_from_file_location(name, path, loader=loader))
+    sys.modules[name] = module  # where dataclasses look up annotations that are text
+    loader.exec_module(module)
+    new = [reader for name, reader in _READERS.items() if before.get(name) is not reader]
     if len(new) != 1:
         raise InputError(f"{path} registers {len(new)} data sets; one was expected, by @register from datasets.base.")
     return new[0]
+
+
+def _are_names(values: object) -> bool:
+    """Whether the values are a list or tuple of different texts with something in them, at least one."""
+    return (
+        isinstance(values, (tuple, list))
+        and len(values) > 0
+        and all(isinstance(value, str) and value.strip() for value in values)
+        and len(set(values)) == len(values)
+    )

@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pointclip.datasets.base import Shape, ShapeSet
+from pointclip.datasets.base import Shape, ShapeSet, brief, failure
 from pointclip.errors import InputError
 from pointclip.points import check_points
 
@@ -18,7 +18,7 @@ class Batch:
     """Shapes with equally many points."""
 
     points: Tensor  # [B, N, 3] float32, y up
-    shapes: list[Shape]  # the B shapes as the data set gave them
+    shapes: list[Shape]  # the B shapes, as `check_shape` gives them
     indices: list[int]  # their places in the data set
 
 
@@ -30,6 +30,7 @@ class BatchReader:
         shapes: the data set.
         batch_size: shapes a batch, fewer where the number of points changes or the set ends.
         on_bad: "stop" raises an InputError at the first bad shape; "skip" goes on and keeps its sentence in `bad`.
+            A data set that fails with anything but an InputError stops either way: its code is at fault, not a shape.
         indices: which shapes, all by default.
 
     Attributes:
@@ -74,8 +75,9 @@ class BatchReader:
 
     def _read(self, index: int) -> Shape | None:
         try:
-            shape = self.shapes[index]
-            check_shape(shape, self.shapes)
+            return check_shape(self._get(index), self.shapes, index)
+        except _Failed:
+            raise
         except InputError as error:
             if self.on_bad == "stop" and self.total > 1:
                 raise InputError(f"{error} Set ON_BAD_SHAPE skip to go on without such shapes.") from error
@@ -83,24 +85,69 @@ class BatchReader:
                 raise
             self.bad[index] = str(error)
             return None
-        return shape
+
+    def _get(self, index: int) -> Shape:
+        try:
+            return self.shapes[index]
+        except (InputError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            who = type(self.shapes).__name__
+            raise _Failed(f"Shape {index} of the data set {who}: {failure(error)}; mend the file.") from error
 
 
-def check_shape(shape: Shape, shapes: ShapeSet) -> None:
-    """Raise an InputError, naming the shape, when its points cannot be projected or its labels are out of range."""
-    check_points(torch.from_numpy(np.asarray(shape.points))[None], [shape.name])
+class _Failed(InputError):
+    """The data set's code is wrong."""
+
+
+def check_shape(shape: Shape, shapes: ShapeSet, index: int) -> Shape:
+    """The shape with contiguous float32 points and int64 parts of its own, when it is sound.
+
+    Raises:
+        InputError: naming the shape, when it is none, its points cannot be projected, or its labels are out of range
+            or not those that the data set told for this index.
+    """
+    if not isinstance(shape, Shape):
+        raise InputError(f"Shape {index} came as {brief(shape)}; a Shape from datasets.base was expected.")
+    if not isinstance(shape.name, str):
+        raise InputError(f"Shape {index}: its name is {brief(shape.name)}; text was expected.")
+    if not isinstance(shape.points, np.ndarray) or shape.points.dtype.kind != "f":
+        raise InputError(f"{shape.name}: its points are {brief(shape.points)}; a numpy float32 array was expected.")
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes inf, which check_points finds
+        points = np.array(shape.points, np.float32, order="C")
+    check_points(torch.from_numpy(points)[None], [shape.name])
+    _check_label(shape, shapes, index)
+    if shape.parts is not None:
+        _check_parts(shape, shapes)
+    parts = None if shape.parts is None else np.array(shape.parts, np.int64)
+    return replace(shape, points=points, label=int(shape.label), parts=parts)
+
+
+def _check_label(shape: Shape, shapes: ShapeSet, index: int) -> None:
     classes = len(shapes.class_names)
+    if isinstance(shape.label, bool) or not isinstance(shape.label, (int, np.integer)):
+        raise InputError(f"{shape.name}: its label is {brief(shape.label)}; a whole number was expected.")
     if not -1 <= shape.label < classes:
         raise InputError(f"{shape.name}: its label is {shape.label}; 0 to {classes - 1} was expected.")
-    if shape.parts is None:
-        return
+    labels = getattr(shapes, "labels", None)  # single files have none
+    if labels is not None and shape.label != labels[index]:
+        raise InputError(f"{shape.name}: its label is {shape.label}, but labels[{index}] is {labels[index]}; give one.")
+
+
+def _check_parts(shape: Shape, shapes: ShapeSet) -> None:
+    parts = shape.parts
+    if not isinstance(parts, np.ndarray) or parts.dtype.kind not in "iu" or parts.ndim != 1:
+        raise InputError(f"{shape.name}: its parts are {brief(parts)}; a numpy integer array [N] was expected.")
+    if len(parts) != len(shape.points):
+        raise InputError(f"{shape.name}: {len(parts)} part labels came for {len(shape.points)} points; one each.")
     if shape.label < 0:
         raise InputError(f"{shape.name}: its parts are known but not its class, of which they are parts; give both.")
-    names = shapes.part_names[shapes.class_names[shape.label]]
-    if len(shape.parts) != len(shape.points):
-        raise InputError(f"{shape.name}: {len(shape.parts)} part labels came for {len(shape.points)} points; one each.")
-    if len(shape.parts) and not -1 <= shape.parts.min() <= shape.parts.max() < len(names):
-        raise InputError(f"{shape.name}: a part label is out of range; 0 to {len(names) - 1} was expected.")
+    category = shapes.class_names[shape.label]
+    if category not in shapes.part_names:
+        raise InputError(f"{shape.name}: its parts came, but part_names lacks its class {category!r}; name them there.")
+    most = len(shapes.part_names[category]) - 1
+    if not -1 <= parts.min() <= parts.max() <= most:
+        raise InputError(f"{shape.name}: a part label is out of range; 0 to {most} was expected.")
 
 
 def subset(total: int, most: int, seed: int) -> list[int]:

@@ -1,5 +1,6 @@
 """Batches of sound shapes, and what becomes of the others."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -53,6 +54,20 @@ BAD = {
     "wide": (Shape(np.ones((5, 4), np.float32), 0, "x#1"), "x#1: points came in shape"),
     "parts": (replace(shape(name="x#1"), parts=np.full(8, 2)), "x#1: a part label is out of range; 0 to 1"),
     "few parts": (replace(shape(name="x#1"), parts=np.zeros(7, int)), "x#1: 7 part labels came for 8 points"),
+    "float parts": (replace(shape(name="x#1"), parts=np.zeros(8)), "x#1: its parts are a numpy array of float64"),
+    "deep parts": (
+        replace(shape(name="x#1"), parts=np.zeros((8, 1), int)),
+        "x#1: its parts are a numpy array of int64",
+    ),
+    "listed parts": (replace(shape(name="x#1"), parts=[0] * 8), "x#1: its parts are [0, 0, 0"),
+    "parts of no class": (replace(shape(label=-1, name="x#1"), parts=np.zeros(8, int)), "x#1: its parts are known but"),
+    "text label": (replace(shape(name="x#1"), label="0"), "x#1: its label is '0'; a whole number"),
+    "float label": (replace(shape(name="x#1"), label=0.0), "x#1: its label is 0.0; a whole number"),
+    "listed points": (Shape([[0.0, 1.0, 2.0]] * 5, 0, "x#1"), "x#1: its points are [[0.0, 1.0, 2.0]"),
+    "whole points": (Shape(np.arange(15).reshape(5, 3), 0, "x#1"), "x#1: its points are a numpy array of int64"),
+    "beyond float32": (Shape(np.eye(3) * 1e300, 0, "x#1"), "x#1: NaN or infinite coordinates"),
+    "no name": (replace(shape(), name=None), "Shape 1: its name is None; text"),
+    "no shape": ((1, 2), "Shape 1 came as (1, 2); a Shape"),
     "unreadable": (InputError("x#1: truncated."), "x#1: truncated"),
 }
 
@@ -61,12 +76,64 @@ BAD = {
 def test_a_bad_shape_stops_or_is_skipped_and_told(kind):
     bad, words = BAD[kind]
     shapes = Listed([shape(), bad, shape()])
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(InputError, match=re.escape(words)):
         list(BatchReader(shapes, 4))
     reader = BatchReader(shapes, 4, on_bad="skip")
     assert [batch.indices for batch in reader] == [[0, 2]]
     assert list(reader.bad) == [1]
     assert words in reader.bad[1]
+
+
+@pytest.mark.parametrize("on_bad", ["stop", "skip"])
+def test_an_error_in_the_code_always_stops(on_bad):
+    with pytest.raises(InputError, match=r"Shape 1 of the data set Listed: .*line \d+: KeyError: 'x'; mend") as caught:
+        list(BatchReader(Listed([shape(), KeyError("x"), shape()]), 4, on_bad))
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert "ON_BAD_SHAPE" not in str(caught.value)
+
+
+@pytest.mark.parametrize("error", [OSError("disk"), MemoryError(), KeyboardInterrupt()])
+def test_what_the_machine_or_the_user_does_passes(error):
+    class Broken(Listed):
+        def __getitem__(self, index):
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        list(BatchReader(Broken([shape()]), 4, on_bad="skip"))
+    assert caught.value is error
+
+
+def test_a_label_agrees_with_the_labels():
+    shapes = Listed([shape(label=0), shape(label=1, name="x#1")])
+    shapes.labels = np.array([0, 0])
+    with pytest.raises(InputError, match=r"x#1: its label is 1, but labels\[1\] is 0"):
+        list(BatchReader(shapes, 4))
+
+
+def test_parts_of_a_class_without_part_names_are_told():
+    shapes = Listed([replace(shape(label=1, name="x#1"), parts=np.zeros(8, int))])
+    shapes.part_names = {"a": ("top", "leg")}
+    with pytest.raises(InputError, match="x#1: its parts came, but part_names lacks its class 'b'"):
+        list(BatchReader(shapes, 4))
+
+
+PLAIN = np.random.default_rng(0).random((8, 3), np.float32)
+FROZEN = PLAIN.copy()
+FROZEN.setflags(write=False)
+KINDS = [PLAIN, PLAIN.astype(">f4"), PLAIN.astype(float), np.asfortranarray(PLAIN), PLAIN[::-1].copy()[::-1], FROZEN]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("points", KINDS, ids=["plain", "big-endian", "float64", "fortran", "reversed", "read-only"])
+def test_points_of_any_float_kind_come_out_the_same(points):
+    given = Shape(points, np.uint8(0), "s", np.ones(8, np.uint8))
+    (batch,) = BatchReader(Listed([given]), 1)
+    (out,) = batch.shapes
+    assert (out.points.dtype, out.parts.dtype, type(out.label)) == (np.dtype("f4"), np.dtype("i8"), int)
+    assert out.points.dtype.isnative
+    assert out.points.flags.c_contiguous
+    assert np.array_equal(batch.points[0].numpy(), PLAIN)
+    assert np.array_equal(out.points, PLAIN)
 
 
 def test_only_the_indices_asked_for():
