@@ -1,5 +1,6 @@
 """Tables out of many runs: definitions, resuming, what cannot run, verdicts, and what is written."""
 
+import contextlib
 import csv
 import json
 import os
@@ -14,11 +15,11 @@ from pointclip.config import defaults, load_config
 from pointclip.encoder import load_encoder
 from pointclip.errors import CannotFetch, InputError
 from pointclip.run import write_json
-from pointclip.tables import Task, identity, make_tables
+from pointclip.tables import Task, identity, make_tables, schema
 from pointclip.tables.command import parse
 from pointclip.tables.definition import Cell, Job, read_table
-from pointclip.tables.runs import Outcome, Runner, weights_file
-from pointclip.tables.show import footnotes, terminal
+from pointclip.tables.runs import Outcome, weights_file
+from pointclip.tables.show import footnotes
 from pointclip.tables.verdicts import figure, judge, signed
 from prompts.build import KINDS, write_by_kind
 from prompts.build import main as build
@@ -163,7 +164,7 @@ def test_what_was_not_finished_is_run_again(fake):
 def test_a_changed_config_or_sentence_file_runs_again(fake, tmp_path):
     prompts = tmp_path / "p.json"
     prompts.write_text('{"chair": ["a"]}')
-    fake.table("t", TABLE | {"rows": [{"name": "own"}], "columns": [{"name": ""}]})
+    fake.table("t", TABLE | {"rows": [{"name": "own"}], "columns": []})
     fake.make("PROMPTS.FILE", prompts)
     fake.make("PROMPTS.FILE", prompts)
     assert len(fake.calls) == 1
@@ -311,7 +312,9 @@ def test_what_cannot_run_is_named_in_its_cell_and_the_rest_goes_on(fake, error, 
     found = fake.rows()
     assert found["there", ""]["ours"] == "61.00"
     assert (found["missing", ""]["ours"], found["missing", ""]["verdict"]) == ("", said)
-    assert said in (fake.output / "t_demo.md").read_text()
+    markdown = (fake.output / "t_demo.md").read_text()
+    assert "| missing | not run [a] |" in markdown
+    assert said.replace("not run: ", "[a] ") in markdown
     assert fake.make("--strict") == 1
     assert [config for config, *_ in fake.calls] == ["demo", "other", "other"]  # it is tried again
     del fake.answers["other"]
@@ -341,9 +344,12 @@ def test_a_missing_config_is_named_in_its_cell(fake):
 
 
 def test_a_fault_of_the_program_is_not_hidden(fake):
-    fake.answers["demo"] = KeyError("a bug")
+    fake.config("other", {})
+    fake.answers["other"] = KeyError("a bug")
+    fake.table("t", TABLE | {"rows": [{"name": "a"}, {"name": "b", "config": "other"}], "columns": []})
     with pytest.raises(KeyError):
         fake.make()
+    assert [row["verdict"] for row in fake.rows().values()] == ["—", "not run yet"]  # what was made so far stays
 
 
 def test_ctrl_c_leaves_whole_files_and_the_next_call_goes_on(fake, capsys):
@@ -375,7 +381,7 @@ def test_one_run_fills_a_row_per_category(fake):
     fake.make()
     assert len(fake.calls) == 1
     verdicts = [row["verdict"] for row in fake.rows().values()]
-    assert verdicts == ["agrees", "differs by +9.75", "The run has no category_miou/cap."]
+    assert verdicts == ["agrees", "differs by +9.75", "no figure: The run has no category_miou/cap."]
 
 
 @pytest.mark.parametrize(
@@ -387,7 +393,7 @@ def test_one_run_fills_a_row_per_category(fake):
         (60.0, 60.51, 0.51, "differs by +0.51"),
         (60.0, 58.0, -2.0, "differs by -2.00"),
         (None, 58.0, None, "—"),
-        (60.0, None, None, "The run has no accuracy."),
+        (60.0, None, None, "no figure: The run has no accuracy."),
     ],
 )
 def test_difference_and_verdict(published, ours, difference, verdict):
@@ -538,6 +544,8 @@ def test_build_splits_by_kind(tmp_path, capsys):
         (["t", "SEED"], "stands alone"),
         (["t", "OUTPUT", "elsewhere"], "give the folder as --output"),
         (["missing.yaml"], "Cannot read the table"),
+        (["t", "--config", "nosuch"], "Cannot read the config"),
+        (["t", "--checkpoint", "nowhere/RN50.pt"], "--checkpoint is nowhere/RN50.pt, which is not there"),
     ],
 )
 def test_bad_words_are_told_before_the_work(fake, words, said):
@@ -556,12 +564,145 @@ def test_bad_words_are_told_before_the_work(fake, words, said):
         ({"colour": "red"}, "no field 'colour'"),
         ({"tolerance": {}}, "no tolerance"),
         ({"rows": [{"name": "a", "search": {"what": "weights", "in": "nowhere"}}]}, "no column"),
+        ({"rows": 3}, "t.yaml: rows is 3; a list"),
+        ({"title": ["A"]}, "title is"),
+        ({"metric": 3}, "metric is 3"),
+        ({"config": ["demo"]}, "config is"),
+        ({"about": {"a": 1}}, "about is"),
+        ({"about": "a\0b"}, "about is"),
+        ({"grid": "yes"}, "true or false"),
+        ({"heads": "ab"}, "one or two texts"),
+        ({"heads": ["a"]}, "with columns, a list of two"),
+        ({"settings": {"SEED": [1]}}, "settings is"),
+        ({"settings": {3: 1}}, "settings is"),
+        ({"settings": {"OUTPUT": "x"}}, "holds OUTPUT, .* --output"),
+        ({"for": {"demo": {"settings": {"CACHE": "x"}}}}, "for demo: settings holds CACHE"),
+        ({"for": {"demo": 3}}, "for is"),
+        ({"for": {"demo": {"rows": []}}}, "for demo: there is no field 'rows'"),
+        ({"tolerance": 0.5}, "tolerance is 0.5"),
+        ({"tolerance": {"value": -1}}, "tolerance is"),
+        ({"tolerance": {"value": float("inf")}}, "tolerance is"),
+        ({"tolerance": {"value": 1, "why": "x"}}, "tolerance is"),
+        ({"columns": [{"name": ""}]}, "column '': name is ''"),
+        ({"columns": [{"name": "a", "kind": "caption"}]}, "no field 'kind'"),
+        (
+            {"columns": [{"name": "a", "for": {"demo": {"name": "b"}}}, {"name": "b"}], "rows": [{"name": "a"}]},
+            "same name",
+        ),
+        ({"rows": [{"name": "a", "only": ["other"]}]}, "has no rows for the config 'demo'"),
+        *(
+            ({"rows": [{"name": "a", **own}]}, said)
+            for own, said in [
+                ({"name": 4}, "row 4: name is 4"),
+                ({"with": 3}, "row 'a': with is 3"),
+                ({"published": "high"}, "published is 'high'"),
+                ({"published": True}, "published is True"),
+                ({"published": 10**400}, "published is 1000"),
+                ({"published": float("nan")}, "published is nan"),
+                ({"published": {"nowhere": 3}}, "published is"),
+                ({"published": {"turned": float("inf")}}, "published is"),
+                ({"note": {"nowhere": "x"}}, "note is"),
+                ({"note": 3}, "note is 3"),
+                ({"only": "demo"}, "only is 'demo'"),
+                ({"search": "weights"}, "search is 'weights'"),
+                ({"search": {"split": "val"}}, "search is"),
+                ({"search": {"what": "weights", "at": "x"}}, "search is"),
+                ({"search": {"what": ["weights"]}}, "search is"),
+                ({"kind": "shouting"}, "caption, question"),
+                ({"for": {"demo": {"published": "high"}}}, "row 'a': for demo: published is"),
+                ({"for": {"other": {"kind": []}}}, "row 'a': for other: kind is"),
+            ]
+        ),
     ],
 )
 def test_bad_definitions_are_told(fake, change, said):
     fake.table("t", TABLE | change)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=said) as told:
         fake.make()
+    assert "t.yaml" in str(told.value)
+    assert not fake.calls
+
+
+@pytest.mark.parametrize("text", ["- 1", "3", "", "title: a\ntitle: b", "a: [", "a: 2020-99-99"])
+def test_a_definition_that_is_none_is_told(fake, text):
+    (fake.folder / "tables" / "t.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"t\.yaml"):
+        fake.make()
+
+
+def test_the_definitions_here_are_right():
+    assert schema.KINDS == KINDS
+    for path in ROOT.glob("zeroshot_*/tables/*.yaml"):
+        assert read_table(path, path.parents[1] / "configs", "").cells
+
+
+def test_names_are_told_apart_for_each_config(fake):
+    rows = [{"name": "a", "only": ["demo"]}, {"name": "a", "only": ["big"]}]
+    fake.table("t", TABLE | {"rows": rows, "columns": []})
+    fake.make()
+    assert list(fake.rows()) == [("a", "")]
+
+
+def test_two_tables_of_the_same_files_are_refused(fake, tmp_path):
+    (tmp_path / "t.yaml").write_text(yaml.safe_dump(TABLE))
+    for words in (["t", "t"], ["t", str(tmp_path / "t.yaml")]):
+        with pytest.raises(InputError, match=r"same files, t_demo\.md"):
+            make_tables(fake.task, [*words, "--output", str(fake.output)])
+    assert not fake.calls
+
+
+def test_home_folders_known_and_unknown(fake, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    args, *_ = parse(fake.task, ["t", "--output", "~/out", "--cache", "~/cache"])
+    assert (args.output, args.cache) == (tmp_path / "out", str(tmp_path / "cache"))
+    for flag in ("--checkpoint", "--config"):
+        with pytest.raises(InputError, match="~nobodyhere"):
+            fake.make(flag, "~nobodyhere/a.yaml")
+    make_tables(fake.task, ["t", "--output", "~nobodyhere/out", "PROMPTS.FILE", "~nobodyhere/p.json"])
+    assert (tmp_path / "~nobodyhere" / "out" / "t_demo.csv").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("metrics.json", "[]"),
+        ("metrics.json", '{"notes": "a"}'),
+        ("metrics.json", "[" * 100000),
+        ("searched.yaml", None),
+    ],
+)
+def test_a_kept_run_that_is_not_whole_is_made_anew(fake, name, text):
+    fake.table("t", TABLE | {"rows": TABLE["rows"][1:], "columns": TABLE["columns"][:1]})
+    fake.make()
+    path = next(fake.output.glob(f"runs/*/demo/{name}"))
+    path.unlink() if text is None else path.write_text(text)
+    fake.make()
+    assert len(fake.calls) == 2
+    assert fake.rows()["searched", "own pose"]["ours"] == "62.00"
+
+
+@pytest.mark.parametrize("error", [InputError("Gone."), KeyboardInterrupt(), KeyError("a bug")])
+@pytest.mark.parametrize("late", [False, True])
+def test_an_older_run_stays_good_until_the_new_one_has_figures(fake, error, late):
+    fake.table("t", TABLE | {"rows": [{"name": "a"}], "columns": []})
+    fake.make()
+    main = fake.main
+
+    def fails(words):
+        assert not list(fake.output.rglob("cell.json"))
+        if late:
+            main(words)
+        raise error
+
+    fake.task = Task(fails, defaults, fake.folder, write_by_kind)
+    with contextlib.suppress(KeyboardInterrupt, KeyError):
+        fake.make("--again")
+    fake.task = Task(main, defaults, fake.folder, write_by_kind)
+    calls = len(fake.calls)
+    fake.make()
+    assert len(fake.calls) == calls + late
+    assert not list(fake.output.rglob("cell.old"))
 
 
 def test_config_is_only_for_tables_that_take_one(fake):
@@ -581,10 +722,84 @@ def test_a_definition_can_be_any_file(fake, tmp_path):
     assert (fake.output / "own_demo.csv").is_file()
 
 
-def test_long_reasons_are_cut_in_the_terminal_alone(fake):
-    fake.answers["demo"] = InputError("It is not there, " + "and far away " * 20 + "fetch it.")
+def test_long_reasons_stand_once_in_full_and_are_cut_in_progress(fake, capsys):
+    reason = "It is not there, " + "and far away " * 20 + "fetch it."
+    fake.config("far", {})
+    fake.answers["far"] = InputError(reason)
+    rows = [{"name": "a", "published": 60}, *({"name": name, "config": "far"} for name in "bc")]
+    fake.table("t", TABLE | {"rows": rows, "columns": []})
     fake.make()
-    table = read_table(fake.folder / "tables" / "t.yaml", fake.folder / "configs")
-    results = [judge(cell, Runner(fake.task, fake.output / "runs").run(cell.job)) for cell in table.cells]
-    assert all("fetch it." not in line for line in terminal(table, results).splitlines())
-    assert "fetch it." in (fake.output / "t_demo.md").read_text()
+    printed, markdown = capsys.readouterr(), (fake.output / "t_demo.md").read_text()
+    for text in (printed.out, markdown):
+        assert text.count(reason) == text.count(f"[a] {reason}") == 1
+        assert text.count("not run [a]") == 2
+    assert "and far away" in printed.err
+    assert "fetch it." not in printed.err
+    assert [row["verdict"] for row in fake.rows().values()][1:] == [f"not run: {reason}"] * 2
+
+
+@pytest.mark.parametrize("strict", [[], ["--strict"]])
+def test_a_call_without_any_figure_fails(fake, capsys, strict):
+    fake.answers["demo"] = InputError("It is not there.")
+    fake.table("t", TABLE | {"rows": [{"name": "a"}, {"name": "b"}], "columns": []})
+    assert fake.make(*strict) == 1
+    printed = capsys.readouterr()
+    assert "No cell has a figure" in printed.err
+    assert printed.out.count("Not run: It is not there.") == 1  # of all cells: without a letter
+    assert "[a]" not in printed.out
+
+
+def test_what_holds_for_every_cell_has_no_letter():
+    def result(row, *notes):
+        return judge(Cell(row, "", Job(Path("c")), "m"), Outcome({"m": 1, "notes": notes}))
+
+    assert footnotes([result("a", "own", "all"), result("b", "all", "two")]) == {"all": "", "own": "a", "two": "b"}
+
+
+@pytest.mark.parametrize("grid", [False, True])
+def test_ours_stand_alone_where_nothing_else_is_known(fake, capsys, grid):
+    rows = [{"name": "a"}, {"name": "b", "settings": {"SEED": 2}}]
+    fake.table("t", TABLE | {"rows": rows, "grid": grid})
+    fake.make()
+    markdown = (fake.output / "t_demo.md").read_text()
+    for text in (capsys.readouterr().out, markdown):
+        assert not [word for word in ("published", "difference", "verdict", "agrees") if word in text]
+        assert text.count("61.00") == 1
+    assert ("| a | 61.00 | 62.00 |" if grid else "| a | own pose | 61.00 |") in markdown
+    assert "The CSV names each figure's run folder." in markdown
+    row = fake.rows()["a", "own pose"]
+    assert (row["published"], row["difference"], row["verdict"]) == ("", "", "—")
+    assert (fake.output / row["run"] / "metrics.json").is_file()
+
+
+@pytest.mark.parametrize(("noise", "left"), [("", []), ("Reading.", ["log.txt"])])
+def test_a_run_that_could_not_be_leaves_only_a_log_that_tells_something(fake, noise, left):
+    def fails(words):
+        (Path(words[words.index("OUTPUT") + 1]) / "demo").mkdir()
+        print(noise, end="")
+        raise InputError("No such data.")
+
+    fake.task = Task(fails, defaults, fake.folder, write_by_kind)
+    fake.make()
+    runs = fake.output / "runs"
+    assert sorted({path.name for path in runs.glob("*/*")}) == left
+    assert runs.exists() == bool(left)
+    assert all("InputError: No such data." in path.read_text() for path in runs.glob("*/log.txt"))
+
+
+def test_each_task_has_tables_of_its_own(fake, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_tables(fake.task, ["t"])
+    assert (tmp_path / "output" / "tables" / "task" / "t_demo.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "unsaid"),
+    [(["t"], "task/reproduce.py t ", "TABLE…"), ([], "[TABLE… KEY VALUE…", "reproduce.py t ")],
+)
+def test_usage_asks_for_no_table_behind_one(fake, capsys, words, said, unsaid):
+    with pytest.raises(SystemExit):
+        parse(fake.task, [*words, "--help"])
+    usage = " ".join(capsys.readouterr().out.split())
+    assert said in usage
+    assert unsaid not in usage

@@ -1,10 +1,10 @@
 """A table's definition: a YAML file with rows and columns, which become cells and the runs behind them.
 
 Fields of a table: title, about, metric, tolerance {value, reason}, published_note, config, settings, for, heads (of the
-rows' and the columns' names), grid (whether to show our figures as rows by columns too), columns, rows. Fields of a row
-or column:
+rows' and the columns' names), grid (whether to show our figures as rows by columns too, or so alone where nothing was
+published), columns, rows. Fields of a row or column:
 
-    name       what stands in the table
+    name       what stands in the table; no two have the same
     config     name of a file in the task's configs/, or a path; {words} in it are filled from `with`
     with       {word: text} for config and settings
     settings   {KEY: value} of the runs; a PROMPTS.FILE is taken from the definition's folder
@@ -16,21 +16,18 @@ or column:
     only       names of the configs for which there is such a row
     for        {config's name: fields} that hold with that config alone
 
-A row's fields win over its column's, and those over the table's. With a `config` of the table's own, --config replaces
-it, so that the table can be made of any data set.
+Columns have no search, kind or only; `schema` tells what a field may hold. A row's fields win over its column's, and
+those over the table's. With a `config` of the table's own, --config replaces it, so that the table can be made of any
+data set.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from pointclip.errors import InputError
-
-CELL_FIELDS = {"config", "with", "settings", "metric", "published", "note", "search", "kind", "only", "for"}
-TABLE_FIELDS = {"title", "about", "metric", "tolerance", "published_note", "config", "settings", "for"}
-TABLE_FIELDS |= {"heads", "grid", "columns", "rows"}
+from pointclip.files import expanded, read_yaml
+from pointclip.tables.schema import check
 
 
 @dataclass(frozen=True)
@@ -83,31 +80,21 @@ def read_table(path: Path, configs: Path, config: str = "", extra: Sequence[str]
         extra: KEY VALUE words; they win over the table's settings, not over what makes up its rows and columns.
 
     Raises:
-        InputError: for an unreadable file, unknown or missing fields, or a `config` where the rows name theirs.
+        InputError: for an unreadable file, unknown, missing or wrong fields, and a `config` where the rows name theirs.
     """
-    top = _read(path)
-    rows, columns = top.get("rows") or [], top.get("columns") or [{"name": ""}]
-    _check_fields(path, top, TABLE_FIELDS)
-    for entries in (rows, columns):
-        for entry in entries:
-            _check_fields(path, entry, {"name", *CELL_FIELDS}, needed=("name",))
-        if len({entry["name"] for entry in entries}) < len(entries):
-            raise InputError(f"{path.name} has rows or columns of the same name; give each its own.")
+    top = read_yaml(path, "the table", "see the tables/ folder")
+    check(path.name, top)
     if config and "config" not in top:
         raise InputError(f"The table {path.stem} is of data sets of its own; --config {config} is for other tables.")
     stem = Path(config or top.get("config", "")).stem
     top = _specialise(top, stem)
     if config:
         top["config"] = config
-    if not rows or len(extra) % 2:
-        raise InputError(
-            f"{path.name} has no rows." if not rows else f"{extra[-1]!r} stands alone; give its value too."
-        )
+    if len(extra) % 2:
+        raise InputError(f"{extra[-1]!r} stands alone; give its value too.")
+    rows, columns = _entries(path, top, stem)
     maker = _CellMaker(path, configs, top, dict(zip(extra[::2], extra[1::2], strict=True)))
-    cells = []
-    for row in (_specialise(row, stem) for row in rows):
-        if stem in row.get("only", [stem]):
-            cells += [maker.cell(row, column, columns) for column in (_specialise(column, stem) for column in columns)]
+    cells = [maker.cell(row, column, columns) for row in rows for column in columns]
     tolerance = top.get("tolerance") or {}
     if "value" not in tolerance and any(cell.published is not None for cell in cells):
         raise InputError(f"{path.name} has published figures but no tolerance; give {{value, reason}}.")
@@ -124,6 +111,20 @@ def read_table(path: Path, configs: Path, config: str = "", extra: Sequence[str]
         stem,
         tuple(extra),
     )
+
+
+def _entries(path: Path, top: dict, config: str) -> tuple[list[dict], list[dict]]:
+    """The rows and columns that there are for a config, each with what it says for it."""
+    rows = [_specialise(row, config) for row in top["rows"]]
+    rows = [row for row in rows if config in row.get("only", [config])]
+    columns = [_specialise(column, config) for column in top.get("columns") or [{"name": ""}]]
+    if not rows:
+        alone = f" for the config {config or 'of none'!r}; see `only` of its rows" if top["rows"] else ""
+        raise InputError(f"{path.name} has no rows{alone}.")
+    for entries in (rows, columns):
+        if len({entry["name"] for entry in entries}) < len(entries):
+            raise InputError(f"{path.name} has rows or columns of the same name; give each its own.")
+    return rows, columns
 
 
 class _CellMaker:
@@ -154,7 +155,8 @@ class _CellMaker:
             raise InputError(f"{self.path.name}: {row['name']!r} names no config; give it one, or the whole table.")
         own = {**column.get("settings", {}), **row.get("settings", {})}
         settings = {**self._filled(self.top.get("settings", {}), words), **self.extra, **self._filled(own, words)}
-        job = Job(self._config(_fill(str(config), words)), tuple(settings.items()), kind=row.get("kind", ""))
+        path = config_path(_fill(str(config), words), self.configs)
+        job = Job(path, tuple(settings.items()), kind=row.get("kind", ""))
         search = row.get("search")
         if not search:
             return job
@@ -169,32 +171,15 @@ class _CellMaker:
     def _filled(self, settings: Mapping[str, object], words: Mapping[str, str]) -> dict[str, str]:
         filled = {key: _fill(str(value), words) for key, value in settings.items()}
         if filled.get("PROMPTS.FILE"):
-            filled["PROMPTS.FILE"] = str((self.path.parent / filled["PROMPTS.FILE"]).resolve())
+            filled["PROMPTS.FILE"] = str((self.path.parent / expanded(filled["PROMPTS.FILE"])).resolve())
         return filled
 
-    def _config(self, name: str) -> Path:
-        if name.endswith((".yaml", ".yml")):
-            return Path(name).expanduser().resolve()
-        return self.configs.resolve() / f"{name}.yaml"
 
-
-def _read(path: Path) -> dict:
-    try:
-        top = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"Cannot read the table {path} ({error.strerror}); see the tables/ folder.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"The table {path} is not valid YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(top, dict) or not {"title", "metric", "rows"} <= set(top):
-        raise InputError(f"The table {path} lacks one of title, metric and rows; see pointclip/tables/definition.py.")
-    return top
-
-
-def _check_fields(path: Path, entry: object, known: set[str], needed: Sequence[str] = ()) -> None:
-    if not isinstance(entry, dict) or not set(needed) <= set(entry):
-        raise InputError(f"{path.name}: a row or column is {entry!r}; {{name: …}} was expected.")
-    if unknown := sorted(set(entry) - known):
-        raise InputError(f"{path.name}: there is no field {unknown[0]!r}; {', '.join(sorted(known))} were expected.")
+def config_path(name: str, configs: Path) -> Path:
+    """The file of a config: `name` itself where it is a file's, or the one of that name in the folder `configs`."""
+    if name.endswith((".yaml", ".yml")):
+        return expanded(name).resolve()
+    return configs.resolve() / f"{name}.yaml"
 
 
 def _specialise(entry: dict, config: str) -> dict:

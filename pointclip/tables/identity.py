@@ -10,6 +10,7 @@ import yaml
 from yacs.config import CfgNode
 
 from pointclip.encoder import DEMO_FOLDER
+from pointclip.files import expanded
 
 WITHOUT_EFFECT = ("OUTPUT", "CACHE", "REPORT")  # settings that change no figure
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -31,7 +32,7 @@ def identify(settings: CfgNode, search: Sequence[str] | None, code: str) -> dict
     plain = yaml.safe_load(settings.dump())
     for name in WITHOUT_EFFECT:
         plain.pop(name, None)
-    prompts = Path(settings.PROMPTS.FILE)
+    prompts = expanded(settings.PROMPTS.FILE)
     plain["PROMPTS"]["FILE"] = _content(settings.PROMPTS.FILE, prompts.parent / f"{prompts.stem}.origin.yaml")
     plain["SEARCHED"] = _content(settings.SEARCHED)
     if settings.DATASET.NAME.endswith(".py"):
@@ -64,7 +65,7 @@ def digest_of_code(folder: Path) -> str:
 
 def _content(path: str, *beside: Path) -> str:
     """The file's name and what stands in it and in those beside it; the text as it came where it is no file."""
-    file = Path(path).expanduser()
+    file = expanded(path)
     if not file.is_file():
         return path
     return f"{file.name} {_digest(own.read_bytes() for own in (file, *beside) if own.is_file())}"
@@ -72,7 +73,7 @@ def _content(path: str, *beside: Path) -> str:
 
 def _state(path: str) -> str:
     """The file's name, its size and when it was changed; the text as it came where it is no file, but a tag."""
-    file = Path(path).expanduser()
+    file = expanded(path)
     if not file.is_file():
         return path
     return f"{file.name} {file.stat().st_size} {file.stat().st_mtime_ns}"

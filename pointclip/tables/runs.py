@@ -16,7 +16,7 @@ from yacs.config import CfgNode
 
 from pointclip.config import load_config
 from pointclip.errors import CannotFetch, InputError, first_line
-from pointclip.files import atomic_path
+from pointclip.files import atomic_path, expanded
 from pointclip.tables.definition import Job
 from pointclip.tables.identity import digest_of_code, identify, name_of
 
@@ -54,10 +54,12 @@ class Outcome:
 class Runner:
     """Makes runs, each once.
 
-    A run has a folder of its own below `folder`, named by its settings. It holds log.txt, what the task writes, and at
-    last cell.json with all that the run was made of (see `identify`): a run is taken as it is where that is there and
-    the same, and made anew in the same folder where anything differs, be it the code. Features in the cache are another
-    matter: they are found by what went in, and outlive changes of the code (see `pointclip.store`).
+    A run has a folder of its own below `folder`, named by its settings. It holds log.txt with what was printed, what
+    the task writes, and at last cell.json with all that the run was made of (see `identify`): a run is taken as it is
+    where that is there and the same, and made anew in the same folder where anything differs, be it the code. What was
+    made before stays good where the new run ends before it has a figure (see `set_aside`). A run that could not be and
+    left nothing leaves no folder either. Features in the cache are another matter: they are found by what went in, and
+    outlive changes of the code (see `pointclip.store`).
 
     Weights that could not be fetched once are not asked for again, as every try takes the hub most of a minute.
 
@@ -100,22 +102,22 @@ class Runner:
         identity = identify(settings, job.search, self.code)
         folder = self.folder / f"{job.config.stem}-{name_of(identity)}"
         files = folder / job.config.stem
-        if not self.again and (metrics := kept(folder / "cell.json", files / "metrics.json", identity)) is not None:
+        if not self.again and (metrics := kept(folder / "cell.json", files, identity)) is not None:
             return Outcome(metrics, files, kept=True)
         weights = (settings.ENCODER.NAME, settings.ENCODER.PRETRAINED)
         if weights in self.unfetched:
             raise InputError(self.unfetched[weights])
-        (folder / "cell.json").unlink(missing_ok=True)
         start = time.perf_counter()
-        try:
-            words = self._make(job, pairs, folder)
-        except CannotFetch as error:
-            self.unfetched[weights] = str(error)
-            raise
-        seconds = time.perf_counter() - start
-        metrics = json.loads((files / "metrics.json").read_text(encoding="utf-8"))
-        with atomic_path(folder / "cell.json") as path:  # the last file: with it the run counts as made
-            path.write_text(json.dumps({"arguments": words, "identity": identity, "seconds": seconds}, indent=1))
+        with set_aside(folder / "cell.json", files):
+            try:
+                words = self._make(job, pairs, folder)
+            except CannotFetch as error:
+                self.unfetched[weights] = str(error)
+                raise
+            seconds = time.perf_counter() - start
+            metrics = json.loads((files / "metrics.json").read_text(encoding="utf-8"))
+            with atomic_path(folder / "cell.json") as path:  # the last file: with it the run counts as made
+                path.write_text(json.dumps({"arguments": words, "identity": identity, "seconds": seconds}, indent=1))
         return Outcome(metrics, files, seconds=seconds)
 
     def _make(self, job: Job, pairs: Mapping[str, str], folder: Path) -> list[str]:
@@ -132,17 +134,25 @@ class Runner:
         finally:
             if cache == str(passing):
                 shutil.rmtree(passing, ignore_errors=True)
+            remove_empty(folder)
         return words
 
     def _call(self, words: Sequence[str], folder: Path) -> None:
-        """Call the task with what it prints in log.txt."""
+        """Call the task with what it prints in log.txt, which stays where it holds more than the table tells."""
         folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / "log.txt", "w", encoding="utf-8") as log, quiet(log):
-            try:
-                self.task.main(list(words))
-            except Exception as error:
-                print(f"\n{type(error).__name__}: {error}")
-                raise
+        path = folder / "log.txt"
+        try:
+            with open(path, "w", encoding="utf-8") as log, quiet(log):
+                try:
+                    self.task.main(list(words))
+                except Exception as error:
+                    log.flush()
+                    if path.stat().st_size or not isinstance(error, InputError):
+                        print(f"\n{type(error).__name__}: {error}")
+                    raise
+        finally:
+            if not path.stat().st_size:
+                path.unlink()
 
     def _pairs(self, job: Job) -> dict[str, str]:
         """The run's settings over its config's."""
@@ -156,7 +166,7 @@ class Runner:
         if self.checkpoint and settings.ENCODER.NAME != "demo" and "ENCODER.PRETRAINED" not in pairs:
             pairs["ENCODER.PRETRAINED"] = weights_file(self.checkpoint, settings.ENCODER.NAME)
         if job.kind:
-            files = self.task.split_by_kind(Path(settings.PROMPTS.FILE), self.folder.parent / "sentences")
+            files = self.task.split_by_kind(expanded(settings.PROMPTS.FILE), self.folder.parent / "sentences")
             pairs["PROMPTS.FILE"] = str(files[job.kind].resolve())
         return pairs
 
@@ -175,19 +185,55 @@ def quiet(log: TextIO) -> Iterator[None]:
         os.close(errors)
 
 
-def kept(cell: Path, metrics: Path, identity: dict) -> dict | None:
-    """The metrics of a run that was made of the same; None where there is none."""
+def kept(cell: Path, files: Path, identity: dict) -> dict | None:
+    """The metrics in the folder `files` of a run that was made of the same; None where there is none, or not whole."""
     try:
         if json.loads(cell.read_text(encoding="utf-8"))["identity"] != identity:
             return None
-        return json.loads(metrics.read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # not there, or not whole: it is made anew
+        metrics = json.loads((files / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    whole = isinstance(metrics, dict) and isinstance(metrics.get("notes", []), list)
+    whole = whole and (not identity["search"] or (files / "searched.yaml").is_file())
+    return metrics if whole else None
+
+
+@contextlib.contextmanager
+def set_aside(cell: Path, files: Path) -> Iterator[None]:
+    """Take a run's cell.json away, so that the run counts as made only once the block has written another.
+
+    It comes back if the block fails or is interrupted while the run's figures and findings are still what they were.
+    """
+    old, before = cell.with_name("cell.old"), _findings(files)
+    old.unlink(missing_ok=True)  # of a call that was killed
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(cell, old)
+    try:
+        yield
+    except BaseException:
+        if old.is_file() and _findings(files) == before:
+            os.replace(old, cell)
+        raise
+    finally:
+        old.unlink(missing_ok=True)
+
+
+def _findings(files: Path) -> list[bytes]:
+    paths = (files / name for name in ("metrics.json", "searched.yaml"))
+    return [path.read_bytes() if path.is_file() else b"" for path in paths]
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove the empty folders in a run's folder, the folder itself if nothing is left, and so that of all runs."""
+    inside = [Path(place) for place, *_ in os.walk(folder, topdown=False)]
+    for place in (*inside, folder.parent):
+        with contextlib.suppress(OSError):  # not empty
+            place.rmdir()
 
 
 def weights_file(checkpoint: str, encoder: str) -> str:
     """The file of an encoder's weights: `checkpoint` itself, or the one of OpenAI's name in that folder."""
-    place = Path(checkpoint).expanduser()
+    place = expanded(checkpoint)
     if not place.is_dir():
         return checkpoint
     names = [f"{stem}{suffix}" for stem in (encoder, OPENAI_FILES.get(encoder, encoder)) for suffix in SUFFIXES]

@@ -10,31 +10,25 @@ from pointclip.tables.definition import Table
 from pointclip.tables.identity import WITHOUT_EFFECT
 from pointclip.tables.verdicts import NOTHING, Result, signed
 
+View = tuple[list[str], list[list[str]], int, int]  # header, rows, how many columns of names, of figures behind them
+
 TUNED = "†"
 TUNED_NOTE = f"{TUNED} Labels of a test split chose the sentences or view weights: no zero-shot figure."
-SHORT = 110  # characters of a reason in the terminal
 
 
 def terminal(table: Table, results: Sequence[Result]) -> str:
     """The table in columns, with what a reader must know above and below it."""
     marks = footnotes(results)
-    header, rows = lines(table, results, marks)
-    rows = [[*row[:-1], shortened(row[-1])] for row in rows]
-    parts = [table.title, "=" * len(table.title), columns(header, rows, numbers_from(table), 3)]
-    if table.grid:
-        header, rows = grid(table, results, marks)
-        parts += ["", columns(header, rows, 1, len(header) - 1)]
-    return "\n".join([*parts, "", *below(table, results, marks)])
+    views = [columns(*view) for view in reversed(views_of(table, results, marks))]
+    return "\n".join([table.title, "=" * len(table.title), "\n\n".join(views), "", *below(table, results, marks)])
 
 
 def markdown(table: Table, results: Sequence[Result]) -> str:
     """The same as Markdown."""
     marks = footnotes(results)
     text = [f"# {table.title}", ""]
-    if table.grid:
-        header, rows = grid(table, results, marks)
-        text += [*markdown_rows(header, rows, 1, len(header) - 1), ""]
-    text += [*markdown_rows(*lines(table, results, marks), numbers_from(table), 3), ""]
+    for view in views_of(table, results, marks):
+        text += [*markdown_rows(*view), ""]
     return "\n".join([*text, *(f"{line}\n" for line in below(table, results, marks))])
 
 
@@ -57,41 +51,54 @@ def write_table(table: Table, results: Sequence[Result], folder: Path, name: str
 
 
 def footnotes(results: Sequence[Result]) -> dict[str, str]:
-    """Every note of the cells and the letter that marks it, in order of appearance."""
-    notes = dict.fromkeys(note for result in results for note in (result.cell.note, *result.notes) if note)
-    letters = [a + b for a in ("", *ascii_lowercase) for b in ascii_lowercase]
-    return dict(zip(notes, letters, strict=False))
+    """Every note of the cells and the letter that marks it, in order of appearance; "" for one that all cells have."""
+    of_cells = [(result.cell.note, result.reason, *result.notes) for result in results]
+    notes = dict.fromkeys(note for own in of_cells for note in own if note)
+    general = dict.fromkeys((note for note in notes if all(note in own for own in of_cells)), "")
+    letters = (a + b for a in ("", *ascii_lowercase) for b in ascii_lowercase)
+    return general | {note: next(letters) for note in notes if note not in general}
 
 
-def lines(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
-    """Header and one line a cell."""
-    header = [*table.heads[: numbers_from(table)], "published", "ours", "difference", "verdict"]
-    rows = []
+def views_of(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> list[View]:
+    """The forms in which the table is shown: as a grid where it asks for one, and in lines where they tell more."""
+    views = [grid(table, results, marks)] if table.grid else []
+    return views if views and not has_published(table) else [*views, lines(table, results, marks)]
+
+
+def lines(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> View:
+    """One line a cell; where nothing was published, with our figures alone."""
+    names = numbers_from(table)
+    header, rows = [*table.heads[:names], "published", "ours", "difference", "verdict"], []
     for result in results:
         cell = result.cell
-        names = [cell.row, cell.column][: numbers_from(table)]
-        published = marked(cell.published, [cell.note], marks)
-        rows.append(
-            [*names, published, ours(result, marks), signed(result.difference), result.verdict(table.tolerance)]
-        )
-    return header, rows
+        verdict = result.verdict(table.tolerance) if result.ours is not None else no_figure(result, marks)
+        own = NOTHING if result.ours is None else ours(result, marks)
+        figures = [marked(cell.published, [cell.note], marks), own, signed(result.difference)]
+        rows.append([*[cell.row, cell.column][:names], *figures, verdict])
+    if has_published(table):
+        return header, rows, names, 3
+    alone = [[*row[:names], ours(result, marks)] for row, result in zip(rows, results, strict=True)]
+    return [*table.heads[:names], "ours"], alone, names, 1
 
 
-def grid(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
+def grid(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> View:
     """Our figures alone, a table's rows by its columns."""
     names = list(dict.fromkeys(result.cell.column for result in results))
     cells = {(result.cell.row, result.cell.column): ours(result, marks) for result in results}
     rows = dict.fromkeys(result.cell.row for result in results)
-    return [f"ours: {table.heads[0]}", *names], [[row, *(cells[row, name] for name in names)] for row in rows]
+    header = [f"ours: {table.heads[0]}", *names]
+    return header, [[row, *(cells[row, name] for name in names)] for row in rows], 1, len(names)
 
 
 def below(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> list[str]:
     """What a reader must know: footnotes, what is measured, the tolerance."""
     said = [TUNED_NOTE] if any(result.tuned for result in results) else []
-    said += [f"[{letter}] {note}" for note, letter in marks.items()]
+    general = {result.reason: f"{result.missing.capitalize()}: {result.reason}" for result in results}
+    said += [f"[{letter}] {note}" if letter else general.get(note, note) for note, letter in marks.items()]
     metrics = ", ".join(dict.fromkeys(cell.metric.split("/")[0] for cell in table.cells))
-    said.append(f"Figures: {metrics} in percent; difference: ours less published, percentage points.")
-    if any(cell.published is not None for cell in table.cells):
+    difference = "; difference: ours less published, percentage points" if has_published(table) else ""
+    said.append(f"Figures: {metrics} in percent{difference}.")
+    if has_published(table):
         said.append(f"“agrees”: within {table.tolerance:g} points. {table.reason}".strip())
     if table.about:
         said.append(table.about)
@@ -101,19 +108,36 @@ def below(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> 
     pairs = [pair for pair in zip(table.extra[::2], table.extra[1::2], strict=True) if pair[0] not in places]
     if pairs:
         said.append(f"Settings besides the config's: {', '.join(map(' '.join, pairs))}.")
+    if any(result.folder for result in results):
+        said.append("The CSV names each figure's run folder.")
     return said
 
 
+def has_published(table: Table) -> bool:
+    return any(cell.published is not None for cell in table.cells)
+
+
 def ours(result: Result, marks: Mapping[str, str]) -> str:
+    """Our figure with its marks, or "not run [a]"."""
+    if result.ours is None:
+        return no_figure(result, marks)
     return marked(result.ours, result.notes, marks, TUNED if result.tuned else "")
+
+
+def no_figure(result: Result, marks: Mapping[str, str]) -> str:
+    return with_letters(result.missing, [result.reason], marks)
 
 
 def marked(value: float | None, notes: Sequence[str], marks: Mapping[str, str], sign: str = "") -> str:
     """A figure with the letters of its notes: "64.26 [a,b]", "64.26† [a]"."""
     if value is None:
         return NOTHING
-    letters = ",".join(sorted((marks[note] for note in notes if note), key=lambda mark: (len(mark), mark)))
-    return f"{value:.2f}{sign} [{letters}]" if letters else f"{value:.2f}{sign}"
+    return with_letters(f"{value:.2f}{sign}", notes, marks)
+
+
+def with_letters(text: str, notes: Sequence[str], marks: Mapping[str, str]) -> str:
+    letters = sorted({marks[note] for note in notes if note} - {""}, key=lambda mark: (len(mark), mark))
+    return f"{text} [{','.join(letters)}]" if letters else text
 
 
 def numbers_from(table: Table) -> int:
@@ -137,7 +161,3 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]], names: int, fi
 def markdown_rows(header: Sequence[str], rows: Sequence[Sequence[str]], names: int, figures: int) -> list[str]:
     rule = ["---:" if names <= place < names + figures else "---" for place in range(len(header))]
     return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in (header, rule, *rows)]
-
-
-def shortened(text: str) -> str:
-    return text if len(text) <= SHORT else f"{text[: SHORT - 1].rstrip()}…"

@@ -16,7 +16,8 @@ class Result:
 
     cell: Cell
     ours: float | None  # percent
-    reason: str = ""  # why there is no figure
+    missing: str = ""  # what stands where there is no figure: "not run", "not run yet" or "no figure"
+    reason: str = ""  # why there is none, a sentence
     notes: tuple[str, ...] = ()  # of the run: what a reader must know
     shapes: int | None = None
     tuned: bool = False  # whether labels of a test split chose its sentences or view weights
@@ -30,9 +31,9 @@ class Result:
         return self.ours - self.cell.published
 
     def verdict(self, tolerance: float) -> str:
-        """ "agrees" or "differs by …" against a tolerance in percentage points; why it did not run; or a dash."""
+        """ "agrees" or "differs by …" against a tolerance in percentage points; why there is no figure; or a dash."""
         if self.ours is None:
-            return self.reason
+            return f"{self.missing}: {self.reason}" if self.reason else self.missing
         if self.difference is None:
             return NOTHING
         return "agrees" if abs(self.difference) <= tolerance + SLACK else f"differs by {signed(self.difference)}"
@@ -48,12 +49,12 @@ def judge(cell: Cell, outcome: Outcome | None) -> Result:
     if outcome is None:
         return Result(cell, None, "not run yet")
     if outcome.reason:
-        return Result(cell, None, f"not run: {outcome.reason}")
+        return Result(cell, None, "not run", outcome.reason)
     notes, shapes = tuple(outcome.metrics.get("notes", ())), outcome.metrics.get("shapes")
     ours = figure(outcome.metrics, cell.metric)
-    reason = "" if ours is not None else f"The run has no {cell.metric}."
+    why = ("", "") if ours is not None else ("no figure", f"The run has no {cell.metric}.")
     tuned = bool(outcome.metrics.get("tuned_on_test_labels"))
-    return Result(cell, ours, reason, notes, shapes, tuned, str(outcome.folder))
+    return Result(cell, ours, *why, notes, shapes, tuned, str(outcome.folder))
 
 
 def figure(metrics: Mapping, path: str) -> float | None:

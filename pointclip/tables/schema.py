@@ -1,0 +1,141 @@
+"""What the fields of a table's definition may hold, checked before any run."""
+
+import math
+import re
+import reprlib
+from collections.abc import Callable, Collection, Mapping
+
+from pointclip.errors import InputError
+
+KINDS = ("caption", "question", "paraphrase", "words")  # the command kinds of sentences
+OF_TABLES = {"OUTPUT": "--output", "CACHE": "--cache"}  # settings that belong to a call, with the flags for them
+UNWRITABLE = re.compile(r"[\0-\x08\x0b-\x1f\ud800-\udfff]")  # control characters, halves of a character
+
+Rule = tuple[Callable[[object], bool], str]  # whether a value is right, what was expected
+
+
+def is_text(value: object) -> bool:
+    return isinstance(value, str) and not UNWRITABLE.search(value)
+
+
+def is_name(value: object) -> bool:
+    """A text on one line that is not empty."""
+    return is_text(value) and bool(value.strip()) and len(value.splitlines()) == 1
+
+
+def is_number(value: object) -> bool:
+    """A finite number; neither true nor false is one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond all floats
+        return False
+
+
+def is_plain(value: object) -> bool:
+    return isinstance(value, bool) or is_number(value) or is_text(value)
+
+
+def maps(value: object, of_value: Callable[[object], bool], keys: Collection[str] | None = None) -> bool:
+    """Whether it is a mapping with names as keys, of `keys` alone where they are given."""
+    right = isinstance(value, Mapping) and all(is_name(key) and (keys is None or key in keys) for key in value)
+    return right and all(map(of_value, value.values()))
+
+
+def is_tolerance(value: object) -> bool:
+    if not maps(value, lambda _: True, ("value", "reason")):
+        return False
+    points = value.get("value", 0)
+    return is_number(points) and points >= 0 and is_text(value.get("reason", ""))
+
+
+NAME: Rule = (is_name, "a text on one line")
+TEXT: Rule = (is_text, "a text")
+BOOL: Rule = (lambda value: isinstance(value, bool), "true or false")
+LIST: Rule = (lambda value: isinstance(value, list), "a list of {name: …}")
+SETTINGS: Rule = (lambda value: maps(value, is_plain), "{KEY: a number, a text, true or false}")
+WITH: Rule = (lambda value: maps(value, is_plain), "{word: text}")
+ONLY: Rule = (lambda value: isinstance(value, list) and value and all(map(is_name, value)), "a list of configs' names")
+KIND: Rule = (lambda value: isinstance(value, str) and value in KINDS, f"one of {', '.join(KINDS)}")
+FOR: Rule = (lambda value: maps(value, lambda own: isinstance(own, Mapping)), "{config's name: fields}")
+HEADS: Rule = (
+    lambda value: isinstance(value, list) and len(value) in (1, 2) and all(map(is_name, value)),
+    "a list of one or two texts",
+)
+TOLERANCE: Rule = (is_tolerance, "{value: a finite number from 0 on, reason: a text}")
+SEARCH: Rule = (
+    lambda value: maps(value, is_name, ("what", "split", "in")) and "what" in value,
+    "{what: a text, split: a text, in: a column}",
+)
+
+
+def check(file: str, top: object) -> None:
+    """Check a whole definition but for what depends on the config that it is made for.
+
+    Args:
+        file: its name, for messages.
+
+    Raises:
+        InputError: naming the file and the field, what came and what was expected.
+    """
+    if not isinstance(top, Mapping) or not {"title", "metric", "rows"} <= set(top):
+        raise InputError(f"{file} lacks one of title, metric and rows; see pointclip/tables/definition.py.")
+    for field in ("rows", "columns"):
+        _must(file, field, top.get(field, []), LIST)
+    columns = top.get("columns", [])
+    of_column, of_row, of_table = _rules(_names(columns))
+    inside = {field: rule for field, rule in of_table.items() if field not in ("config", "rows", "columns")}
+    _check_fields(file, "", top, of_table, inside)
+    for heads in (own["heads"] for own in (top, *_inner(top).values()) if "heads" in own):
+        if columns and len(heads) < 2:
+            raise InputError(f"{file}: heads is {reprlib.repr(heads)}; with columns, a list of two was expected.")
+    for entries, what, rules in ((columns, "column", of_column), (top["rows"], "row", of_row)):
+        for entry in entries:
+            if not isinstance(entry, Mapping) or "name" not in entry:
+                raise InputError(f"{file}: a {what} is {reprlib.repr(entry)}; {{name: …}} was expected.")
+            _check_fields(file, f"{what} {reprlib.repr(entry['name'])}: ", entry, rules, rules)
+
+
+def _rules(columns: Collection[str]) -> tuple[dict[str, Rule], dict[str, Rule], dict[str, Rule]]:
+    """What the fields of a column, of a row and of the table may hold."""
+    note = (lambda value: is_text(value) or maps(value, is_text, columns), "a text or {column's name: text}")
+    figures = (
+        lambda value: is_number(value) or maps(value, is_number, columns),
+        "a finite number or {column's name: finite number}",
+    )
+    shared = {"config": NAME, "metric": NAME, "settings": SETTINGS, "for": FOR}
+    column = {**shared, "name": NAME, "with": WITH, "published": figures, "note": note}
+    row = {**column, "search": SEARCH, "kind": KIND, "only": ONLY}
+    table = {**shared, "title": NAME, "about": TEXT, "tolerance": TOLERANCE, "published_note": note, "heads": HEADS}
+    return column, row, {**table, "grid": BOOL, "rows": LIST, "columns": LIST}
+
+
+def _names(columns: Collection[object]) -> set[str]:
+    """All names that columns have, be it with one config alone."""
+    entries = [column for column in columns if isinstance(column, Mapping)]
+    entries += [own for column in entries for own in _inner(column).values() if isinstance(own, Mapping)]
+    return {entry["name"] for entry in entries if isinstance(entry.get("name"), str)}
+
+
+def _inner(entry: Mapping) -> Mapping:
+    return own if isinstance(own := entry.get("for"), Mapping) else {}
+
+
+def _check_fields(file: str, where: str, entry: Mapping, rules: Mapping[str, Rule], inside: Mapping[str, Rule]) -> None:
+    """Check an entry's fields and those in its `for`, which are the fields `inside` without another `for`."""
+    for field, value in entry.items():
+        if field not in rules:
+            raise InputError(f"{file}: {where}there is no field {field!r}; {', '.join(sorted(rules))} were expected.")
+        _must(file, f"{where}{field}", value, rules[field])
+        for key in OF_TABLES.keys() & (value if field == "settings" else ()):
+            raise InputError(f"{file}: {where}settings holds {key}, which is a call's; give it as {OF_TABLES[key]}.")
+    own = {field: rule for field, rule in inside.items() if field != "for"}
+    for config, fields in _inner(entry).items():
+        _check_fields(file, f"{where}for {config}: ", fields, own, own)
+
+
+def _must(file: str, field: str, value: object, rule: Rule) -> None:
+    right, expected = rule
+    if not right(value):
+        raise InputError(f"{file}: {field} is {reprlib.repr(value)}; {expected} was expected.")
