@@ -1,7 +1,9 @@
 """The picture of V1's and V2's depth maps and similarity maps: what is drawn where, and what it says to bad input."""
 
 import io
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -203,6 +205,7 @@ def test_unreadable_patches_are_told_as_the_encoder_tells_them(draw, encoder, ch
 
 
 def test_script_runs_from_any_folder(tmp_path):
-    done = subprocess.run(["bash", SCRIPT, "no shape.ply"], cwd=tmp_path, capture_output=True, text=True)
+    words, own = ["bash", SCRIPT, "no shape.ply"], {**os.environ, "PYTHON": sys.executable}
+    done = subprocess.run(words, cwd=tmp_path, env=own, capture_output=True, text=True)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "no shape.ply does not exist" in done.stderr
