@@ -21,7 +21,7 @@ import zeroshot_cls.realistic_projection
 import zeroshot_seg.realistic_projection
 from benchmarks.machine import clock, machine, positive
 from pointclip.cli import run_command
-from pointclip.datasets.batches import Batch, BatchReader
+from pointclip.datasets.batches import Batch, BatchReader, usual_batch_size
 from pointclip.datasets.synthetic import CATEGORIES, PART_NAMES, SyntheticShapes
 from pointclip.encoder import PRECISIONS, Encoder, load_encoder
 from pointclip.features import encode_view_patches, encode_views
@@ -86,6 +86,7 @@ def show(task: Task, encoder: Encoder, shapes: int) -> None:
     alone = stages["encode"]
     share = f"{100 * alone / pipelined:.1f} % of the encoder alone ({shapes / alone:.2f} shapes/s)"
     print(f"pipelined {shapes / pipelined:.2f} shapes/s = {share}")
+    print(f"projecting takes {100 * stages['project'] / alone:.1f} % of the time of encoding")
     print(f"once, before that: {task.text_seconds:.2f} s for {task.sentences} sentences")
 
 
@@ -128,7 +129,7 @@ def classification(encoder: Encoder, template: bool) -> Task:
     return Task(
         name="classification",
         points=1024,
-        batch_size=4,
+        batch_size=usual_batch_size(encoder.device),
         project=lambda points: projection(points.to(encoder.device)),
         encode=lambda images: encode_views(images, encoder).cpu(),
         score=lambda _batch, _images, views: score(views),
@@ -155,7 +156,7 @@ def segmentation(encoder: Encoder, template: bool) -> Task:
     return Task(
         name="segmentation",
         points=2048,
-        batch_size=4,
+        batch_size=usual_batch_size(encoder.device),
         project=lambda points: projection(points.to(encoder.device)),
         encode=lambda seen: encode_view_patches(seen.images, encoder),
         score=score,

@@ -17,7 +17,7 @@ from yacs.config import CfgNode
 
 from pointclip.config import is_setting, load_config, with_searched
 from pointclip.datasets import ShapeFiles, ShapeSet, open_dataset
-from pointclip.datasets.batches import BatchReader, subset
+from pointclip.datasets.batches import BatchReader, subset, usual_batch_size
 from pointclip.datasets.turned import turned
 from pointclip.encoder import Encoder, check_device, load_encoder
 from pointclip.errors import InputError, first_line
@@ -159,7 +159,7 @@ def open_shapes(
         shapes = turned(open_dataset(c.NAME, expanded(c.ROOT), c.SPLIT, c.NUM_POINTS or None), c.TURN, settings.SEED)
         of_categories = _of_categories(shapes, c.CATEGORIES)
         wanted = of_categories[subset(len(of_categories), c.MAX_SHAPES, settings.SEED)].tolist()
-    batch_size = settings.BATCH_SIZE or (32 if check_device(settings.DEVICE).type == "cuda" else 4)
+    batch_size = settings.BATCH_SIZE or usual_batch_size(check_device(settings.DEVICE))
     return shapes, BatchReader(shapes, batch_size, settings.ON_BAD_SHAPE, wanted)
 
 

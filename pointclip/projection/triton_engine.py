@@ -1,8 +1,9 @@
-"""The CUDA engine: Triton kernels that never write the voxel grid, nor any slice of it, to device memory.
+"""The CUDA engine: two Triton kernels that never write the voxel grid, nor any slice of it, to device memory.
 
-Each view's points are put into buckets by image tile and depth (counted, summed up, filled); then one kernel makes a
-tile of 28 x 28 pixels a program, holding in registers the few slices of depth that it needs at a time, and a last one
-scales. With lookup, the wanted cells are put into buckets too, and read while their slice is at hand.
+The first sorts each view's points into buckets by image tile and depth, one program a view. The second makes a tile of
+28 x 28 pixels a program, holding in registers the few slices of depth that it needs at a time; the last program of a
+view to finish scales the view's image. With lookup, the wanted cells are put into buckets too, and read while their
+slice is at hand. Only clouds of `DENSE` points and more take further kernels, torch's own: they are sorted first.
 
 The floor, bytes that any engine must move between cells and maps, for a cloud of ten views:
 
@@ -15,15 +16,15 @@ The floor, bytes that any engine must move between cells and maps, for a cloud o
     depth maps out                        0.48 MB       2.01 MB
     floor                                 0.77 MB       3.15 MB
     at 4 TB/s, a guess for an H200         0.2 µs        0.8 µs
-    what this design moves, counted      2.3 MB         14 MB
+    what this design moves, by hand      2.4 MB         13 MB
     =============================  ==============  ============
 
 Beyond the floor it reads the cells a second time to fill, goes over the buckets' starts (4 bytes a view, tile and
-depth) about eight times, writes and reads 8 bytes for each of the 1 to 4 tiles that see a point, and reads and writes
+depth) about six times, writes and reads 8 bytes for each of the 1 to 4 tiles that see a point, and reads and writes
 the maps once more to scale them; for a few clouds all that stays in the L2 cache. So memory should not bound it but
-arithmetic in the tiles, and for small batches the start of seven kernels (fourteen with lookup). A tile takes its
-points one after the other, so that dense clouds take longer in proportion; from 16,384 points on, all but one of
-the points that share a cell are sorted out first.
+arithmetic in the tiles, and for a few clouds how long one program takes. A tile takes its points one after the other,
+so that dense clouds take longer in proportion; from 16,384 points on, all but one of the points that share a cell are
+sorted out first.
 
 The kernels compile for an H200 (compute capability 9.0) without spilled registers and give the reference's bits under
 Triton's interpreter. They have not been run or timed on a GPU yet.
@@ -34,7 +35,7 @@ Nothing here waits for the GPU or depends on values on it, so that a CUDA graph 
 import importlib.util
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 import torch
@@ -46,14 +47,16 @@ from pointclip.projection.reference import grid_sizes
 from pointclip.projection.spec import ProjectionSpec, gaussian
 
 BLOCK = 32  # side of a tile with the margin that the Gaussian needs; a power of two
-CHUNK = 256  # points or pixels a program, in kernels that take them one by one
+CHUNK = 1024  # points or bucket starts that a program sorts at a time
+SCALED = 4096  # numbers that a program scales at a time
 MAX_KEPT = 1 << 26  # bucket entries at once, 8 bytes each: 0.5 GB; some 800 clouds of 2,048 points
 DENSE = 16_384  # points a cloud from which it is first sorted, to keep one a cell; a guess, no GPU was at hand
 MAX_VIEWS = 65_535  # at once: CUDA's limit for a grid's second dimension
 OLDEST_GPU = (8, 0)  # the compute capability from which Triton supports it
 OLDEST_TRITON = (3, 4)  # tuples in kernels
 # A product and a sum round one after the other, as the reference's do; no loop's loads are moved ahead of its stores.
-OPTIONS = {"enable_fp_fusion": False, "num_stages": 1, "num_warps": 4}
+# Eight warps leave room for 16 on each multiprocessor, as segmentation's tiles take about 100 registers a thread.
+OPTIONS = {"enable_fp_fusion": False, "num_stages": 1, "num_warps": 8}
 
 
 def installed() -> bool:
@@ -111,8 +114,8 @@ def project(cells: Cells, spec: ProjectionSpec, lookup: Cells | None = None) -> 
     placed, size = _in_memory(cells), spec.image_size
     wanted = None if lookup is None else _in_memory(lookup)
     maps = cells.value.new_empty((batch * views, size, size), dtype=torch.float32)
-    values = None if wanted is None else maps.new_zeros(wanted.row.shape)
-    step = min(MAX_VIEWS, max(1, MAX_KEPT // _longest(count, 0 if values is None else values.shape[1], tiling)))
+    values = None if wanted is None else maps.new_empty(wanted.row.shape)
+    step = min(MAX_VIEWS, max(1, MAX_KEPT // _kept(count, 0 if values is None else values.shape[1], tiling)))
     with torch.cuda.device_of(maps):
         for start in range(0, batch * views, step):
             part = slice(start, start + step)
@@ -130,9 +133,19 @@ class Tiling:
     pitch: int  # pixels from one tile to the next
     tiles: int  # along rows, and along columns
 
-    def reach(self, window: int, block: int) -> int:
-        """Tiles of `block` cells, along rows or columns, that at most see some of `window` neighbouring cells."""
-        return (window + block - 2) // self.pitch + 1
+    def seen(self) -> tuple[int, ...]:
+        """`SEEN` of `put_into_buckets`, about points: rows, depth cells, shift, window, block and reach."""
+        spec = self.spec
+        window, block = spec.densify_window[1], self.block
+        # from a voxel's row to the last one in a tile that sees it
+        shift = spec.densify_padding[1] + spec.smooth_padding[1]
+        # tiles, along rows or columns, that at most see some of `window` neighbouring cells
+        reach = (window + block - 2) // self.pitch + 1
+        return spec.resolution, spec.depth_cells, shift, window, block, reach
+
+    def asked(self) -> tuple[int, ...]:
+        """`ASKED` of `put_into_buckets`, alike, about wanted cells: one tile alone reads each."""
+        return self.spec.image_size, self.smooth_depth, 0, 1, self.pitch, 1
 
     def constants(self) -> dict:
         """What `project_tiles` takes at compile time, besides LOOKUP."""
@@ -157,6 +170,7 @@ class Tiling:
             "TILES": self.tiles,
             "PITCH": self.pitch,
             "BLOCK": self.block,
+            "REACH": self.seen()[-1],
         }
 
     @property
@@ -185,76 +199,49 @@ def make_tiling(spec: ProjectionSpec) -> Tiling:
     return Tiling(spec, block, pitch, -(-spec.image_size // pitch))
 
 
-def _longest(count: int, wanted: int, tiling: Tiling) -> int:
-    """The most int32 numbers that a view of `count` points needs in one tensor: bucket entries, or buckets."""
-    reach = tiling.reach(tiling.spec.densify_window[1], tiling.block)
-    depth_cells = max(tiling.spec.depth_cells, tiling.smooth_depth)
-    return max(count * reach**2, wanted, tiling.tiles**2 * depth_cells)
+def _kept(count: int, wanted: int, tiling: Tiling) -> int:
+    """Bucket entries and buckets that a view of `count` points needs at most."""
+    buckets = tiling.tiles**2 * (tiling.spec.depth_cells + tiling.smooth_depth)
+    return count * tiling.seen()[-1] ** 2 + wanted + buckets
 
 
 def _project(cells: Cells, wanted: Cells | None, tiling: Tiling, maps: Tensor, values: Tensor | None) -> None:
-    """Fill maps [M, H, H] and values [M, N], which came as zeros, of cells and wanted cells [M, N]."""
+    """Fill maps [M, H, H] and values [M, N] of cells and wanted cells [M, N]."""
     kernels, spec = _kernels(), tiling.spec
-    cells = one_a_cell(cells, spec) if cells.row.shape[1] >= DENSE else cells
-    # from a voxel's row to the last one in a tile that sees it
-    shift = spec.densify_padding[1] + spec.smooth_padding[1]
-    bits = cells.value.float().view(torch.int32)
-    sees = {"SHIFT": shift, "WINDOW": spec.densify_window[1], "BLOCK": tiling.block}
-    buckets = _into_buckets(cells, bits, tiling, (spec.resolution, spec.depth_cells), sees)
-    asked = buckets  # not looked at
-    if wanted is not None:
-        index = torch.arange(wanted.row.numel(), dtype=torch.int32, device=maps.device)
-        sees = {"SHIFT": 0, "WINDOW": 1, "BLOCK": tiling.pitch}  # one tile alone
-        asked = _into_buckets(wanted, index, tiling, (spec.image_size, tiling.smooth_depth), sees)
-    largest = torch.zeros(len(maps), dtype=torch.int32, device=maps.device)
-    kernels.project_tiles[(tiling.tiles**2, len(maps))](
-        *buckets,
-        *asked,
-        maps,
-        maps if values is None else values,
-        largest,
-        **tiling.constants(),
-        LOOKUP=wanted is not None,
+    views, count = cells.row.shape
+    cells = one_a_cell(cells, spec) if count >= DENSE else cells
+    lookup = wanted is not None
+    progress = maps.new_empty((2, views), dtype=torch.int32)
+    buckets = _room(maps, tiling, count, tiling.seen())
+    # without lookup the kernels get what they do not look at
+    wanted, values = (wanted, values) if lookup else (cells, maps)
+    asked = _room(maps, tiling, wanted.row.shape[1], tiling.asked()) if lookup else buckets
+    counts = count, wanted.row.shape[1]
+    kernels.put_into_buckets[(views, 2 if lookup else 1)](
+        *(cells.row, cells.column, cells.depth, cells.value, *buckets),
+        *(wanted.row, wanted.column, wanted.depth, *asked),
+        *(values, progress, *counts),
+        SEEN=tiling.seen(),
+        ASKED=tiling.asked(),
+        TILES=tiling.tiles,
+        PITCH=tiling.pitch,
+        CHUNK=CHUNK,
         **OPTIONS,
     )
-    for numbers in (maps,) if values is None else (maps, values):
-        length = numbers[0].numel()
-        kernels.scale[(-(-length // CHUNK), len(maps))](numbers, largest, length, CHUNK=CHUNK, **OPTIONS)
+    kernels.project_tiles[(tiling.tiles**2, views)](
+        *(*buckets, *asked, maps, values, progress, *counts),
+        **tiling.constants(),
+        LOOKUP=lookup,
+        CHUNK=SCALED,
+        **OPTIONS,
+    )
 
 
-def _into_buckets(
-    cells: Cells, payload: Tensor, tiling: Tiling, sizes: tuple[int, int], sees: dict[str, int]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Where buckets start, and the places and payloads in them.
-
-    Args:
-        cells: [M, N], in a grid of `sizes`: rows (= columns), depth.
-        payload: [M, N] int32, goes with them.
-        sees: SHIFT, WINDOW and BLOCK of `put_into_buckets`: which tiles see a cell.
-    """
-    views, count = cells.row.shape
-    size, depth_cells = sizes
-    reach = tiling.reach(sees["WINDOW"], sees["BLOCK"])
-    buckets = views * tiling.tiles**2 * depth_cells
-    ends = torch.zeros(buckets + 1, dtype=torch.int32, device=payload.device)  # the last one ends the last bucket
-    kept = payload.new_empty((2, views * count * reach**2))
-    constants = {**sees, "SIZE": size, "PITCH": tiling.pitch, "TILES": tiling.tiles, "REACH": reach, "CHUNK": CHUNK}
-    for fill in (False, True):
-        _kernels().put_into_buckets[(-(-count // CHUNK), views)](
-            cells.row,
-            cells.column,
-            cells.depth,
-            payload,
-            ends,
-            *kept,
-            count,
-            depth_cells,
-            FILL=fill,
-            **constants,
-            **OPTIONS,
-        )
-        ends = ends if fill else ends.cumsum(0, dtype=torch.int32)
-    return ends, *kept
+def _room(maps: Tensor, tiling: Tiling, count: int, grid: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Room for where the buckets of maps' views start and for their entries, of `count` cells a view in such a grid."""
+    views, depth_cells, reach = len(maps), grid[1], grid[-1]
+    starts = maps.new_empty((views, tiling.tiles**2 * depth_cells + 1), dtype=torch.int32)
+    return starts, maps.new_empty((views, count * reach**2), dtype=torch.int64)
 
 
 def _kernels() -> ModuleType:
@@ -265,8 +252,9 @@ def _kernels() -> ModuleType:
 
 
 def _in_memory(cells: Cells) -> Cells:
-    """[B, V, N] -> [B · V, N], one view after the other in memory; copies only what is not so yet."""
-    return cells.flat().each(Tensor.contiguous)
+    """[B, V, N] -> [B · V, N], one view after the other in memory, values in float32; copies only what is not so."""
+    cells = cells.flat().each(Tensor.contiguous)
+    return replace(cells, value=cells.value.float())
 
 
 def _power_of_two(number: int) -> int:
