@@ -79,11 +79,6 @@ def depth_map_strip(maps: np.ndarray, titles: Sequence[str] | None = None, colum
     return figure
 
 
-def save_depth_maps(path: str | os.PathLike, maps: np.ndarray, titles: Sequence[str] | None = None) -> None:
-    """Write `depth_map_strip` as a PNG file."""
-    save_picture(path, depth_map_strip(maps, titles))
-
-
 def labelled_depth_maps(
     maps: np.ndarray,
     pixel: np.ndarray,

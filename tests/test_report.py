@@ -199,9 +199,9 @@ def test_bad_cases_are_refused(tmp_path):
     with pytest.raises(InputError, match="confusion matrix"):
         write_classification_report(tmp_path / "report.html", "t", {}, {}, np.eye(2), ["one"], [], [])
     with pytest.raises(InputError, match="Depth maps of shape"):
-        pictures.save_depth_maps(tmp_path / "maps.png", np.zeros((3, 4)))
+        pictures.depth_map_strip(np.zeros((3, 4)))
     with pytest.raises(InputError, match="titles"):
-        pictures.save_depth_maps(tmp_path / "maps.png", np.zeros((3, 4, 4)), ["one"])
+        pictures.depth_map_strip(np.zeros((3, 4, 4)), ["one"])
     with pytest.raises(InputError, match="visibility"):
         pictures.labelled_depth_maps(np.zeros((1, 4, 4)), np.zeros((1, 5, 2)), np.zeros((1, 4)), np.zeros(5, int))
     assert not (tmp_path / "report.html").exists()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pointclip.errors import InputError
 from pointclip.search.close_calls import count_wins, exact_products, kernels, product_bound, rivals
-from pointclip.search.found import check_weights
+from pointclip.search.found import check_labels, check_weights
 
 
 class Classification:
@@ -29,7 +29,7 @@ class Classification:
             labels: [n] classes from 0.
 
         Raises:
-            InputError: for other shapes, labels below 0, and features that are not finite.
+            InputError: for other shapes, labels that are no whole numbers or below 0, and features that are not finite.
         """
         if features.ndim != 3 or 0 in features.shape or labels.shape != features.shape[:1]:
             raise InputError(
@@ -38,7 +38,7 @@ class Classification:
             )
         if not bool(features.isfinite().all()):
             raise InputError("Some features are not finite numbers; extract them anew.")
-        self.labels = labels.detach().cpu().numpy().astype(np.int64)
+        self.labels = check_labels(labels, "Labels")
         if self.labels.min() < 0:
             raise InputError(f"A label is {self.labels.min()}; leave out shapes whose class is not known.")
         self.features = features.detach().cpu().float()

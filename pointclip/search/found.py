@@ -110,6 +110,14 @@ def check_start(start: Sequence[int | Sequence[int]] | None, candidates: Sequenc
     return choices
 
 
+def check_labels(labels: Tensor | np.ndarray, what: str) -> np.ndarray:
+    """Labels [n] as int64; an InputError, which calls them `what`, for another shape or other than whole numbers."""
+    labels = torch.as_tensor(labels).detach().cpu()
+    if labels.ndim != 1 or labels.dtype == torch.bool or labels.is_floating_point() or labels.is_complex():
+        raise InputError(f"{what} came as {labels.dtype} {list(labels.shape)}; whole numbers [n] were expected.")
+    return labels.numpy().astype(np.int64)
+
+
 def check_weights(weights: Sequence[float] | Tensor, views: int) -> Tensor:
     """The weights as [V] float64; an InputError for another number of them or one that is not finite."""
     weights = torch.as_tensor(weights, dtype=torch.float64).cpu()

@@ -58,7 +58,12 @@ def search(
         weights: [V], to begin with.
         what: "prompts", "weights" or both.
         views: the numbers of the V views in the projection, by which SEARCH.FIXED_VIEWS goes; None for 0, 1, 2, ...
+
+    Raises:
+        InputError: for other than V views, and what does not fit the problem.
     """
+    if views is not None and len(views) != problem.views:
+        raise InputError(f"The views came as {list(views)}; the numbers of {problem.views} views were expected.")
     sets = grid(range(problem.views) if views is None else views, c) if "weights" in what else None
     everything = [tuple(range(len(own))) for own in candidates]
     start = everything if c.START == "all" or "prompts" not in what else None

@@ -13,7 +13,7 @@ from torch import Tensor
 from pointclip.errors import InputError
 from pointclip.metrics import IOU_RULES
 from pointclip.search.close_calls import count_wins, exact_products, kernels, product_bound, rivals
-from pointclip.search.found import check_weights
+from pointclip.search.found import check_labels, check_weights
 
 SETS = 512  # sets of weights that a point is labelled by at a time: what that needs stays in a core's own cache
 
@@ -49,15 +49,15 @@ class Segmentation:
             rule: what becomes of a part absent from truth and prediction; see `pointclip.metrics.shape_iou`.
 
         Raises:
-            InputError: for an unknown rule, and for a shape without any point of known part.
+            InputError: for an unknown rule, parts that are no whole numbers, and a shape without a known part.
         """
         if rule not in IOU_RULES:
             raise InputError(f"The IoU rule is {rule!r}; {' or '.join(IOU_RULES)} was expected.")
         if not len(truth):
             raise InputError("No shapes came; give at least one with its points' parts.")
-        self.truth = [torch.as_tensor(own).cpu().numpy().astype(np.int64) for own in truth]
+        self.truth = [check_labels(own, f"The parts of shape {i}") for i, own in enumerate(truth)]
         for i, own in enumerate(self.truth):
-            if own.ndim != 1 or not (own >= 0).any():
+            if not (own >= 0).any():
                 raise InputError(f"Shape {i} has no point whose part is known; leave it out.")
         self.views, self.rule, self.parts = views, rule, parts
         self._point_features, self._view_logits = point_features, view_logits

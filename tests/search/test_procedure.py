@@ -96,6 +96,12 @@ def test_fixed_views_go_by_their_numbers():
         grid([0, 1], c)
 
 
+def test_the_views_are_as_many_as_the_problem_has(made_up):
+    problem, candidates = made_up
+    with pytest.raises(InputError, match=f"numbers of {VIEWS} views"):
+        search(problem, candidates, torch.ones(VIEWS), ["weights"], settings_with().SEARCH, views=[0, 1])
+
+
 def test_weights_alone_are_taken_only_if_they_are_better_than_those_that_came(made_up):
     problem, candidates = made_up
     every = settings_with("SEARCH.VALUES", "0, 0.75", "SEARCH.FIXED_VIEWS", 0).SEARCH
