@@ -50,7 +50,8 @@ def show_own_shapes(run: Run, reader: BatchReader, features: Features, logits: T
     probabilities = logits.softmax(1).numpy()
     cases = [make_case(i, reader.shapes, features, probabilities, projection) for i in range(len(probabilities))]
     write_predictions(run, reader.shapes.class_names, features, probabilities)
-    summary = {"task": TASK, **summary_of(run, reader, len(cases))}
+    given = {"input": reader.shapes.given, "classes": list(reader.shapes.class_names)}
+    summary = {"task": TASK, **given, **summary_of(run, reader, len(cases))}
     write_json(run.folder / "metrics.json", summary)
     page = run.folder / "report.html"
     if run.settings.REPORT:

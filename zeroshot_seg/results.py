@@ -77,7 +77,8 @@ def show_own_shapes(
     run.folder = run.folder / "input"
     cases = [make_case(result, None, reader, parts, projection) for result in results]
     write_predictions(run, results, None)
-    summary = {"task": TASK, **summary_of(run, reader, len(results))}
+    given = {"input": reader.shapes.given, "parts": parts}
+    summary = {"task": TASK, **given, **summary_of(run, reader, len(results))}
     write_json(run.folder / "metrics.json", summary)
     facts = run.facts | {"Lookup": run.settings.LOOKUP}
     if run.settings.REPORT:

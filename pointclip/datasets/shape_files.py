@@ -92,6 +92,11 @@ class ShapeFiles:
         self.seed = seed
         self.class_names = tuple(class_names)
 
+    @property
+    def given(self) -> dict:
+        """Which files these are and how they are read, for a run's records."""
+        return {"files": [_printable(path) for path in self.paths], "up": self.up}
+
     def __len__(self) -> int:
         return len(self.paths)
 

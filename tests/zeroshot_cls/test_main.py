@@ -134,6 +134,9 @@ def test_own_shapes_get_the_top_five(run, cloud, tmp_path, capsys):
     folder = run("--input", cloud, mesh, "SEED", 5, "--classes", ",".join(names), "--up", "z")
     assert folder.name == "demo"
     assert {"predictions.csv", "report.html", "config.yaml"} <= names_below(folder / "input")
+    metrics = json.loads((folder / "input" / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["input"] == {"files": [str(cloud), str(mesh)], "up": "z"}
+    assert metrics["classes"] == names
     rows = predictions_of(folder / "input")
     assert [row["shape"] for row in rows] == [str(cloud), str(mesh)]
     for row in rows:
