@@ -26,10 +26,11 @@ arithmetic in the tiles, and for a few clouds how long one program takes. A tile
 so that dense clouds take longer in proportion; from 16,384 points on, all but one of the points that share a cell are
 sorted out first.
 
-The kernels compile for an H200 (compute capability 9.0) without spilled registers and give the reference's bits under
-Triton's interpreter. They have not been run or timed on a GPU yet.
+The kernels give the reference's bits under Triton's interpreter and compile for an H200 (compute capability 9.0)
+without spilled registers. They have not been run or timed on a GPU yet.
 
-Nothing here waits for the GPU or depends on values on it, so that a CUDA graph can hold it.
+Nothing here waits for the GPU or depends on values on it, so that a CUDA graph can hold it; call it once before, with
+as many clouds and points, so that the kernels are compiled by then.
 """
 
 import importlib.util
@@ -48,6 +49,7 @@ from pointclip.projection.spec import ProjectionSpec, gaussian
 
 BLOCK = 32  # side of a tile with the margin that the Gaussian needs; a power of two
 CHUNK = 1024  # points or bucket starts that a program sorts at a time
+READ = 16  # wanted cells that a program reads off a slice at a time
 SCALED = 4096  # numbers that a program scales at a time
 MAX_KEPT = 1 << 26  # bucket entries at once, 8 bytes each: 0.5 GB; some 800 clouds of 2,048 points
 DENSE = 16_384  # points a cloud from which it is first sorted, to keep one a cell; a guess, no GPU was at hand
@@ -55,8 +57,9 @@ MAX_VIEWS = 65_535  # at once: CUDA's limit for a grid's second dimension
 OLDEST_GPU = (8, 0)  # the compute capability from which Triton supports it
 OLDEST_TRITON = (3, 4)  # tuples in kernels
 # A product and a sum round one after the other, as the reference's do; no loop's loads are moved ahead of its stores.
-# Eight warps leave room for 16 on each multiprocessor, as segmentation's tiles take about 100 registers a thread.
-OPTIONS = {"enable_fp_fusion": False, "num_stages": 1, "num_warps": 8}
+# A tile's program runs fewest instructions in all with four warps, each of whose threads then has eight pixels.
+OPTIONS = {"enable_fp_fusion": False, "num_stages": 1}
+SORTING, PROJECTING = {**OPTIONS, "num_warps": 8}, {**OPTIONS, "num_warps": 4}  # the two kernels'
 
 
 def installed() -> bool:
@@ -152,7 +155,6 @@ class Tiling:
         spec = self.spec
         dense_depth, dense_size, _ = grid_sizes(spec, after_densify=True)
         return {
-            "SIZE": spec.resolution,
             "DEPTH_CELLS": spec.depth_cells,
             "DEPTH_BLOCK": _power_of_two(spec.depth_cells),
             "WINDOW": spec.densify_window[1],
@@ -226,14 +228,15 @@ def _project(cells: Cells, wanted: Cells | None, tiling: Tiling, maps: Tensor, v
         TILES=tiling.tiles,
         PITCH=tiling.pitch,
         CHUNK=CHUNK,
-        **OPTIONS,
+        **SORTING,
     )
     kernels.project_tiles[(tiling.tiles**2, views)](
         *(*buckets, *asked, maps, values, progress, *counts),
         **tiling.constants(),
         LOOKUP=lookup,
+        READ=READ,
         CHUNK=SCALED,
-        **OPTIONS,
+        **PROJECTING,
     )
 
 

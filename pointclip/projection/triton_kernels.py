@@ -41,8 +41,8 @@ def put_into_buckets(
 ):
     """Sort each view's points into buckets by tile and depth; program ids are view, and points or wanted cells.
 
-    A bucket's entry is its cell, row · rows + column, in the upper 32 bits, and in the lower ones the point's value, or
-    the wanted cell's place in its view.
+    A bucket's entry is the cell's row and column, 16 bits each, in the upper 32 bits, and in the lower ones the point's
+    value, or the wanted cell's place in its view.
 
     Args:
         row, column, depth: [M, count] int64; points outside the grid are left out.
@@ -135,14 +135,15 @@ def _deal(
     reach: tl.constexpr = GRID[5]
     point = first + tl.arange(0, CHUNK)
     here = point < count
-    r = tl.load(row + point, mask=here, other=-1).to(tl.int32)
-    c = tl.load(column + point, mask=here, other=-1).to(tl.int32)
-    k = tl.load(depth + point, mask=here, other=-1).to(tl.int32)
+    r = tl.load(row + point, mask=here, other=-1)
+    c = tl.load(column + point, mask=here, other=-1)
+    k = tl.load(depth + point, mask=here, other=-1)
+    here = (r >= 0) & (r < size) & (c >= 0) & (c < size) & (k >= 0) & (k < GRID[1])
+    r, c, k = r.to(tl.int32), c.to(tl.int32), k.to(tl.int32)
     content = point
     if FILL and value is not None:
         content = tl.load(value + point, mask=here, other=0).to(tl.int32, bitcast=True)
-    entry = ((r * size + c).to(tl.int64) << 32) | (content.to(tl.int64) & 0xFFFFFFFF)
-    here = here & (r >= 0) & (r < size) & (c >= 0) & (c < size) & (k >= 0) & (k < GRID[1])
+    entry = (((r << 16) | c).to(tl.int64) << 32) | (content.to(tl.int64) & 0xFFFFFFFF)
     for up in tl.static_range(reach):
         tile_row = (r + shift) // PITCH - up
         in_row = here & _touches(tile_row, r + shift, TILES, PITCH, block, window)
@@ -192,15 +193,25 @@ def _neighbours(tile, steps: tl.constexpr, axis: tl.constexpr, BLOCK: tl.constex
 
 
 @triton.jit
-def _spread(kept, begin, end, first_row, first_column, SIZE: tl.constexpr, WINDOW: tl.constexpr):
+def _row(entry):
+    return (entry >> 48).to(tl.int32)
+
+
+@triton.jit
+def _column(entry):
+    return (entry >> 32).to(tl.int32) & 0xFFFF
+
+
+@triton.jit
+def _spread(kept, begin, end, first_row, first_column, WINDOW: tl.constexpr):
     """Largest value of the bucket's points in the window of rows and columns that begins at first_row, first_column."""
     plane = tl.zeros([first_row.shape[0], first_column.shape[0]], tl.float32)
     following = tl.load(kept + begin, mask=begin < end, other=0)
     for place in range(begin, end):
         entry = following
         following = tl.load(kept + place + 1, mask=place + 1 < end, other=0)  # on its way while this one is spread
-        cell, value = (entry >> 32).to(tl.int32), entry.to(tl.int32).to(tl.float32, bitcast=True)
-        below, right = cell // SIZE - first_row, cell % SIZE - first_column
+        value = entry.to(tl.int32).to(tl.float32, bitcast=True)
+        below, right = _row(entry) - first_row, _column(entry) - first_column
         in_row = tl.where((below >= 0) & (below < WINDOW), value, 0.0)
         plane = tl.maximum(plane, tl.where(((right >= 0) & (right < WINDOW))[None, :], in_row[:, None], 0.0))
     return plane
@@ -216,15 +227,14 @@ def _occupied(starts, DEPTH_CELLS: tl.constexpr, DEPTH_BLOCK: tl.constexpr):
 
 
 @triton.jit
-def _read(smooth, wanted, values, begin, end, origin, SIZE: tl.constexpr, BLOCK: tl.constexpr):
-    """Write a smoothed slice's values at the cells of a bucket to where its entries say, 16 at a time."""
+def _read(smooth, wanted, values, begin, end, first_row, first_column, BLOCK: tl.constexpr, CHUNK: tl.constexpr):
+    """Write a smoothed slice's values at the cells of a bucket to where its entries say, `CHUNK` at a time."""
     cells = tl.reshape(smooth, [BLOCK * BLOCK])
-    for first in range(begin, end, 16):
-        place = first + tl.arange(0, 16)
+    for first in range(begin, end, CHUNK):
+        place = first + tl.arange(0, CHUNK)
         here = place < end
         entry = tl.load(wanted + place, mask=here, other=0)
-        cell = (entry >> 32).to(tl.int32) - origin
-        local = tl.where(here, cell // SIZE * BLOCK + cell % SIZE, 0)
+        local = tl.where(here, (_row(entry) - first_row) * BLOCK + _column(entry) - first_column, 0)
         tl.store(values + entry.to(tl.int32), tl.gather(cells, local, 0), mask=here)
 
 
@@ -248,7 +258,6 @@ def project_tiles(
     progress,
     count,
     wanted_count,
-    SIZE: tl.constexpr,
     DEPTH_CELLS: tl.constexpr,
     DEPTH_BLOCK: tl.constexpr,
     WINDOW: tl.constexpr,
@@ -268,6 +277,7 @@ def project_tiles(
     BLOCK: tl.constexpr,
     REACH: tl.constexpr,
     LOOKUP: tl.constexpr,
+    READ: tl.constexpr,
     CHUNK: tl.constexpr,
 ):
     """Densify, smooth and squeeze one tile of one view; program ids are tile and view.
@@ -305,7 +315,7 @@ def project_tiles(
         following = tl.load(starts + depth + 2, mask=depth + 2 <= DEPTH_CELLS, other=0)  # for the next step
         busy = tl.where(end > begin, DEPTH_WINDOW + taps - 1, busy - 1)
         if busy > 0:
-            plane = _spread(kept, begin, end, rows - PADDING, columns - PADDING, SIZE, WINDOW)
+            plane = _spread(kept, begin, end, rows - PADDING, columns - PADDING, WINDOW)
             planes = planes[1:] + (plane,)  # noqa: RUF005, Triton unpacks no tuples
             dense = planes[0]
             for other in tl.static_range(1, DEPTH_WINDOW):
@@ -320,8 +330,7 @@ def project_tiles(
                 picture = tl.maximum(picture, smooth)
                 if LOOKUP:
                     some, none = tl.load(wanted_starts + z), tl.load(wanted_starts + z + 1)
-                    origin = tile_row * IMAGE_SIZE + tile_column
-                    _read(smooth, wanted_kept, values, some, none, origin, IMAGE_SIZE, BLOCK)
+                    _read(smooth, wanted_kept, values, some, none, tile_row, tile_column, BLOCK, READ)
         begin, end = end, following
 
     # a tile's last rows and columns lack neighbours: they are the next tile's

@@ -261,18 +261,18 @@ types |= dict.fromkeys(("ends", "wanted_ends", "starts", "wanted_starts", "progr
 tiling = triton_engine.make_tiling(SEGMENTATION)
 sorting = {"SEEN": tiling.seen(), "ASKED": tiling.asked(), "TILES": tiling.tiles, "PITCH": tiling.pitch}
 sorting["CHUNK"] = triton_engine.CHUNK
-projecting = tiling.constants() | {"CHUNK": triton_engine.SCALED}
-for name, constants in (
-    ("put_into_buckets", sorting),
-    ("project_tiles", projecting | {"LOOKUP": False}),
-    ("project_tiles", projecting | {"LOOKUP": True}),
+projecting = tiling.constants() | {"READ": triton_engine.READ, "CHUNK": triton_engine.SCALED}
+for name, constants, options in (
+    ("put_into_buckets", sorting, triton_engine.SORTING),
+    ("project_tiles", projecting | {"LOOKUP": False}, triton_engine.PROJECTING),
+    ("project_tiles", projecting | {"LOOKUP": True}, triton_engine.PROJECTING),
 ):
     kernel = getattr(triton_kernels, name)
     others = [argument for argument in kernel.arg_names if argument not in constants]
     signature = {argument: types.get(argument, "*i64") for argument in others} | dict.fromkeys(constants, "constexpr")
     signature = {argument: signature[argument] for argument in kernel.arg_names}
     source = triton.compiler.ASTSource(kernel, signature, constants)
-    cubin = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=triton_engine.OPTIONS).asm["cubin"]
+    cubin = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=options).asm["cubin"]
     open(sys.argv[1], "wb").write(cubin)
     subprocess.run([triton.knobs.nvidia.cuobjdump.path, "-res-usage", sys.argv[1]], check=True)
 """
