@@ -20,7 +20,7 @@ from torch import Tensor
 import zeroshot_cls.realistic_projection
 import zeroshot_seg.realistic_projection
 from benchmarks.machine import clock, machine, positive
-from pointclip.cli import run_command
+from pointclip.command import run_command
 from pointclip.datasets.batches import Batch, BatchReader, usual_batch_size
 from pointclip.datasets.synthetic import CATEGORIES, PART_NAMES, SyntheticShapes
 from pointclip.encoder import PRECISIONS, Encoder, load_encoder

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.machine import machine
-from pointclip.cli import run_command
+from pointclip.command import run_command
 from pointclip.datasets.batches import BatchReader, subset
 from pointclip.datasets.synthetic import PART_NAMES, SyntheticShapes
 from pointclip.encoder import load_encoder

@@ -1,26 +1,23 @@
 """What the command lines of both tasks share: arguments, what they open, and how they end."""
 
 import argparse
-import io
 import os
 import re
-import signal
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
-import torch
 from torch import nn
 from yacs.config import CfgNode
 
+from pointclip import command
+from pointclip.command import ArgumentParser, names_from
 from pointclip.config import is_setting, load_config, with_searched
 from pointclip.datasets import ShapeFiles, ShapeSet, open_dataset
 from pointclip.datasets.batches import BatchReader, subset, usual_batch_size
 from pointclip.datasets.turned import turned
 from pointclip.encoder import Encoder, check_device, load_encoder
-from pointclip.errors import InputError, first_line
+from pointclip.errors import InputError
 from pointclip.files import expanded
 from pointclip.prompts import key_of, read_prompts
 from pointclip.provenance import Origin, passed_on
@@ -28,41 +25,12 @@ from pointclip.search.procedure import check_search
 from pointclip.searched import Searched, write_searched
 from pointclip.store import FeatureStore
 
-BAD_INPUT, INTERRUPTED = 2, 130
+MEMORY_ADVICE = "set BATCH_SIZE 1, or DATASET.NUM_POINTS to a smaller number"
 
 
-def run_command(main: Callable[[], None]) -> None:
-    """Run a main function and end the process: 0, 2 with one sentence for bad input, 130 for Ctrl-C."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows names as it can
-    if callable(signal.getsignal(signal.SIGINT)):  # main.py's own while it imports; None or ignored stays so
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        main()
-        sys.stdout.flush()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        advice = "lower BATCH_SIZE or DATASET.NUM_POINTS"
-        print(f"error: The memory is not enough ({first_line(error)}); {advice}.", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        print("interrupted: files that were finished stay, none is half-written", file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # the reader of our output went away
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except OSError as error:  # a full disk, a file or folder taken away meanwhile
-        print(f"error: The system refused a file: {first_line(error)}; mend that and run again.", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-
-
-class ArgumentParser(argparse.ArgumentParser):
-    """Tells bad arguments as all bad input is told."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message[:1].upper()}{message[1:]}; see --help.")
+def run_command(main: Callable[[], object]) -> None:
+    """As `pointclip.command.run_command`, for commands that take settings."""
+    command.run_command(main, MEMORY_ADVICE)
 
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
@@ -99,7 +67,7 @@ def parse_settings(
     args.search_split = args.search_split or "train"
     _check_settings_of_input(args, settings)
     check_search(args.search, settings)
-    _make_folder(run_folder(args.config, settings), "OUTPUT")
+    _make_folder(run_folder(args, settings), "OUTPUT")
     if cache := cache_folder(settings, bool(args.search)):
         _make_folder(cache, "CACHE")
     return args, settings
@@ -130,14 +98,9 @@ def split_settings(words: Sequence[str], base: CfgNode) -> tuple[list[str], list
     return list(words), []
 
 
-def run_folder(config: Path, settings: CfgNode) -> Path:
-    """Where a run's files go: OUTPUT/<config name>."""
-    return expanded(settings.OUTPUT) / config.stem
-
-
-def names_from(text: str) -> tuple[str, ...]:
-    """Names out of a comma-separated list, as --classes, --parts and DATASET.CATEGORIES take them."""
-    return tuple(name.strip() for name in text.split(","))
+def run_folder(args: argparse.Namespace, settings: CfgNode) -> Path:
+    """Where a run's files go: OUTPUT/<config name>, for own shapes input/ in there."""
+    return expanded(settings.OUTPUT) / args.config.stem / ("input" if args.input else "")
 
 
 def open_prompts(settings: CfgNode) -> dict:
@@ -146,9 +109,16 @@ def open_prompts(settings: CfgNode) -> dict:
 
 
 def open_shapes(
-    settings: CfgNode, files: Sequence[str] | None, up: str, class_names: tuple[str, ...] = ()
+    settings: CfgNode,
+    files: Sequence[str] | None,
+    up: str,
+    class_names: tuple[str, ...] = (),
+    parts_wanted: bool = False,
 ) -> tuple[ShapeSet, BatchReader]:
-    """The data set that the settings name, or own shape files, and a reader of the shapes that are wanted of it."""
+    """The data set that the settings name, or own shape files, and a reader of the shapes that are wanted of it.
+
+    `parts_wanted`: whether a shape of a data set is bad when no part label of it is known.
+    """
     c = settings.DATASET
     if files:
         shapes = ShapeFiles(files, c.NUM_POINTS or None, up, class_names, settings.SEED)
@@ -160,17 +130,17 @@ def open_shapes(
         of_categories = _of_categories(shapes, c.CATEGORIES)
         wanted = of_categories[subset(len(of_categories), c.MAX_SHAPES, settings.SEED)].tolist()
     batch_size = settings.BATCH_SIZE or usual_batch_size(check_device(settings.DEVICE))
-    return shapes, BatchReader(shapes, batch_size, settings.ON_BAD_SHAPE, wanted)
+    return shapes, BatchReader(shapes, batch_size, settings.ON_BAD_SHAPE, wanted, parts_wanted and not files)
 
 
-def open_search(settings: CfgNode, args: argparse.Namespace) -> tuple[CfgNode, BatchReader]:
+def open_search(settings: CfgNode, args: argparse.Namespace, parts_wanted: bool = False) -> tuple[CfgNode, BatchReader]:
     """What --search chooses on: the settings with --search-split as DATASET.SPLIT, and a reader of its shapes."""
     own = settings.clone()
     own.defrost()
     own.DATASET.SPLIT = args.search_split
     own.DATASET.MAX_SHAPES = settings.SEARCH.MAX_SHAPES or settings.DATASET.MAX_SHAPES
     own.freeze()
-    return own, open_shapes(own, None, "y")[1]
+    return own, open_shapes(own, None, "y", parts_wanted=parts_wanted)[1]
 
 
 def keep_search(

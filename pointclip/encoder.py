@@ -17,7 +17,7 @@ from pointclip.errors import CannotFetch, InputError, first_line
 from pointclip.files import expanded
 from pointclip.tokenizer import Tokenizer, count_cut, load_tokenizer
 from pointclip.towers import patch_features
-from pointclip.weights import read_state_dict
+from pointclip.checkpoints import read_state_dict
 
 DEMO_FOLDER = Path(__file__).resolve().parents[1] / "data" / "demo"
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

@@ -1,4 +1,4 @@
-"""Writing files so that an interruption leaves either the old file or the new one, never half of one."""
+"""Files: written whole or not at all, paths with ~, and YAML read strictly."""
 
 import os
 import tempfile

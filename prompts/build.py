@@ -11,7 +11,6 @@ A facts file is {class: entry} or {category: {part: entry}}; an entry is
      "name": a noun phrase to use instead of the class's own name (optional, e.g. "flight of stairs" for stairs)}
 """
 
-import argparse
 import json
 import re
 import sys
@@ -24,6 +23,7 @@ import yaml
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # the script also runs where the package is not installed
 
+from pointclip.command import ArgumentParser, run_command  # noqa: E402
 from pointclip.errors import InputError  # noqa: E402
 from pointclip.files import atomic_path  # noqa: E402
 from pointclip.prompts import read_prompts  # noqa: E402
@@ -292,23 +292,19 @@ def facts_path(name: str) -> Path:
     return path
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Make prompts/NAME.json from prompts/facts/NAME.json.")
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line. Raises InputError for bad arguments, facts or patterns."""
+    parser = ArgumentParser(description="Make prompts/NAME.json from prompts/facts/NAME.json.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="data sets; all that have facts if none is given")
     parser.add_argument("--by-kind", type=Path, metavar="FOLDER",
                         help="split prompts/NAME.json into FOLDER/NAME_caption.json and so on instead")  # fmt: skip
     args = parser.parse_args(arguments)
     names = args.names or sorted(path.stem for path in (HERE / "facts").glob("*.json"))
-    try:
-        for name in names:
-            if args.by_kind:
-                print("\n".join(map(str, write_by_kind(HERE / f"{name}.json", args.by_kind).values())))
-            else:
-                make(name)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    for name in names:
+        if args.by_kind:
+            print("\n".join(map(str, write_by_kind(HERE / f"{name}.json", args.by_kind).values())))
+        else:
+            make(name)
 
 
 def make(name: str) -> None:
@@ -325,6 +321,4 @@ def make(name: str) -> None:
 
 
 if __name__ == "__main__":
-    from pointclip.cli import run_command  # only here: it takes seconds to load
-
-    run_command(lambda: sys.exit(main()))
+    run_command(main)

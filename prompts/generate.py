@@ -17,7 +17,7 @@ from tqdm import tqdm
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # the script also runs where the package is not installed
 
-from pointclip.cli import ArgumentParser, names_from  # noqa: E402
+from pointclip.command import ArgumentParser, names_from, run_command  # noqa: E402
 from pointclip.errors import InputError  # noqa: E402
 from pointclip.files import atomic_path  # noqa: E402
 from pointclip.prompts import check_names, spoken  # noqa: E402
@@ -232,18 +232,10 @@ def run(args: argparse.Namespace) -> None:
     print(f"{args.out}: {len(sentences)} lists, {sum(map(len, sentences.values()))} sentences")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0, 2 for bad input or a server that fails for good, 130 for Ctrl-C."""
-    try:
-        run(parse(arguments))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: the answers so far are kept; run the same command again to go on", file=sys.stderr)
-        return 130
-    return 0
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line. Raises InputError for bad input, or a server that fails for good."""
+    run(parse(arguments))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main, after_stop="the answers so far are kept; run the same command again to go on")

@@ -15,7 +15,7 @@ import yaml
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # the script also runs where the package is not installed
 
-from pointclip.cli import ArgumentParser  # noqa: E402
+from pointclip.command import ArgumentParser, run_command  # noqa: E402
 from pointclip.datasets.fetch import fetch  # noqa: E402
 from pointclip.errors import InputError  # noqa: E402
 from pointclip.files import atomic_path  # noqa: E402
@@ -101,30 +101,20 @@ def _compared(task: str, weights: dict[str, list[float]]) -> str:
     return f"{', '.join(other)} differ from {where}" if other else f"the same as in {where}"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0, 2 for bad input, 130 for Ctrl-C."""
-    try:
-        parser = ArgumentParser(
-            description=__doc__.split("\n\n")[1], formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        parser.add_argument("source", metavar="PATH_OR_URL", help="a folder, a .zip file, or the address of one")
-        parser.add_argument("--out", type=Path, default=HERE / "published", help="default: prompts/published")
-        args = parser.parse_args(arguments)
-        material = collect(args.source)
-        for line in write(material, args.out):
-            print(line)
-        for note in material.notes:
-            print(f"note: {note}")
-        for name in lacking(material):
-            print(f"missing: {name}")
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: files that were finished stay, none is half-written", file=sys.stderr)
-        return 130
-    return 0
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line. Raises InputError for bad arguments, and as `collect` does."""
+    parser = ArgumentParser(description=__doc__.split("\n\n")[1], formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", metavar="PATH_OR_URL", help="a folder, a .zip file, or the address of one")
+    parser.add_argument("--out", type=Path, default=HERE / "published", help="default: prompts/published")
+    args = parser.parse_args(arguments)
+    material = collect(args.source)
+    for line in write(material, args.out):
+        print(line)
+    for note in material.notes:
+        print(f"note: {note}")
+    for name in lacking(material):
+        print(f"missing: {name}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

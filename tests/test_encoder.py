@@ -12,7 +12,7 @@ from torch import nn
 
 from pointclip.encoder import load_encoder, native_precision
 from pointclip.errors import InputError
-from pointclip.weights import read_state_dict
+from pointclip.checkpoints import read_state_dict
 
 
 def save_torchscript(weights: dict, path: Path, constants: bool = True) -> None:

@@ -1,23 +1,17 @@
 """What a data set is: named classes, perhaps named parts, and shapes that are read one at a time."""
 
-import hashlib
-import importlib.util
 import os
 import reprlib
-import sys
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from pointclip.datasets.own_file import failures_told, run_file
 from pointclip.errors import InputError, first_line
-
-_OWN = "pointclip_own_dataset_"  # begins the module names of the files that are given as DATASET.NAME
 
 
 @dataclass(frozen=True)
@@ -80,7 +74,7 @@ def open_dataset(name: str, root: str | Path, split: str = "test", num_points: i
     if not own and name not in _READERS:
         raise InputError(f"DATASET.NAME is {name!r}, but the known data sets are {', '.join(dataset_names())}.")
     path = Path(os.path.expanduser(name))  # unlike Path.expanduser it takes an unknown ~user as it stands
-    with _failures_told(path) if own else nullcontext():
+    with failures_told(path) if own else nullcontext():
         reader = _reader_in(path) if own else _READERS[name]
         shapes = reader(root=root, split=split, num_points=num_points)
         check_set(shapes, name)
@@ -121,45 +115,10 @@ def brief(value: object) -> str:
     return " ".join(reprlib.repr(value).split())
 
 
-def failure(error: BaseException, path: str | Path | None = None) -> str:
-    """Where in a data set's file an error arose, and which: "own.py, line 3: KeyError: 'x'".
-
-    Where no line of such a file had a part in it, `path` stands there, or else the line that raised it.
-    """
-    what = error.msg if isinstance(error, SyntaxError) else str(error)
-    what = f"{type(error).__name__}: {first_line(Exception(what))}" if what.strip() else type(error).__name__
-    if isinstance(error, SyntaxError) and error.filename and error.lineno:
-        return f"{error.filename}, line {error.lineno}: {what}"
-    frames = list(traceback.walk_tb(error.__traceback__))
-    own = [(frame, line) for frame, line in frames if str(frame.f_globals.get("__name__")).startswith(_OWN)]
-    if path and not own:
-        return f"{path}: {what}"
-    frame, line = (own or frames)[-1]
-    return f"{frame.f_code.co_filename}, line {line}: {what}"
-
-
-@contextmanager
-def _failures_told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        raise
-    except (Exception, SystemExit) as error:  # it is another's code: whatever is wrong there, the file is to be mended
-        raise InputError(f"{failure(error, path)}; mend the file.") from error
-
-
 def _reader_in(path: Path) -> Callable[..., ShapeSet]:
     """Run the Python file and return the reader that it registers."""
-    if not os.path.isfile(path):  # Path.is_file raises for names too long
-        raise InputError(
-            f"DATASET.NAME is {str(path)!r}, but there is no such file; give one that registers a data set."
-        )
     before = dict(_READERS)
-    name = _OWN + hashlib.blake2b(os.fsencode(os.path.realpath(path)), digest_size=8).hexdigest()
-    loader = SourceFileLoader(name, str(path))  # named, because otherwise the ending .PY has none
-    module = importlib.util.module_from_spec(importlib.util.spec_from_file_location(name, path, loader=loader))
-    sys.modules[name] = module  # where dataclasses look up annotations that are text
-    loader.exec_module(module)
+    run_file(path)
     new = [reader for name, reader in _READERS.items() if before.get(name) is not reader]
     if len(new) != 1:
         raise InputError(f"{path} registers {len(new)} data sets; one was expected, by @register from datasets.base.")

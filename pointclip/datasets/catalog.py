@@ -14,7 +14,7 @@ class Source:
     name: str  # as the downloader knows it
     title: str  # as people know it
     url: str  # of the archive, a .zip
-    folder: str  # below the root: where the files named in `md5` go
+    folder: str  # below the root: where `files` go
     files: dict[str, str | None]  # file name, or path below `folder` -> md5 where one is known
     about: str  # licence and size, for those who download
     agreement: str = ""  # page of the form that must be signed first; empty when there is none

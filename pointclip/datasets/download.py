@@ -4,7 +4,6 @@ python -m pointclip.datasets.download modelnet40
 python -m pointclip.datasets.download modelnet40 --verify
 """
 
-import argparse
 import hashlib
 import os
 import shutil
@@ -16,6 +15,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from pointclip.command import ArgumentParser, run_command
 from pointclip.config import DATA
 from pointclip.datasets.catalog import SOURCES, Source, places
 from pointclip.datasets.fetch import fetch
@@ -167,8 +167,12 @@ def _verify_file(path: Path, expected: str | None, size: int = 0) -> tuple[bool,
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code is 0, 1 (--verify found a fault), 2 (bad input) or 130 (interrupted)."""
-    parser = argparse.ArgumentParser(prog="python -m pointclip.datasets.download", description=__doc__.splitlines()[0])
+    """Run the command line; the exit code is 0, or 1 where --verify found a fault.
+
+    Raises:
+        InputError: for bad arguments, and as `download` does.
+    """
+    parser = ArgumentParser(prog="python -m pointclip.datasets.download", description=__doc__.splitlines()[0])
     about = "; ".join(f"{source.name}: {source.about}" for source in SOURCES.values())
     parser.add_argument("name", choices=SOURCES, metavar="NAME", help=about)
     parser.add_argument(
@@ -179,19 +183,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--insecure", action="store_true", help="accept a server whose TLS certificate is not valid")
     options = parser.parse_args(arguments)
     source = SOURCES[options.name]
-    try:
-        if options.verify:
-            return _print_verified(source, options.root)
-        folder = download(source, options.root, options.url, options.insecure)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"Cannot put {source.title} below {options.root}: {error}; choose another --root.", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Interrupted; run the command again to go on from there.", file=sys.stderr)
-        return 130
+    if options.verify:
+        return _print_verified(source, options.root)
+    folder = download(source, options.root, options.url, options.insecure)
     print(f"{source.title} lies in {folder}:")
     for path in sorted(path for path in folder.iterdir() if path.is_file()):
         print(f"  {path.name}  {path.stat().st_size:,} bytes")
@@ -207,4 +201,4 @@ def _print_verified(source: Source, root: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(lambda: sys.exit(main()), after_stop="what was fetched stays; run the same command again to go on")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 
-from pointclip.cli import ArgumentParser
+from pointclip.command import ArgumentParser
 from pointclip.config import load_config
 from pointclip.errors import InputError
 from pointclip.files import expanded

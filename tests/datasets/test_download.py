@@ -20,6 +20,7 @@ from pointclip.datasets.catalog import SOURCES, Source
 from pointclip.datasets.download import main, verify
 from pointclip.datasets.fetch import fetch
 from pointclip.errors import InputError
+from tests.endings import exit_code, exit_code_of_script
 
 CONTENT = {"ply_data_train0.h5": b"train" * 5000, "ply_data_test0.h5": b"test" * 5000}
 
@@ -238,17 +239,17 @@ def test_an_address_of_another_kind_is_refused(tmp_path):
 
 def test_the_command_fetches_unpacks_and_verifies(server, small, tmp_path, capsys):
     arguments = ["small", "--root", str(tmp_path)]
-    assert main([*arguments, "--verify"]) == 1
+    assert exit_code(main, [*arguments, "--verify"]) == 1
     assert capsys.readouterr().out.count("missing") == 2
-    assert main([*arguments, "--url", server.url]) == 0
+    assert exit_code(main, [*arguments, "--url", server.url]) == 0
     assert "ply_data_test0.h5  20,000 bytes" in capsys.readouterr().out
     assert names(tmp_path) == ["small_h5"]
     folder = tmp_path / "small_h5" / "small"
     assert {name: (folder / name).read_bytes() for name in CONTENT} == CONTENT
     assert stat.S_IMODE(folder.stat().st_mode) & 0o500 == 0o500
-    assert main([*arguments, "--verify"]) == 0
+    assert exit_code(main, [*arguments, "--verify"]) == 0
     assert capsys.readouterr().out.count("ok  ") == 2
-    assert main(arguments) == 0  # all there: its address, which does not exist, is not asked
+    assert exit_code(main, arguments) == 0  # all there: its address, which does not exist, is not asked
     assert len(server.asked) == 1
 
 
@@ -258,11 +259,11 @@ def test_a_damaged_file_is_told_and_replaced_and_foreign_files_stay(server, smal
     (folder / "mine.txt").write_text("mine")
     (folder / "ply_data_train0.h5").write_bytes(b"half")
     (folder / "ply_data_test0.h5").write_bytes(CONTENT["ply_data_test0.h5"])
-    assert main(["small", "--root", str(tmp_path), "--verify"]) == 1
+    assert exit_code(main, ["small", "--root", str(tmp_path), "--verify"]) == 1
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("wrong")
     assert second.startswith("ok")
-    assert main(["small", "--root", str(tmp_path), "--url", server.url]) == 0
+    assert exit_code(main, ["small", "--root", str(tmp_path), "--url", server.url]) == 0
     assert (folder / "mine.txt").read_text() == "mine"
     assert all(ok for ok, _ in verify(small, tmp_path))
 
@@ -271,7 +272,7 @@ def test_a_data_set_kept_in_another_known_folder_is_found(small, tmp_path):
     (tmp_path / "small").mkdir()
     for name, data in CONTENT.items():
         (tmp_path / "small" / name).write_bytes(data)
-    assert main(["small", "--root", str(tmp_path)]) == 0
+    assert exit_code(main, ["small", "--root", str(tmp_path)]) == 0
     assert names(tmp_path) == ["small"]
 
 
@@ -305,7 +306,7 @@ MEMBERS = {f"small/{name}": data for name, data in CONTENT.items()}
 def test_a_bad_archive_puts_nothing_in_place(server, small, tmp_path, capsys, body, message):
     server.body = body
     root = tmp_path / "root"
-    assert main(["small", "--root", str(root), "--url", server.url]) == 2
+    assert exit_code(main, ["small", "--root", str(root), "--url", server.url]) == 2
     assert message in capsys.readouterr().err
     assert names(root) == []  # the archive is gone too, so that a second try fetches it anew
     assert names(tmp_path) == ["root"]
@@ -313,7 +314,7 @@ def test_a_bad_archive_puts_nothing_in_place(server, small, tmp_path, capsys, bo
 
 def test_a_full_disk_is_told_and_the_archive_kept(server, small, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 5}))
-    assert main(["small", "--root", str(tmp_path), "--url", server.url]) == 2
+    assert exit_code(main, ["small", "--root", str(tmp_path), "--url", server.url]) == 2
     assert "5 free" in capsys.readouterr().err
     assert names(tmp_path) == ["small.zip"]
 
@@ -322,19 +323,35 @@ def test_ctrl_c_ends_with_130(small, tmp_path, capsys, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "fetch", interrupt)
-    assert main(["small", "--root", str(tmp_path)]) == 130
-    assert "again" in capsys.readouterr().err
+    monkeypatch.setattr(fetch_module, "fetch", interrupt)
+    assert exit_code_of_script(module, ["small", "--root", str(tmp_path)], monkeypatch) == 130
+    told = capsys.readouterr().err
+    assert "what was fetched stays; run the same command again" in told
+    assert told.count("\n") == 1
+
+
+def test_the_script_ends_with_what_verify_found(small, tmp_path, monkeypatch):
+    assert exit_code_of_script(module, ["small", "--root", str(tmp_path), "--verify"], monkeypatch) == 1
+
+
+def test_a_disk_that_fills_up_is_told(server, small, tmp_path, capsys, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device", "a.h5")
+
+    monkeypatch.setattr(module.zipfile.ZipFile, "extractall", full)
+    assert exit_code(main, ["small", "--root", str(tmp_path), "--url", server.url]) == 2
+    assert re.fullmatch(r"error: .*No space left on device: 'a\.h5'.*\n", capsys.readouterr().err)
+    assert names(tmp_path) == ["small.zip"]
 
 
 def test_a_root_that_is_a_file_is_told(small, tmp_path, capsys):
     (tmp_path / "file").write_text("x")
-    assert main(["small", "--root", str(tmp_path / "file")]) == 2
+    assert exit_code(main, ["small", "--root", str(tmp_path / "file")]) == 2
     assert "Cannot write" in capsys.readouterr().err
 
 
 def test_scanobjectnn_asks_for_the_signed_agreement(tmp_path, capsys):
-    assert main(["scanobjectnn", "--root", str(tmp_path)]) == 2
+    assert exit_code(main, ["scanobjectnn", "--root", str(tmp_path)]) == 2
     message = capsys.readouterr().err
     assert SOURCES["scanobjectnn"].agreement in message
     assert SOURCES["scanobjectnn"].url in message

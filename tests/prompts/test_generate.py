@@ -25,6 +25,7 @@ from pointclip.prompts import read_prompts
 from prompts import generate as g
 from prompts import models
 from prompts.build import KINDS, by_kind, token_count
+from tests.endings import exit_code
 
 ROOT = Path(__file__).parents[2]
 CLIENT = "openai: the client is not installed; `pip install openai` to run this test"
@@ -117,7 +118,7 @@ def serve(monkeypatch):
 def run(server, out, *more, classes="chair,night_stand", samples=2):
     arguments = ["--classes", classes] if classes else []
     arguments += ["--model", "m", "--base-url", server.url, "--out", str(out), "--samples", str(samples), "--quiet"]
-    return g.main([*arguments, *more])
+    return exit_code(g.main, [*arguments, *more])
 
 
 def test_commands_are_the_papers_four():
@@ -337,14 +338,14 @@ def test_an_interrupt_ends_with_130_and_keeps_what_is_done(serve, tmp_path):
     ],
 )
 def test_bad_arguments(arguments, words, tmp_path, capsys):
-    assert g.main([*arguments.split(), "--out", str(tmp_path / "o.json")]) == 2
+    assert exit_code(g.main, [*arguments.split(), "--out", str(tmp_path / "o.json")]) == 2
     said = capsys.readouterr().err.lower()
     assert words in said
     assert said.count("\n") == 1
 
 
 def test_an_existing_output_is_not_asked_for_again(tmp_path, capsys):
-    assert g.main(["--classes", "a", "--model", "m", "--out", str(tmp_path)]) == 2
+    assert exit_code(g.main, ["--classes", "a", "--model", "m", "--out", str(tmp_path)]) == 2
     assert "exists already" in capsys.readouterr().err
 
 
@@ -354,7 +355,7 @@ def test_an_existing_output_is_not_asked_for_again(tmp_path, capsys):
 def test_bad_addresses(url, monkeypatch, tmp_path, capsys):
     pytest.importorskip("openai", reason=CLIENT)
     monkeypatch.setenv(models.KEY, "k")
-    assert g.main(["--classes", "a", "--model", "m", "--base-url", url, "--out", str(tmp_path / "o")]) == 2
+    assert exit_code(g.main, ["--classes", "a", "--model", "m", "--base-url", url, "--out", str(tmp_path / "o")]) == 2
     said = capsys.readouterr().err
     assert "no address such as" in said
     assert "pw" not in said
@@ -366,7 +367,7 @@ def test_bad_keys(key, words, monkeypatch, tmp_path, capsys):
     monkeypatch.delenv(models.KEY, raising=False)
     if key is not None:
         monkeypatch.setenv(models.KEY, key)
-    assert g.main(["--classes", "a", "--model", "m", "--out", str(tmp_path / "o")]) == 2
+    assert exit_code(g.main, ["--classes", "a", "--model", "m", "--out", str(tmp_path / "o")]) == 2
     assert words in capsys.readouterr().err
 
 
@@ -380,7 +381,7 @@ def test_a_missing_package_is_named_with_its_cure(package, flag, monkeypatch, tm
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    assert g.main(["--classes", "a", flag, "m", "--out", str(tmp_path / "o")]) == 2
+    assert exit_code(g.main, ["--classes", "a", flag, "m", "--out", str(tmp_path / "o")]) == 2
     said = capsys.readouterr().err
     assert f"`pip install {package}`" in said
     assert said.count("\n") == 1
@@ -416,7 +417,7 @@ def test_a_local_model_writes_the_same_file_for_the_same_seed(chat, monkeypatch,
     for number, seed in enumerate((0, 0, 1)):
         out = tmp_path / f"{number}.json"
         arguments = ["--classes", "chair,bed", "--local", "m", "--samples", "2", "--out", str(out), "--quiet"]
-        assert g.main([*arguments, "--seed", str(seed)]) == 0
+        assert exit_code(g.main, [*arguments, "--seed", str(seed)]) == 0
         assert {name: len(own) for name, own in read_prompts(out).items()} == {"chair": 8, "bed": 8}
         texts.append(out.read_bytes())
     assert texts[0] == texts[1] != texts[2]
@@ -426,7 +427,7 @@ def test_a_local_model_writes_the_same_file_for_the_same_seed(chat, monkeypatch,
 
 def test_a_local_model_that_cannot_be_loaded(monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(sys.modules, "transformers", stub_transformers(True))
-    assert g.main(["--classes", "a", "--local", "none", "--out", str(tmp_path / "o")]) == 2
+    assert exit_code(g.main, ["--classes", "a", "--local", "none", "--out", str(tmp_path / "o")]) == 2
     assert "Cannot load the model 'none' (none is not a local folder)" in capsys.readouterr().err
 
 

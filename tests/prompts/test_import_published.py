@@ -18,6 +18,7 @@ from pointclip.prompts import read_prompts
 from prompts import import_published as ip
 from prompts import published_files as pf
 from prompts.literals import literals
+from tests.endings import exit_code
 from zeroshot_cls.main import classification_defaults
 from zeroshot_seg.main import segmentation_defaults
 
@@ -78,7 +79,7 @@ def source(tmp_path_factory) -> Path:
 
 
 def test_a_checkout_becomes_files_that_runs_take(source, tmp_path, capsys):
-    assert ip.main([str(source), "--out", str(tmp_path)]) == 0
+    assert exit_code(ip.main, [str(source), "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert "missing" not in said
     assert "modelnet40_1000.json: 40 repeated or empty sentences left out" in said
@@ -100,7 +101,7 @@ def test_a_checkout_becomes_files_that_runs_take(source, tmp_path, capsys):
 
 
 def test_chosen_sentences_say_so_wherever_they_are_written(source, tmp_path):
-    assert ip.main([str(source), "--out", str(tmp_path)]) == 0
+    assert exit_code(ip.main, [str(source), "--out", str(tmp_path)]) == 0
     origins = {path.name: yaml.safe_load(path.read_text()) for path in tmp_path.glob("*.origin.yaml")}
     assert set(origins) == {f"{name}.origin.yaml" for name in ip.SEARCHED}
     assert all(own["tuned_on_test_labels"] and "test split" in own["origin"] for own in origins.values())
@@ -113,7 +114,7 @@ def test_archive_and_address_give_the_same_files(source, tmp_path, capsys):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         sources = [source, archive, f"http://127.0.0.1:{server.server_port}/main.zip"]
         for number, place in enumerate(sources):
-            assert ip.main([str(place), "--out", str(tmp_path / f"{number}")]) == 0
+            assert exit_code(ip.main, [str(place), "--out", str(tmp_path / f"{number}")]) == 0
         server.shutdown()
     first = {path.name: path.read_bytes() for path in (tmp_path / "0").iterdir()}
     assert len(first) == 3 + 9 + 9 + 2  # candidates, chosen sentences with what they are, view weights
@@ -135,7 +136,7 @@ def test_what_is_missing_is_told(tmp_path, capsys):
     folder = tmp_path / "part"
     folder.mkdir()
     (folder / "best_param.py").write_text(segmentation_parameters())
-    assert ip.main([str(folder), "--out", str(tmp_path / "out")]) == 0
+    assert exit_code(ip.main, [str(folder), "--out", str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
     assert "missing: shapenetpart_700.json" in said
     assert "missing: the searched sentences of modelnet40_rn101" in said
@@ -181,7 +182,7 @@ def test_what_is_missing_is_told(tmp_path, capsys):
 def test_parameters_never_run_and_are_told_by_file_and_line(text, words, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "best_param.py").write_text(text)
-    assert ip.main([str(tmp_path), "--out", str(tmp_path / "out")]) == (2 if words else 0)
+    assert exit_code(ip.main, [str(tmp_path), "--out", str(tmp_path / "out")]) == (2 if words else 0)
     assert not (tmp_path / "MARK").exists()
     if words:
         said = capsys.readouterr().err
@@ -232,7 +233,7 @@ def test_two_files_that_contradict_each_other_are_refused(source, tmp_path):
 )
 def test_odd_candidate_files(name, text, words, tmp_path, capsys):
     (tmp_path / name).write_text(text)
-    assert ip.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert exit_code(ip.main, [str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
     assert words in said
     assert said.count("\n") == 1
@@ -251,9 +252,9 @@ def test_odd_sources(tmp_path, capsys):
     with open(tmp_path / "big/best_param.py", "wb") as file:
         file.truncate(pf.MAX_BYTES + 1)
     for source, words in (("a.zip", "not a whole .zip"), ("none", "There is no"), ("big", "at most")):
-        assert ip.main([str(tmp_path / source)]) == 2
+        assert exit_code(ip.main, [str(tmp_path / source)]) == 2
         assert words in capsys.readouterr().err
-    assert ip.main([]) == 2
+    assert exit_code(ip.main, []) == 2
     assert "PATH_OR_URL" in capsys.readouterr().err
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pointclip.errors import InputError
 from prompts import build as b
+from tests.endings import exit_code
 
 NAMES = sorted(path.stem for path in (b.HERE / "facts").glob("*.json"))
 MODELNET40 = """
@@ -188,13 +189,13 @@ def test_main_builds_the_named_file_and_says_what_is_wrong(tmp_path, monkeypatch
     (tmp_path / "patterns.yaml").write_bytes((b.HERE / "patterns.yaml").read_bytes())
     (tmp_path / "facts" / "mine.json").write_text(json.dumps({"chair": CHAIR}))
     monkeypatch.setattr(b, "HERE", tmp_path)
-    assert b.main(["mine"]) == 0
+    assert exit_code(b.main, ["mine"]) == 0
     first = (tmp_path / "mine.json").read_bytes()
-    assert b.main([]) == 0
+    assert exit_code(b.main, []) == 0
     assert (tmp_path / "mine.json").read_bytes() == first
-    assert b.main(["other"]) == 2
+    assert exit_code(b.main, ["other"]) == 2
     assert "No facts called 'other'" in capsys.readouterr().err
     (tmp_path / "facts" / "broken.json").write_text("{")
-    assert b.main(["broken"]) == 2
+    assert exit_code(b.main, ["broken"]) == 2
     assert "not JSON" in capsys.readouterr().err
     assert not (tmp_path / "broken.json").exists()
