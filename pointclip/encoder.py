@@ -13,11 +13,11 @@ from open_clip.convert import convert_state_dict
 from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed
 from torch import Tensor, nn
 
+from pointclip.checkpoints import read_state_dict
 from pointclip.errors import CannotFetch, InputError, first_line
 from pointclip.files import expanded
 from pointclip.tokenizer import Tokenizer, count_cut, load_tokenizer
 from pointclip.towers import patch_features
-from pointclip.checkpoints import read_state_dict
 
 DEMO_FOLDER = Path(__file__).resolve().parents[1] / "data" / "demo"
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -57,17 +57,19 @@ class Encoder(nn.Module):
         """Made when the first sentence comes: SigLIP's is fetched from the hub, and images need none."""
         return load_tokenizer(self.architecture)
 
-    @torch.inference_mode()
     def encode_images(self, images: Tensor) -> Tensor:
-        """Features of whole images: [n, 3, H, H] in [0, 1] -> [n, C] float32 of unit length."""
+        """Features of whole images: [n, 3, H, H] in [0, 1] -> [n, C] float32 of unit length.
+
+        CLIP is frozen, but gradients pass through it to images that require them.
+        """
         features = self.model.encode_image(self._prepare(images))
         return F.normalize(features.float(), dim=-1)
 
-    @torch.inference_mode()
     def encode_patches(self, images: Tensor) -> Tensor:
         """Features of an image's patches in the space of the sentences: [n, 3, H, H] in [0, 1] -> [n, P, C].
 
         Patches come row by row, float32, of unit length; how towers of each kind give them stands in `towers`.
+        Gradients pass through as in `encode_images`.
 
         Raises:
             InputError: for towers whose patches cannot be read against text.
@@ -75,7 +77,7 @@ class Encoder(nn.Module):
         features = patch_features(self.model.visual, self._prepare(images), self.name)
         return F.normalize(features.float(), dim=-1)
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference mode: what is trained on top may save these features for its gradients
     def encode_text(self, sentences: list[str], batch_size: int = 256) -> Tensor:
         """Features of sentences: k strings -> [k, C] float32, unit length. What exceeds `context_length` is cut."""
         _check_sentences(sentences)

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
+from pointclip.checkpoints import read_state_dict
 from pointclip.encoder import load_encoder, native_precision
 from pointclip.errors import InputError
-from pointclip.checkpoints import read_state_dict
 
 
 def save_torchscript(weights: dict, path: Path, constants: bool = True) -> None:
@@ -204,3 +204,16 @@ def test_native_precision_is_what_the_processor_has(monkeypatch):
     for able, precision in (({"amx_bf16": True}, "bf16"), ({"avx512_bf16": True}, "bf16"), ({"avx2": True}, "fp32")):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able)
         assert native_precision(torch.device("cpu")) == precision
+
+
+@pytest.mark.parametrize("name", ["tiny-vit", "tiny-resnet"])
+def test_gradients_pass_through_to_the_images_alone(name):
+    """What learns in front of CLIP, or on top of it, trains; CLIP itself does not."""
+    encoder = load_encoder(name, None, precision="fp32")
+    texts = encoder.encode_text(["a chair", "a table"])
+    images = torch.rand(2, 3, encoder.image_size, encoder.image_size, requires_grad=True)
+    logits = encoder.encode_images(images) @ texts.T + (encoder.encode_patches(images) @ texts.T).mean(1)
+    logits[:, 0].sum().backward()
+    assert bool((images.grad != 0).any())
+    assert all(weight.grad is None and not weight.requires_grad for weight in encoder.parameters())
+    assert not encoder.encode_images(images.detach()).requires_grad
