@@ -43,7 +43,7 @@ def distance(
         bandwidth: what `copy_bandwidth` measured there.
     """
     cells = to_cells(points, projection.rotations, spec)
-    lookup = projection._lookup(cells) if hasattr(projection, "_lookup") else None
+    lookup = projection.lookup_cells(cells) if hasattr(projection, "lookup_cells") else None
     work = partial(project, cells, spec, lookup, engine)
     ways = {engine: work}
     if engine == "triton" and points.is_cuda:

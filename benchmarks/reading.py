@@ -15,7 +15,7 @@ from torch import Tensor
 
 from benchmarks.machine import best_time, machine, peak_memory, positive
 from pointclip.run import table
-from tests.zeroshot_seg.test_segmenter import literal_logits, made_up
+from tests.zeroshot_seg.literal import literal_logits, made_up
 from zeroshot_seg.segmenter import part_logits, read_points
 
 VIEWS, GRID, WIDTH = 10, 14, 512

@@ -28,8 +28,8 @@ from pointclip.search import (
     search_weights,
     weight_sets,
 )
-from tests.zeroshot_seg.test_segmenter import literal_logits
-from tests.zeroshot_seg.test_segmenter import made_up as made_up_patches
+from tests.zeroshot_seg.literal import literal_logits
+from tests.zeroshot_seg.literal import made_up as made_up_patches
 
 VIEWS, WIDTH, SWEEPS = 10, 512, 2
 TASKS = {  # classes, sentences a class, points a shape

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import floor, machine, published
+from benchmarks import floor, machine, published, search
 from pointclip.errors import InputError
 from pointclip.projection import CLASSIFICATION, Cells
 
@@ -64,6 +64,11 @@ def checkout(tmp_path):
             ["busy cores", "workers (fork)", "at once"],
         ),
         ("lookup", "--shapes 2 --template", ["lookup", "corrected", "published", "(chance)"]),
+        (
+            "search",
+            "--task classification --what weights --shapes 2 2 --candidates 1",
+            ["candidates", "16384", "mean of 1"],
+        ),
     ],
 )
 def test_prints_its_table(script, arguments, expected, monkeypatch, capsys):
@@ -73,6 +78,27 @@ def test_prints_its_table(script, arguments, expected, monkeypatch, capsys):
     assert printed.startswith(machine.machine())
     assert "\n---" in printed
     assert all(word in printed for word in expected)
+    assert "nan" not in printed.split()  # what a process that failed gives for its memory
+
+
+def test_every_search_is_measured(monkeypatch, capsys):
+    """All four, of a few sentences and points; memory is measured above, in a process that takes seconds to start."""
+
+    def without_a_process(prepare, *args):
+        prepare(*args)()
+        return 0.0
+
+    monkeypatch.setattr(search, "TASKS", {"classification": (3, 4, 1), "segmentation": (3, 4, 64)})
+    monkeypatch.setattr(search, "peak_memory", without_a_process)
+    monkeypatch.setattr(sys, "argv", ["search", "--shapes", "4", "2", "--candidates", "1"])
+    search.main()
+    rows = [line.split()[:3] for line in capsys.readouterr().out.splitlines()[3:7]]
+    assert rows == [
+        ["classification", "sentences", "24"],
+        ["classification", "weights", "16384"],
+        ["segmentation", "sentences", "24"],
+        ["segmentation", "weights", "4096"],
+    ]
 
 
 def test_runs_as_a_script_from_anywhere(tmp_path):

@@ -92,7 +92,7 @@ class RealisticProjection(nn.Module):
     def forward(self, points: Tensor) -> ProjectedPoints:
         """Images for CLIP, and where each point is seen in them: points [B, N, 3], see `depth_maps`."""
         cells = self._cells(points)
-        seen_at = self._lookup(cells)
+        seen_at = self.lookup_cells(cells)
         # squeeze decides what a map shows, not what covers what, so it is in here even where the maps go without it
         nearest, own_depth = project(cells, replace(self.spec, squeeze=True), lookup=seen_at, backend=self.backend)
         maps = nearest if self.spec.squeeze else project(cells, self.spec, backend=self.backend)[0]
@@ -108,7 +108,7 @@ class RealisticProjection(nn.Module):
         cells = to_cells(points, self.rotations, self.spec)
         return last_writer_wins(cells) if self.lookup == "published" else cells
 
-    def _lookup(self, cells: Cells) -> Cells:
+    def lookup_cells(self, cells: Cells) -> Cells:
         """The cells where the points are looked up; the outermost depth layers read their inner neighbour.
 
         Densify has filled that neighbour too; without it, every point reads its own layer.

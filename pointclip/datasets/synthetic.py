@@ -4,15 +4,11 @@ A shape follows from its category and its seed alone. y is up; things with a fro
 along x; guitars and rockets mostly stand, knives stand or lie. ShapeNet's own facing is not the same in all of its
 versions, so what reads these shapes should not lean on it; the up axis is what matters to the views.
 
-`SyntheticShapes` is the data set "synthetic"; `write_modelnet40` and `write_shapenetpart` write such shapes in the
-layouts of the published data sets, for trying out their readers.
+`SyntheticShapes` is the data set "synthetic".
 """
 
-import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
-import h5py
 import numpy as np
 
 from pointclip.datasets import (
@@ -25,11 +21,10 @@ from pointclip.datasets import (
 )
 from pointclip.datasets.base import Shape, register
 from pointclip.datasets.primitives import Mesh, join, sample
-from pointclip.datasets.shapenetpart_labels import CATEGORIES, FIRST_PART, PART_NAMES
+from pointclip.datasets.shapenetpart_labels import CATEGORIES, PART_NAMES
 from pointclip.errors import InputError
-from pointclip.files import atomic_path
 
-__all__ = ["CATEGORIES", "PART_NAMES", "SyntheticShapes", "generate", "write_modelnet40", "write_shapenetpart"]
+__all__ = ["CATEGORIES", "PART_NAMES", "SyntheticShapes", "generate"]
 
 SPLITS = ("train", "val", "test")
 POINTS = 2048
@@ -137,83 +132,3 @@ class SyntheticShapes:
 
     def __getitem__(self, index: int) -> Shape:
         return generate(*self.shape_seed(index), self.num_points)
-
-
-def write_modelnet40(
-    folder: str | os.PathLike,
-    per_class: int = 2,
-    categories: Sequence[str] = CATEGORIES,
-    num_points: int = 2048,
-    shapes_per_file: int = 20,
-    seed: int = 0,
-) -> Path:
-    """Write train and test splits as folder/modelnet40_ply_hdf5_2048, in the layout of the published data set.
-
-    The classes are `categories`, in that order; the list files name the parts below "data/", as the published ones do.
-
-    Returns:
-        The folder written.
-    """
-    place = Path(folder) / "modelnet40_ply_hdf5_2048"
-    for split in ("train", "test"):
-        shapes = _shapes(split, per_class, categories, num_points, seed)
-        names = _write_parts(place, split, shapes, categories, shapes_per_file, parts=False)
-        _write_lines(place / f"{split}_files.txt", [f"data/modelnet40_ply_hdf5_2048/{name}" for name in names])
-    _write_lines(place / "shape_names.txt", categories)
-    return place
-
-
-def write_shapenetpart(
-    folder: str | os.PathLike,
-    per_class: int = 2,
-    categories: Sequence[str] = CATEGORIES,
-    num_points: int = 2048,
-    shapes_per_file: int = 20,
-    seed: int = 0,
-) -> Path:
-    """Write the three splits as folder/shapenet_part_seg_hdf5_data/hdf5_data, in the layout of the published data set.
-
-    Labels and parts keep ShapeNetPart's numbers, also where `categories` are only some of the sixteen.
-
-    Returns:
-        The folder written, the inner one.
-    """
-    place = Path(folder) / "shapenet_part_seg_hdf5_data" / "hdf5_data"
-    for split in SPLITS:
-        shapes = _shapes(split, per_class, categories, num_points, seed)
-        names = _write_parts(place, split, shapes, CATEGORIES, shapes_per_file, parts=True)
-        _write_lines(place / f"{split}_hdf5_file_list.txt", [f"data/hdf5_data/{name}" for name in names])
-    return place
-
-
-def _shapes(split: str, per_class: int, categories: Sequence[str], num_points: int, seed: int) -> list[Shape]:
-    """A split's shapes of some categories."""
-    unknown = [name for name in categories if name not in CATEGORIES]
-    if unknown:
-        raise InputError(f"Cannot write {unknown}: the categories of synthetic shapes are {', '.join(CATEGORIES)}.")
-    whole = SyntheticShapes(split=split, per_class=per_class, num_points=num_points, seed=seed)
-    return [
-        generate(*named, num_points) for named in map(whole.shape_seed, range(len(whole))) if named[0] in categories
-    ]
-
-
-def _write_parts(
-    place: Path, split: str, shapes: list[Shape], classes: Sequence[str], shapes_per_file: int, parts: bool
-) -> list[str]:
-    """Write ply_data_SPLIT0.h5 and so on; `classes` number the labels. Returns the files' names."""
-    names = []
-    for start in range(0, len(shapes), shapes_per_file):
-        some = shapes[start : start + shapes_per_file]
-        names.append(f"ply_data_{split}{len(names)}.h5")
-        with atomic_path(place / names[-1]) as path, h5py.File(path, "w") as file:
-            file["data"] = np.stack([shape.points for shape in some])  # [n, num_points, 3] float32
-            labels = [[list(classes).index(CATEGORIES[shape.label])] for shape in some]
-            file["label"] = np.array(labels, np.uint8)  # [n, 1]
-            if parts:
-                file["pid"] = np.stack([shape.parts + FIRST_PART[shape.label] for shape in some]).astype(np.uint8)
-    return names
-
-
-def _write_lines(path: Path, lines: Sequence[str]) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

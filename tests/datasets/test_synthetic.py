@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pointclip.datasets.base import open_dataset
 from pointclip.datasets.primitives import box, cylinder, ellipsoid, join, plate, revolve, sample, torus, tube
 from pointclip.datasets.shapenetpart_labels import CATEGORIES, FIRST_PART, PART_NAMES
-from pointclip.datasets.synthetic import SyntheticShapes, generate, write_modelnet40, write_shapenetpart
+from pointclip.datasets.synthetic import SyntheticShapes, generate
 from pointclip.errors import InputError
+from tests.datasets.layouts import write_modelnet40, write_shapenetpart
 
 NUMBER_OF_PARTS = (4, 2, 2, 4, 4, 3, 3, 2, 4, 2, 6, 2, 3, 3, 3, 3)
 

@@ -1,0 +1,12 @@
+"""The task that the tests make tables of."""
+
+import pytest
+
+from tests.tables.fake_task import FakeTask
+
+
+@pytest.fixture
+def fake(tmp_path, monkeypatch):
+    monkeypatch.delenv("ROOT", raising=False)
+    monkeypatch.delenv("CHECKPOINT", raising=False)
+    return FakeTask(tmp_path)

@@ -1,0 +1,77 @@
+"""A task that only notes what it is called with, and a small table of it."""
+
+import csv
+from pathlib import Path
+
+import yaml
+
+from pointclip.config import defaults
+from pointclip.run import write_json
+from pointclip.tables import Task, make_tables
+from prompts.build import write_by_kind
+
+TABLE = {
+    "title": "A table",
+    "heads": ["sentences", "pose"],
+    "metric": "accuracy",
+    "config": "demo",
+    "tolerance": {"value": 0.5, "reason": "Because."},
+    "columns": [{"name": "own pose"}, {"name": "turned", "settings": {"DATASET.TURN": "free"}}],
+    "rows": [
+        {"name": "template", "settings": {"PROMPTS.FILE": ""}, "published": {"own pose": 60.4}},
+        {"name": "searched", "search": {"what": "prompts", "split": "test", "in": "own pose"}},
+    ],
+}
+
+
+class FakeTask:
+    """A task whose main writes what a real one does; `answers` says what it does for a config's name."""
+
+    def __init__(self, folder: Path):
+        self.calls, self.answers = [], {}
+        self.folder = folder / "task"
+        for name in ("configs", "tables"):
+            (self.folder / name).mkdir(parents=True)
+        self.config("demo", {})
+        self.table("t", TABLE)
+        self.task = Task(self.main, defaults, self.folder, write_by_kind)
+        self.output = folder / "out"
+
+    def config(self, name, values):
+        (self.folder / "configs" / f"{name}.yaml").write_text(yaml.safe_dump(values))
+
+    def table(self, name, values):
+        (self.folder / "tables" / f"{name}.yaml").write_text(yaml.safe_dump(values))
+
+    def main(self, words):
+        assert words[:2] == ["--quiet", "--config"]
+        print("noise of a run")
+        config = Path(words[2])
+        rest = words[3:]
+        search = rest[1] if rest[0] == "--search" else ""
+        pairs = rest[4:] if search else rest
+        pairs = dict(zip(pairs[::2], pairs[1::2], strict=True))
+        self.calls.append((config.stem, search, pairs))
+        if pairs["CACHE"]:
+            Path(pairs["CACHE"]).mkdir(parents=True, exist_ok=True)
+            (Path(pairs["CACHE"]) / f"{len(self.calls)}.safetensors").touch()
+        answer = self.answers.get(config.stem, {})
+        if isinstance(answer, BaseException):
+            raise answer
+        folder = Path(pairs["OUTPUT"]) / config.stem
+        notes = ["Chosen on test labels."] if search or "SEARCHED" in pairs else []
+        metrics = {"accuracy": 60.0 + len(self.calls), "shapes": 7, "notes": notes}
+        metrics["tuned_on_test_labels"] = bool(notes)
+        folder.mkdir(parents=True, exist_ok=True)
+        if search:
+            (folder / "searched.yaml").write_text(f"call: {len(self.calls)}")
+        metrics.update(answer)
+        write_json(folder / "metrics.json", metrics)
+        return metrics
+
+    def make(self, *words):
+        return make_tables(self.task, ["t", "--output", str(self.output), *map(str, words)])
+
+    def rows(self, name="t_demo"):
+        with open(self.output / f"{name}.csv", encoding="utf-8") as file:
+            return {(row["row"], row["column"]): row for row in csv.DictReader(file)}

@@ -1,0 +1,68 @@
+"""What a definition's rows, columns and settings become, for this config or that."""
+
+from pathlib import Path
+
+import pytest
+
+from pointclip.errors import InputError
+from pointclip.tables import schema
+from pointclip.tables.definition import read_table
+from prompts.build import KINDS
+from tests.tables.fake_task import TABLE
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_another_config_brings_its_own_rows_and_figures(fake):
+    fake.config("big", {"ENCODER": {"NAME": "RN50"}})
+    rows = [
+        {"name": "a", "for": {"big": {"published": 61.2, "settings": {"SEED": 5}}}},
+        {"name": "b", "only": ["big"], "settings": {"SEED": 9}},
+    ]
+    fake.table("t", TABLE | {"rows": rows, "columns": [], "for": {"big": {"about": "Of the big set."}}})
+    fake.make()
+    assert list(fake.rows()) == [("a", "")]
+    fake.make("--config", "big")
+    assert [row["verdict"] for row in fake.rows("t_big").values()] == ["differs by +0.80", "—"]
+    assert fake.calls[1][2]["SEED"] == "5"
+    assert "Of the big set." in (fake.output / "t_big.md").read_text()
+
+
+def test_names_are_told_apart_for_each_config(fake):
+    rows = [{"name": "a", "only": ["demo"]}, {"name": "a", "only": ["big"]}]
+    fake.table("t", TABLE | {"rows": rows, "columns": []})
+    fake.make()
+    assert list(fake.rows()) == [("a", "")]
+
+
+def test_settings_after_the_command_win_over_the_tables_but_not_over_its_rows(fake):
+    fake.table("t", TABLE | {"settings": {"VIEW_WEIGHTS": "uniform", "SEED": 1}})
+    fake.make("SEED", 2, "DATASET.TURN", "up", "PROMPTS.FILE", "x.json")
+    pairs = [pairs for _, _, pairs in fake.calls]
+    assert {own["SEED"] for own in pairs} == {"2"}
+    assert [own["DATASET.TURN"] for own in pairs] == ["up", "free", "up", "free"]
+    assert [own["PROMPTS.FILE"] for own in pairs] == ["", "", "x.json", "x.json"]
+    assert "SEED 2" in (fake.output / "t_demo.md").read_text()
+
+
+def test_notes_may_be_of_one_column(fake):
+    row = {"name": "a", "published": {"own pose": 60, "turned": 61}, "note": {"turned": "Turned how, is not told."}}
+    fake.table("t", TABLE | {"rows": [row], "published_note": "All of old."})
+    fake.make()
+    notes = [row["notes"] for row in fake.rows().values()]
+    assert notes == ["All of old.", "Turned how, is not told. All of old."]
+
+
+def test_config_is_only_for_tables_that_take_one(fake):
+    fake.table("t", {"title": "T", "metric": "accuracy", "rows": [{"name": "a", "config": "demo"}]})
+    with pytest.raises(InputError, match="data sets of its own"):
+        fake.make("--config", "demo")
+    fake.table("t", {"title": "T", "metric": "accuracy", "rows": [{"name": "a"}]})
+    with pytest.raises(InputError, match="names no config"):
+        fake.make()
+
+
+def test_the_definitions_here_are_right():
+    assert schema.KINDS == KINDS
+    for path in ROOT.glob("zeroshot_*/tables/*.yaml"):
+        assert read_table(path, path.parents[1] / "configs", "").cells

@@ -1,0 +1,134 @@
+"""What cannot run is told in its cell, and what is stopped or at fault spoils nothing."""
+
+import json
+from pathlib import Path
+
+import open_clip
+import pytest
+import torch
+
+from pointclip.config import defaults
+from pointclip.encoder import load_encoder
+from pointclip.errors import CannotFetch, InputError
+from pointclip.tables import Task
+from prompts.build import write_by_kind
+from tests.tables.fake_task import TABLE
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (InputError("ModelNet40 is\nnot there: fetch it."), "not run: ModelNet40 is not there: fetch it."),
+        (torch.OutOfMemoryError("CUDA out of memory."), "not run: The memory is not enough (CUDA out of memory)."),
+        (MemoryError(), "not run: The memory is not enough (MemoryError)."),
+        (OSError(28, "No space left"), "not run: The system refused a file: [Errno 28] No space left."),
+    ],
+)
+def test_what_cannot_run_is_named_in_its_cell_and_the_rest_goes_on(fake, error, said):
+    rows = [{"name": "there"}, {"name": "missing", "config": "other"}]
+    fake.config("other", {})
+    fake.answers["other"] = error
+    fake.table("t", TABLE | {"rows": rows, "columns": []})
+    assert fake.make() == 0
+    found = fake.rows()
+    assert found["there", ""]["ours"] == "61.00"
+    assert (found["missing", ""]["ours"], found["missing", ""]["verdict"]) == ("", said)
+    markdown = (fake.output / "t_demo.md").read_text()
+    assert "| missing | not run [a] |" in markdown
+    assert said.replace("not run: ", "[a] ") in markdown
+    assert fake.make("--strict") == 1
+    assert [config for config, *_ in fake.calls] == ["demo", "other", "other"]  # it is tried again
+    del fake.answers["other"]
+    assert fake.make("--strict") == 0
+
+
+def test_a_cell_that_rests_on_a_failed_search_says_so(fake):
+    main, turned = fake.main, dict(TABLE, rows=TABLE["rows"][1:])
+    fake.table("t", turned)
+
+    def fails(words):
+        if "--search" in words:
+            raise InputError("No training shapes.")
+        return main(words)
+
+    fake.task = Task(fails, defaults, fake.folder, write_by_kind)
+    fake.make()
+    assert not fake.calls
+    assert "rests on could not run: No training shapes." in fake.rows()["searched", "turned"]["verdict"]
+
+
+def test_a_missing_config_is_named_in_its_cell(fake):
+    fake.table("t", TABLE | {"rows": [{"name": "a", "config": "nowhere"}], "columns": []})
+    fake.make()
+    assert "Cannot read the config" in fake.rows()["a", ""]["verdict"]
+    assert str(fake.folder.parent) not in fake.rows()["a", ""]["verdict"]
+
+
+@pytest.mark.parametrize(("noise", "left"), [("", []), ("Reading.", ["log.txt"])])
+def test_a_run_that_could_not_be_leaves_only_a_log_that_tells_something(fake, noise, left):
+    def fails(words):
+        (Path(words[words.index("OUTPUT") + 1]) / "demo").mkdir()
+        print(noise, end="")
+        raise InputError("No such data.")
+
+    fake.task = Task(fails, defaults, fake.folder, write_by_kind)
+    fake.make()
+    runs = fake.output / "runs"
+    assert sorted({path.name for path in runs.glob("*/*")}) == left
+    assert runs.exists() == bool(left)
+    assert all("InputError: No such data." in path.read_text() for path in runs.glob("*/log.txt"))
+
+
+def test_weights_that_could_not_be_fetched_are_asked_for_once(fake):
+    for name, encoder in {"a": "RN50", "b": "RN50", "c": "RN101"}.items():
+        fake.config(name, {"ENCODER": {"NAME": encoder, "PRETRAINED": "openai"}})
+        fake.answers[name] = CannotFetch(f"No hub for {name}.")
+    rows = [{"name": name, "config": name} for name in "abc"] + [{"name": "demo"}]
+    fake.table("t", TABLE | {"rows": rows, "columns": []})
+    fake.make()
+    assert [config for config, *_ in fake.calls] == ["a", "c", "demo"]
+    verdicts = [row["verdict"] for row in fake.rows().values()]
+    assert verdicts[:3] == ["not run: No hub for a.", "not run: No hub for a.", "not run: No hub for c."]
+    fake.answers.clear()  # the next call asks anew
+    fake.make("--strict")
+    assert [config for config, *_ in fake.calls[3:]] == ["a", "b", "c"]
+
+
+def test_an_unreachable_hub_is_told_as_what_cannot_be_fetched(monkeypatch):
+    def refuse(entry):
+        raise FileNotFoundError("no route to host")
+
+    monkeypatch.setattr(open_clip, "download_pretrained", refuse)
+    with pytest.raises(CannotFetch, match="could not be fetched from"):
+        load_encoder("ViT-B-16", "openai")
+
+
+def test_a_fault_of_the_program_is_not_hidden(fake):
+    fake.config("other", {})
+    fake.answers["other"] = KeyError("a bug")
+    fake.table("t", TABLE | {"rows": [{"name": "a"}, {"name": "b", "config": "other"}], "columns": []})
+    with pytest.raises(KeyError):
+        fake.make()
+    assert [row["verdict"] for row in fake.rows().values()] == ["—", "not run yet"]  # what was made so far stays
+
+
+def test_ctrl_c_leaves_whole_files_and_the_next_call_goes_on(fake, capsys):
+    main = fake.main
+
+    def interrupted(words):
+        if len(fake.calls) == 2:
+            raise KeyboardInterrupt
+        return main(words)
+
+    fake.task = Task(interrupted, defaults, fake.folder, write_by_kind)
+    with pytest.raises(KeyboardInterrupt):
+        fake.make()
+    assert "3/4 searched × own pose … stopped" in capsys.readouterr().err
+    assert [row["verdict"] for row in fake.rows().values()][2:] == ["not run yet", "not run yet"]
+    assert not list(fake.output.rglob(".*"))
+    for path in fake.output.rglob("*.json"):
+        json.loads(path.read_text())
+    fake.task = Task(main, defaults, fake.folder, write_by_kind)
+    fake.make()
+    assert len(fake.calls) == 4
+    assert all(row["ours"] for row in fake.rows().values())

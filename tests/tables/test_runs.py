@@ -1,0 +1,119 @@
+"""Runs are made once and kept whole, with what they need and what they print."""
+
+import contextlib
+import os
+from pathlib import Path
+
+import pytest
+
+from pointclip.config import defaults
+from pointclip.errors import InputError
+from pointclip.tables import Task
+from pointclip.tables.runs import weights_file
+from prompts.build import write_by_kind
+from tests.tables.fake_task import TABLE
+
+
+def test_a_second_call_runs_nothing_and_a_changed_setting_runs_all(fake):
+    fake.make()
+    before = fake.rows()
+    fake.make()
+    assert len(fake.calls) == 4
+    assert fake.rows() == before
+    fake.make("DATASET.MAX_SHAPES", 3)
+    assert len(fake.calls) == 8
+    fake.make("--again")
+    assert len(fake.calls) == 12
+
+
+def test_what_was_not_finished_is_run_again(fake):
+    fake.make()
+    next(fake.output.glob("runs/*/cell.json")).unlink()
+    fake.make()
+    assert len(fake.calls) >= 5
+    calls = len(fake.calls)
+    next(fake.output.glob("runs/*/demo/metrics.json")).write_text('{"accuracy": ')
+    fake.make()
+    assert len(fake.calls) > calls
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("metrics.json", "[]"),
+        ("metrics.json", '{"notes": "a"}'),
+        ("metrics.json", "[" * 100000),
+        ("searched.yaml", None),
+    ],
+)
+def test_a_kept_run_that_is_not_whole_is_made_anew(fake, name, text):
+    fake.table("t", TABLE | {"rows": TABLE["rows"][1:], "columns": TABLE["columns"][:1]})
+    fake.make()
+    path = next(fake.output.glob(f"runs/*/demo/{name}"))
+    path.unlink() if text is None else path.write_text(text)
+    fake.make()
+    assert len(fake.calls) == 2
+    assert fake.rows()["searched", "own pose"]["ours"] == "62.00"
+
+
+@pytest.mark.parametrize("error", [InputError("Gone."), KeyboardInterrupt(), KeyError("a bug")])
+@pytest.mark.parametrize("late", [False, True])
+def test_an_older_run_stays_good_until_the_new_one_has_figures(fake, error, late):
+    fake.table("t", TABLE | {"rows": [{"name": "a"}], "columns": []})
+    fake.make()
+    main = fake.main
+
+    def fails(words):
+        assert not list(fake.output.rglob("cell.json"))
+        if late:
+            main(words)
+        raise error
+
+    fake.task = Task(fails, defaults, fake.folder, write_by_kind)
+    with contextlib.suppress(KeyboardInterrupt, KeyError):
+        fake.make("--again")
+    fake.task = Task(main, defaults, fake.folder, write_by_kind)
+    calls = len(fake.calls)
+    fake.make()
+    assert len(fake.calls) == calls + late
+    assert not list(fake.output.rglob("cell.old"))
+
+
+def test_what_loggers_say_goes_to_the_log(fake, capfd):
+    """A logger's handler keeps the standard error that it found when it was made."""
+    main = fake.main
+
+    def talks(words):
+        os.write(2, b"Retrying in 1s\n")
+        return main(words)
+
+    fake.task = Task(talks, defaults, fake.folder, write_by_kind)
+    fake.make()
+    assert "Retrying" not in capfd.readouterr().err
+    assert "Retrying" in next(fake.output.glob("runs/*/log.txt")).read_text()
+
+
+@pytest.mark.parametrize("error", [None, InputError("No training shapes.")])
+def test_no_cache_keeps_no_features_of_searches_either(fake, error):
+    fake.table("t", TABLE | {"rows": TABLE["rows"][1:]})
+    if error:
+        fake.answers["demo"] = error
+    fake.make("--cache", "")
+    caches = [(search, Path(pairs["CACHE"]).name) for _, search, pairs in fake.calls]
+    assert caches == [("prompts", "cache"), ("", "")][: 1 if error else 2]
+    assert not list(fake.output.rglob("*.safetensors"))
+
+
+def test_kept_features_go_where_they_are_wanted(fake, tmp_path):
+    fake.make()
+    assert len(list((fake.output / "cache").iterdir())) == 4
+    fake.make("--again", "CACHE", tmp_path / "big")
+    assert len(list((tmp_path / "big").iterdir())) == 4
+    assert str(tmp_path) not in (fake.output / "t_demo.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["ViT-L-14-336px.pt", "ViT-L-14-336.pt", "ViT-L-14-336.safetensors"])
+def test_weights_by_openais_names(tmp_path, name):
+    (tmp_path / name).touch()
+    assert weights_file(str(tmp_path), "ViT-L-14-336") == str(tmp_path / name)
+    assert weights_file("any.pt", "RN50") == "any.pt"
