@@ -25,4 +25,4 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	touch $@
 
 clean:  ## the environment and what runs wrote
-	rm -rf $(VENV) output zeroshot_cls/output zeroshot_seg/output
+	rm -rf $(VENV) output */output

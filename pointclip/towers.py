@@ -39,7 +39,7 @@ def patch_features(visual: nn.Module, images: Tensor, name: str) -> Tensor:
     kind = getattr(visual, "trunk", visual)
     raise InputError(
         f"{name} has a {type(kind).__name__} tower, whose patches cannot be read against text; "
-        "use a ViT, a ResNet, or one of the encoders in zeroshot_seg/configs/base."
+        "use a ViT, a ResNet, or one of the encoders in zeroshot_seg/configs."
     )
 
 

@@ -7,10 +7,9 @@ import yaml
 
 from pointclip.config import defaults, load_config
 from pointclip.errors import InputError
-from zeroshot_cls.main import classification_defaults
-from zeroshot_seg.main import segmentation_defaults
+from tests.tasks import ROOT, TASKS
 
-ROOT = Path(__file__).parents[1]
+CONFIGS = sorted(path for name in TASKS for path in (ROOT / name / "configs").glob("*.yaml"))
 
 
 def write(folder: Path, name: str, values: dict | str) -> Path:
@@ -90,10 +89,16 @@ def test_bad_overrides(overrides, words):
         load_config(defaults(), None, overrides)
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("zeroshot_*/configs/*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_loads(path):
-    base = {"zeroshot_cls": classification_defaults, "zeroshot_seg": segmentation_defaults}[path.parts[-3]]()
-    settings = load_config(base, path)
+    settings = load_config(TASKS[path.parts[-3]].defaults(), path)
     file = Path(settings.PROMPTS.FILE)
     imported = file.parent == ROOT / "prompts" / "published"  # by import_published.py, never in the repository
     assert not settings.PROMPTS.FILE or imported or file.is_file()
+
+
+def test_prompts_of_the_home_folder_are_not_sought_beside_the_config(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    path = write(tmp_path, "a.yaml", {"PROMPTS": {"FILE": "~/own.json"}})
+    own = str((tmp_path / "home" / "own.json").resolve())
+    assert own == load_config(defaults(), path).PROMPTS.FILE

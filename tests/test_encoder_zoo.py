@@ -5,7 +5,6 @@ width; only the number of its layers (and SigLIP's vocabulary) is cut, so that a
 """
 
 import copy
-from pathlib import Path
 
 import open_clip
 import pytest
@@ -14,18 +13,16 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from pointclip.config import load_config
+from pointclip.config import defaults, load_config
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
 from pointclip.features import encode_view_patches
 from pointclip.tokenizer import load_tokenizer
 from pointclip.towers import patch_features
-from zeroshot_cls.main import classification_defaults
-from zeroshot_seg.main import segmentation_defaults
+from tests.tasks import ROOT, TASKS
 from zeroshot_seg.realistic_projection import RealisticProjection
 from zeroshot_seg.segmenter import read_points
 
-ROOT = Path(__file__).resolve().parents[1]
 ZOO = {  # base config: input size, patch size, feature width, context length
     "vit_l14": (224, 14, 768, 77),
     "vit_l14_336": (336, 14, 768, 77),
@@ -37,7 +34,6 @@ ZOO = {  # base config: input size, patch size, feature width, context length
     "dfn_h14_378": (378, 14, 1024, 77),
 }
 SEGMENTING = [key for key in ZOO if key != "mobileclip2_s4"]  # 4 × 4 patches are too few
-TASKS = {"zeroshot_cls": classification_defaults, "zeroshot_seg": segmentation_defaults}
 DATASETS = {
     "zeroshot_cls": ("modelnet40", "scanobjectnn_pb_t50_rs"),
     "zeroshot_seg": ("shapenetpart",),
@@ -45,7 +41,7 @@ DATASETS = {
 
 
 def settings_of(task, name):
-    return load_config(TASKS[task](), ROOT / task / "configs" / f"{name}.yaml")
+    return load_config(TASKS[task].defaults(), ROOT / task / "configs" / f"{name}.yaml")
 
 
 def tokens_of_words(sentences, context_length=None):
@@ -71,7 +67,7 @@ def build():
 
         def build(key):
             if key not in built:
-                name = settings_of("zeroshot_cls", f"base/{key}").ENCODER.NAME
+                name = load_config(defaults(), ROOT / "pointclip" / "encoders" / f"{key}.yaml").ENCODER.NAME
                 config = copy.deepcopy(configs[name])
                 config["vision_cfg"] |= {"layers": 1} if "layers" in config["vision_cfg"] else {}
                 config["text_cfg"] |= {"layers": 1} | ({"vocab_size": 1000} if "SigLIP" in name else {})
@@ -201,12 +197,6 @@ def test_configs_name_real_weights_and_nothing_published(task):
             assert settings.VIEW_WEIGHTS == "uniform"
             assert settings.PROMPTS == paper.PROMPTS
             assert settings.DATASET == paper.DATASET
-
-
-def test_each_encoder_is_the_same_for_both_tasks():
-    for key in SEGMENTING:
-        texts = {(ROOT / task / "configs" / "base" / f"{key}.yaml").read_text(encoding="utf-8") for task in TASKS}
-        assert len(texts) == 1
 
 
 def test_vit_l14_has_a_config_for_every_data_set():

@@ -9,13 +9,10 @@ import pytest
 
 from pointclip.config import load_config
 from pointclip.tables.definition import read_table
-from zeroshot_cls import reproduce as classification
-from zeroshot_seg import reproduce as segmentation
+from tests.tasks import ROOT, TASKS
 
-ROOT = Path(__file__).resolve().parents[1]
-TASKS = {"zeroshot_cls": classification.TABLES_OF, "zeroshot_seg": segmentation.TABLES_OF}
 DEFINITIONS = sorted(path for name in TASKS for path in (ROOT / name / "tables").glob("*.yaml"))
-SCRIPTS = sorted([*ROOT.glob("scripts/*.sh"), *ROOT.glob("zeroshot_*/*.sh"), *ROOT.glob("zeroshot_*/scripts/*.sh")])
+SCRIPTS = sorted([*ROOT.glob("scripts/*.sh"), *(path for name in TASKS for path in (ROOT / name).glob("**/*.sh"))])
 NO_TABLES = [ROOT / "scripts" / "python.sh", ROOT / "zeroshot_cls" / "scripts" / "figure.sh"]
 OF_ANY_DATA = [path for path in DEFINITIONS if "\nconfig: demo" in path.read_text(encoding="utf-8")]
 
@@ -48,32 +45,6 @@ def test_configs_exist_and_settings_are_known(path):
 def test_tables_of_any_data_take_other_configs(path):
     big = {"zeroshot_cls": "modelnet40_vit_b16", "zeroshot_seg": "shapenetpart_vit_b16"}
     check(path, big[path.parents[1].name])
-
-
-@pytest.mark.parametrize(
-    ("name", "config", "published"),
-    [
-        ("zeroshot_cls/tables/backbones.yaml", "", [39.38, 35.32, 46.31, 29.84, 55.14, 36.36, 64.26, 35.66] * 2),
-        ("zeroshot_seg/tables/what_rests_on_what.yaml", "", []),
-        ("zeroshot_seg/tables/what_rests_on_what.yaml", "shapenetpart_vit_b16", [17.47, 20.16, 48.47, 26.34] * 2),
-        ("zeroshot_cls/tables/what_rests_on_what.yaml", "modelnet40_vit_b16", [64.26]),
-        (
-            "zeroshot_cls/tables/v1_v2.yaml",
-            "",
-            [30.23, 20.18, 15.38, 23.78, 21.34, *[73.13, 64.22, 50.09, 41.22, 35.36] * 2],
-        ),
-    ],
-)
-def test_published_figures_stand_where_they_belong(name, config, published):
-    cells = read_table(ROOT / name, ROOT / name.split("/")[0] / "configs", config).cells
-    found = [cell.published for cell in cells if cell.published is not None]
-    assert found == published if "rests" not in name or len(found) < 2 else sorted(set(found)) == sorted(set(published))
-
-
-def test_of_v1s_figure_on_scanobjectnn_no_more_is_said_than_is_known():
-    cells = read_table(ROOT / "zeroshot_cls" / "tables" / "v1_v2.yaml", ROOT / "zeroshot_cls" / "configs").cells
-    marked = [cell.published for cell in cells if "variants that is, is not known" in cell.note]
-    assert marked == [15.38]
 
 
 def test_every_table_has_a_script():

@@ -96,65 +96,41 @@ class ShapeNetPart:
 
     Read from the HDF5 files (hdf5_data; y up as they are, the first `num_points` of 2048 points) or, when they are not
     there, from the raw text layouts (y up too; see `TextShapes`). `labels` [n] int64 holds all categories without
-    reading a shape; labels count over all 16 categories also when only some are asked for.
+    reading a shape.
 
     Args:
         root: the folder that holds the data sets' folders, or the data set's folder itself.
         split: "train", "val", "test" or "trainval".
         num_points: points a shape; None takes all.
-        categories: names of the categories to keep, None for all.
 
     Raises:
         InputError: when the files are not there or not as expected (a part label of another category counts as such,
-            when the shape is read), and for an unknown split or category.
+            when the shape is read), and for an unknown split.
     """
 
     class_names = CATEGORIES
     part_names = PART_NAMES
 
-    def __init__(
-        self,
-        root: str | Path,
-        split: str = "test",
-        num_points: int | None = None,
-        categories: Sequence[str] | None = None,
-    ) -> None:
+    def __init__(self, root: str | Path, split: str = "test", num_points: int | None = None) -> None:
         check_split(split, SPLITS, "ShapeNetPart")
-        wanted = _category_labels(categories)
         self._shapes = _open(Path(root), SPLITS[split], num_points)
-        self._rows = np.flatnonzero(np.isin(self._shapes.labels, wanted))
-        self.labels = self._shapes.labels[self._rows]
-        if not len(self._rows):
-            raise InputError(
-                f"The {split} split below {root} has no shape of the categories {', '.join(categories or CATEGORIES)}."
-            )
+        self.labels = self._shapes.labels
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.labels)
 
     def __getitem__(self, index: int) -> Shape:
-        row, label = self._rows[index], int(self.labels[index])
-        points, parts, name = self._shapes[row]
+        label = int(self.labels[index])
+        points, parts, name = self._shapes[index]
         count = len(PART_NAMES[CATEGORIES[label]])
         local = parts - FIRST_PART[label]  # [N]
         if local.min(initial=0) < 0 or local.max(initial=0) >= count:
             wrong = parts[(local < 0) | (local >= count)][0]
             raise InputError(
-                f"{self._shapes.file_of(row)}: {name} is a {CATEGORIES[label]} with part label {wrong}, "
+                f"{self._shapes.file_of(index)}: {name} is a {CATEGORIES[label]} with part label {wrong}, "
                 f"expected {FIRST_PART[label]} to {FIRST_PART[label] + count - 1}."
             )
         return Shape(points=points, label=label, name=name, parts=local)
-
-
-def _category_labels(categories: Sequence[str] | None) -> list[int]:
-    if categories is None:
-        return list(range(len(CATEGORIES)))
-    if isinstance(categories, str):  # a single name is what people mean by it
-        categories = [categories]
-    for name in categories:
-        if name not in CATEGORIES:
-            raise InputError(f"{name!r} is no category of ShapeNetPart, which has {', '.join(CATEGORIES)}.")
-    return [CATEGORIES.index(name) for name in categories]
 
 
 def _open(root: Path, splits: Sequence[str], num_points: int | None) -> H5Shapes | TextShapes:

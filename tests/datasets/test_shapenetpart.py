@@ -80,19 +80,6 @@ def test_every_layout_gives_the_same_shapes(tmp_path, layout):
     assert shapes.part_names == PART_NAMES
 
 
-@pytest.mark.parametrize("layout", WRITERS)
-def test_categories_keep_their_numbers(tmp_path, layout):
-    WRITERS[layout](tmp_path)
-    shapes = ShapeNetPart(tmp_path, categories=["lamp", "table"])
-    assert [shape.label for shape in shapes] == [15, 8]
-    assert np.array_equal(shapes[1].points, POINTS[4])
-    assert len(ShapeNetPart(tmp_path, categories="chair")) == 1
-    with pytest.raises(InputError, match=r"'sofa' is no category.*airplane"):
-        ShapeNetPart(tmp_path, categories=["sofa"])
-    with pytest.raises(InputError, match="no shape of the categories mug"):
-        ShapeNetPart(tmp_path, categories=["mug"])
-
-
 @pytest.mark.parametrize("layout", ["hdf5", "v0", "v0_normal"])
 def test_fewer_points_keep_their_labels(tmp_path, layout):
     WRITERS[layout](tmp_path)

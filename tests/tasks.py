@@ -1,0 +1,9 @@
+"""The tasks: what tests of every task's configs, tables and scripts go through."""
+
+from pathlib import Path
+
+from zeroshot_cls import reproduce as classification
+from zeroshot_seg import reproduce as segmentation
+
+ROOT = Path(__file__).resolve().parents[1]
+TASKS = {"zeroshot_cls": classification.TABLES_OF, "zeroshot_seg": segmentation.TABLES_OF}  # by folder
