@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from benchmarks.machine import best_time, machine, positive
-from pointclip.cli import run_command
+from pointclip.command import run_command
 from pointclip.datasets.batches import BatchReader, subset
 from pointclip.datasets.synthetic import CATEGORIES, SyntheticShapes
 from pointclip.encoder import DTYPES, Encoder, check_device, load_encoder, native_precision
-from pointclip.features import encode_views, projected_batches
+from pointclip.features import encode_views, encoded_batches
 from pointclip.prompts import read_prompts, sentences_for, text_features
 from pointclip.run import table
 from zeroshot_cls.classifier import view_weighted_logits
@@ -71,11 +71,15 @@ def classify(
     """The class that each encoder gives every shape [n], and the true one [n]."""
     classes = {name: text_features(sentences, encoder).cpu() for name, encoder in encoders.items()}
     answers, truth = {name: [] for name in encoders}, []
-    for batch, images in projected_batches(reader, projection, encoders["fp32"]):
+
+    def encode(images: Tensor) -> dict[str, Tensor]:
+        return {name: encode_views(images, encoder) for name, encoder in encoders.items()}
+
+    for batch, features in encoded_batches(reader, projection, encode, encoders["fp32"]):
         truth += [shape.label for shape in batch.shapes]
-        for name, encoder in encoders.items():
-            views = encode_views(images, encoder).cpu()
-            answers[name].append(view_weighted_logits(views, classes[name], torch.ones(views.shape[1])).argmax(1))
+        for name, views in features.items():
+            weights = torch.ones(views.shape[1])
+            answers[name].append(view_weighted_logits(views.cpu(), classes[name], weights).argmax(1))
     return {name: torch.cat(parts) for name, parts in answers.items()}, torch.tensor(truth)
 
 

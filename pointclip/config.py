@@ -8,7 +8,7 @@ import yaml
 from yacs.config import CfgNode
 
 from pointclip.errors import InputError
-from pointclip.files import read_yaml
+from pointclip.files import expanded, read_yaml
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 MOST_POINTS = 10_000_000  # a shape; what asks for more is a slip, and would only run out of memory
@@ -20,7 +20,7 @@ def defaults() -> CfgNode:
     c.BATCH_SIZE = 0  # shapes projected and encoded at a time; 0 takes 4 on a CPU, whose caches they fit, 32 on a GPU
     c.DEVICE = "auto"  # "auto", "cpu", "cuda", "cuda:1"
     c.ON_BAD_SHAPE = "stop"  # or "skip": report and count it, go on without it
-    c.SEED = 0  # of whatever is drawn at random (sampling of meshes, synthetic shapes)
+    c.SEED = 0  # of what is drawn at random: points of own meshes and clouds, DATASET.TURN, DATASET.MAX_SHAPES, guesses
     c.OUTPUT = "output"  # a run writes OUTPUT/<config name>/
     c.REPORT = True  # whether report.html and its pictures are written; they take some seconds
     c.CACHE = ""  # a folder that keeps extracted features for later runs; searches keep theirs in OUTPUT/cache if empty
@@ -29,7 +29,7 @@ def defaults() -> CfgNode:
     c.DATASET.NAME = "synthetic"
     c.DATASET.ROOT = str(DATA)  # holds the data sets' folders
     c.DATASET.SPLIT = "test"
-    c.DATASET.NUM_POINTS = 1024  # the first so many of each shape; 0 takes all
+    c.DATASET.NUM_POINTS = 1024  # the first so many of a shape, own files' and raw text's drawn at random; 0 takes all
     c.DATASET.CATEGORIES = ""  # names between commas; empty takes all
     c.DATASET.MAX_SHAPES = 0  # take only so many shapes, drawn by SEED; 0 takes all
     c.DATASET.TURN = "none"  # "up" turns every shape at random (by SEED) about the up axis, "free" in any direction
@@ -116,7 +116,7 @@ def _layers(path: Path, seen: tuple[Path, ...]) -> list[tuple[Path, dict]]:
         )
     prompts = values.get("PROMPTS")
     if isinstance(prompts, dict) and isinstance(prompts.get("FILE"), str) and prompts["FILE"]:
-        prompts["FILE"] = str((path.parent / prompts["FILE"]).resolve())
+        prompts["FILE"] = str((path.parent / expanded(prompts["FILE"])).resolve())
     return [*(layer for name in bases for layer in _layers(path.parent / name, (*seen, path))), (path, values)]
 
 

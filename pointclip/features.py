@@ -28,23 +28,6 @@ def encode_view_patches(images: Tensor, encoder: Encoder) -> Tensor:
     return encoder.encode_patches(images.flatten(0, 1)).unflatten(0, images.shape[:2])
 
 
-def projected_batches(
-    reader: BatchReader, project: Callable[[Tensor], R], encoder: Encoder, progress: bool = True
-) -> Iterator[tuple[Batch, R]]:
-    """Yield every batch of the reader with its projection, the next one being worked on meanwhile.
-
-    Args:
-        reader: gives the batches; what it leaves out stands in its `bad` afterwards.
-        project: a task's projection, points [B, N, 3] on the encoder's device -> R.
-        encoder: only asked for its device.
-        progress: whether to show a bar with shapes/s.
-
-    Raises:
-        InputError: when no shape is left.
-    """
-    return _worked_batches(reader, lambda batch: project(batch.points.to(encoder.device)), progress)
-
-
 def encoded_batches(
     reader: BatchReader,
     project: Callable[[Tensor], R],
@@ -53,41 +36,41 @@ def encoded_batches(
     progress: bool = True,
     store: FeatureStore | None = None,
 ) -> Iterator[tuple[Batch, dict[str, Tensor]]]:
-    """Yield every batch of the reader with its features.
+    """Yield every batch of the reader with its features, the next one being read and projected meanwhile.
 
     Args:
+        reader: gives the batches; what it leaves out stands in its `bad` afterwards.
+        project: a task's projection, points [B, N, 3] on the encoder's device -> R.
         encode: what `project` gives -> features by name, [B, ...] each.
+        encoder: only asked for its device.
+        progress: whether to show a bar with shapes/s.
         store: keeps the features for later runs, and gives those that earlier ones kept; None does neither.
 
-    Other arguments and errors as in `projected_batches`.
+    Raises:
+        InputError: when no shape is left.
     """
 
     def prepare(batch: Batch) -> tuple[dict[str, Tensor] | None, R | None]:
         kept = store.load(_clouds(batch)) if store else None
         return (None, project(batch.points.to(encoder.device))) if kept is None else (kept, None)
 
-    for batch, (features, projected) in _worked_batches(reader, prepare, progress):
-        if features is None:
-            features = encode(projected)
-            if store:
-                store.save(_clouds(batch), features)
-        yield batch, {name: tensor.to(encoder.device) for name, tensor in features.items()}
-
-
-def _clouds(batch: Batch) -> list[np.ndarray]:
-    return [shape.points for shape in batch.shapes]
-
-
-def _worked_batches(reader: BatchReader, work: Callable[[Batch], T], progress: bool) -> Iterator[tuple[Batch, T]]:
     done = 0
     with tqdm(total=reader.total, unit="shape", desc="project, encode", disable=not progress) as bar:
-        for batch, worked in ahead(work, reader):
-            yield batch, worked
+        for batch, (features, projected) in ahead(prepare, reader):
+            if features is None:
+                features = encode(projected)
+                if store:
+                    store.save(_clouds(batch), features)
+            yield batch, {name: tensor.to(encoder.device) for name, tensor in features.items()}
             done += len(batch.shapes)
             bar.update(done + len(reader.bad) - bar.n)
     if not done:
         reason = next(iter(reader.bad.values()), "the data set is empty")
         raise InputError(f"No shape is left ({reason.rstrip('.')}); check the input.")
+
+
+def _clouds(batch: Batch) -> list[np.ndarray]:
+    return [shape.points for shape in batch.shapes]
 
 
 def ahead(work: Callable[[T], R], items: Iterable[T], depth: int = 1) -> Iterator[tuple[T, R]]:

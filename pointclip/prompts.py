@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
+from pointclip.files import expanded
 from pointclip.store import FeatureStore
 
 
@@ -20,7 +21,7 @@ def read_prompts(path: str | Path) -> dict:
     Raises:
         InputError: for an unreadable file, another structure, a class named twice, empty or duplicate sentences.
     """
-    path = Path(path)
+    path = expanded(path)
     try:
         prompts = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_no_duplicates)
     except OSError as error:

@@ -11,7 +11,7 @@ from yacs.config import CfgNode
 from pointclip.datasets.batches import BatchReader
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
-from pointclip.files import read_yaml
+from pointclip.files import expanded, read_yaml
 from pointclip.searched import Searched
 
 
@@ -54,7 +54,7 @@ def origin_of_prompts(settings: CfgNode, sentences: Mapping[str, Sequence[str]],
     if len(by_template) == len(sentences):
         return Origin(template)  # the file has none of these names
     more = f"; {template} for {', '.join(by_template)}" if by_template else ""
-    path = Path(settings.PROMPTS.FILE)
+    path = expanded(settings.PROMPTS.FILE)
     words = f"{path.name}, {_count(sentences.values(), kind)}, averaged{more}"
     return Origin(words, *_read_origin(path.with_suffix(".origin.yaml")))
 
@@ -111,7 +111,7 @@ def provenance(
     tuned = searched.tuned_on_test_labels or searched.on_same(*shown) or any(origin.tuned for origin in used)
     words = prompts.words
     if searched.sentences:
-        words = f"{_count(searched.groups, 'part' if searched.scores else 'class')}, {searched.words}"
+        words = f"{_count(searched.groups, searched.kind)}, {searched.words}"
     return Provenance(words, searched.words if searched.weights else weights.words, notes, tuned, searched)
 
 

@@ -20,10 +20,10 @@ class Run:
 
     folder: Path
     settings: CfgNode
-    data: str  # "modelnet40 (test)", "3 own shapes"
+    data: str  # "modelnet40 (test)", "own shapes"
     encoder: str
     origin: Provenance  # of its sentences and view weights
-    seconds: float | None  # reading, projecting and encoding all shapes; None where features may have been kept before
+    seconds: float | None  # from reading all shapes to their features or labels; None where features were kept before
     notes: list[str] = field(default_factory=list)  # what else a reader of any table must know
 
     @property

@@ -59,6 +59,11 @@ class Searched:
         """The sentences of each class or part."""
         return _groups(self.sentences)
 
+    @property
+    def kind(self) -> str:
+        """What a group of its sentences names: "class" or "part"."""
+        return "part" if any(isinstance(entry, dict) for entry in self.sentences.values()) else "class"
+
     def on_same(self, dataset: str, split: str, data: str) -> bool:
         """Whether it was chosen on that data set's split, or on shapes of that fingerprint."""
         return data == self.data or (dataset, split) == (self.dataset, self.split)

@@ -89,3 +89,9 @@ def test_features_are_the_mean_of_unit_features(tmp_path):
     each = encoder.encode_text(["a chair.", "a seat with a back.", "a table."])
     expected = torch.stack([(each[0] + each[1]) / (each[0] + each[1]).norm(), each[2]])
     torch.testing.assert_close(features, expected)
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "own.json").write_text('{"chair": ["a seat"]}')
+    assert read_prompts("~/own.json") == {"chair": ["a seat"]}

@@ -55,7 +55,7 @@ def main(words: Sequence[str] | None = None) -> dict:
     args, settings = parse_settings(parser, classification_defaults(), words)
     if args.classes and not args.input:
         raise InputError("--classes goes with --input FILE…; a data set brings its own classes.")
-    folder, progress = run_folder(args.config, settings), not args.quiet
+    folder, progress = run_folder(args, settings), not args.quiet
     searched = read_searched(settings.SEARCHED, TASK) if settings.SEARCHED else None
     views, all_views = views_of(settings)
     begin = weights_to_begin_with(settings, args.search, searched)
@@ -79,8 +79,17 @@ def main(words: Sequence[str] | None = None) -> dict:
 
     # choice of sentences and view weights by labels, where one is asked for
     if args.search:
-        model = (projection, encoder, store)
-        searched = search_split(args.search, search_reader, sentences, weights, *model, search_settings, progress)
+        searched = search_split(
+            args.search,
+            search_reader,
+            sentences,
+            weights,
+            settings=search_settings,
+            projection=projection,
+            encoder=encoder,
+            store=store,
+            progress=progress,
+        )
         searched, settings = keep_search(searched, origins, settings, folder, "accuracy")
     if searched and searched.sentences:
         sentences = searched.class_sentences(shapes.class_names)

@@ -1,5 +1,7 @@
 """What a classification run leaves behind: a table, metrics.json, predictions.csv, report.html, config.yaml."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -22,6 +24,9 @@ def show_test(run: Run, reader: BatchReader, features: Features, logits: Tensor,
     probabilities, truth = logits.softmax(1).numpy(), features.labels.numpy()
     confusion = metrics.confusion_matrix(truth, probabilities.argmax(1), len(names))
     counts = {name: (int(confusion[k, k]), int(confusion[k].sum())) for k, name in enumerate(names)}
+    if unknown := int((truth < 0).sum()):
+        note = f"{unknown} shape(s) of unknown class were named, in predictions.csv, but count in no score."
+        run = replace(run, notes=[*run.notes, note])
     summary = summarize(run, reader, names, confusion)
 
     write_json(run.folder / "metrics.json", summary)
@@ -31,7 +36,7 @@ def show_test(run: Run, reader: BatchReader, features: Features, logits: Tensor,
             [make_case(i, reader.shapes, features, probabilities, projection) for i in chosen]
             for chosen in best_and_worst(truth, probabilities)
         ]
-        facts = run.facts | {"Shapes": f"{len(truth)}", "Accuracy": f"{summary['accuracy']:.2f} %"}
+        facts = run.facts | {"Shapes": f"{summary['shapes']}", "Accuracy": f"{summary['accuracy']:.2f} %"}
         facts["Mean class accuracy"] = f"{summary['mean_class_accuracy']:.2f} %"
         title, page = f"Zero-shot classification: {run.folder.name}", run.folder / "report.html"
         write_classification_report(page, title, facts, counts, confusion, names, *cases, run.all_notes)
@@ -40,13 +45,12 @@ def show_test(run: Run, reader: BatchReader, features: Features, logits: Tensor,
     rows = [[name, total, right, f"{100 * right / total:.1f}"] for name, (right, total) in counts.items() if total]
     rows.append(["all", confusion.sum(), np.trace(confusion), f"{summary['accuracy']:.2f}"])
     print(table(["class", "shapes", "right", "accuracy %"], rows))
-    run.tell(len(truth))
+    run.tell(summary["shapes"])
     return summary
 
 
 def show_own_shapes(run: Run, reader: BatchReader, features: Features, logits: Tensor, projection: Projection) -> dict:
-    """Print the top classes of own shapes, and write their files to the run's folder, below input/."""
-    run.folder = run.folder / "input"
+    """Print the top classes of own shapes, and write their files to the run's folder."""
     probabilities = logits.softmax(1).numpy()
     cases = [make_case(i, reader.shapes, features, probabilities, projection) for i in range(len(probabilities))]
     write_predictions(run, reader.shapes.class_names, features, probabilities)

@@ -21,10 +21,11 @@ def search_split(
     reader: BatchReader,
     sentences: dict[str, list[str]],
     weights: Tensor,
+    *,
+    settings: CfgNode,
     projection: nn.Module,
     encoder: Encoder,
     store: FeatureStore | None,
-    settings: CfgNode,
     progress: bool = True,
 ) -> Searched:
     """Extract a split's features and choose on its labels.

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pointclip import metrics
 from pointclip.datasets.base import Shape
-from pointclip.datasets.batches import Batch, BatchReader
+from pointclip.datasets.batches import Batch, BatchReader, check_parts_known
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
 from pointclip.features import encode_view_patches, encoded_batches
@@ -19,9 +19,7 @@ from zeroshot_seg.segmenter import nearest_seen, part_logits, read_points
 
 TASK = "zero-shot part segmentation"
 PROTOCOLS = ("standard", "published")
-PUBLISHED_LAMP_PARTS = (
-    2  # the published prompts name the first two of lamp's four parts; the others are never predicted
-)
+PUBLISHED_LAMP_PARTS = 2  # the published prompts name the first two of lamp's four; the others are never predicted
 
 
 def check_rules(protocol: str, iou_rule: str) -> None:
@@ -106,7 +104,7 @@ def label_batch(
     """Label the points of one batch from its patch features [B, V, P, C]; `names` are the data set's classes."""
     results = []
     for b, (shape, index) in enumerate(zip(batch.shapes, batch.indices, strict=True)):
-        name = names[max(shape.label, 0)]
+        name = names[max(shape.label, 0)]  # own shapes have no label, and one category
         own = SeenPoints(seen.visible[b, None], seen.pixel[b, None])
         logits = part_logits(patches[b, None].float(), categories[name].features)  # [1, V, P, parts]
         logits = read_points(logits, own, categories[name].weights)[0]  # [N, parts]
@@ -142,10 +140,7 @@ class Scores:
 def score(results: list[Segmented], parts: Mapping[str, tuple[str, ...]], rule: str, seed: int) -> Scores:
     """Score segmented shapes of known truth; `rule` as in `pointclip.metrics.shape_iou`."""
     for result in results:
-        if result.truth is None or not (result.truth >= 0).any():
-            raise InputError(
-                f"{result.name}: no part label is known, so it cannot be scored; use --input for such shapes."
-            )
+        check_parts_known(result.name, result.truth)
     rng = np.random.default_rng(seed)
     points = {name: np.zeros(len(own), int) for name, own in parts.items()}
     for result in results:

@@ -61,12 +61,12 @@ def main(words: Sequence[str] | None = None) -> dict:
     check_rules(settings.PROTOCOL, settings.IOU_RULE)
     if (args.parts or args.category) and not args.input:
         raise InputError("--parts and --category go with --input FILE…; a data set brings its own.")
-    folder, progress = run_folder(args.config, settings), not args.quiet
+    folder, progress = run_folder(args, settings), not args.quiet
     searched = read_searched(settings.SEARCHED, TASK, by_part=True) if settings.SEARCHED else None
 
     # data
     prompts = open_prompts(settings)
-    shapes, reader = open_shapes(settings, args.input, args.up, (args.category or "shape",))
+    shapes, reader = open_shapes(settings, args.input, args.up, (args.category or "shape",), parts_wanted=True)
     parts = {shapes.class_names[0]: own_parts(args, prompts)} if args.input else shapes.part_names
     if not parts:
         raise InputError(f"The data set {settings.DATASET.NAME!r} has no part labels; use shapenetpart or synthetic.")
@@ -75,7 +75,7 @@ def main(words: Sequence[str] | None = None) -> dict:
     flat = {f"{part} of {name}": group for name, own in sentences.items() for part, group in own.items()}
     weights, weights_origin = weights_by_category(settings, args.search, searched, list(parts))
     origins = origin_of_prompts(settings, flat, prompts, "part"), weights_origin
-    search_settings, search_reader = open_search(settings, args) if args.search else (None, None)
+    search_settings, search_reader = open_search(settings, args, parts_wanted=True) if args.search else (None, None)
 
     # model
     projection = open_projection(settings)
@@ -85,8 +85,17 @@ def main(words: Sequence[str] | None = None) -> dict:
 
     # choice of sentences and view weights by labels, where one is asked for
     if args.search:
-        model = (projection, encoder, store)
-        searched = search_split(args.search, search_reader, sentences, weights, *model, search_settings, progress)
+        searched = search_split(
+            args.search,
+            search_reader,
+            sentences,
+            weights,
+            settings=search_settings,
+            projection=projection,
+            encoder=encoder,
+            store=store,
+            progress=progress,
+        )
         searched, settings = keep_search(searched, origins, settings, folder, "instance mIoU")
     if searched:
         views, _ = views_of(settings)
@@ -104,13 +113,14 @@ def main(words: Sequence[str] | None = None) -> dict:
     # answer
     start = time.perf_counter()
     results = segment(reader, projection, encoder, categories, settings.PROTOCOL, progress, store)
+    seconds = time.perf_counter() - start
     run = Run(
         folder=folder,
         settings=settings,
         data="own shapes" if args.input else data_in_words(settings),
         encoder=f"{encoder.name}, {encoder.precision}",
         origin=provenance(settings, *origins, searched, encoder, reader, bool(args.input)),
-        seconds=None if store else time.perf_counter() - start,
+        seconds=None if store else seconds,
         notes=standing_notes(settings, encoder, reader, flat),
     )
     show = show_own_shapes if args.input else show_test

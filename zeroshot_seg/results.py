@@ -73,8 +73,7 @@ def show_own_shapes(
     projection: RealisticProjection,
     save_ply: bool,
 ) -> dict:
-    """Print how many points each part has, and write the files of own shapes to the run's folder, below input/."""
-    run.folder = run.folder / "input"
+    """Print how many points each part has, and write the files of own shapes to the run's folder."""
     cases = [make_case(result, None, reader, parts, projection) for result in results]
     write_predictions(run, results, None)
     given = {"input": reader.shapes.given, "parts": parts}

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from yacs.config import CfgNode
 
-from pointclip.datasets.batches import BatchReader
+from pointclip.datasets.batches import BatchReader, check_parts_known
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
 from pointclip.prompts import sentence_features
@@ -37,10 +37,11 @@ def search_split(
     reader: BatchReader,
     sentences: Mapping[str, Mapping[str, list[str]]],
     weights: Mapping[str, Tensor],
+    *,
+    settings: CfgNode,
     projection: RealisticProjection,
     encoder: Encoder,
     store: FeatureStore,
-    settings: CfgNode,
     progress: bool = True,
 ) -> Searched:
     """Extract a split's features and choose on its labels.
@@ -108,8 +109,7 @@ def labelled_shapes(
     shapes: dict[str, list[Labelled]] = {}
     for batch, seen, _ in seen_batches(reader, projection, encoder, progress, store):
         for shape, visible in zip(batch.shapes, seen.visible.cpu(), strict=True):
-            if shape.parts is None or not (shape.parts >= 0).any():
-                raise InputError(f"{shape.name}: no part label is known, so nothing can be chosen by it; leave it out.")
+            check_parts_known(shape.name, shape.parts)
             points = torch.from_numpy(shape.points)
             source = nearest_seen(points, visible) if protocol == "standard" else torch.arange(len(points))
             own = Labelled(shape.points, torch.from_numpy(shape.parts).long(), source)

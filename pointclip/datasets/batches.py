@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pointclip.datasets.base import Shape, ShapeSet, brief, failure
+from pointclip.datasets.base import Shape, ShapeSet, brief
+from pointclip.datasets.own_file import failure
 from pointclip.errors import InputError
 from pointclip.points import check_points
 
@@ -27,9 +28,13 @@ class Batch:
     indices: list[int]  # their places in the data set
 
 
+def _new_digest() -> "hashlib.blake2b":
+    return hashlib.blake2b(digest_size=16)
+
+
 @dataclass
 class BatchReader:
-    """Reads a data set in order, a batch at a time; iterate over it once.
+    """Reads a data set in order, a batch at a time; every pass begins anew.
 
     Args:
         shapes: the data set.
@@ -37,18 +42,20 @@ class BatchReader:
         on_bad: "stop" raises an InputError at the first bad shape; "skip" goes on and keeps its sentence in `bad`.
             A data set that fails with anything but an InputError stops either way: its code is at fault, not a shape.
         indices: which shapes, all by default.
+        parts_wanted: whether a shape of which no part label is known counts as bad.
 
     Attributes:
         bad: place in the data set -> the sentence that says what is wrong with the shape.
-        fingerprint: what tells the shapes read so far, with their labels and in their order, from any others.
+        fingerprint: what tells the shapes that this pass has read, with labels and in their order, from any others.
     """
 
     shapes: ShapeSet
     batch_size: int
     on_bad: str = "stop"
     indices: list[int] | None = None
+    parts_wanted: bool = False
     bad: dict[int, str] = field(default_factory=dict)
-    _digest: "hashlib.blake2b" = field(default_factory=lambda: hashlib.blake2b(digest_size=16), repr=False)
+    _digest: "hashlib.blake2b" = field(default_factory=_new_digest, repr=False)
 
     @property
     def fingerprint(self) -> str:
@@ -60,6 +67,8 @@ class BatchReader:
         return len(self.shapes) if self.indices is None else len(self.indices)
 
     def __iter__(self) -> Iterator[Batch]:
+        self.bad.clear()
+        self._digest = _new_digest()
         waiting: list[tuple[int, Shape]] = []
         for index in range(len(self.shapes)) if self.indices is None else self.indices:
             shape = self._read(index)
@@ -80,7 +89,10 @@ class BatchReader:
 
     def _read(self, index: int) -> Shape | None:
         try:
-            return check_shape(self._get(index), self.shapes, index)
+            shape = check_shape(self._get(index), self.shapes, index)
+            if self.parts_wanted:
+                check_parts_known(shape.name, shape.parts)
+            return shape
         except _Failed:
             raise
         except InputError as error:
@@ -126,6 +138,12 @@ def check_shape(shape: Shape, shapes: ShapeSet, index: int) -> Shape:
         _check_parts(shape, shapes)
     parts = None if shape.parts is None else np.array(shape.parts, np.int64)
     return replace(shape, points=points, label=int(shape.label), parts=parts)
+
+
+def check_parts_known(name: str, parts: np.ndarray | None) -> None:
+    """Raise an InputError if no part label of the shape `name` is known, [N] with -1 where it is not."""
+    if parts is None or not (parts >= 0).any():
+        raise InputError(f"{name}: no part label is known, so nothing can be scored or chosen by it; leave it out.")
 
 
 def _check_label(shape: Shape, shapes: ShapeSet, index: int) -> None:

@@ -147,3 +147,20 @@ def test_subset(total, most, expected):
     assert len(set(chosen)) == len(chosen) == expected
     assert chosen == sorted(chosen) == subset(total, most, seed=3)
     assert all(0 <= index < total for index in chosen)
+
+
+def test_every_pass_begins_anew():
+    reader = BatchReader(Listed([shape(), InputError("x#1: truncated."), shape(points=9)]), 4, on_bad="skip")
+    passes = [([batch.indices for batch in reader], dict(reader.bad), reader.fingerprint) for _ in range(2)]
+    assert passes[0] == passes[1]
+
+
+@pytest.mark.parametrize("parts", [None, np.full(8, -1)])
+def test_shapes_without_any_known_part_are_bad_where_parts_are_wanted(parts):
+    shapes = Listed([replace(shape(), parts=np.arange(8) % 2), replace(shape(name="x#1"), parts=parts)])
+    assert [batch.indices for batch in BatchReader(shapes, 4)] == [[0, 1]]
+    reader = BatchReader(shapes, 4, on_bad="skip", parts_wanted=True)
+    assert [batch.indices for batch in reader] == [[0]]
+    assert "x#1: no part label is known" in reader.bad[1]
+    with pytest.raises(InputError, match=r"x#1: no part label is known.* leave it out\. Set ON_BAD_SHAPE skip"):
+        list(BatchReader(shapes, 4, parts_wanted=True))

@@ -17,9 +17,10 @@ import torch
 
 from pointclip.cli import run_command
 from pointclip.datasets.scanobjectnn import CLASSES as SCAN_CLASSES
-from pointclip.datasets.synthetic import CATEGORIES, generate, write_modelnet40
+from pointclip.datasets.synthetic import CATEGORIES, generate
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
+from tests.datasets.layouts import write_modelnet40
 from zeroshot_cls import main as command
 
 CONFIGS = Path(command.__file__).with_name("configs")
@@ -414,3 +415,34 @@ def test_ctrl_c_in_the_middle(tmp_path):
     assert b"Traceback" not in told
     assert b"interrupted: " in told
     assert names_below(tmp_path) == set()
+
+
+OWN = """
+import numpy as np
+from pointclip.datasets.base import Shape, register
+from pointclip.datasets.synthetic import generate
+
+@register("some_unknown")
+class SomeUnknown:
+    class_names, part_names, labels = ("mug", "table"), {"mug": ("body", "handle")}, np.array([0, 1, -1, 0])
+
+    def __init__(self, root, split="test", num_points=None):
+        pass
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, index):
+        shape = generate("mug", index)
+        return Shape(shape.points, int(self.labels[index]), f"mug {index}", None)
+"""
+
+
+def test_shapes_of_unknown_class_are_named_but_not_scored(run, tmp_path, capsys):
+    (tmp_path / "own.py").write_text(OWN)
+    folder = run("DATASET.NAME", tmp_path / "own.py", "PROMPTS.FILE", "")
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["shapes"] == 3
+    assert any(note.startswith("1 shape(s) of unknown class") for note in metrics["notes"])
+    assert [row["truth"] for row in predictions_of(folder)] == ["mug", "table", "", "mug"]
+    assert "\n3 shapes at " in capsys.readouterr().out
