@@ -24,8 +24,8 @@ from pointclip.command import run_command
 from pointclip.datasets.batches import Batch, BatchReader, usual_batch_size
 from pointclip.datasets.synthetic import CATEGORIES, PART_NAMES, SyntheticShapes
 from pointclip.encoder import PRECISIONS, Encoder, load_encoder
-from pointclip.features import encode_view_patches, encode_views
-from pointclip.prompts import part_sentences, read_prompts, sentences_for, text_features
+from pointclip.features import encode_view_patches, encode_views, text_features
+from pointclip.prompts import part_sentences, read_prompts, sentences_for
 from pointclip.run import table
 from zeroshot_cls.classifier import extract_features, view_weighted_logits
 from zeroshot_seg.evaluate import Category, label_batch, segment

@@ -18,8 +18,8 @@ from pointclip.command import run_command
 from pointclip.datasets.batches import BatchReader, subset
 from pointclip.datasets.synthetic import CATEGORIES, SyntheticShapes
 from pointclip.encoder import DTYPES, Encoder, check_device, load_encoder, native_precision
-from pointclip.features import encode_views, encoded_batches
-from pointclip.prompts import read_prompts, sentences_for, text_features
+from pointclip.features import encode_views, encoded_batches, text_features
+from pointclip.prompts import read_prompts, sentences_for
 from pointclip.run import table
 from zeroshot_cls.classifier import view_weighted_logits
 from zeroshot_cls.realistic_projection import RealisticProjection

@@ -1,11 +1,13 @@
-"""From batches of shapes to CLIP features of their views, with reading and projecting one step ahead of encoding."""
+"""CLIP features: of sentences, and of the views of batches of shapes, read and projected one step ahead of encoding."""
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
@@ -26,6 +28,51 @@ def encode_views(images: Tensor, encoder: Encoder) -> Tensor:
 def encode_view_patches(images: Tensor, encoder: Encoder) -> Tensor:
     """Unit features of every view's patches: images [B, V, 3, H, W] -> [B, V, P, C] float32."""
     return encoder.encode_patches(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+
+
+def text_features(
+    sentences: Mapping[str, Sequence[str]],
+    encoder: Encoder,
+    progress: bool = False,
+    store: FeatureStore | None = None,
+) -> Tensor:
+    """One unit feature a name: the mean of its sentences' unit features, made unit length again, as CLIP does.
+
+    Returns:
+        [K, C] float32, on the encoder's device; arguments as in `sentence_features`.
+    """
+    groups = sentence_features(sentences, encoder, progress, store)
+    return F.normalize(torch.stack([group.mean(0) for group in groups]), dim=-1)
+
+
+def sentence_features(
+    sentences: Mapping[str, Sequence[str]],
+    encoder: Encoder,
+    progress: bool = False,
+    store: FeatureStore | None = None,
+) -> list[Tensor]:
+    """The unit features of each name's sentences.
+
+    Args:
+        sentences: K names, each with one sentence or more.
+        progress: whether to show a bar; a large CLIP on a CPU takes minutes for ten thousand sentences.
+        store: keeps the features for later runs, and gives those that earlier ones kept; None does neither.
+
+    Returns:
+        K tensors [S, C] float32, on the encoder's device.
+    """
+    kept = {name: store.load_sentences(group) if store else None for name, group in sentences.items()}
+    missing = {name: group for name, group in sentences.items() if kept[name] is None}
+    flat = [sentence for group in missing.values() for sentence in group]
+    chunks = [flat[start : start + 256] for start in range(0, len(flat), 256)]
+    with tqdm(chunks, desc="encode sentences", unit=" batches of 256", disable=not progress or not chunks) as bar:
+        encoded = [encoder.encode_text(chunk) for chunk in bar]
+    new = torch.cat(encoded).split([len(group) for group in missing.values()]) if encoded else []
+    for (name, group), features in zip(missing.items(), new, strict=True):
+        kept[name] = features
+        if store:
+            store.save_sentences(group, features)
+    return [features.to(encoder.device) for features in kept.values()]
 
 
 def encoded_batches(

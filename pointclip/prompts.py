@@ -1,18 +1,11 @@
-"""Sentences that name classes or parts, and the features they become."""
+"""Sentences that name classes or parts."""
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-from tqdm import tqdm
-
-from pointclip.encoder import Encoder
 from pointclip.errors import InputError
 from pointclip.files import expanded
-from pointclip.store import FeatureStore
 
 
 def read_prompts(path: str | Path) -> dict:
@@ -83,51 +76,6 @@ def part_sentences(
         raise InputError(f"The prompts of {category!r} are those of a class; use a file with sentences per part.")
     known = {key_of(name) for name in entry}
     return sentences_for(parts, entry if known & {key_of(part) for part in parts} else {}, template, "part")
-
-
-def text_features(
-    sentences: Mapping[str, Sequence[str]],
-    encoder: Encoder,
-    progress: bool = False,
-    store: FeatureStore | None = None,
-) -> Tensor:
-    """One unit feature a name: the mean of its sentences' unit features, made unit length again, as CLIP does.
-
-    Returns:
-        [K, C] float32, on the encoder's device; arguments as in `sentence_features`.
-    """
-    groups = sentence_features(sentences, encoder, progress, store)
-    return F.normalize(torch.stack([group.mean(0) for group in groups]), dim=-1)
-
-
-def sentence_features(
-    sentences: Mapping[str, Sequence[str]],
-    encoder: Encoder,
-    progress: bool = False,
-    store: FeatureStore | None = None,
-) -> list[Tensor]:
-    """The unit features of each name's sentences.
-
-    Args:
-        sentences: K names, each with one sentence or more.
-        progress: whether to show a bar; a large CLIP on a CPU takes minutes for ten thousand sentences.
-        store: keeps the features for later runs, and gives those that earlier ones kept; None does neither.
-
-    Returns:
-        K tensors [S, C] float32, on the encoder's device.
-    """
-    kept = {name: store.load_sentences(group) if store else None for name, group in sentences.items()}
-    missing = {name: group for name, group in sentences.items() if kept[name] is None}
-    flat = [sentence for group in missing.values() for sentence in group]
-    chunks = [flat[start : start + 256] for start in range(0, len(flat), 256)]
-    with tqdm(chunks, desc="encode sentences", unit=" batches of 256", disable=not progress or not chunks) as bar:
-        encoded = [encoder.encode_text(chunk) for chunk in bar]
-    new = torch.cat(encoded).split([len(group) for group in missing.values()]) if encoded else []
-    for (name, group), features in zip(missing.items(), new, strict=True):
-        kept[name] = features
-        if store:
-            store.save_sentences(group, features)
-    return [features.to(encoder.device) for features in kept.values()]
 
 
 def check_names(names: Sequence[str], kind: str = "class") -> None:

@@ -16,9 +16,9 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # the script also runs where the package is not installed
 
 from pointclip.command import ArgumentParser, run_command  # noqa: E402
-from pointclip.datasets.fetch import fetch  # noqa: E402
 from pointclip.errors import InputError  # noqa: E402
-from pointclip.files import atomic_path  # noqa: E402
+from pointclip.fetch import fetch  # noqa: E402
+from pointclip.files import atomic_path, expanded  # noqa: E402
 from prompts.build import to_json  # noqa: E402
 from prompts.published_files import (  # noqa: E402
     CANDIDATES,
@@ -47,7 +47,7 @@ def collect(source: str) -> Material:
         with tempfile.TemporaryDirectory() as folder:
             return collect(str(fetch(source, Path(folder) / "published.zip")))
     material = Material()
-    for place, content in read_files(Path(source).expanduser()).items():
+    for place, content in read_files(expanded(source)).items():
         if place.name == PARAMETERS:
             read_parameters(content, place, material)
         else:

@@ -10,8 +10,7 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.datasets.synthetic import SyntheticShapes
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
-from pointclip.features import encoded_batches
-from pointclip.prompts import sentence_features, text_features
+from pointclip.features import encoded_batches, sentence_features, text_features
 from pointclip.store import FeatureStore, fingerprint_of_encoder, fingerprint_of_projection
 from zeroshot_cls.realistic_projection import RealisticProjection
 from zeroshot_seg.realistic_projection import RealisticProjection as SegmentationProjection

@@ -28,7 +28,8 @@ from pointclip.cli import (
 )
 from pointclip.config import defaults
 from pointclip.errors import InputError
-from pointclip.prompts import sentences_for, text_features
+from pointclip.features import text_features
+from pointclip.prompts import sentences_for
 from pointclip.provenance import (
     origin_of_prompts,
     origin_of_weights,

@@ -8,7 +8,7 @@ from yacs.config import CfgNode
 from pointclip.datasets.batches import BatchReader
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
-from pointclip.prompts import sentence_features
+from pointclip.features import sentence_features
 from pointclip.search import Classification, search
 from pointclip.searched import ALL, Searched, outcome
 from pointclip.store import FeatureStore

@@ -30,7 +30,8 @@ from pointclip.cli import (
 from pointclip.config import defaults
 from pointclip.datasets.shapenetpart_labels import PART_NAMES
 from pointclip.errors import InputError
-from pointclip.prompts import key_of, part_sentences, text_features
+from pointclip.features import text_features
+from pointclip.prompts import key_of, part_sentences
 from pointclip.provenance import (
     Origin,
     origin_of_prompts,

@@ -11,7 +11,7 @@ from yacs.config import CfgNode
 from pointclip.datasets.batches import BatchReader, check_parts_known
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
-from pointclip.prompts import sentence_features
+from pointclip.features import sentence_features
 from pointclip.search import Segmentation, search
 from pointclip.searched import Searched, outcome
 from pointclip.store import FeatureStore

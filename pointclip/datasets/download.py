@@ -18,8 +18,8 @@ from pathlib import Path, PurePosixPath
 from pointclip.command import ArgumentParser, run_command
 from pointclip.config import DATA
 from pointclip.datasets.catalog import SOURCES, Source, places
-from pointclip.datasets.fetch import fetch
 from pointclip.errors import InputError
+from pointclip.fetch import fetch
 
 
 class BadArchiveError(InputError):
