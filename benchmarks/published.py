@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pointclip.errors import InputError
+from pointclip.files import expanded
 
 FILES = {
     "classification": Path("zeroshot_cls/trainers/mv_utils_zs.py"),
@@ -27,7 +28,7 @@ VIEWS = 10
 
 def source(folder: Path, task: str) -> Path:
     """The file with the task's projection; an InputError when the folder is no checkout."""
-    path = folder.expanduser() / FILES[task]
+    path = expanded(folder) / FILES[task]
     if not path.is_file():
         raise InputError(f"There is no {FILES[task]} in {folder}; give the folder of a checkout of PointCLIP V2.")
     return path

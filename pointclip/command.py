@@ -1,4 +1,4 @@
-"""How every command line takes its arguments and how it ends; quick to import, for commands that need no torch."""
+"""How every command line takes its arguments and how it ends. Imports no torch: some commands need none."""
 
 import argparse
 import io

@@ -40,14 +40,19 @@ class Run:
             "View weights": self.origin.view_weights,
         }
 
-    def tell(self, shapes: int) -> None:
-        """Print what stands below a table."""
+    def tell(self, shapes: int, named: int | None = None) -> None:
+        """Print what stands below a table: of how many shapes it is, and how many were named in all (None: as many)."""
         print(f"\n{self.data}; {self.encoder}; {self.origin.prompts}; view weights: {self.origin.view_weights}")
         for note in self.all_notes:
             print(f"note: {note}")
         count = f"{shapes} shape{'s' * (shapes != 1)}"
-        speed = "" if self.seconds is None else f" at {shapes / self.seconds:.1f} shapes/s"
+        rate = self.rate(shapes if named is None else named)
+        speed = "" if rate is None else f" at {rate:.1f} shapes/s"
         print(f"{count}{speed}; files in {self.folder}")
+
+    def rate(self, named: int) -> float | None:
+        """Shapes a second."""
+        return None if self.seconds is None else named / self.seconds
 
 
 def data_in_words(settings: CfgNode) -> str:
@@ -55,8 +60,8 @@ def data_in_words(settings: CfgNode) -> str:
     return f"{Path(settings.DATASET.NAME).stem} ({settings.DATASET.SPLIT})"
 
 
-def summary_of(run: Run, reader: BatchReader, shapes: int) -> dict:
-    """What metrics.json holds of any run, besides its scores."""
+def summary_of(run: Run, reader: BatchReader, shapes: int, named: int | None = None) -> dict:
+    """What metrics.json holds of any run, besides its scores; `shapes` and `named` as for `Run.tell`."""
     names = ("dataset", "split", "shapes", "data", "encoder", "procedure", "score")
     searched = run.origin.searched
     return {
@@ -70,7 +75,7 @@ def summary_of(run: Run, reader: BatchReader, shapes: int) -> dict:
         "tuned_on_test_labels": run.origin.tuned,
         "notes": run.all_notes,
         "bad_shapes": reader.bad,
-        "shapes_per_second": None if run.seconds is None else shapes / run.seconds,
+        "shapes_per_second": run.rate(shapes if named is None else named),
     }
 
 

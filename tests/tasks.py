@@ -7,3 +7,4 @@ from zeroshot_seg import reproduce as segmentation
 
 ROOT = Path(__file__).resolve().parents[1]
 TASKS = {"zeroshot_cls": classification.TABLES_OF, "zeroshot_seg": segmentation.TABLES_OF}  # by folder
+TABLES = sorted(path for name in TASKS for path in (ROOT / name / "tables").glob("*.yaml"))

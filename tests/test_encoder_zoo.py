@@ -187,7 +187,7 @@ def test_weights_come_from_a_file(key, scalar_shape, build, tmp_path):
     assert torch.equal(loaded.encode_patches(images), encoder.encode_patches(images))
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", DATASETS)
 def test_configs_name_real_weights_and_nothing_published(task):
     for key in ZOO if task == "zeroshot_cls" else SEGMENTING:
         for dataset in DATASETS[task]:

@@ -20,15 +20,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a chec
 
 import torch
 
-from pointclip.cli import ArgumentParser, names_from, open_encoder, open_prompts, run_command, split_settings
+from pointclip.cli import open_encoder, open_prompts, split_settings
+from pointclip.command import ArgumentParser, names_from, run_command
 from pointclip.config import load_config
 from pointclip.datasets.shape_files import ShapeFiles
 from pointclip.datasets.synthetic import generate
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
+from pointclip.features import text_features
+from pointclip.files import expanded
 from pointclip.pictures import save_picture
 from pointclip.points import check_points
-from pointclip.prompts import check_names, key_of, sentences_for, spoken, text_features
+from pointclip.prompts import check_names, key_of, sentences_for, spoken
 from zeroshot_cls.main import classification_defaults
 from zeroshot_cls.perspective_projection import PerspectiveProjection
 from zeroshot_cls.realistic_projection import RealisticProjection
@@ -54,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
             raise InputError(
                 f"PROJECTION.{name} is {value!r}, but the figure shows V1 and V2 as they are; leave it {rest!r}."
             )
-    output = args.output or Path(os.path.expanduser(settings.OUTPUT)) / "v1_v2.png"
+    output = args.output or expanded(settings.OUTPUT) / "v1_v2.png"
     if output.suffix.lower() != ".png":
         raise InputError(f"The picture is to be {str(output)!r}, but it is a PNG file; let the name end in .png.")
 
@@ -181,4 +184,4 @@ def _one_each(option: str, values: Sequence[str], count: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, "set DATASET.NUM_POINTS to a smaller number, or draw fewer shapes")

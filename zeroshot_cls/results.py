@@ -9,6 +9,7 @@ from torch import Tensor
 from pointclip import metrics
 from pointclip.datasets.base import ShapeSet
 from pointclip.datasets.batches import BatchReader
+from pointclip.errors import InputError
 from pointclip.report import ClassificationCase, write_classification_report, write_shapes_report
 from pointclip.run import Run, summary_of, table, write_csv, write_json, write_settings
 from zeroshot_cls.classifier import TASK, Features
@@ -25,9 +26,11 @@ def show_test(run: Run, reader: BatchReader, features: Features, logits: Tensor,
     confusion = metrics.confusion_matrix(truth, probabilities.argmax(1), len(names))
     counts = {name: (int(confusion[k, k]), int(confusion[k].sum())) for k, name in enumerate(names)}
     if unknown := int((truth < 0).sum()):
+        if unknown == len(truth):
+            raise InputError("No shape's class is known, so nothing can be scored; name single files with --input.")
         note = f"{unknown} shape(s) of unknown class were named, in predictions.csv, but count in no score."
         run = replace(run, notes=[*run.notes, note])
-    summary = summarize(run, reader, names, confusion)
+    summary = summarize(run, reader, names, confusion, len(truth))
 
     write_json(run.folder / "metrics.json", summary)
     write_predictions(run, names, features, probabilities)
@@ -45,7 +48,7 @@ def show_test(run: Run, reader: BatchReader, features: Features, logits: Tensor,
     rows = [[name, total, right, f"{100 * right / total:.1f}"] for name, (right, total) in counts.items() if total]
     rows.append(["all", confusion.sum(), np.trace(confusion), f"{summary['accuracy']:.2f}"])
     print(table(["class", "shapes", "right", "accuracy %"], rows))
-    run.tell(summary["shapes"])
+    run.tell(summary["shapes"], len(truth))
     return summary
 
 
@@ -68,15 +71,15 @@ def show_own_shapes(run: Run, reader: BatchReader, features: Features, logits: T
     return summary
 
 
-def summarize(run: Run, reader: BatchReader, names: tuple[str, ...], confusion: np.ndarray) -> dict:
-    """What metrics.json holds."""
+def summarize(run: Run, reader: BatchReader, names: tuple[str, ...], confusion: np.ndarray, named: int) -> dict:
+    """What metrics.json holds; `named` shapes were classified, those of known class are in `confusion` [K, K]."""
     per_class = metrics.class_accuracy(confusion)
     shapes = int(confusion.sum())
     return {
         "task": TASK,
-        **summary_of(run, reader, shapes),
+        **summary_of(run, reader, shapes, named),
         "accuracy": metrics.accuracy(confusion),
-        "mean_class_accuracy": float(np.nanmean(per_class)) if shapes else float("nan"),
+        "mean_class_accuracy": float(np.nanmean(per_class)),
         "class_accuracy": dict(zip(names, per_class.tolist(), strict=True)),
     }
 

@@ -1,6 +1,5 @@
 """What a data set is: named classes, perhaps named parts, and shapes that are read one at a time."""
 
-import os
 import reprlib
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -12,6 +11,7 @@ import numpy as np
 
 from pointclip.datasets.own_file import failures_told, run_file
 from pointclip.errors import InputError, first_line
+from pointclip.files import expanded
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def open_dataset(name: str, root: str | Path, split: str = "test", num_points: i
     own = name.lower().endswith(".py")
     if not own and name not in _READERS:
         raise InputError(f"DATASET.NAME is {name!r}, but the known data sets are {', '.join(dataset_names())}.")
-    path = Path(os.path.expanduser(name))  # unlike Path.expanduser it takes an unknown ~user as it stands
+    path = expanded(name)
     with failures_told(path) if own else nullcontext():
         reader = _reader_in(path) if own else _READERS[name]
         shapes = reader(root=root, split=split, num_points=num_points)

@@ -143,7 +143,9 @@ def check_shape(shape: Shape, shapes: ShapeSet, index: int) -> Shape:
 def check_parts_known(name: str, parts: np.ndarray | None) -> None:
     """Raise an InputError if no part label of the shape `name` is known, [N] with -1 where it is not."""
     if parts is None or not (parts >= 0).any():
-        raise InputError(f"{name}: no part label is known, so nothing can be scored or chosen by it; leave it out.")
+        raise InputError(
+            f"{name}: no part label is known, so nothing can be scored or chosen by it (--input takes such shapes)."
+        )
 
 
 def _check_label(shape: Shape, shapes: ShapeSet, index: int) -> None:

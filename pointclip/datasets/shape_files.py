@@ -95,7 +95,7 @@ class ShapeFiles:
     @property
     def given(self) -> dict:
         """Which files these are and how they are read, for a run's records."""
-        return {"files": [_printable(path) for path in self.paths], "up": self.up}
+        return {"files": [_printable(path.absolute()) for path in self.paths], "up": self.up}
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -1,9 +1,10 @@
 """The CUDA engine: two Triton kernels that never write the voxel grid, nor any slice of it, to device memory.
 
 The first sorts each view's points into buckets by image tile and depth, one program a view. The second makes a tile of
-28 x 28 pixels a program, holding in registers the few slices of depth that it needs at a time; the last program of a
-view to finish scales the view's image. With lookup, the wanted cells are put into buckets too, and read while their
-slice is at hand. Only clouds of `DENSE` points and more take further kernels, torch's own: they are sorted first.
+28 x 28 pixels (classification: 30 x 30) a program, holding in registers the few slices of depth that it needs at a
+time; the last program of a view to finish scales the view's image. With lookup, the wanted cells are put into buckets
+too, and read while their slice is at hand. Only clouds of `DENSE` points and more take further kernels, torch's own:
+they are sorted first.
 
 The floor, bytes that any engine must move between cells and maps, for a cloud of ten views:
 
@@ -51,7 +52,7 @@ BLOCK = 32  # side of a tile with the margin that the Gaussian needs; a power of
 CHUNK = 1024  # points or bucket starts that a program sorts at a time
 READ = 16  # wanted cells that a program reads off a slice at a time
 SCALED = 4096  # numbers that a program scales at a time
-MAX_KEPT = 1 << 26  # bucket entries at once, 8 bytes each: 0.5 GB; some 800 clouds of 2,048 points
+MAX_KEPT = 1 << 26  # bucket entries at once, 8 bytes each: 0.5 GB; 270 clouds of segmentation, 1,500 of classification
 DENSE = 16_384  # points a cloud from which it is first sorted, to keep one a cell; a guess, no GPU was at hand
 MAX_VIEWS = 65_535  # at once: CUDA's limit for a grid's second dimension
 OLDEST_GPU = (8, 0)  # the compute capability from which Triton supports it

@@ -1,7 +1,5 @@
 """What a definition's rows, columns and settings become, for this config or that."""
 
-from pathlib import Path
-
 import pytest
 
 from pointclip.errors import InputError
@@ -9,8 +7,7 @@ from pointclip.tables import schema
 from pointclip.tables.definition import read_table
 from prompts.build import KINDS
 from tests.tables.fake_task import TABLE
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.tasks import TABLES
 
 
 def test_another_config_brings_its_own_rows_and_figures(fake):
@@ -64,5 +61,5 @@ def test_config_is_only_for_tables_that_take_one(fake):
 
 def test_the_definitions_here_are_right():
     assert schema.KINDS == KINDS
-    for path in ROOT.glob("zeroshot_*/tables/*.yaml"):
+    for path in TABLES:
         assert read_table(path, path.parents[1] / "configs", "").cells

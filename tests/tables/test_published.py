@@ -1,12 +1,10 @@
 """Every published figure stands in its own cell: all of them, written out a second time, from where they were found."""
 
-from pathlib import Path
-
 import pytest
 
 from pointclip.tables.definition import Table, read_table
+from tests.tasks import ROOT, TABLES
 
-ROOT = Path(__file__).resolve().parents[2]
 MODELNET10, MODELNET40 = "ModelNet10", "ModelNet40"
 OBJ_ONLY, OBJ_BG, PB_T50_RS = (f"ScanObjectNN {name}" for name in ("OBJ_ONLY", "OBJ_BG", "PB_T50_RS"))
 THE_PAPERS = "the paper's, searched on test labels"
@@ -83,7 +81,7 @@ PUBLISHED = {
         (THE_PAPERS, "turned freely"): 26.34,
     },
 }
-ALL = {(path.relative_to(ROOT).as_posix(), "") for path in ROOT.glob("zeroshot_*/tables/*.yaml")} | set(PUBLISHED)
+ALL = {(path.relative_to(ROOT).as_posix(), "") for path in TABLES} | set(PUBLISHED)
 
 
 def table(name: str, config: str = "") -> Table:

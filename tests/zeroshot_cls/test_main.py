@@ -21,6 +21,7 @@ from pointclip.datasets.synthetic import CATEGORIES, generate
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
 from tests.datasets.layouts import write_modelnet40
+from tests.datasets.some_unknown import write_some_unknown
 from zeroshot_cls import main as command
 
 CONFIGS = Path(command.__file__).with_name("configs")
@@ -128,18 +129,19 @@ def test_two_runs_write_the_same_bytes_and_one_thread_predicts_the_same(run):
     assert [row["prediction"] for row in results[0][1]] == [row["prediction"] for row in results[2][1]]
 
 
-def test_own_shapes_get_the_top_five(run, cloud, tmp_path, capsys):
+def test_own_shapes_get_the_top_five(run, cloud, tmp_path, capsys, monkeypatch):
     mesh = tmp_path / "tri.off"
     mesh.write_text("OFF\n3 1 0\n0 0 0\n1 0 0\n0 2 1\n3 0 1 2\n")
     names = ["chair", "späce ✓", "{}", "<blink>", "mug", "boat"]
-    folder = run("--input", cloud, mesh, "SEED", 5, "--classes", ",".join(names), "--up", "z")
+    monkeypatch.chdir(tmp_path)
+    folder = run("--input", cloud, mesh.name, "SEED", 5, "--classes", ",".join(names), "--up", "z")
     assert folder.name == "demo"
     assert {"predictions.csv", "report.html", "config.yaml"} <= names_below(folder / "input")
     metrics = json.loads((folder / "input" / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["input"] == {"files": [str(cloud), str(mesh)], "up": "z"}
     assert metrics["classes"] == names
     rows = predictions_of(folder / "input")
-    assert [row["shape"] for row in rows] == [str(cloud), str(mesh)]
+    assert [row["shape"] for row in rows] == [str(cloud), mesh.name]
     for row in rows:
         top = [float(row[f"probability_{place}"]) for place in range(1, 6)]
         assert top == sorted(top, reverse=True)
@@ -417,32 +419,16 @@ def test_ctrl_c_in_the_middle(tmp_path):
     assert names_below(tmp_path) == set()
 
 
-OWN = """
-import numpy as np
-from pointclip.datasets.base import Shape, register
-from pointclip.datasets.synthetic import generate
-
-@register("some_unknown")
-class SomeUnknown:
-    class_names, part_names, labels = ("mug", "table"), {"mug": ("body", "handle")}, np.array([0, 1, -1, 0])
-
-    def __init__(self, root, split="test", num_points=None):
-        pass
-
-    def __len__(self):
-        return len(self.labels)
-
-    def __getitem__(self, index):
-        shape = generate("mug", index)
-        return Shape(shape.points, int(self.labels[index]), f"mug {index}", None)
-"""
-
-
 def test_shapes_of_unknown_class_are_named_but_not_scored(run, tmp_path, capsys):
-    (tmp_path / "own.py").write_text(OWN)
-    folder = run("DATASET.NAME", tmp_path / "own.py", "PROMPTS.FILE", "")
+    folder = run("DATASET.NAME", write_some_unknown(tmp_path, [0, 1, -1, 0]), "PROMPTS.FILE", "")
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["shapes"] == 3
     assert any(note.startswith("1 shape(s) of unknown class") for note in metrics["notes"])
     assert [row["truth"] for row in predictions_of(folder)] == ["mug", "table", "", "mug"]
-    assert "\n3 shapes at " in capsys.readouterr().out
+    rate = float(re.search(r"\n3 shapes at (.*) shapes/s", capsys.readouterr().out).group(1))
+    assert rate == pytest.approx(metrics["shapes_per_second"], abs=0.06)
+
+
+def test_a_set_of_unknown_classes_alone_is_refused(run, tmp_path):
+    with pytest.raises(InputError, match="No shape's class is known"):
+        run("DATASET.NAME", write_some_unknown(tmp_path, [-1, -1]), "PROMPTS.FILE", "")

@@ -13,6 +13,7 @@ from pointclip.datasets.synthetic import generate
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
 from tests.datasets.layouts import write_shapenetpart
+from tests.datasets.some_unknown import write_some_unknown
 from zeroshot_seg import main as command
 
 CONFIGS = Path(command.__file__).with_name("configs")
@@ -133,30 +134,9 @@ def test_bad_input_is_one_sentence(run, words, message):
     assert "\n" not in str(caught.value)
 
 
-OWN = """
-import numpy as np
-from pointclip.datasets.base import Shape, register
-from pointclip.datasets.synthetic import generate
-
-@register("some_unknown")
-class SomeUnknown:
-    class_names, part_names, labels = ("mug", "table"), {"mug": ("body", "handle")}, np.array([0, -1, 0])
-
-    def __init__(self, root, split="test", num_points=None):
-        pass
-
-    def __len__(self):
-        return len(self.labels)
-
-    def __getitem__(self, index):
-        shape = generate("mug", index)
-        return Shape(shape.points, int(self.labels[index]), f"mug {index}", shape.parts if index != 1 else None)
-"""
-
-
 def test_a_shape_without_part_labels_stops_at_once_or_is_skipped(run, tmp_path):
-    (tmp_path / "own.py").write_text(OWN)
+    own = write_some_unknown(tmp_path, [0, -1, 0])
     with pytest.raises(InputError, match=r"mug 1: no part label is known.* Set ON_BAD_SHAPE skip"):
-        run("DATASET.NAME", tmp_path / "own.py")
-    metrics = metrics_of(run("DATASET.NAME", tmp_path / "own.py", "ON_BAD_SHAPE", "skip"))
+        run("DATASET.NAME", own)
+    metrics = metrics_of(run("DATASET.NAME", own, "ON_BAD_SHAPE", "skip"))
     assert (metrics["shapes"], metrics["shapes_left_out"]) == (2, 1)
