@@ -160,6 +160,7 @@ def outcome(
     encoder: Encoder,
     views: Sequence[int],
     shapes: int,
+    tried: int,
     score: float,
     sentences: dict,
     weights: dict[str, list[float]],
@@ -171,6 +172,7 @@ def outcome(
         what: "prompts", "weights" or both; what was not sought is left out.
         reader: of the split, after it was read.
         shapes: how many of known labels there were; other arguments as in `Searched`.
+        tried: how many choices were scored on them, which the procedure's words tell: the more, the better by chance.
     """
     return Searched(
         task=task,
@@ -181,7 +183,7 @@ def outcome(
         encoder=encoder.name,
         views=list(views),
         settings=deciding(settings),
-        procedure=in_words(what, settings.SEARCH),
+        procedure=f"{in_words(what, settings.SEARCH)}; {tried:,} choices scored",
         tuned_on_test_labels=settings.DATASET.SPLIT == "test",
         score=score,
         scores=scores or {},

@@ -54,6 +54,7 @@ def search_split(
         encoder,
         views,
         shapes=int(known.sum()),
+        tried=found.evaluations,
         score=found.score,
         sentences=dict(zip(sentences, chosen, strict=True)),
         weights={ALL: list(found.weights)},

@@ -85,6 +85,7 @@ def search_split(
         encoder,
         views,
         shapes=sum(counts.values()),
+        tried=sum(own.evaluations for own in found.values()),
         score=sum(found[name].score * count for name, count in counts.items()) / sum(counts.values()),
         sentences=chosen,
         weights={name: list(own.weights) for name, own in found.items()},

@@ -106,7 +106,7 @@ def test_views_and_method_can_be_searched_too(run):
     v1 = run("--search", BOTH, "PROJECTION.METHOD", "pointclip_v1", "SEARCH.FIXED_VIEWS", "3")
     assert v1["searched"]["score"] > 0
     metrics = run("--search", "weights", "PROJECTION.VIEWS", "0, 4, 9", "SEARCH.FIXED_VIEWS", "1")
-    assert metrics["searched"]["procedure"].endswith("the first 1 views fixed at 0.75")
+    assert metrics["searched"]["procedure"].endswith("the first 1 views fixed at 0.75; 5 choices scored")
 
 
 def test_another_encoder_or_other_views_are_told(run, tmp_path, encoder, monkeypatch):
