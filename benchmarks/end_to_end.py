@@ -68,9 +68,8 @@ def main() -> None:
 
 def show(task: Task, encoder: Encoder, shapes: int) -> None:
     """Measure one task with one encoder, and print its table."""
-    run_alone(
-        task, reader(task, min(shapes, task.batch_size))
-    )  # compiles, loads and allocates what the first shapes need
+    # compiles, loads and allocates what the first shapes need
+    run_alone(task, reader(task, min(shapes, task.batch_size)))
     stages = run_alone(task, reader(task, shapes))
     start = clock()
     task.pipeline(reader(task, shapes))

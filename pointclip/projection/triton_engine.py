@@ -58,8 +58,8 @@ MAX_VIEWS = 65_535  # at once: CUDA's limit for a grid's second dimension
 OLDEST_GPU = (8, 0)  # the compute capability from which Triton supports it
 OLDEST_TRITON = (3, 4)  # tuples in kernels
 # A product and a sum round one after the other, as the reference's do; no loop's loads are moved ahead of its stores.
-# A tile's program runs fewest instructions in all with four warps, each of whose threads then has eight pixels.
 OPTIONS = {"enable_fp_fusion": False, "num_stages": 1}
+# With four warps a tile takes a third fewer instructions in all than with eight, counted in the compiled code.
 SORTING, PROJECTING = {**OPTIONS, "num_warps": 8}, {**OPTIONS, "num_warps": 4}  # the two kernels'
 
 
