@@ -20,13 +20,13 @@ from torch import Tensor
 import zeroshot_cls.realistic_projection
 import zeroshot_seg.realistic_projection
 from benchmarks.machine import clock, machine, positive
-from pointclip.command import run_command
 from pointclip.datasets.batches import Batch, BatchReader, usual_batch_size
 from pointclip.datasets.synthetic import CATEGORIES, PART_NAMES, SyntheticShapes
 from pointclip.encoder import PRECISIONS, Encoder, load_encoder
-from pointclip.features import encode_view_patches, encode_views, text_features
+from pointclip.features.extractor import encode_view_patches, encode_views, text_features
 from pointclip.prompts import part_sentences, read_prompts, sentences_for
-from pointclip.run import table
+from pointclip.runs.command import run_command
+from pointclip.runs.run import table
 from zeroshot_cls.classifier import extract_features, view_weighted_logits
 from zeroshot_seg.evaluate import Category, label_batch, segment
 from zeroshot_seg.realistic_projection import ProjectedPoints

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from benchmarks.machine import machine
-from pointclip.command import run_command
 from pointclip.datasets.batches import BatchReader, subset
 from pointclip.datasets.synthetic import PART_NAMES, SyntheticShapes
 from pointclip.encoder import load_encoder
-from pointclip.features import text_features
+from pointclip.features.extractor import text_features
 from pointclip.prompts import part_sentences, read_prompts
-from pointclip.run import table
+from pointclip.runs.command import run_command
+from pointclip.runs.run import table
 from zeroshot_seg.evaluate import Category, score, segment
 from zeroshot_seg.realistic_projection import LOOKUPS, ProjectedPoints, RealisticProjection
 from zeroshot_seg.results import category_rows

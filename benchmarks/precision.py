@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from benchmarks.machine import best_time, machine, positive
-from pointclip.command import run_command
 from pointclip.datasets.batches import BatchReader, subset
 from pointclip.datasets.synthetic import CATEGORIES, SyntheticShapes
 from pointclip.encoder import DTYPES, Encoder, check_device, load_encoder, native_precision
-from pointclip.features import encode_views, encoded_batches, text_features
+from pointclip.features.extractor import encode_views, encoded_batches, text_features
 from pointclip.prompts import read_prompts, sentences_for
-from pointclip.run import table
+from pointclip.runs.command import run_command
+from pointclip.runs.run import table
 from zeroshot_cls.classifier import view_weighted_logits
 from zeroshot_cls.realistic_projection import RealisticProjection
 

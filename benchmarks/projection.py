@@ -26,7 +26,7 @@ from benchmarks.machine import best_time, machine, peak_memory, positive
 from pointclip.datasets.synthetic import SyntheticShapes
 from pointclip.errors import InputError
 from pointclip.projection import BACKENDS, CLASSIFICATION, SEGMENTATION, numba_engine, pick_backend
-from pointclip.run import table
+from pointclip.runs.run import table
 
 TASKS = {
     "classification": (zeroshot_cls.realistic_projection.RealisticProjection, 1024),  # and its points a cloud

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pointclip.errors import InputError
-from pointclip.files import expanded
+from pointclip.utils.files import expanded
 
 FILES = {
     "classification": Path("zeroshot_cls/trainers/mv_utils_zs.py"),

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.machine import best_time, machine, peak_memory
-from pointclip.run import table
+from pointclip.runs.run import table
 from pointclip.search import (
     PUBLISHED_FIXED,
     Classification,

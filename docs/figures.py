@@ -11,8 +11,8 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from pointclip.datasets.synthetic import PART_NAMES, generate  # noqa: E402
-from pointclip.files import atomic_path  # noqa: E402
-from pointclip.pictures import part_colours  # noqa: E402
+from pointclip.report.pictures import part_colours  # noqa: E402
+from pointclip.utils.files import atomic_path  # noqa: E402
 from zeroshot_cls import figure as v1_v2  # noqa: E402
 from zeroshot_seg.realistic_projection import RealisticProjection  # noqa: E402
 

@@ -8,7 +8,7 @@ import yaml
 from yacs.config import CfgNode
 
 from pointclip.errors import InputError
-from pointclip.files import expanded, read_yaml
+from pointclip.utils.files import expanded, read_yaml
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 MOST_POINTS = 10_000_000  # a shape; what asks for more is a slip, and would only run out of memory

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pointclip.errors import InputError
-from pointclip.files import expanded
+from pointclip.utils.files import expanded
 
 
 def read_prompts(path: str | Path) -> dict:

@@ -23,10 +23,10 @@ import yaml
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # the script also runs where the package is not installed
 
-from pointclip.command import ArgumentParser, run_command  # noqa: E402
 from pointclip.errors import InputError  # noqa: E402
-from pointclip.files import atomic_path  # noqa: E402
 from pointclip.prompts import read_prompts  # noqa: E402
+from pointclip.runs.command import ArgumentParser, run_command  # noqa: E402
+from pointclip.utils.files import atomic_path  # noqa: E402
 
 KINDS = ("caption", "question", "paraphrase", "words")
 PER_KIND = 60

@@ -7,7 +7,7 @@ import torch
 
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
-from pointclip.features import text_features
+from pointclip.features.extractor import text_features
 from pointclip.prompts import part_sentences, read_prompts, sentences_for
 
 TEMPLATE = "a depth map of a {}."

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from pointclip.datasets.batches import BatchReader
 from pointclip.encoder import Encoder
-from pointclip.features import encode_views, encoded_batches
-from pointclip.store import FeatureStore
+from pointclip.features.extractor import encode_views, encoded_batches
+from pointclip.features.store import FeatureStore
 
 TASK = "zero-shot classification"
 

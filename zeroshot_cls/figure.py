@@ -20,18 +20,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a chec
 
 import torch
 
-from pointclip.cli import open_encoder, open_prompts, split_settings
-from pointclip.command import ArgumentParser, names_from, run_command
 from pointclip.config import load_config
 from pointclip.datasets.shape_files import ShapeFiles
 from pointclip.datasets.synthetic import generate
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
-from pointclip.features import text_features
-from pointclip.files import expanded
-from pointclip.pictures import save_picture
-from pointclip.points import check_points
+from pointclip.features.extractor import text_features
+from pointclip.projection.points import check_points
 from pointclip.prompts import check_names, key_of, sentences_for, spoken
+from pointclip.report.pictures import save_picture
+from pointclip.runs.cli import open_encoder, open_prompts, split_settings
+from pointclip.runs.command import ArgumentParser, names_from, run_command
+from pointclip.utils.files import expanded
 from zeroshot_cls.main import classification_defaults
 from zeroshot_cls.perspective_projection import PerspectiveProjection
 from zeroshot_cls.realistic_projection import RealisticProjection

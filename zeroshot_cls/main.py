@@ -13,7 +13,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a chec
 
 from yacs.config import CfgNode
 
-from pointclip.cli import (
+from pointclip.config import defaults
+from pointclip.errors import InputError
+from pointclip.features.extractor import text_features
+from pointclip.projection.views import view_weights
+from pointclip.prompts import sentences_for
+from pointclip.runs.cli import (
     argument_parser,
     keep_search,
     names_from,
@@ -26,20 +31,15 @@ from pointclip.cli import (
     run_command,
     run_folder,
 )
-from pointclip.config import defaults
-from pointclip.errors import InputError
-from pointclip.features import text_features
-from pointclip.prompts import sentences_for
-from pointclip.provenance import (
+from pointclip.runs.provenance import (
     origin_of_prompts,
     origin_of_weights,
     provenance,
     standing_notes,
     weights_to_begin_with,
 )
-from pointclip.run import Run, data_in_words
-from pointclip.searched import ALL, read_searched
-from pointclip.views import view_weights
+from pointclip.runs.run import Run, data_in_words
+from pointclip.search.result import ALL, read_searched
 from zeroshot_cls.classifier import TASK, extract_features, view_weighted_logits
 from zeroshot_cls.projections import open_projection, views_of
 from zeroshot_cls.results import show_own_shapes, show_test

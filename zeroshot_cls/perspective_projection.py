@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from pointclip.errors import InputError
-from pointclip.points import check_points
 from pointclip.projection.cells import to_unit_box, turn
 from pointclip.projection.images import clip_images
-from pointclip.views import chosen_views, view_rotations
+from pointclip.projection.points import check_points
+from pointclip.projection.views import chosen_views, view_rotations
 
 # Each view is turned by one Euler triple.
 VIEWS = (

@@ -4,7 +4,7 @@ from yacs.config import CfgNode
 
 from pointclip.errors import InputError
 from pointclip.projection.spec import steps_from
-from pointclip.views import views_from
+from pointclip.projection.views import views_from
 from zeroshot_cls import perspective_projection, realistic_projection
 from zeroshot_cls.perspective_projection import PerspectiveProjection
 from zeroshot_cls.realistic_projection import RealisticProjection

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from pointclip.projection import CLASSIFICATION, STEPS, check_backend, project, to_cells
 from pointclip.projection.images import clip_images
-from pointclip.views import chosen_views, view_rotations
+from pointclip.projection.views import chosen_views, view_rotations
 
 TILT, LEAN = pi / 9, pi / 15  # what turns the camera off the object's axes
 

@@ -9,7 +9,7 @@ if __name__ == "__main__":  # the imports take seconds; Ctrl-C ends them without
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
 
-from pointclip.cli import run_command
+from pointclip.runs.cli import run_command
 from pointclip.tables import Task, make_tables
 from prompts.build import write_by_kind
 from zeroshot_cls.main import classification_defaults, main

@@ -10,8 +10,8 @@ from pointclip import metrics
 from pointclip.datasets.base import ShapeSet
 from pointclip.datasets.batches import BatchReader
 from pointclip.errors import InputError
-from pointclip.report import ClassificationCase, write_classification_report, write_shapes_report
-from pointclip.run import Run, summary_of, table, write_csv, write_json, write_settings
+from pointclip.report.album import ClassificationCase, write_classification_report, write_shapes_report
+from pointclip.runs.run import Run, summary_of, table, write_csv, write_json, write_settings
 from zeroshot_cls.classifier import TASK, Features
 from zeroshot_cls.projections import Projection
 

@@ -8,10 +8,10 @@ from yacs.config import CfgNode
 from pointclip.datasets.batches import BatchReader
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
-from pointclip.features import sentence_features
+from pointclip.features.extractor import sentence_features
+from pointclip.features.store import FeatureStore
 from pointclip.search import Classification, search
-from pointclip.searched import ALL, Searched, outcome
-from pointclip.store import FeatureStore
+from pointclip.search.result import ALL, Searched, outcome
 from zeroshot_cls.classifier import TASK, extract_features
 from zeroshot_cls.projections import views_of
 

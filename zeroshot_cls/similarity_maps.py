@@ -14,7 +14,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from pointclip.errors import InputError
-from pointclip.pictures import INK, LINE, drawable
+from pointclip.report.pictures import INK, LINE, drawable
 
 DPI = 160  # of the file; the sizes below are in units of 1/100 inch, so that the picture is sharp on fine screens
 TILE, GAP, BETWEEN, MARGIN, SIDE = 132, 6, 26, 10, 28  # SIDE is left of a row, for its label

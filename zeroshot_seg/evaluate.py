@@ -12,8 +12,8 @@ from pointclip.datasets.base import Shape
 from pointclip.datasets.batches import Batch, BatchReader, check_parts_known
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
-from pointclip.features import encode_view_patches, encoded_batches
-from pointclip.store import FeatureStore
+from pointclip.features.extractor import encode_view_patches, encoded_batches
+from pointclip.features.store import FeatureStore
 from zeroshot_seg.realistic_projection import ProjectedPoints, RealisticProjection, SeenPoints
 from zeroshot_seg.segmenter import nearest_seen, part_logits, read_points
 

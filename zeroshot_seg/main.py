@@ -14,7 +14,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a chec
 from torch import Tensor
 from yacs.config import CfgNode
 
-from pointclip.cli import (
+from pointclip.config import defaults
+from pointclip.datasets.shapenetpart_labels import PART_NAMES
+from pointclip.errors import InputError
+from pointclip.features.extractor import text_features
+from pointclip.projection.views import view_weights
+from pointclip.prompts import key_of, part_sentences
+from pointclip.runs.cli import (
     argument_parser,
     keep_search,
     names_from,
@@ -27,12 +33,7 @@ from pointclip.cli import (
     run_command,
     run_folder,
 )
-from pointclip.config import defaults
-from pointclip.datasets.shapenetpart_labels import PART_NAMES
-from pointclip.errors import InputError
-from pointclip.features import text_features
-from pointclip.prompts import key_of, part_sentences
-from pointclip.provenance import (
+from pointclip.runs.provenance import (
     Origin,
     origin_of_prompts,
     origin_of_weights,
@@ -40,9 +41,8 @@ from pointclip.provenance import (
     standing_notes,
     weights_to_begin_with,
 )
-from pointclip.run import Run, data_in_words
-from pointclip.searched import Searched, read_searched
-from pointclip.views import view_weights
+from pointclip.runs.run import Run, data_in_words
+from pointclip.search.result import Searched, read_searched
 from zeroshot_seg.evaluate import TASK, Category, check_rules, segment
 from zeroshot_seg.projections import open_projection, views_of
 from zeroshot_seg.results import show_own_shapes, show_test

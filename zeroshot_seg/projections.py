@@ -3,7 +3,7 @@
 from yacs.config import CfgNode
 
 from pointclip.projection.spec import steps_from
-from pointclip.views import views_from
+from pointclip.projection.views import views_from
 from zeroshot_seg.realistic_projection import VIEWS, RealisticProjection
 
 

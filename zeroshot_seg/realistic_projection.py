@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pointclip.errors import InputError
 from pointclip.projection import SEGMENTATION, STEPS, Cells, check_backend, project, to_cells
 from pointclip.projection.images import CLIP_SIZE, clip_images
-from pointclip.views import chosen_views, view_rotations
+from pointclip.projection.views import chosen_views, view_rotations
 
 MARGIN = 20  # rows and columns cut off each side before the image is enlarged to CLIP's size
 CROP_SIZE = SEGMENTATION.image_size - 2 * MARGIN

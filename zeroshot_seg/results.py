@@ -8,10 +8,10 @@ import torch
 from plyfile import PlyData, PlyElement
 
 from pointclip.datasets.batches import BatchReader
-from pointclip.files import atomic_path
-from pointclip.pictures import part_colours
-from pointclip.report import SegmentationCase, write_segmentation_report
-from pointclip.run import Run, summary_of, table, write_csv, write_json, write_settings
+from pointclip.report.album import SegmentationCase, write_segmentation_report
+from pointclip.report.pictures import part_colours
+from pointclip.runs.run import Run, summary_of, table, write_csv, write_json, write_settings
+from pointclip.utils.files import atomic_path
 from zeroshot_seg.evaluate import TASK, Scores, Segmented, score
 from zeroshot_seg.realistic_projection import RealisticProjection
 

@@ -11,10 +11,10 @@ from yacs.config import CfgNode
 from pointclip.datasets.batches import BatchReader, check_parts_known
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
-from pointclip.features import sentence_features
+from pointclip.features.extractor import sentence_features
+from pointclip.features.store import FeatureStore
 from pointclip.search import Segmentation, search
-from pointclip.searched import Searched, outcome
-from pointclip.store import FeatureStore
+from pointclip.search.result import Searched, outcome
 from zeroshot_seg.evaluate import TASK, predicted_parts, seen_batches
 from zeroshot_seg.projections import views_of
 from zeroshot_seg.realistic_projection import RealisticProjection, SeenPoints

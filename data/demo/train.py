@@ -32,7 +32,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1]))
 
 from pointclip.datasets.synthetic import CATEGORIES, PART_NAMES, SyntheticShapes  # noqa: E402
-from pointclip.files import atomic_path  # noqa: E402
+from pointclip.utils.files import atomic_path  # noqa: E402
 from zeroshot_cls.realistic_projection import RealisticProjection as ClassProjection  # noqa: E402
 from zeroshot_seg.realistic_projection import RealisticProjection as PartProjection  # noqa: E402
 from zeroshot_seg.segmenter import smoothing_matrix  # noqa: E402

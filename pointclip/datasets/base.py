@@ -11,7 +11,7 @@ import numpy as np
 
 from pointclip.datasets.own_file import failures_told, run_file
 from pointclip.errors import InputError, first_line
-from pointclip.files import expanded
+from pointclip.utils.files import expanded
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 from pointclip.datasets.base import Shape, ShapeSet, brief
 from pointclip.datasets.own_file import failure
 from pointclip.errors import InputError
-from pointclip.points import check_points
+from pointclip.projection.points import check_points
 
 
 def usual_batch_size(device: torch.device) -> int:

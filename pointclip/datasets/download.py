@@ -15,11 +15,11 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from pointclip.command import ArgumentParser, run_command
 from pointclip.config import DATA
 from pointclip.datasets.catalog import SOURCES, Source, places
 from pointclip.errors import InputError
-from pointclip.fetch import fetch
+from pointclip.runs.command import ArgumentParser, run_command
+from pointclip.utils.fetch import fetch
 
 
 class BadArchiveError(InputError):

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from pointclip.errors import InputError
-from pointclip.points import check_num_points
+from pointclip.projection.points import check_num_points
 
 BLOCK_ROWS = 256  # 6 MB at 2048 points: large enough to be quick, small enough to keep one
 

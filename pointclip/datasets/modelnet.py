@@ -10,7 +10,7 @@ from pointclip.datasets.catalog import MODELNET40, check_split, missing_data, pl
 from pointclip.datasets.h5 import H5Shapes, listed_files
 from pointclip.datasets.shape_files import read_shape
 from pointclip.errors import InputError
-from pointclip.points import check_num_points
+from pointclip.projection.points import check_num_points
 
 SPLITS = ("train", "test")
 MODELNET10_CLASSES = (

@@ -10,7 +10,7 @@ import numpy as np
 from pointclip.datasets.axes import check_up, to_y_up
 from pointclip.datasets.base import Shape
 from pointclip.errors import InputError, first_line
-from pointclip.points import check_num_points
+from pointclip.projection.points import check_num_points
 
 MESH_POINTS = 2048  # sampled from a mesh when the caller names no number
 ARRAY_KEYS = ("points", "pos", "xyz", "data")  # in this order, in an .npz that holds several arrays

@@ -11,7 +11,7 @@ from pointclip.datasets.catalog import SHAPENETPART, check_split, missing_data, 
 from pointclip.datasets.h5 import H5Shapes, listed_files
 from pointclip.datasets.shapenetpart_labels import CATEGORIES, FIRST_PART, PART_NAMES
 from pointclip.errors import InputError
-from pointclip.points import check_num_points
+from pointclip.projection.points import check_num_points
 
 SPLITS = {"train": ("train",), "val": ("val",), "test": ("test",), "trainval": ("train", "val")}
 TEXT_FOLDERS = (

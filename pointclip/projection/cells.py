@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from pointclip.points import check_points
+from pointclip.projection.points import check_points
 from pointclip.projection.spec import ProjectionSpec
 
 
@@ -69,7 +69,7 @@ def to_cells(points: Tensor, rotations: Tensor, spec: ProjectionSpec) -> Cells:
 
     Args:
         points: [B, N, 3] floating point, any position and scale.
-        rotations: [V, R, 3, 3], see `pointclip.views.view_rotations`.
+        rotations: [V, R, 3, 3], see `pointclip.projection.views.view_rotations`.
         spec: the task's parameters.
 
     Raises:

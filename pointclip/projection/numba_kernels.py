@@ -13,7 +13,7 @@ Importing this module compiles, or loads what an earlier import compiled (see `n
 
 import numpy as np
 
-from pointclip.compiled import compiled, part
+from pointclip.utils.compiled import compiled, part
 
 GROUP = 5
 NO_COLUMN = 1 << 30  # where an empty span begins

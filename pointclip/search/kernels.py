@@ -6,7 +6,7 @@ instructions; where one is too close to call, `dot` decides in float64. Importin
 
 import numpy as np
 
-from pointclip.compiled import compiled
+from pointclip.utils.compiled import compiled
 
 BLOCK = 128  # so many logits are looked at before asking whether any was too close to call
 

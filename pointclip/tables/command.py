@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 
-from pointclip.command import ArgumentParser
 from pointclip.config import load_config
 from pointclip.errors import InputError
-from pointclip.files import expanded
+from pointclip.runs.command import ArgumentParser
 from pointclip.tables.definition import Job, Table, config_path, read_table
 from pointclip.tables.runs import Outcome, Runner, Task
 from pointclip.tables.show import terminal, write_table
 from pointclip.tables.verdicts import Result, figure, judge
+from pointclip.utils.files import expanded
 
 INCOMPLETE = 1
 SHORT = 72  # characters of a reason in a progress line

@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pointclip.errors import InputError
-from pointclip.files import expanded, read_yaml
 from pointclip.tables.schema import check
+from pointclip.utils.files import expanded, read_yaml
 
 
 @dataclass(frozen=True)

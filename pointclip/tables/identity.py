@@ -9,8 +9,8 @@ import torch
 import yaml
 from yacs.config import CfgNode
 
-from pointclip.encoder import DEMO_FOLDER
-from pointclip.files import expanded
+from pointclip.encoder.loading import DEMO_FOLDER
+from pointclip.utils.files import expanded
 
 WITHOUT_EFFECT = ("OUTPUT", "CACHE", "REPORT")  # settings that change no figure
 PACKAGE = Path(__file__).resolve().parents[1]

@@ -16,9 +16,9 @@ from yacs.config import CfgNode
 
 from pointclip.config import load_config
 from pointclip.errors import CannotFetch, InputError, first_line
-from pointclip.files import atomic_path, expanded
 from pointclip.tables.definition import Job
 from pointclip.tables.identity import digest_of_code, identify, name_of
+from pointclip.utils.files import atomic_path, expanded
 
 OPENAI_FILES = {"ViT-L-14-336": "ViT-L-14-336px"}  # where OpenAI's file is not named as the encoder is
 
@@ -59,7 +59,7 @@ class Runner:
     where that is there and the same, and made anew in the same folder where anything differs, be it the code. What was
     made before stays good where the new run ends before it has a figure (see `set_aside`). A run that could not be and
     left nothing leaves no folder either. Features in the cache are another matter: they are found by what went in, and
-    outlive changes of the code (see `pointclip.store`).
+    outlive changes of the code (see `pointclip.features.store`).
 
     Weights that could not be fetched once are not asked for again, as every try takes the hub most of a minute.
 

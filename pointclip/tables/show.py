@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import ascii_lowercase
 
-from pointclip.files import atomic_path
-from pointclip.run import write_csv
+from pointclip.runs.run import write_csv
 from pointclip.tables.definition import Table
 from pointclip.tables.identity import WITHOUT_EFFECT
 from pointclip.tables.verdicts import NOTHING, Result, signed
+from pointclip.utils.files import atomic_path
 
 View = tuple[list[str], list[list[str]], int, int]  # header, rows, how many columns of names, of figures behind them
 

@@ -14,12 +14,12 @@ from dataclasses import replace
 
 import pytest
 
-from pointclip import fetch as fetch_module
 from pointclip.datasets import download as module
 from pointclip.datasets.catalog import SOURCES, Source
 from pointclip.datasets.download import main, verify
 from pointclip.errors import InputError
-from pointclip.fetch import fetch
+from pointclip.utils import fetch as fetch_module
+from pointclip.utils.fetch import fetch
 from tests.endings import exit_code, exit_code_of_script
 
 CONTENT = {"ply_data_train0.h5": b"train" * 5000, "ply_data_test0.h5": b"test" * 5000}

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pointclip.datasets.base import open_dataset
-from pointclip.datasets.primitives import box, cylinder, ellipsoid, join, plate, revolve, sample, torus, tube
 from pointclip.datasets.shapenetpart_labels import CATEGORIES, FIRST_PART, PART_NAMES
 from pointclip.datasets.synthetic import SyntheticShapes, generate
+from pointclip.datasets.synthetic.primitives import box, cylinder, ellipsoid, join, plate, revolve, sample, torus, tube
 from pointclip.errors import InputError
 from tests.datasets.layouts import write_modelnet40, write_shapenetpart
 

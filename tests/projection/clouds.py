@@ -10,7 +10,7 @@ import torch
 from matplotlib.cbook import get_sample_data
 
 from pointclip.projection import CLASSIFICATION, SEGMENTATION, Cells, numba_engine, reference, to_cells, triton_engine
-from pointclip.views import view_rotations
+from pointclip.projection.views import view_rotations
 
 SPECS = {"classification": CLASSIFICATION, "segmentation": SEGMENTATION}
 SMALL_SPECS = {

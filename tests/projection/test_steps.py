@@ -21,7 +21,7 @@ from pointclip.projection import (
     triton_engine,
 )
 from pointclip.projection.spec import steps_from
-from pointclip.views import view_rotations
+from pointclip.projection.views import view_rotations
 
 TASKS = {"classification": CLASSIFICATION, "segmentation": SEGMENTATION}
 SUBSETS = [chosen for count in range(len(STEPS) + 1) for chosen in combinations(STEPS, count)]

@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from pointclip.config import defaults
-from pointclip.run import write_json
+from pointclip.runs.run import write_json
 from pointclip.tables import Task, make_tables
 from prompts.build import write_by_kind
 

@@ -31,7 +31,7 @@ def encoder():
 @pytest.fixture
 def draw(encoder, tmp_path, monkeypatch):
     """Run main() with a tiny encoder, few points and the template; returns the picture's path."""
-    monkeypatch.setattr("pointclip.cli.load_encoder", lambda *_: encoder)
+    monkeypatch.setattr("pointclip.runs.cli.load_encoder", lambda *_: encoder)
 
     def draw(*words: object, name: str = "picture.png") -> Path:
         settings = ["DATASET.NUM_POINTS", "64", "PROMPTS.FILE", ""]

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import torch
 
-from pointclip.cli import run_command
 from pointclip.datasets.scanobjectnn import CLASSES as SCAN_CLASSES
 from pointclip.datasets.synthetic import CATEGORIES, generate
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
+from pointclip.runs.cli import run_command
 from tests.datasets.layouts import write_modelnet40
 from tests.datasets.some_unknown import write_some_unknown
 from zeroshot_cls import main as command
@@ -40,7 +40,7 @@ def encoder():
 def run(encoder, tmp_path, monkeypatch):
     """Run main() with a tiny encoder for "demo", few points and the template; returns the run's folder."""
     monkeypatch.setattr(
-        "pointclip.cli.load_encoder", lambda name, *rest: encoder if name == "demo" else load_encoder(name, *rest)
+        "pointclip.runs.cli.load_encoder", lambda name, *rest: encoder if name == "demo" else load_encoder(name, *rest)
     )
 
     def run(*words: object, config: str | Path = "demo") -> Path:
@@ -368,7 +368,7 @@ def test_a_run_that_ends_early_leaves_no_half_file(run, tmp_path, monkeypatch, c
         def writerows(self, rows):
             raise reason
 
-    monkeypatch.setattr("pointclip.run.csv.writer", Writer)
+    monkeypatch.setattr("pointclip.runs.run.csv.writer", Writer)
     with pytest.raises(SystemExit) as caught:
         run_command(lambda: run("DATASET.MAX_SHAPES", 1))
     assert caught.value.code == code

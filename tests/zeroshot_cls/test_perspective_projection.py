@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pointclip.errors import InputError
-from pointclip.views import rotation
+from pointclip.projection.views import rotation
 from zeroshot_cls.perspective_projection import PerspectiveProjection, to_unit_sphere
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "published_v1_projection.npz"

@@ -27,7 +27,7 @@ def encoder():
 @pytest.fixture
 def run(encoder, tmp_path, monkeypatch):
     """Run the command with a tiny encoder; returns the run's folder."""
-    monkeypatch.setattr("pointclip.cli.load_encoder", lambda *_: encoder)
+    monkeypatch.setattr("pointclip.runs.cli.load_encoder", lambda *_: encoder)
 
     def run(*words: str, config: str = "demo") -> Path:
         path = str(CONFIGS / f"{config}.yaml")

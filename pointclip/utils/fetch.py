@@ -1,0 +1,187 @@
+"""Fetching a large file over HTTP: resumed where it broke off, tried again when the line drops, put in place whole."""
+
+import http.client
+import json
+import os
+import re
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from pointclip.errors import InputError
+from pointclip.utils.files import atomic_path
+
+CHUNK_BYTES = 1 << 20
+TIMEOUT_SECONDS = 60
+_PASSING = (urllib.error.URLError, ConnectionError, TimeoutError, ssl.SSLError)  # the network's errors, not the disk's
+
+
+@dataclass(frozen=True)
+class Version:
+    """What tells whether the file on the server is still the one that was begun."""
+
+    url: str
+    tag: str  # the server's ETag or else its Last-Modified; empty when it sends neither
+    size: int  # bytes of the whole file; −1 when the server does not say
+
+
+def fetch(
+    url: str,
+    path: str | Path,
+    insecure: bool = False,
+    progress: bool = True,
+    retries: int = 5,
+    wait: Callable[[float], None] = time.sleep,
+) -> Path:
+    """Fetch `url` into the file `path`, which appears only when it is complete.
+
+    Bytes gather in `path` + ".part", beside a note of the file's version, and stay there after an interruption; the
+    next call goes on from them. It begins anew when the server cannot resume or the file has changed there.
+
+    Args:
+        url: http or https address.
+        path: where the file goes; its folder is made.
+        insecure: accept any TLS certificate.
+        progress: draw a progress bar.
+        retries: how often to try again, after growing pauses, when the connection fails or the server is overloaded.
+        wait: called with the seconds to pause.
+
+    Raises:
+        InputError: when the server refuses, its certificate is not valid, or every try failed; the part stays.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise InputError(f"The address is {url!r}, but it must begin with http:// or https://.")
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"Cannot write to {path.parent}: {error.strerror}; choose another folder.") from error
+    part, note = path.with_name(path.name + ".part"), path.with_name(path.name + ".part.json")
+    for attempt in range(retries + 1):
+        try:
+            _fetch_once(url, part, note, insecure, progress)
+            break
+        except (OSError, http.client.HTTPException) as error:
+            _raise_if_hopeless(url, error)
+            if attempt == retries:
+                raise InputError(
+                    f"Fetching {url} failed after {attempt + 1} tries ({_reason(error)}); run the command again to go "
+                    f"on from what is in {part}."
+                ) from error
+        wait(min(2**attempt, 30))
+    os.replace(part, path)
+    note.unlink(missing_ok=True)
+    return path
+
+
+def _fetch_once(url: str, part: Path, note: Path, insecure: bool, progress: bool) -> None:
+    """Bring `part` to its full length; raises OSError or HTTPException when the connection breaks before that."""
+    begun = _read_note(note)
+    have = part.stat().st_size if part.is_file() and begun is not None and begun.url == url else 0
+    if have and have == begun.size:
+        return  # interrupted between the last byte and the renaming
+    headers = {"User-Agent": "pointclip", "Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+        if begun.tag and not begun.tag.startswith("W/"):  # a weak tag does not vouch for single bytes
+            headers["If-Range"] = begun.tag
+    request = urllib.request.Request(url, headers=headers)
+    try:
+        response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS, context=_tls(insecure))
+    except urllib.error.HTTPError as error:
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            part.unlink()  # longer than the file is now: begin anew
+            raise ConnectionError("the file has changed on the server") from error
+        raise
+    with response:
+        start, now = _answer(url, response)
+        if start and (start != have or now != begun):
+            part.unlink()
+            raise ConnectionError("the file has changed on the server")
+        if not start:
+            part.unlink(missing_ok=True)  # before the note, so that no old bytes ever stand under a new one
+            _write_note(note, now)
+        _write(response, part, start, now.size, progress)
+
+
+def _tls(insecure: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _answer(url: str, response: http.client.HTTPResponse) -> tuple[int, Version]:
+    """Which byte the answer begins with, and the version of the file it is of."""
+    tag = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
+    if response.status == http.HTTPStatus.PARTIAL_CONTENT:
+        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
+        if found is None:
+            raise http.client.HTTPException("the server's Content-Range cannot be read")
+        return int(found[1]), Version(url, tag, int(found[2]))
+    return 0, Version(url, tag, int(response.headers.get("Content-Length", -1)))
+
+
+def _write(response: http.client.HTTPResponse, part: Path, start: int, size: int, progress: bool) -> None:
+    with (
+        open(part, "ab" if start else "wb") as file,
+        tqdm(
+            total=size if size >= 0 else None,
+            initial=start,
+            unit="B",
+            unit_scale=True,
+            unit_divisor=1024,
+            desc=part.name.removesuffix(".part"),
+            disable=not progress,
+        ) as bar,
+    ):
+        while chunk := response.read(CHUNK_BYTES):
+            file.write(chunk)
+            bar.update(len(chunk))
+    have = part.stat().st_size
+    if size >= 0 and have != size:
+        raise ConnectionError(f"the connection ended after {have:,} of {size:,} bytes")
+
+
+def _raise_if_hopeless(url: str, error: Exception) -> None:
+    """Raise InputError for what trying again cannot cure."""
+    reason = getattr(error, "reason", error)
+    if isinstance(error, urllib.error.HTTPError):
+        if error.code < 500 and error.code not in (408, 416, 429):
+            raise InputError(
+                f"{url} answered {error.code} {error.reason}; check the address, or name another one with --url."
+            ) from error
+    elif isinstance(reason, ssl.SSLCertVerificationError):
+        raise InputError(
+            f"The certificate of {url} is not valid ({getattr(reason, 'verify_message', reason)}); if you trust the "
+            "address all the same, run the command again with --insecure (checksums are checked either way)."
+        ) from error
+    elif isinstance(reason, socket.gaierror):
+        raise InputError(f"The host of {url} cannot be found ({reason.strerror}); is there a network?") from error
+    elif isinstance(error, OSError) and not isinstance(error, _PASSING):
+        raise InputError(f"Cannot fetch {url}: {_reason(error)}.") from error  # such as a full disk
+
+
+def _reason(error: Exception) -> str:
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+    return " ".join(str(reason).split()) or type(error).__name__
+
+
+def _read_note(note: Path) -> Version | None:
+    try:
+        return Version(**json.loads(note.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):  # none, or damaged: nothing to go on from
+        return None
+
+
+def _write_note(note: Path, version: Version) -> None:
+    with atomic_path(note) as temporary:
+        temporary.write_text(json.dumps(asdict(version)), encoding="utf-8")

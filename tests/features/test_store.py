@@ -1,0 +1,163 @@
+"""Features kept on disk."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from pointclip.datasets.batches import BatchReader
+from pointclip.datasets.synthetic import SyntheticShapes
+from pointclip.encoder import load_encoder
+from pointclip.errors import InputError
+from pointclip.features.extractor import encoded_batches, sentence_features, text_features
+from pointclip.features.store import FeatureStore, fingerprint_of_encoder, fingerprint_of_projection
+from zeroshot_cls.realistic_projection import RealisticProjection
+from zeroshot_seg.realistic_projection import RealisticProjection as SegmentationProjection
+
+CPU = torch.device("cpu")
+SHAPES = SyntheticShapes(per_class=1, num_points=64)
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_encoder("tiny-vit", None)
+
+
+@pytest.fixture(scope="module")
+def projection():
+    return RealisticProjection(views=[0, 1])
+
+
+@pytest.fixture
+def store(tmp_path, encoder, projection):
+    return FeatureStore(tmp_path, encoder, projection)
+
+
+def means(images: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {"mean": images.mean((2, 3, 4)), "few": images[:, :, 0, 100, 100:103]}
+
+
+def extract(store, encoder, projection, indices, encode=means) -> list[torch.Tensor]:
+    reader = BatchReader(SHAPES, 4, indices=list(indices))
+    batches = encoded_batches(reader, projection, encode, encoder, progress=False, store=store)
+    return [row for _, features in batches for row in torch.cat([features["mean"], features["few"].flatten(1)], 1)]
+
+
+def test_kept_features_are_the_extracted_ones_and_nothing_is_encoded_again(store, encoder, projection):
+    first = extract(store, encoder, projection, range(8))
+    plain = extract(None, encoder, projection, range(8))
+
+    def encode(_):
+        pytest.fail("these were kept")
+
+    again = extract(store, encoder, projection, [3, 0, 5, 7, 6], encode)  # other batches, another order
+    assert all(map(torch.equal, first, plain))
+    assert all(torch.equal(again[place], first[i]) for place, i in enumerate([3, 0, 5, 7, 6]))
+
+
+def test_an_interrupted_extraction_goes_on_where_it_stopped(store, encoder, projection):
+    encoded = []
+
+    def encode(images):
+        if len(encoded) == 8:
+            raise KeyboardInterrupt
+        encoded.extend(images)
+        return means(images)
+
+    with pytest.raises(KeyboardInterrupt):
+        extract(store, encoder, projection, range(16), encode)
+    counted = []
+    extract(store, encoder, projection, range(16), lambda images: counted.extend(images) or means(images))
+    assert len(counted) == 8
+
+
+def test_other_weights_projections_and_points_have_other_features(tmp_path, encoder, projection, store):
+    extract(store, encoder, projection, range(4))
+    torch.manual_seed(5)
+    clouds = [SHAPES[i].points for i in range(4)]
+    assert store.load(clouds) is not None
+    assert FeatureStore(tmp_path, load_encoder("tiny-vit", None), projection).load(clouds) is None
+    assert FeatureStore(tmp_path, encoder, RealisticProjection(views=[1, 0])).load(clouds) is None
+    assert store.load([*clouds[:3], clouds[3] + np.float32(1e-3)]) is None
+
+
+def test_what_tells_projections_apart():
+    plain = fingerprint_of_projection(RealisticProjection(), CPU)
+    assert plain == fingerprint_of_projection(RealisticProjection("reference"), CPU)  # engines agree
+    others = [RealisticProjection(steps=["densify", "smooth"])]
+    others += [SegmentationProjection("corrected"), SegmentationProjection("published")]
+    assert len({plain, *(fingerprint_of_projection(other, CPU) for other in others)}) == 4
+
+
+def test_one_changed_weight_is_another_encoder(encoder):
+    before = fingerprint_of_encoder(encoder)
+    assert before == fingerprint_of_encoder(encoder)
+    weight = encoder.model.logit_scale
+    with torch.no_grad():
+        weight += 1e-6
+        assert fingerprint_of_encoder(encoder) != before
+        weight -= 1e-6
+
+
+def test_the_same_weights_with_another_activation_are_another_encoder(tmp_path, encoder):
+    path = tmp_path / "weights.pt"
+    torch.save(encoder.model.state_dict(), path)
+    plain, quick = (load_encoder("tiny-vit", path, quick_gelu=answer) for answer in (False, True))
+    assert fingerprint_of_encoder(plain) != fingerprint_of_encoder(quick)
+
+
+def test_sentences_are_encoded_once(store, encoder, monkeypatch):
+    sentences = {"chair": ["a chair.", "a seat."], "table": ["a table."]}
+    first = text_features(sentences, encoder, store=store)
+    assert torch.equal(first, text_features(sentences, encoder))
+    monkeypatch.setattr(encoder, "encode_text", lambda _: pytest.fail("these were kept"))
+    assert torch.equal(text_features(sentences, encoder, store=store), first)
+    assert [len(own) for own in sentence_features(sentences, encoder, store=store)] == [2, 1]
+
+
+@pytest.mark.parametrize("damage", ["cut", "nan", "form"])
+def test_a_damaged_file_is_made_anew(store, encoder, projection, tmp_path, damage):
+    first = extract(store, encoder, projection, range(2))
+    path, _ = sorted(tmp_path.glob("*/*/??/*.safetensors"))
+    whole = path.read_bytes()
+    if damage == "cut":
+        path.write_bytes(whole[:40])
+    else:
+        kept = load_file(path)
+        kept["mean"] = kept["mean"] * torch.nan if damage == "nan" else kept["mean"][:1]
+        save_file(kept, path)
+    assert all(map(torch.equal, extract(store, encoder, projection, range(2)), first))
+    assert path.read_bytes() == whole
+
+
+def test_damaged_sentences_are_made_anew(store, encoder, tmp_path):
+    sentences = {"chair": ["a chair.", "a seat."]}
+    first = text_features(sentences, encoder, store=store)
+    (path,) = tmp_path.glob("*/sentences/*.safetensors")
+    save_file({"features": torch.zeros(1, 32)}, path)
+    assert torch.equal(text_features(sentences, encoder, store=store), first)
+
+
+def test_what_cannot_be_kept_is_told(store, monkeypatch):
+    with pytest.raises(InputError, match="not finite numbers"):
+        store.save([SHAPES[0].points], {"mean": torch.tensor([[torch.nan]])})
+    with pytest.raises(InputError, match="not of as many"):
+        store.save([SHAPES[0].points], {"mean": torch.zeros(2, 3)})
+
+    def full(*_):
+        raise SafetensorError("No space left on device")
+
+    monkeypatch.setattr("pointclip.features.store.save_file", full)
+    with pytest.raises(InputError, match=r"No space left on device.*set CACHE elsewhere"):
+        store.save([SHAPES[0].points], {"mean": torch.zeros(1, 3)})
+
+
+def test_the_readers_fingerprint_follows_points_labels_and_order():
+    def fingerprint(indices, per_class=1):
+        reader = BatchReader(SyntheticShapes(per_class=per_class, num_points=64), 4, indices=indices)
+        list(reader)
+        return reader.fingerprint
+
+    assert fingerprint([0, 1, 2]) == fingerprint([0, 1, 2])
+    assert len({fingerprint([0, 1, 2]), fingerprint([0, 2, 1]), fingerprint([0, 1]), fingerprint([0, 1, 2, 3])}) == 4

@@ -1,0 +1,104 @@
+"""How command lines end: exit codes, and one sentence each."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from pointclip.datasets import download
+from pointclip.errors import InputError
+from pointclip.runs import cli
+from pointclip.runs.command import ArgumentParser, run_command
+from prompts import build, generate, import_published
+from tests.endings import exit_code, exit_code_of_script
+
+ROOT = Path(__file__).parents[2]
+
+ENDS = {
+    "input": (InputError("No such thing."), 2, "error: No such thing."),
+    "memory": (MemoryError("9 TiB"), 2, "error: The memory is not enough (9 TiB); take less at a time."),
+    "GPU memory": (torch.OutOfMemoryError("9 TiB"), 2, "error: The memory is not enough (9 TiB); take less at a time."),
+    "stopped": (KeyboardInterrupt(), 130, "interrupted: files that were finished stay, none is half-written"),
+    "disk": (OSError("full"), 2, "error: The system refused a file: full; mend that and run again."),
+}
+
+
+def failing(error):
+    def main(words):
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize("kind", ENDS)
+def test_each_end_has_its_code_and_one_sentence(kind, capsys):
+    error, code, told = ENDS[kind]
+    assert exit_code(failing(error), []) == code
+    assert capsys.readouterr().err == f"{told}\n"
+
+
+def test_a_fault_of_the_program_is_not_hidden():
+    with pytest.raises(ZeroDivisionError):
+        exit_code(failing(ZeroDivisionError()), [])
+
+
+@pytest.mark.parametrize("code", [None, 0, 1])
+def test_a_main_functions_own_exit_code_goes_through(code):
+    assert exit_code(lambda words: code, []) == (code or 0)
+
+
+@pytest.mark.parametrize("error", [MemoryError("9 TiB"), torch.OutOfMemoryError("9 TiB")])
+def test_commands_with_settings_name_those_that_save_memory(error, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli.run_command(lambda: failing(error)([]))
+    assert "; set BATCH_SIZE 1, or DATASET.NUM_POINTS to a smaller number.\n" in capsys.readouterr().err
+
+
+def test_it_needs_no_torch(tmp_path):
+    script = tmp_path / "own.py"
+    script.write_text(
+        "import sys\nfrom pointclip.runs.command import run_command\n"
+        "assert not {'torch', 'numpy', 'pointclip.datasets'} & set(sys.modules)\n"
+        "def main():\n    raise MemoryError('9 TiB')\n"
+        "run_command(main, memory_advice='close something')\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, script],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (2, "error: The memory is not enough (9 TiB); close something.\n")
+
+
+SCRIPTS = {
+    "download, unknown": (download, ["modelnet99"], "invalid choice: 'modelnet99'"),
+    "download, none": (download, [], "required: NAME"),
+    "download, signed": (download, ["scanobjectnn", "--root", "{tmp}"], "cannot be fetched for you"),
+    "generate": (generate, ["--colour", "red"], "required: --out"),
+    "import_published": (import_published, ["{tmp}/none"], "There is no"),
+    "build, unknown": (build, ["modelnet99"], "No facts called 'modelnet99'"),
+    "build, flag": (build, ["--colour"], "nrecognized arguments: --colour"),
+}
+
+
+@pytest.mark.parametrize("kind", SCRIPTS)
+def test_scripts_tell_bad_input_in_one_sentence(kind, tmp_path, capsys, monkeypatch):
+    module, words, told = SCRIPTS[kind]
+    words = [word.replace("{tmp}", str(tmp_path)) for word in words]
+    assert exit_code_of_script(module, words, monkeypatch) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("error: ")
+    assert told in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_help_ends_with_0(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        run_command(lambda: ArgumentParser(description="What it does.").parse_args(["--help"]))
+    assert "What it does." in capsys.readouterr().out
