@@ -1,16 +1,18 @@
-"""Settings: yacs defaults, config files that build on others, KEY VALUE pairs, and their validation."""
+"""Settings: yacs defaults, what configs and KEY VALUE pairs change of them, and their validation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
 
 import yaml
 from yacs.config import CfgNode
 
+from pointclip.config_files import Config, find_config
 from pointclip.errors import InputError
-from pointclip.utils.files import expanded, read_yaml
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+ROOT = Path(__file__).resolve().parents[1]  # of the checkout
+DATA, PROMPTS = ROOT / "data", ROOT / "prompts"
 MOST_POINTS = 10_000_000  # a shape; what asks for more is a slip, and would only run out of memory
 
 
@@ -48,10 +50,10 @@ def defaults() -> CfgNode:
     c.PROJECTION.VIEWS = "all"  # or the numbers of some views between commas, counted from 0
 
     c.PROMPTS = CfgNode()
-    c.PROMPTS.FILE = ""  # JSON of sentences; what has none there, or everything if empty, gets the template
+    c.PROMPTS.FILE = ""  # JSON of sentences, or "published"; what has none there, or all if empty, gets the template
     c.PROMPTS.TEMPLATE = "a depth map of a {}."
-    c.VIEW_WEIGHTS = "uniform"  # or the name of a published set, or one number a view
-    c.SEARCHED = ""  # the file of an earlier search; its sentences and view weights win over the settings above
+    c.VIEW_WEIGHTS = "uniform"  # or "published", the name of a published set, or one number a view
+    c.SEARCHED = ""  # the result of an earlier search; its sentences and view weights win over the settings above
 
     c.SEARCH = CfgNode()  # how --search chooses; the defaults are the published procedure
     c.SEARCH.SENTENCES = "greedy"  # one sentence a name, in turn; "ensemble" takes the mean of each name's best m
@@ -65,18 +67,26 @@ def defaults() -> CfgNode:
     return c
 
 
-def load_config(base: CfgNode, path: str | Path | None, overrides: Sequence[str] = ()) -> CfgNode:
-    """Settings of one run: defaults, then a config file with those it builds on, then KEY VALUE pairs.
+def load_config(base: CfgNode, config: str | Path | Config | None, overrides: Sequence[str] = ()) -> CfgNode:
+    """The settings of one run: defaults, then a config's layers, then KEY VALUE pairs.
 
-    A file may name others under BASE (paths from its own folder, later ones win over earlier); its own settings win.
-    A relative PROMPTS.FILE is taken from the file that says it; other paths are taken from the working directory.
+    A config may name others under BASE (paths from its own folder, later ones win over earlier); its own settings win.
+    ENCODER may be the name of an encoder preset instead of a group of settings. A relative PROMPTS.FILE is taken from
+    the folder of the config that says it, other paths from the working directory.
+
+    Args:
+        base: the task's defaults, whose types are the settings' types.
+        config: a config, or its path or composed name (see `pointclip.config_files`); None for defaults alone.
+        overrides: KEY, VALUE, KEY, VALUE, ...
 
     Raises:
         InputError: for an unknown key (naming the nearest known one), a value of another type, and unreadable files.
     """
     settings = base.clone()
-    for source, values in _layers(Path(path), seen=()) if path is not None else []:
-        _merge(settings, base, values, where=source.name)
+    if isinstance(config, str | Path):
+        config = find_config(config)
+    for source, values in config.layers() if config else []:
+        _merge(settings, base, values, where=source)
     if len(overrides) % 2:
         raise InputError(f"Overrides come as KEY VALUE pairs, but {overrides[-1]!r} stands alone; give its value too.")
     for key, text in zip(overrides[::2], overrides[1::2], strict=True):
@@ -86,38 +96,19 @@ def load_config(base: CfgNode, path: str | Path | None, overrides: Sequence[str]
     return settings
 
 
-def with_searched(settings: CfgNode, path: Path) -> CfgNode:
-    """The settings with the outcome of a search named, so that they describe the run that uses it."""
-    own = settings.clone()
-    own.defrost()
-    own.SEARCHED = str(path)
-    own.freeze()
-    return own
+def with_changes(settings: CfgNode, changes: Mapping[str, object]) -> CfgNode:
+    """A copy of the settings with other values, {dotted name: value}."""
+    changed = settings.clone()
+    changed.defrost()
+    for name, value in changes.items():
+        changed.merge_from_list([name, value])
+    changed.freeze()
+    return changed
 
 
 def is_setting(base: CfgNode, name: str) -> bool:
     """Whether a word is a setting's dotted name."""
     return name in _names(base)
-
-
-def _layers(path: Path, seen: tuple[Path, ...]) -> list[tuple[Path, dict]]:
-    """The file's settings after those of the files it builds on."""
-    path = path.resolve()
-    if path in seen:
-        raise InputError(f"The config {path.name} builds on itself; remove the circle from BASE.")
-    values = read_yaml(path, "the config", "see the configs/ folder") or {}
-    if not isinstance(values, dict):
-        raise InputError(f"The config {path} holds a {type(values).__name__}; KEY: value lines were expected.")
-    bases = values.pop("BASE", [])
-    bases = [bases] if isinstance(bases, str) else bases
-    if not isinstance(bases, list) or not all(isinstance(name, str) for name in bases):
-        raise InputError(
-            f"BASE in the config {path} is {bases!r}; the name of a config, or a list of names, was expected."
-        )
-    prompts = values.get("PROMPTS")
-    if isinstance(prompts, dict) and isinstance(prompts.get("FILE"), str) and prompts["FILE"]:
-        prompts["FILE"] = str((path.parent / expanded(prompts["FILE"])).resolve())
-    return [*(layer for name in bases for layer in _layers(path.parent / name, (*seen, path))), (path, values)]
 
 
 def _merge(
@@ -203,3 +194,43 @@ def _validate(settings: CfgNode) -> None:
         raise InputError(f"DATASET.NUM_POINTS is {settings.DATASET.NUM_POINTS}; at most {MOST_POINTS} was expected.")
     if not settings.OUTPUT.strip():
         raise InputError("OUTPUT is empty; the folder for a run's files was expected, such as output.")
+
+
+SOUGHT = ("prompts", "weights")  # what --search can choose
+SEARCH_CHOICES = {"SENTENCES": ("greedy", "ensemble"), "START": ("first", "all"), "WEIGHTS": ("grid", "descent")}
+
+
+def check_search(what: Sequence[str], settings: CfgNode) -> None:
+    """Check what --search is to choose and the settings SEARCH.*.
+
+    Raises:
+        InputError: for anything but prompts and weights, and for settings that do not fit.
+    """
+    c = settings.SEARCH
+    if unknown := [word for word in what if word not in SOUGHT]:
+        raise InputError(f"--search came with {', '.join(map(repr, unknown))}; prompts, weights or both were expected.")
+    for name, known in SEARCH_CHOICES.items():
+        if c[name] not in known:
+            raise InputError(f"SEARCH.{name} is {c[name]!r}; {' or '.join(known)} was expected.")
+    if c.SWEEPS < 1 or c.FIXED_VIEWS < 0:
+        raise InputError(f"SEARCH.SWEEPS is {c.SWEEPS} and FIXED_VIEWS {c.FIXED_VIEWS}; 1 and 0 or more were expected.")
+    if c.ALTERNATE and (set(what) != set(SOUGHT) or c.SENTENCES != "greedy" or c.WEIGHTS != "grid"):
+        raise InputError(
+            "SEARCH.ALTERNATE goes with --search prompts,weights, SENTENCES greedy and WEIGHTS grid; set it False."
+        )
+    search_values(c)
+    if "prompts" in what and not settings.PROMPTS.FILE:
+        raise InputError("--search prompts needs several sentences a name to choose from; set PROMPTS.FILE.")
+    if what and settings.SEARCHED:
+        raise InputError("SEARCHED names the result of an earlier search, but --search came too; give one of them.")
+
+
+def search_values(c: CfgNode) -> list[float]:
+    """SEARCH.VALUES as numbers."""
+    try:
+        values = [float(word) for word in c.VALUES.split(",")]
+    except ValueError:
+        values = []
+    if not values or not all(map(isfinite, values)):
+        raise InputError(f"SEARCH.VALUES is {c.VALUES!r}; finite numbers between commas were expected.")
+    return values

@@ -4,9 +4,10 @@
 # settings or files changed (--again makes all anew).
 set -euo pipefail
 root=$(dirname "$0")/..
-run() {
-  "$root/scripts/python.sh" "$root/$1/reproduce.py" --strict --output "output/demo_tables/$1" "${@:2}"
-}
 few=(DATASET.MAX_SHAPES 32)
-run zeroshot_cls v1_v2_demo ablation_prompts what_rests_on_what "${few[@]}" "$@"
-run zeroshot_seg ablation_lookup what_rests_on_what "${few[@]}" "$@"
+tables() {  # of one task: its folder, then their names
+  "$root/scripts/table.sh" "${@:2}" --strict --output "output/demo_tables/$1" "${few[@]}" "${more[@]}"
+}
+more=("$@")
+tables zeroshot_cls v1_v2_demo zeroshot_cls/ablation_prompts zeroshot_cls/what_rests_on_what
+tables zeroshot_seg ablation_lookup zeroshot_seg/what_rests_on_what

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pointclip.datasets.batches import BatchReader
-from pointclip.encoder import Encoder
-from pointclip.features.extractor import encode_views, encoded_batches
-from pointclip.features.store import FeatureStore
+from pointclip.features import FeatureExtractor
 
 TASK = "zero-shot classification"
 
@@ -23,26 +21,11 @@ class Features:
     indices: list[int]  # places in the data set
 
 
-def extract_features(
-    reader: BatchReader,
-    projection: nn.Module,
-    encoder: Encoder,
-    progress: bool = True,
-    store: FeatureStore | None = None,
-) -> Features:
-    """Project and encode every shape that the reader gives; the next batch is projected while one is encoded.
-
-    Args:
-        projection: points [B, N, 3] -> images [B, V, 3, H, W].
-        store: keeps the features for later runs, and gives those that earlier ones kept; None does neither.
-    """
+def extract_features(reader: BatchReader, extractor: FeatureExtractor) -> Features:
+    """Project and encode every shape that the reader gives; the next batch is projected while one is encoded."""
     views, shapes, indices = [], [], []
-
-    def encode(images: Tensor) -> dict[str, Tensor]:
-        return {"views": encode_views(images, encoder)}
-
-    for batch, features in encoded_batches(reader, projection, encode, encoder, progress, store):
-        views.append(features["views"].cpu())
+    for batch, features in extractor.view_features(reader):
+        views.append(features.cpu())
         shapes += [(shape.label, shape.name) for shape in batch.shapes]
         indices += batch.indices
     labels, names = zip(*shapes, strict=True)

@@ -1,6 +1,6 @@
 """V1's and V2's depth maps of any shapes, and the similarity of their patches to a sentence, as one picture.
 
-Run as `bash scripts/figure.sh [SHAPES…]`. The similarity is the cosine of a patch's feature and the sentence's (V1: its
+Run as `python figure.py [SHAPES…]`. The similarity is the cosine of a patch's feature and the sentence's (V1: its
 template; V2: the mean of the class's sentences), bilinear between the middles of patches. One colour scale, from the
 lowest to the highest value, serves all maps, so that V1 and V2 can be compared; where they differ so much that the
 patches of one map look alike, --centred subtracts its mean from each map. CLIP reads background too: a patch without
@@ -20,21 +20,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a chec
 
 import torch
 
-from pointclip.config import load_config
 from pointclip.datasets.shape_files import ShapeFiles
 from pointclip.datasets.synthetic import generate
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
-from pointclip.features.extractor import text_features
+from pointclip.features import FeatureExtractor
 from pointclip.projection.points import check_points
-from pointclip.prompts import check_names, key_of, sentences_for, spoken
+from pointclip.prompts import PromptFile, check_names, class_sentences, key_of, open_prompts, spoken
 from pointclip.report.pictures import save_picture
-from pointclip.runs.cli import open_encoder, open_prompts, split_settings
+from pointclip.runs.arguments import split_settings
 from pointclip.runs.command import ArgumentParser, names_from, run_command
+from pointclip.runs.opening import open_encoder
 from pointclip.utils.files import expanded
-from zeroshot_cls.main import classification_defaults
 from zeroshot_cls.perspective_projection import PerspectiveProjection
 from zeroshot_cls.realistic_projection import RealisticProjection
+from zeroshot_cls.settings import classification_defaults, load
 from zeroshot_cls.similarity_maps import Compared, Seen, patch_grid, similarity_figure
 
 V1_TEMPLATE = "point cloud depth map of a {}."
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     """Draw the picture that the command line words ask for (the process's own when None); returns its path."""
     # settings
     args, overrides = _parse(arguments)
-    settings = load_config(classification_defaults(), args.config, overrides)
+    _, settings = load(args.config, overrides, args.encoder)
     if settings.SEARCHED:
         raise InputError("SEARCHED is set, but the figure averages the sentences of PROMPTS.FILE; leave SEARCHED out.")
     for name, rest in (("METHOD", "realistic"), ("STEPS", "all"), ("VIEWS", "all")):
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     # shapes
     names, clouds = _shapes(args, settings.DATASET.NUM_POINTS or None, settings.SEED)
     sides = _sides(args, len(names))
-    prompts = open_prompts(settings)
+    prompts = open_prompts(settings.PROMPTS.FILE)
 
     # model
     encoder = open_encoder(settings)
@@ -80,13 +80,15 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     return output
 
 
-def figure_sentences(names: Sequence[str], prompts: dict, template: str) -> dict[str, tuple[list[str], list[str]]]:
+def figure_sentences(
+    names: Sequence[str], prompts: PromptFile, template: str
+) -> dict[str, tuple[list[str], list[str]]]:
     """V1's and V2's sentences of each name; V2 has its template's where the prompts know none of the names."""
     unique = list(dict.fromkeys(names))  # several shapes may be of one class
     check_names(unique)
-    known = {key_of(name) for name in prompts}
-    prompts = prompts if known & {key_of(name) for name in unique} else {}
-    first, second = sentences_for(unique, {}, V1_TEMPLATE), sentences_for(unique, prompts, template)
+    known = {key_of(name) for name in prompts.entries}
+    prompts = prompts if known & {key_of(name) for name in unique} else PromptFile()
+    first, second = class_sentences(unique, PromptFile(), V1_TEMPLATE), class_sentences(unique, prompts, template)
     return {name: (first[name], second[name]) for name in unique}
 
 
@@ -116,7 +118,8 @@ def compare(
     projections = PerspectiveProjection(views=(side,)), RealisticProjection(backend, views=(4 + side,))
     images = torch.cat([projection.to(encoder.device)(points)[0] for projection in projections])  # [2, 3, 224, 224]
     patches = encoder.encode_patches(images)  # [2, P, C]
-    texts = text_features({"V1": sentences[0], "V2": sentences[1]}, encoder)  # [2, C]
+    extractor = FeatureExtractor(projections[1], encoder, progress=False)
+    texts = extractor.class_features({"V1": sentences[0], "V2": sentences[1]})  # [2, C]
     cosines = (patches @ texts[:, :, None]).squeeze(-1).cpu().numpy()  # [2, P]
     cosines = cosines - cosines.mean(1, keepdims=True) if centred else cosines
     maps = images[:, 0].cpu().numpy()  # [2, 224, 224]
@@ -127,14 +130,15 @@ def compare(
 def _parse(arguments: Sequence[str] | None):
     """The arguments, and the KEY VALUE pairs among them."""
     parser = ArgumentParser(
-        prog="figure.sh",
+        prog="figure.py",
         description="V1's and V2's depth maps of shapes, and their similarity to V1's template and V2's sentences.",
     )
     parser.add_argument("shapes", nargs="*", metavar="SHAPE", help="shape files (bundled shapes when left out), "
                         "then KEY VALUE settings such as ENCODER.NAME ViT-B-16")  # fmt: skip
     parser.add_argument("--classes", type=names_from, metavar="A,B,C",
                         help="the class of each shape, or one for all (default: from the files' names)")  # fmt: skip
-    parser.add_argument("--config", type=Path, default=DEMO, help="a file of settings (default: configs/demo.yaml)")
+    parser.add_argument("--config", default=DEMO, help="a file of settings (default: configs/demo.yaml)")
+    parser.add_argument("--encoder", default="", metavar="NAME", help="an encoder preset, such as vit_b16")
     parser.add_argument("--view", metavar="A,B,C", help="the side that each shape is seen from, or one for all: V1's "
                         "view 0 to 3 (around), 4 (below) or 5 (above), which is V2's 4 to 9 (default: 1)")  # fmt: skip
     parser.add_argument("--up", choices=("y", "z"), default="y", help="the up axis of the files (default: y)")

@@ -1,129 +1,63 @@
 """Zero-shot classification of a data set or of own shapes: `python main.py --config configs/demo.yaml`."""
 
-import os
-import signal
-import sys
+if __name__ == "__main__":  # from a checkout, installed or not
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from pointclip.runs.start import run_task
+
+    run_task("zeroshot_cls")
+
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-if __name__ == "__main__":  # the imports take seconds; Ctrl-C ends them without a stack trace
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
-
-from yacs.config import CfgNode
-
-from pointclip.config import defaults
-from pointclip.errors import InputError
-from pointclip.features.extractor import text_features
-from pointclip.projection.views import view_weights
-from pointclip.prompts import sentences_for
-from pointclip.runs.cli import (
-    argument_parser,
-    keep_search,
-    names_from,
-    open_encoder,
-    open_prompts,
-    open_search,
-    open_shapes,
-    open_store,
-    parse_settings,
-    run_command,
-    run_folder,
-)
-from pointclip.runs.provenance import (
-    origin_of_prompts,
-    origin_of_weights,
-    provenance,
-    standing_notes,
-    weights_to_begin_with,
-)
-from pointclip.runs.run import Run, data_in_words
-from pointclip.search.result import ALL, read_searched
+from pointclip.prompts import class_sentences, open_prompts
+from pointclip.runs.opening import keep_result, open_extractor, open_shapes
+from pointclip.runs.run import describe_run
+from pointclip.search.result import read_result
 from zeroshot_cls.classifier import TASK, extract_features, view_weighted_logits
-from zeroshot_cls.projections import open_projection, views_of
-from zeroshot_cls.results import show_own_shapes, show_test
-from zeroshot_cls.search import search_split
-
-PUBLISHED_WEIGHTS = Path(__file__).with_name("view_weights.yaml")
+from zeroshot_cls.projections import open_projection, open_view_weights, selected_views
+from zeroshot_cls.results import report_own_shapes, report_test
+from zeroshot_cls.scores import evaluate
+from zeroshot_cls.search import open_search, search_split
+from zeroshot_cls.settings import own_classes, parse
 
 
 def main(words: Sequence[str] | None = None) -> dict:
     """Run the command line `words`, the process's own by default; returns what stands in metrics.json."""
     # settings
-    parser = argument_parser("Zero-shot classification of point clouds with CLIP (PointCLIP V2).")
-    parser.add_argument("--classes", type=names_from, default=(), metavar="A,B,C", help="class names for --input")
-    args, settings = parse_settings(parser, classification_defaults(), words)
-    if args.classes and not args.input:
-        raise InputError("--classes goes with --input FILE…; a data set brings its own classes.")
-    folder, progress = run_folder(args, settings), not args.quiet
-    searched = read_searched(settings.SEARCHED, TASK) if settings.SEARCHED else None
-    views, all_views = views_of(settings)
-    begin = weights_to_begin_with(settings, args.search, searched)
-    weights, *told = view_weights(begin, views, all_views, PUBLISHED_WEIGHTS)
+    args, settings = parse(words)
+    result = read_result(settings.SEARCHED, TASK) if settings.SEARCHED else None
+    weights = open_view_weights(settings, searched="weights" in args.search or bool(result and result.weights))
 
     # data
-    prompts = open_prompts(settings)
-    classes = args.classes or tuple(prompts)
-    if args.input and not classes:
-        raise InputError("No class names came for --input; name them with --classes a,b,c.")
-    shapes, reader = open_shapes(settings, args.input, args.up, classes)
-    sentences = sentences_for(shapes.class_names, prompts, settings.PROMPTS.TEMPLATE)
-    origins = origin_of_prompts(settings, sentences, prompts, "class"), origin_of_weights(*told)
-    search_settings, search_reader = open_search(settings, args) if args.search else (None, None)
+    prompts = open_prompts(settings.PROMPTS.FILE)
+    reader = open_shapes(settings, args, own_classes(args, prompts))
+    sentences = class_sentences(reader.shapes.class_names, prompts, settings.PROMPTS.TEMPLATE)
+    split = open_search(settings, args) if args.search else None
 
     # model
-    projection = open_projection(settings)
-    encoder = open_encoder(settings)
-    projection.to(encoder.device)
-    store = open_store(settings, bool(args.search), encoder, projection)
+    extractor = open_extractor(settings, open_projection(settings), args)
 
     # choice of sentences and view weights by labels, where one is asked for
-    if args.search:
-        searched = search_split(
-            args.search,
-            search_reader,
-            sentences,
-            weights,
-            settings=search_settings,
-            projection=projection,
-            encoder=encoder,
-            store=store,
-            progress=progress,
-        )
-        searched, settings = keep_search(searched, origins, settings, folder, "accuracy")
-    if searched and searched.sentences:
-        sentences = searched.class_sentences(shapes.class_names)
-    if searched:
-        weights = searched.weights_for(ALL, views, weights)
+    if split:
+        result = search_split(args.search, split, sentences, weights, extractor)
+        settings = keep_result(result, settings, args, "accuracy")
+    if result:
+        views, _ = selected_views(settings)
+        sentences, weights = result.apply_to_classes(sentences, weights, views)
 
     # features
-    class_features = text_features(sentences, encoder, progress, store).cpu()
+    class_features = extractor.class_features(sentences).cpu()
     start = time.perf_counter()
-    features = extract_features(reader, projection, encoder, progress, store)
+    features = extract_features(reader, extractor)
     seconds = time.perf_counter() - start
 
     # answer
-    logits = view_weighted_logits(features.views, class_features, weights)
-    run = Run(
-        folder=folder,
-        settings=settings,
-        data="own shapes" if args.input else data_in_words(settings),
-        encoder=f"{encoder.name}, {encoder.precision}",
-        origin=provenance(settings, *origins, searched, encoder, reader, bool(args.input)),
-        seconds=None if store else seconds,
-        notes=standing_notes(settings, encoder, reader, sentences),
-    )
-    show = show_own_shapes if args.input else show_test
-    return show(run, reader, features, logits, projection)
-
-
-def classification_defaults() -> CfgNode:
-    """The shared settings and classification's own."""
-    c = defaults()
-    c.PROJECTION.METHOD = "realistic"  # or "pointclip_v1", the baseline's: six views in perspective
-    return c
-
-
-if __name__ == "__main__":
-    run_command(main)
+    logits = view_weighted_logits(features.views, class_features, weights.values)
+    run = describe_run(args, settings, extractor, reader, sentences, (sentences.origin, weights.origin), seconds)
+    if args.input:
+        return report_own_shapes(run, reader, features, logits.softmax(1), extractor.projection)
+    scores = evaluate(logits, features.labels, reader.shapes.class_names)
+    return report_test(run, reader, features, scores, extractor.projection)

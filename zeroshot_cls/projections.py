@@ -1,20 +1,22 @@
-"""Which projection the settings mean: its method, its views, its steps."""
+"""Which projection and view weights the settings mean."""
 
 from yacs.config import CfgNode
 
 from pointclip.errors import InputError
 from pointclip.projection.spec import steps_from
 from pointclip.projection.views import views_from
+from pointclip.view_weights import ViewWeights, read_view_weights, uniform_weights
 from zeroshot_cls import perspective_projection, realistic_projection
 from zeroshot_cls.perspective_projection import PerspectiveProjection
 from zeroshot_cls.realistic_projection import RealisticProjection
+from zeroshot_cls.settings import PUBLISHED_WEIGHTS
 
 Projection = RealisticProjection | PerspectiveProjection
 
 VIEW_COUNTS = {"realistic": len(realistic_projection.VIEWS), "pointclip_v1": len(perspective_projection.VIEWS)}
 
 
-def views_of(settings: CfgNode) -> tuple[list[int], int]:
+def selected_views(settings: CfgNode) -> tuple[list[int], int]:
     """The numbers of the views that PROJECTION.VIEWS chooses, and how many PROJECTION.METHOD has.
 
     Raises:
@@ -32,7 +34,7 @@ def open_projection(settings: CfgNode) -> Projection:
     Raises:
         InputError: for unknown words, and for settings that the method has no use for.
     """
-    views, _ = views_of(settings)
+    views, _ = selected_views(settings)
     c = settings.PROJECTION
     if c.METHOD == "realistic":
         return RealisticProjection(c.BACKEND, views, steps_from(c.STEPS))
@@ -45,3 +47,11 @@ def open_projection(settings: CfgNode) -> Projection:
             f"PROJECTION.BACKEND is {c.BACKEND!r}, but the method 'pointclip_v1' is plain torch; leave it at 'auto'."
         )
     return PerspectiveProjection(views)
+
+
+def open_view_weights(settings: CfgNode, searched: bool) -> ViewWeights:
+    """The view weights that VIEW_WEIGHTS means; uniform ones where a search chooses them, or has chosen them."""
+    views, total = selected_views(settings)
+    if searched:
+        return uniform_weights(len(views))
+    return read_view_weights(settings.VIEW_WEIGHTS, views, total, PUBLISHED_WEIGHTS)

@@ -1,94 +1,88 @@
 """What a classification run leaves behind: a table, metrics.json, predictions.csv, report.html, config.yaml."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pointclip import metrics
 from pointclip.datasets.base import ShapeSet
 from pointclip.datasets.batches import BatchReader
-from pointclip.errors import InputError
-from pointclip.report.album import ClassificationCase, write_classification_report, write_shapes_report
-from pointclip.runs.run import Run, summary_of, table, write_csv, write_json, write_settings
+from pointclip.runs.output import table, write_csv, write_json, write_settings
+from pointclip.runs.run import Run, summary_of
 from zeroshot_cls.classifier import TASK, Features
 from zeroshot_cls.projections import Projection
+from zeroshot_cls.report import ClassificationCase, write_classification_report, write_shapes_report
+from zeroshot_cls.scores import Scores
 
 TOP = 5  # classes shown for a shape
 CASES = 3  # best and worst shapes shown in the report
 
 
-def show_test(run: Run, reader: BatchReader, features: Features, logits: Tensor, projection: Projection) -> dict:
-    """Score against the labels, print the table per class, write the run's files, return what metrics.json holds."""
-    names = reader.shapes.class_names
-    probabilities, truth = logits.softmax(1).numpy(), features.labels.numpy()
-    confusion = metrics.confusion_matrix(truth, probabilities.argmax(1), len(names))
-    counts = {name: (int(confusion[k, k]), int(confusion[k].sum())) for k, name in enumerate(names)}
-    if unknown := int((truth < 0).sum()):
-        if unknown == len(truth):
-            raise InputError("No shape's class is known, so nothing can be scored; name single files with --input.")
+def report_test(run: Run, reader: BatchReader, features: Features, scores: Scores, projection: Projection) -> dict:
+    """Print the table per class, write the run's files, return what metrics.json holds."""
+    if unknown := len(scores.truth) - scores.shapes:
         note = f"{unknown} shape(s) of unknown class were named, in predictions.csv, but count in no score."
         run = replace(run, notes=[*run.notes, note])
-    summary = summarize(run, reader, names, confusion, len(truth))
-
+    summary = {
+        "task": TASK,
+        **summary_of(run, reader, scores.shapes, len(scores.truth)),
+        "accuracy": scores.accuracy,
+        "mean_class_accuracy": scores.mean_class_accuracy,
+        "class_accuracy": dict(zip(scores.names, scores.class_accuracy.tolist(), strict=True)),
+    }
+    pairs = zip(scores.names, scores.confusion, strict=True)
+    counts = {name: (int(row[k]), int(row.sum())) for k, (name, row) in enumerate(pairs)}
     write_json(run.folder / "metrics.json", summary)
-    write_predictions(run, names, features, probabilities)
+    write_predictions(run, scores.names, features, scores.probabilities)
     if run.settings.REPORT:
         cases = [
-            [make_case(i, reader.shapes, features, probabilities, projection) for i in chosen]
-            for chosen in best_and_worst(truth, probabilities)
+            [make_case(i, reader.shapes, features, scores.probabilities, projection) for i in places]
+            for places in best_and_worst(scores)
         ]
-        facts = run.facts | {"Shapes": f"{summary['shapes']}", "Accuracy": f"{summary['accuracy']:.2f} %"}
-        facts["Mean class accuracy"] = f"{summary['mean_class_accuracy']:.2f} %"
+        facts = run.facts | {
+            "Shapes": f"{scores.shapes}",
+            "Accuracy": f"{scores.accuracy:.2f} %",
+            "Mean class accuracy": f"{scores.mean_class_accuracy:.2f} %",
+        }
         title, page = f"Zero-shot classification: {run.folder.name}", run.folder / "report.html"
-        write_classification_report(page, title, facts, counts, confusion, names, *cases, run.all_notes)
+        write_classification_report(page, title, facts, counts, scores.confusion, scores.names, *cases, run.all_notes)
     write_settings(run.folder / "config.yaml", run.settings)
 
     rows = [[name, total, right, f"{100 * right / total:.1f}"] for name, (right, total) in counts.items() if total]
-    rows.append(["all", confusion.sum(), np.trace(confusion), f"{summary['accuracy']:.2f}"])
+    rows.append(["all", scores.shapes, np.trace(scores.confusion), f"{scores.accuracy:.2f}"])
     print(table(["class", "shapes", "right", "accuracy %"], rows))
-    run.tell(summary["shapes"], len(truth))
+    run.print_footer(scores.shapes, len(scores.truth))
     return summary
 
 
-def show_own_shapes(run: Run, reader: BatchReader, features: Features, logits: Tensor, projection: Projection) -> dict:
-    """Print the top classes of own shapes, and write their files to the run's folder."""
-    probabilities = logits.softmax(1).numpy()
-    cases = [make_case(i, reader.shapes, features, probabilities, projection) for i in range(len(probabilities))]
-    write_predictions(run, reader.shapes.class_names, features, probabilities)
-    given = {"input": reader.shapes.given, "classes": list(reader.shapes.class_names)}
+def report_own_shapes(
+    run: Run, reader: BatchReader, features: Features, probabilities: Tensor, projection: Projection
+) -> dict:
+    """Print the top classes of own shapes by their probabilities [n, K], and write the run's files."""
+    names, shares = reader.shapes.class_names, probabilities.numpy()
+    cases = [make_case(i, reader.shapes, features, shares, projection) for i in range(len(shares))]
+    write_predictions(run, names, features, shares)
+    given = {"input": reader.shapes.given, "classes": list(names)}
     summary = {"task": TASK, **given, **summary_of(run, reader, len(cases))}
     write_json(run.folder / "metrics.json", summary)
-    page = run.folder / "report.html"
     if run.settings.REPORT:
+        page = run.folder / "report.html"
         write_shapes_report(page, "Zero-shot classification: own shapes", run.facts, cases, run.all_notes)
     write_settings(run.folder / "config.yaml", run.settings)
     for case in cases:
         rows = [[name, f"{100 * share:.1f}"] for name, share in case.top]
         print(f"\n{table([case.name, 'probability %'], rows)}")
-    run.tell(len(cases))
+    run.print_footer(len(cases))
     return summary
 
 
-def summarize(run: Run, reader: BatchReader, names: tuple[str, ...], confusion: np.ndarray, named: int) -> dict:
-    """What metrics.json holds; `named` shapes were classified, those of known class are in `confusion` [K, K]."""
-    per_class = metrics.class_accuracy(confusion)
-    shapes = int(confusion.sum())
-    return {
-        "task": TASK,
-        **summary_of(run, reader, shapes, named),
-        "accuracy": metrics.accuracy(confusion),
-        "mean_class_accuracy": float(np.nanmean(per_class)),
-        "class_accuracy": dict(zip(names, per_class.tolist(), strict=True)),
-    }
-
-
-def best_and_worst(truth: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def best_and_worst(scores: Scores) -> tuple[np.ndarray, np.ndarray]:
     """Places of the shapes that were named right, and of those named wrong, the surest first, CASES of each."""
-    sure, right = probabilities.max(1), probabilities.argmax(1) == truth
+    sure, right = scores.probabilities.max(1), scores.probabilities.argmax(1) == scores.truth
     order = np.argsort(-sure, kind="stable")
-    known = truth[order] >= 0
+    known = scores.truth[order] >= 0
     return order[right[order]][:CASES], order[~right[order] & known][:CASES]
 
 
@@ -110,7 +104,7 @@ def make_case(
     )
 
 
-def write_predictions(run: Run, names: tuple[str, ...], features: Features, probabilities: np.ndarray) -> None:
+def write_predictions(run: Run, names: Sequence[str], features: Features, probabilities: np.ndarray) -> None:
     """One row a shape: its truth where known, and the top classes with their probabilities."""
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
     header = ["shape", "truth", "prediction", "correct"]

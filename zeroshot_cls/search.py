@@ -1,61 +1,62 @@
 """Choosing classification's sentences and view weights by the labels of one split."""
 
+import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from torch import Tensor, nn
 from yacs.config import CfgNode
 
 from pointclip.datasets.batches import BatchReader
-from pointclip.encoder import Encoder
 from pointclip.errors import InputError
-from pointclip.features.extractor import sentence_features
-from pointclip.features.store import FeatureStore
+from pointclip.features import FeatureExtractor
+from pointclip.prompts import Sentences
+from pointclip.runs.opening import open_split, search_settings
 from pointclip.search import Classification, search
-from pointclip.search.result import ALL, Searched, outcome
+from pointclip.search.result import ALL, Chosen, SearchResult, describe
+from pointclip.view_weights import ViewWeights
 from zeroshot_cls.classifier import TASK, extract_features
-from zeroshot_cls.projections import views_of
+from zeroshot_cls.projections import selected_views
+
+
+@dataclass(frozen=True)
+class Split:
+    """What a search chooses on."""
+
+    settings: CfgNode  # DATASET.SPLIT is the split; SEARCH.* say how to choose
+    reader: BatchReader
+
+
+def open_search(settings: CfgNode, args: argparse.Namespace) -> Split:
+    """The split that --search-split names."""
+    settings = search_settings(settings, args.search_split)
+    return Split(settings, open_split(settings))
 
 
 def search_split(
-    what: Sequence[str],
-    reader: BatchReader,
-    sentences: dict[str, list[str]],
-    weights: Tensor,
-    *,
-    settings: CfgNode,
-    projection: nn.Module,
-    encoder: Encoder,
-    store: FeatureStore | None,
-    progress: bool = True,
-) -> Searched:
+    what: Sequence[str], split: Split, sentences: Sentences, weights: ViewWeights, extractor: FeatureExtractor
+) -> SearchResult:
     """Extract a split's features and choose on its labels.
 
     Args:
         what: "prompts", "weights" or both.
-        reader: of the split's shapes.
-        sentences: for each class its candidates; where prompts are not sought, all of them averaged.
+        sentences: for each class its candidates; where prompts are not searched for, all of them averaged.
         weights: [V], to begin with.
-        settings: DATASET.SPLIT is the split to choose on, PROJECTION.VIEWS are those of `weights`, SEARCH says how.
     """
-    views, _ = views_of(settings)
-    features = extract_features(reader, projection, encoder, progress, store)
+    views, _ = selected_views(split.settings)
+    features = extract_features(split.reader, extractor)
     known = features.labels >= 0
     if not bool(known.any()):
         raise InputError("No shape of the split to search on has a known class; search on another split.")
-    candidates = [own.cpu() for own in sentence_features(sentences, encoder, progress, store)]
+    candidates = [group.cpu() for group in extractor.sentence_features(sentences)]
     problem = Classification(features.views[known], features.labels[known])
-    found = search(problem, candidates, weights, what, settings.SEARCH, views, progress)
-    chosen = [[group[i] for i in own] for group, own in zip(sentences.values(), found.choices, strict=True)]
-    return outcome(
-        TASK,
-        what,
-        settings,
-        reader,
-        encoder,
-        views,
+    best = search(problem, candidates, weights.values, what, split.settings.SEARCH, views, extractor.progress)
+    groups = zip(sentences.items(), best.choices, strict=True)
+    chosen = Chosen(
         shapes=int(known.sum()),
-        tried=found.evaluations,
-        score=found.score,
-        sentences=dict(zip(sentences, chosen, strict=True)),
-        weights={ALL: list(found.weights)},
+        tried=best.evaluations,
+        score=best.score,
+        sentences={name: [group[i] for i in choice] for (name, group), choice in groups},
+        weights={ALL: list(best.weights)},
     )
+    start = (sentences.origin, weights.origin)
+    return describe(chosen, TASK, what, split.settings, split.reader, extractor.encoder, views, start)

@@ -1,13 +1,22 @@
-"""Which projection the settings mean: its lookup, its views, its steps."""
+"""Which projection and view weights the settings mean."""
+
+from collections.abc import Iterable
+from dataclasses import replace
 
 from yacs.config import CfgNode
 
+from pointclip.config_files import PUBLISHED
+from pointclip.datasets.shapenetpart_labels import PART_NAMES
+from pointclip.errors import InputError
 from pointclip.projection.spec import steps_from
 from pointclip.projection.views import views_from
+from pointclip.prompts import key_of
+from pointclip.view_weights import ViewWeights, read_view_weights, uniform_weights
 from zeroshot_seg.realistic_projection import VIEWS, RealisticProjection
+from zeroshot_seg.settings import PUBLISHED_WEIGHTS
 
 
-def views_of(settings: CfgNode) -> tuple[list[int], int]:
+def selected_views(settings: CfgNode) -> tuple[list[int], int]:
     """The numbers of the views that PROJECTION.VIEWS chooses, and how many there are.
 
     Raises:
@@ -22,5 +31,29 @@ def open_projection(settings: CfgNode) -> RealisticProjection:
     Raises:
         InputError: for unknown words.
     """
-    c, (views, _) = settings.PROJECTION, views_of(settings)
+    c, (views, _) = settings.PROJECTION, selected_views(settings)
     return RealisticProjection(settings.LOOKUP, c.BACKEND, views, steps_from(c.STEPS))
+
+
+def open_view_weights(settings: CfgNode, categories: Iterable[str], searched: bool) -> dict[str, ViewWeights]:
+    """The view weights of each category; VIEW_WEIGHTS "published" has a set for each.
+
+    They are uniform where a search chooses them, or has chosen them.
+
+    Raises:
+        InputError: for a setting that means none.
+    """
+    views, total = selected_views(settings)
+    if searched:
+        return {name: uniform_weights(len(views)) for name in categories}
+    if settings.VIEW_WEIGHTS != PUBLISHED:
+        weights = read_view_weights(settings.VIEW_WEIGHTS, views, total, PUBLISHED_WEIGHTS)
+        return dict.fromkeys(categories, weights)
+    found = {}
+    for name in categories:
+        if key_of(name) not in PART_NAMES:
+            raise InputError(f"VIEW_WEIGHTS is 'published', but there are none for {name!r}; use 'uniform' instead.")
+        weights = read_view_weights(key_of(name), views, total, PUBLISHED_WEIGHTS)
+        origin = replace(weights.origin, words="published, a set a category")
+        found[name] = replace(weights, origin=origin)
+    return found

@@ -1,5 +1,6 @@
 """Choosing segmentation's sentences and view weights by the labels of one split, category by category."""
 
+import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,22 +10,38 @@ from torch import Tensor
 from yacs.config import CfgNode
 
 from pointclip.datasets.batches import BatchReader, check_parts_known
-from pointclip.encoder import Encoder
 from pointclip.errors import InputError
-from pointclip.features.extractor import sentence_features
-from pointclip.features.store import FeatureStore
+from pointclip.features import FeatureExtractor, FeatureStore
+from pointclip.prompts import PartSentences
+from pointclip.runs.opening import open_split, search_settings
 from pointclip.search import Segmentation, search
-from pointclip.search.result import Searched, outcome
-from zeroshot_seg.evaluate import TASK, predicted_parts, seen_batches
-from zeroshot_seg.projections import views_of
-from zeroshot_seg.realistic_projection import RealisticProjection, SeenPoints
+from pointclip.search.result import Chosen, SearchResult, describe
+from pointclip.view_weights import ViewWeights
+from zeroshot_seg.labelling import TASK, seen_batches
+from zeroshot_seg.projections import selected_views
+from zeroshot_seg.protocol import predicted_parts
+from zeroshot_seg.realistic_projection import SeenPoints
 from zeroshot_seg.segmenter import nearest_seen, part_logits, read_points
 
 MOST_BYTES = 3 << 30  # of points' features that are held at once; those of further shapes are made when asked for
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Split:
+    """What a search chooses on."""
+
+    settings: CfgNode  # DATASET.SPLIT is the split; SEARCH.* say how to choose, PROTOCOL and IOU_RULE what is scored
+    reader: BatchReader
+
+
+def open_search(settings: CfgNode, args: argparse.Namespace) -> Split:
+    """The split that --search-split names."""
+    settings = search_settings(settings, args.search_split)
+    return Split(settings, open_split(settings, parts_wanted=True))
+
+
+@dataclass(frozen=True)
+class LabelledShape:
     """A shape to choose on."""
 
     points: np.ndarray  # [N, 3], by which the store finds its features
@@ -34,62 +51,57 @@ class Labelled:
 
 def search_split(
     what: Sequence[str],
-    reader: BatchReader,
-    sentences: Mapping[str, Mapping[str, list[str]]],
-    weights: Mapping[str, Tensor],
-    *,
-    settings: CfgNode,
-    projection: RealisticProjection,
-    encoder: Encoder,
-    store: FeatureStore,
-    progress: bool = True,
-) -> Searched:
+    split: Split,
+    sentences: PartSentences,
+    weights: Mapping[str, ViewWeights],
+    extractor: FeatureExtractor,
+) -> SearchResult:
     """Extract a split's features and choose on its labels.
 
     Args:
         what: "prompts", "weights" or both.
-        reader: of the split's shapes.
-        sentences: for each category and part its candidates; where prompts are not sought, all of them averaged.
+        sentences: for each category and part its candidates; where prompts are not searched for, all of them averaged.
         weights: for each category [V], to begin with.
-        store: keeps the features; they are read from there again and again.
-        settings: DATASET.SPLIT is the split to choose on, PROJECTION.VIEWS are those of `weights`, SEARCH says how,
-            PROTOCOL and IOU_RULE what is scored.
+        extractor: with a store, from which the features are read again and again.
     """
-    views, _ = views_of(settings)
-    shapes = labelled_shapes(reader, projection, encoder, store, settings.PROTOCOL, progress)
-    found, chosen = {}, {}
-    for number, (name, own) in enumerate(shapes.items(), start=1):
-        if progress:
-            print(f"search {number}/{len(shapes)}: {name}, {len(own)} shapes", flush=True)
-        groups = predicted(sentences[name], name, settings.PROTOCOL)
-        candidates = [part.cpu() for part in sentence_features(groups, encoder, progress, store)]
-        kept = KeptShapes(own, store, encoder.device)
-        problem = Segmentation(
-            [shape.truth for shape in own],
-            len(weights[name]),
-            point_features=lambda view_weights, kept=kept: PointFeatures(kept, view_weights),
-            view_logits=lambda texts, kept=kept: [kept.view_logits(i, texts) for i in range(len(kept))],
-            parts=len(sentences[name]),
-            rule=settings.IOU_RULE,
-        )
-        found[name] = search(problem, candidates, weights[name], what, settings.SEARCH, views, progress)
-        choices = zip(groups.items(), found[name].choices, strict=True)
+    settings, (views, _) = split.settings, selected_views(split.settings)
+    shapes = labelled_shapes(split.reader, extractor, settings.PROTOCOL)
+    best, chosen = {}, {}
+    for number, (name, labelled) in enumerate(shapes.items(), start=1):
+        if extractor.progress:
+            print(f"search {number}/{len(shapes)}: {name}, {len(labelled)} shapes", flush=True)
+        parts = sentences.by_category[name]
+        groups = predicted(parts, name, settings.PROTOCOL)
+        candidates = [features.cpu() for features in extractor.sentence_features(groups)]
+        start = weights[name].values
+        problem = as_problem(KeptShapes(labelled, extractor.store, extractor.device), start, len(parts), settings)
+        best[name] = search(problem, candidates, start, what, settings.SEARCH, views, extractor.progress)
+        choices = zip(groups.items(), best[name].choices, strict=True)
         chosen[name] = {part: [group[i] for i in choice] for (part, group), choice in choices}
 
-    counts = {name: len(own) for name, own in shapes.items()}
-    return outcome(
-        TASK,
-        what,
-        settings,
-        reader,
-        encoder,
-        views,
-        shapes=sum(counts.values()),
-        tried=sum(own.evaluations for own in found.values()),
-        score=sum(found[name].score * count for name, count in counts.items()) / sum(counts.values()),
+    counts = {name: len(labelled) for name, labelled in shapes.items()}
+    total = sum(counts.values())
+    result = Chosen(
+        shapes=total,
+        tried=sum(choice.evaluations for choice in best.values()),
+        score=sum(best[name].score * count for name, count in counts.items()) / total,
         sentences=chosen,
-        weights={name: list(own.weights) for name, own in found.items()},
-        scores={name: own.score for name, own in found.items()},
+        weights={name: list(choice.weights) for name, choice in best.items()},
+        scores={name: choice.score for name, choice in best.items()},
+    )
+    origins = sentences.origin, *(given.origin for given in weights.values())
+    return describe(result, TASK, what, settings, split.reader, extractor.encoder, views, origins)
+
+
+def as_problem(kept: "KeptShapes", weights: Tensor, parts: int, settings: CfgNode) -> Segmentation:
+    """The shapes of a category as the search library takes them."""
+    return Segmentation(
+        [shape.truth for shape in kept.shapes],
+        len(weights),
+        point_features=lambda view_weights: PointFeatures(kept, view_weights),
+        view_logits=lambda texts: [kept.view_logits(i, texts) for i in range(len(kept))],
+        parts=parts,
+        rule=settings.IOU_RULE,
     )
 
 
@@ -98,23 +110,16 @@ def predicted(sentences: Mapping[str, list[str]], category: str, protocol: str) 
     return dict(list(sentences.items())[: predicted_parts(category, len(sentences), protocol)])
 
 
-def labelled_shapes(
-    reader: BatchReader,
-    projection: RealisticProjection,
-    encoder: Encoder,
-    store: FeatureStore,
-    protocol: str,
-    progress: bool,
-) -> dict[str, list[Labelled]]:
+def labelled_shapes(reader: BatchReader, extractor: FeatureExtractor, protocol: str) -> dict[str, list[LabelledShape]]:
     """By category the shapes to choose on; their features are in the store afterwards."""
-    shapes: dict[str, list[Labelled]] = {}
-    for batch, seen, _ in seen_batches(reader, projection, encoder, progress, store):
+    shapes: dict[str, list[LabelledShape]] = {}
+    for batch, seen, _ in seen_batches(reader, extractor):
         for shape, visible in zip(batch.shapes, seen.visible.cpu(), strict=True):
             check_parts_known(shape.name, shape.parts)
             points = torch.from_numpy(shape.points)
             source = nearest_seen(points, visible) if protocol == "standard" else torch.arange(len(points))
-            own = Labelled(shape.points, torch.from_numpy(shape.parts).long(), source)
-            shapes.setdefault(reader.shapes.class_names[shape.label], []).append(own)
+            labelled = LabelledShape(shape.points, torch.from_numpy(shape.parts).long(), source)
+            shapes.setdefault(reader.shapes.class_names[shape.label], []).append(labelled)
     return shapes
 
 
@@ -122,7 +127,7 @@ def labelled_shapes(
 class KeptShapes:
     """Shapes whose features are in a store."""
 
-    shapes: list[Labelled]
+    shapes: list[LabelledShape]
     store: FeatureStore
     device: torch.device
 
@@ -145,7 +150,7 @@ class KeptShapes:
     def _load(self, i: int) -> tuple[SeenPoints, Tensor]:
         kept = self.store.load([self.shapes[i].points])
         if kept is None:
-            raise InputError("Features went missing from the folder of kept ones during the search; search again.")
+            raise InputError("Kept features went missing from the cache during the search; search again.")
         kept = {name: tensor.to(self.device) for name, tensor in kept.items()}
         return SeenPoints(kept["visible"], kept["pixel"].long()), kept["patches"].float()
 

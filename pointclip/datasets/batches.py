@@ -66,6 +66,14 @@ class BatchReader:
         """How many shapes there are to read, bad ones included."""
         return len(self.shapes) if self.indices is None else len(self.indices)
 
+    def classes_read(self) -> list[str]:
+        """The names of the classes of the shapes to read, in label order; all names where labels are not known."""
+        names, labels = self.shapes.class_names, getattr(self.shapes, "labels", None)
+        if labels is None:
+            return list(names)
+        labels = labels[slice(None) if self.indices is None else self.indices]
+        return [names[label] for label in np.unique(labels) if label >= 0]
+
     def __iter__(self) -> Iterator[Batch]:
         self.bad.clear()
         self._digest = _new_digest()

@@ -1,0 +1,6 @@
+"""Features of sentences and shapes, and the folder that keeps them."""
+
+from pointclip.features.extractor import FeatureExtractor
+from pointclip.features.store import FeatureStore
+
+__all__ = ["FeatureExtractor", "FeatureStore"]

@@ -1,15 +1,13 @@
-"""Views: camera angles to rotations, and how much each view counts.
+"""Views: camera angles to rotations.
 
 Euler angles (a, b, c) in radians stand for Rx(a) · Ry(b) · Rz(c), right-handed, acting on column vectors
 (PointCLIP V2, published code). A view is a product of such rotations, the first one applied first.
 """
 
 from collections.abc import Sequence
-from math import cos, isfinite, sin
-from pathlib import Path
+from math import cos, sin
 
 import torch
-import yaml
 from torch import Tensor
 
 from pointclip.errors import InputError
@@ -55,7 +53,7 @@ def views_from(text: str, count: int) -> list[int]:
         count: how many views there are; their numbers are 0 to count − 1.
 
     Raises:
-        InputError: for what is no such number, and for a view named twice.
+        InputError: for anything else, and for a view named twice.
     """
     if text.strip() == "all":
         return list(range(count))
@@ -69,43 +67,3 @@ def views_from(text: str, count: int) -> list[int]:
         if word in words[:place]:
             raise InputError(f"PROJECTION.VIEWS is {text!r}, which names view {word} twice; name each view once.")
     return [int(word) for word in words]
-
-
-def view_weights(setting: str, views: Sequence[int], total: int, published: Path) -> tuple[Tensor, str, str]:
-    """The view weights that a setting means.
-
-    Args:
-        setting: "uniform", numbers between commas (one for each of `views`), or the name of a set in the file
-            `published`, of which those of `views` are taken.
-        views: the numbers of the V views to be weighted.
-        total: how many views the projection has, chosen or not.
-        published: YAML with `origin`, a sentence on how its weights were found, and `weights`, {name: numbers}.
-
-    Returns:
-        The weights [V]; words that name them; and what a reader of any result must know of them, "" for nothing.
-
-    Raises:
-        InputError: for anything else, and for a set that was made for another number of views.
-    """
-    if setting == "uniform":
-        return torch.ones(len(views)), "uniform", ""
-    known = yaml.safe_load(published.read_text(encoding="utf-8"))
-    sets = known["weights"]
-    if setting in sets:
-        if len(sets[setting]) != total:
-            raise InputError(
-                f"VIEW_WEIGHTS is {setting!r}, which has {len(sets[setting])} weights, but the projection has {total} "
-                "views; use 'uniform' or give numbers."
-            )
-        return torch.tensor([sets[setting][view] for view in views]), f"{setting} (published)", known["origin"]
-    try:
-        weights = [float(word) for word in setting.split(",")]
-    except ValueError:
-        weights = []
-    if len(weights) != len(views) or not all(map(isfinite, weights)) or not 0 < max(map(abs, weights)) < 1e6:
-        count = f"{len(views)} numbers" if len(views) > 1 else "1 number"
-        ways = ["'uniform'", f"{count} between commas, one a view (not all 0)"]
-        fitting = [name for name, numbers in sets.items() if len(numbers) == total]
-        ways += [f"one of {', '.join(fitting)}"] if fitting else []
-        raise InputError(f"VIEW_WEIGHTS is {setting!r}; {', or '.join(ways)} was expected.")
-    return torch.tensor(weights), f"given: {setting}", ""

@@ -106,48 +106,8 @@ for (const group of document.querySelectorAll(".shape")) {
 }
 """
 
-PARTS = """
+BAR = """
 {% macro bar(percent) %}<div><span style="width: {{ '%.1f' % percent }}%"></span></div>{% endmacro %}
-
-{% macro classification(case) %}
-<article class="card">
-  <div class="head"><h3>{{ case.name }}</h3>
-    {% if case.truth is not none %}
-    <span class="{{ 'right' if case.right else 'wrong' }}">{{ '✓ right' if case.right else '✗ wrong' }}</span>
-    {% endif %}</div>
-  <p>{% if case.truth is not none %}<span class="soft">truth</span> <b>{{ case.truth }}</b> · {% endif -%}
-    <span class="soft">prediction</span> <b>{{ case.prediction }}</b> {{ '%.1f' % (100 * case.confidence) }} %</p>
-  <div class="scroll guesses"><table><caption>The likeliest classes</caption>
-    <thead><tr><th scope="col" class="text">class</th><th scope="col" class="text">probability</th>
-      <th scope="col">%</th></tr></thead>
-    <tbody>{% for name, probability in case.top %}
-      <tr><th scope="row" class="text">{{ name }}</th><td class="bar">{{ bar(100 * probability) }}</td>
-        <td>{{ '%.1f' % (100 * probability) }}</td></tr>{% endfor %}
-    </tbody></table></div>
-  <a href="{{ case.picture }}"><img src="{{ case.picture }}" loading="lazy"
-    alt="{{ case.views }} depth maps of {{ case.name }}"></a>
-</article>
-{% endmacro %}
-
-{% macro segmentation(case) %}
-<article class="card shape">
-  <div class="head"><h3>{{ case.name }}</h3>
-    <span>{{ case.category }}{% if case.iou is not none %} · <b>IoU {{ '%.1f' % case.iou }}</b>{% endif %}</span></div>
-  <ul class="legend" aria-label="Colours of the parts">{% for name, colour in case.legend %}
-    <li><i style="background: rgb{{ colour }}"></i>{{ name }}</li>{% endfor %}</ul>
-  <div class="clouds">{% for title, figure in case.clouds %}
-    <figure><figcaption>{{ title }}</figcaption>
-      <div class="cloud" role="img" aria-label="{{ title }}: point cloud of {{ case.name }} coloured by part"></div>
-      <script type="application/json">{{ figure | safe }}</script></figure>{% endfor %}
-  </div>
-  <div class="turn">{% for move, label in (("left", "↺ turn left"), ("right", "↻ turn right"), ("closer", "+ closer"),
-      ("further", "− further"), ("reset", "reset")) %}
-    <button type="button" data-move="{{ move }}">{{ label }}</button>{% endfor %}</div>
-  <p class="soft">{{ case.size }}</p>
-  <a href="{{ case.picture }}"><img src="{{ case.picture }}" loading="lazy"
-    alt="{{ case.views }} depth maps of {{ case.name }} with the visible points in their predicted parts' colours"></a>
-</article>
-{% endmacro %}
 """
 
 PAGE = """<!DOCTYPE html>
@@ -191,7 +151,7 @@ row.</p>
 
 {% for heading, explanation, cases in sections if cases %}<h2>{{ heading }}</h2>
 <p class="soft">{{ explanation }}</p>
-{% for case in cases %}{{ draw(case) }}{% endfor %}{% endfor %}
+{% for case in cases %}{{ draw(case, bar) }}{% endfor %}{% endfor %}
 </main>
 {% if plotly %}<script>{{ plotly | safe }}</script>
 <script>{{ turning | safe }}</script>{% endif %}
@@ -200,11 +160,19 @@ row.</p>
 """
 
 
-def render(kind: str, plotly: str = "", **content) -> str:
-    """The whole page. `kind` is the macro that draws a case; `plotly` the library's source, if clouds are shown."""
+def render(case: str = "", plotly: str = "", **content) -> str:
+    """The whole page.
+
+    Args:
+        case: a Jinja template for the cases of the sections: it draws the variable `case`, and may call `bar(percent)`.
+        plotly: the library's source, if clouds are shown.
+        content: title, facts, notes, table, matrix, classes, confusions and sections, as far as there are any.
+    """
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    parts = environment.from_string(PARTS).module
+    bar = environment.from_string(BAR).module.bar
+    macro = f"{{% macro draw(case, bar) %}}\n{case}\n{{% endmacro %}}"
+    draw = environment.from_string(macro).module.draw
     empty = {"notes": (), "facts": {}, "table": {}, "sections": ()}
     return environment.from_string(PAGE).render(
-        **(empty | content), style=STYLE, turning=TURNING, plotly=plotly, bar=parts.bar, draw=getattr(parts, kind)
+        **(empty | content), style=STYLE, turning=TURNING, plotly=plotly, bar=bar, draw=draw
     )

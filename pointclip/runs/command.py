@@ -21,7 +21,7 @@ def run_command(
     """Run a main function and end the process: 0, 2 with one sentence for bad input, 130 for Ctrl-C.
 
     Args:
-        main: the function; what it returns is of no account, an exit code of its own goes through sys.exit.
+        main: the function; what it returns is ignored; for another exit code it calls sys.exit.
         memory_advice: what to do where the memory is not enough.
         after_stop: what Ctrl-C leaves behind.
     """

@@ -6,9 +6,9 @@ what is chosen on the shapes that are reported on is no zero-shot result.
 """
 
 from pointclip.search.alternate import alternate
+from pointclip.search.choice import Choice, Step, texts_of
 from pointclip.search.classification import Classification
-from pointclip.search.found import Found, Step, texts_of
-from pointclip.search.procedure import check_search, in_words, search
+from pointclip.search.procedure import in_words, search
 from pointclip.search.segmentation import Segmentation
 from pointclip.search.sentences import search_ensembles, search_sentences
 from pointclip.search.weights import (
@@ -22,12 +22,11 @@ from pointclip.search.weights import (
 __all__ = [
     "PUBLISHED_FIXED",
     "PUBLISHED_VALUES",
+    "Choice",
     "Classification",
-    "Found",
     "Segmentation",
     "Step",
     "alternate",
-    "check_search",
     "descend_weights",
     "in_words",
     "search",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from pointclip.errors import InputError
-from pointclip.search.found import Found, Problem, Step, check_candidates, rises, texts_of
+from pointclip.search.choice import Choice, Problem, Step, check_candidates, rises, texts_of
 from pointclip.search.sentences import search_sentences
 from pointclip.search.weights import search_weights
 
@@ -20,7 +20,7 @@ def alternate(
     sweeps: int = 2,
     rounds: int = 10,
     progress: bool = False,
-) -> Found:
+) -> Choice:
     """Search sentences, then weights for them, then sentences from there, and so on; the score never falls.
 
     Either step is taken only if the score rises strictly, so it ends; after `rounds` it ends in any case.
@@ -46,7 +46,7 @@ def alternate(
     return best
 
 
-def better(best: Found, other: Found) -> Found:
+def better(best: Choice, other: Choice) -> Choice:
     """The outcome with the higher score, `best` if they are equal, with the history and the evaluations of both."""
     evaluations = best.evaluations + other.evaluations
     if not rises(other.score, best.score):

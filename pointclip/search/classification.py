@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from pointclip.errors import InputError
-from pointclip.search.close_calls import count_wins, exact_products, kernels, product_bound, rivals
-from pointclip.search.found import check_labels, check_weights
+from pointclip.search.choice import check_labels, check_weights
+from pointclip.search.close_calls import count_wins, exact_products, load_kernels, product_bound, rivals
 
 
 class Classification:
@@ -44,15 +44,15 @@ class Classification:
         self.features = features.detach().cpu().float()
         self.views = features.shape[1]
 
-    def standing(self, weights: Tensor, texts: Tensor) -> "ClassStanding":
-        """See `pointclip.search.found.Problem`."""
+    def sentence_scorer(self, weights: Tensor, texts: Tensor) -> "ClassSentenceScorer":
+        """See `pointclip.search.choice.Problem`."""
         self._check(texts)
         weights = check_weights(weights, self.views)
         pooled = torch.einsum("nvc,v->nc", self.features.double(), weights)  # [n, C]
-        return ClassStanding(pooled.numpy(), self.labels, texts)
+        return ClassSentenceScorer(pooled.numpy(), self.labels, texts)
 
-    def weigher(self, texts: Tensor) -> Callable[[Tensor], np.ndarray]:
-        """See `pointclip.search.found.Problem`."""
+    def weight_scorer(self, texts: Tensor) -> Callable[[Tensor], np.ndarray]:
+        """See `pointclip.search.choice.Problem`."""
         self._check(texts)
         rows = self.features.flatten(0, 1).contiguous().numpy()
         logits = exact_products(rows, texts.float().contiguous().numpy()).reshape(-1, self.views, len(texts))
@@ -75,8 +75,8 @@ class Classification:
             )
 
 
-class ClassStanding:
-    """One sentence per class at fixed view weights; see `pointclip.search.found.Standing`."""
+class ClassSentenceScorer:
+    """One sentence per class at fixed view weights; see `pointclip.search.choice.SentenceScorer`."""
 
     def __init__(self, pooled: np.ndarray, labels: np.ndarray, texts: Tensor):
         self.pooled, self.labels = pooled, labels  # [n, C] float64, [n]
@@ -104,5 +104,5 @@ def _accuracies(leads: np.ndarray, ahead: np.ndarray, sets: Tensor) -> np.ndarra
     bound = product_bound(leads.shape[2], size, float(sets.abs().max()))
     right = np.zeros(len(sets), np.int64)
     columns = sets.float().T.contiguous().numpy()
-    kernels().count_right(leads, ahead, bound, columns, sets.contiguous().numpy(), right)
+    load_kernels().count_right(leads, ahead, bound, columns, sets.contiguous().numpy(), right)
     return 100 * right / len(leads)

@@ -21,7 +21,7 @@ SPARE = 8  # roundings besides those of the sum: of its inputs, of the bound its
 ROWS, COLUMNS = 4096, 2048  # a block of logits is at most so large, 32 MB
 
 
-def kernels() -> ModuleType:
+def load_kernels() -> ModuleType:
     """The compiled loops; loading them takes a moment, and compiling them once some seconds."""
     try:
         from pointclip.search import kernels
@@ -45,7 +45,7 @@ def lengths(rows: np.ndarray) -> np.ndarray:
 def exact_products(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """rows [R, C] · columns [K, C] -> [R, K] float64, every product summed in the same order."""
     out = np.empty((len(rows), len(columns)))
-    kernels().dots(rows, columns, out)
+    load_kernels().dots(rows, columns, out)
     return out
 
 
@@ -82,7 +82,7 @@ def count_wins(
             own = candidates[j : j + COLUMNS]
             logits = (narrow @ own.T).numpy()
             part = np.zeros((groups, len(own)), np.int32)
-            kernels().count_wins(
+            load_kernels().count_wins(
                 logits, rival[some], bound[some], first[some], group[some], features[some], own.numpy(), part
             )
             counts[:, j : j + COLUMNS] += part

@@ -3,39 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 from yacs.config import CfgNode
 
+from pointclip.config import search_values
 from pointclip.errors import InputError
 from pointclip.search.alternate import alternate, better
-from pointclip.search.found import Found, Problem, Step, check_weights, texts_of
+from pointclip.search.choice import Choice, Problem, Step, check_weights, texts_of
 from pointclip.search.sentences import search_ensembles, search_sentences
 from pointclip.search.weights import PUBLISHED_WEIGHT, descend_weights, search_weights, weight_sets
-
-KNOWN = ("prompts", "weights")  # what can be sought
-CHOICES = {"SENTENCES": ("greedy", "ensemble"), "START": ("first", "all"), "WEIGHTS": ("grid", "descent")}
-
-
-def check_search(what: Sequence[str], settings: CfgNode) -> None:
-    """Raise an InputError for something else than prompts and weights to seek, and for settings that do not fit."""
-    c = settings.SEARCH
-    if strange := [word for word in what if word not in KNOWN]:
-        raise InputError(f"--search came with {', '.join(map(repr, strange))}; prompts, weights or both were expected.")
-    for name, known in CHOICES.items():
-        if c[name] not in known:
-            raise InputError(f"SEARCH.{name} is {c[name]!r}; {' or '.join(known)} was expected.")
-    if c.SWEEPS < 1 or c.FIXED_VIEWS < 0:
-        raise InputError(f"SEARCH.SWEEPS is {c.SWEEPS} and FIXED_VIEWS {c.FIXED_VIEWS}; 1 and 0 or more were expected.")
-    if c.ALTERNATE and (set(what) != set(KNOWN) or c.SENTENCES != "greedy" or c.WEIGHTS != "grid"):
-        raise InputError(
-            "SEARCH.ALTERNATE goes with --search prompts,weights, SENTENCES greedy and WEIGHTS grid; set it False."
-        )
-    values_of(c)
-    if "prompts" in what and not settings.PROMPTS.FILE:
-        raise InputError("--search prompts needs several sentences a name to choose from; set PROMPTS.FILE.")
-    if what and settings.SEARCHED:
-        raise InputError("SEARCHED names an earlier search's outcome, but --search came too; give one of them.")
 
 
 def search(
@@ -46,7 +22,7 @@ def search(
     c: CfgNode,
     views: Sequence[int] | None = None,
     progress: bool = False,
-) -> Found:
+) -> Choice:
     """Choose sentences, then view weights for them, in the way that the settings `c` (SEARCH) say.
 
     What is not sought stays: all sentences averaged, or the `weights` that came. Other weights are taken only if they
@@ -85,11 +61,11 @@ def search(
     return better(best, replace(found, choices=best.choices))
 
 
-def as_it_is(problem: Problem, candidates: Sequence[Tensor], weights: Tensor, choices: tuple) -> Found:
+def as_it_is(problem: Problem, candidates: Sequence[Tensor], weights: Tensor, choices: tuple) -> Choice:
     """The score of a choice as a search's outcome that has tried nothing else."""
     weights = check_weights(weights, problem.views)
-    score = float(problem.weigher(texts_of(candidates, choices))(weights[None])[0])
-    return Found(choices, tuple(weights.tolist()), score, (Step("start", 0, score),), 1)
+    score = float(problem.weight_scorer(texts_of(candidates, choices))(weights[None])[0])
+    return Choice(choices, tuple(weights.tolist()), score, (Step("start", 0, score),), 1)
 
 
 def grid(views: Sequence[int], c: CfgNode) -> Tensor:
@@ -99,24 +75,13 @@ def grid(views: Sequence[int], c: CfgNode) -> Tensor:
         InputError: when the fixed views leave nothing to choose.
     """
     fixed = {place: PUBLISHED_WEIGHT for place, view in enumerate(views) if view < c.FIXED_VIEWS}
-    sets = weight_sets(len(views), values_of(c), fixed)
+    sets = weight_sets(len(views), search_values(c), fixed)
     if len(sets) <= 1:
         raise InputError(
             f"SEARCH.FIXED_VIEWS {c.FIXED_VIEWS} and VALUES {c.VALUES} leave no view weights to choose of views "
             f"{', '.join(map(str, views))}; fix fewer views or give more values."
         )
     return sets
-
-
-def values_of(c: CfgNode) -> list[float]:
-    """SEARCH.VALUES as numbers."""
-    try:
-        values = [float(word) for word in c.VALUES.split(",")]
-    except ValueError:
-        values = []
-    if not values or not bool(torch.tensor(values).isfinite().all()):
-        raise InputError(f"SEARCH.VALUES is {c.VALUES!r}; finite numbers between commas were expected.")
-    return values
 
 
 def in_words(what: Sequence[str], c: CfgNode) -> str:

@@ -1,7 +1,7 @@
-"""The outcome of a search as a small file: which sentences and view weights, chosen how and on what."""
+"""The result of a search as a small file: which sentences and view weights, chosen how and on what."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import reduce
 from pathlib import Path
 
@@ -13,16 +13,18 @@ from yacs.config import CfgNode
 from pointclip.datasets.batches import BatchReader
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
-from pointclip.prompts import key_of
+from pointclip.origin import Origin
+from pointclip.prompts import PartSentences, Sentences, count_in_words, key_of
 from pointclip.search.procedure import in_words
 from pointclip.utils.files import atomic_path, read_yaml
+from pointclip.view_weights import ViewWeights
 
 ALL = "all"  # under what classification's view weights stand, which serve all classes
 
 
 @dataclass(frozen=True)
-class Searched:
-    """What a search chose; what was not sought is empty.
+class SearchResult:
+    """What a search chose; what it did not search for is empty.
 
     Sentences and weights stand by class name for classification, whose weights stand under `ALL`;
     for segmentation they stand by category, the sentences there by part.
@@ -98,25 +100,58 @@ class Searched:
         chosen = [_by_key(entries) for entries in (self.sentences, self.weights) if entries and ALL not in entries]
         return [name for name in names if any(key_of(name) not in own for own in chosen)]
 
-    def class_sentences(self, names: Sequence[str]) -> dict[str, list[str]]:
-        """The chosen sentences of these classes, under the names as they are spelt here.
+    def apply_to_classes(
+        self, sentences: Sentences, weights: ViewWeights, views: Sequence[int]
+    ) -> tuple[Sentences, ViewWeights]:
+        """The chosen sentences and view weights in place of those that came, under the names as they are spelt here.
+
+        Args:
+            sentences: of every class.
+            weights: [V] of these `views`.
 
         Raises:
-            InputError: when a class has none.
+            InputError: when a class has no chosen sentence, or a view no chosen weight.
         """
-        known = _by_key(self.sentences)
-        for name in names:
-            if key_of(name) not in known:
-                raise InputError(
-                    f"The searched sentences are of {', '.join(list(self.sentences)[:5])} …, but not of {name!r}; "
-                    "search on this data set, or empty SEARCHED."
-                )
-        return {name: known[key_of(name)] for name in names}
+        if self.sentences:
+            known = _by_key(self.sentences)
+            for name in sentences:
+                if key_of(name) not in known:
+                    raise InputError(
+                        f"The searched sentences are of {', '.join(list(self.sentences)[:5])} …, but not of {name!r}; "
+                        "search on this data set, or empty SEARCHED."
+                    )
+            sentences = Sentences({name: known[key_of(name)] for name in sentences}, self._origin(sentences.origin))
+        return sentences, self._weights(ALL, weights, views)
 
-    def part_sentences(self, category: str, sentences: Mapping[str, list[str]]) -> dict[str, list[str]]:
-        """The sentences of a category's parts, with the chosen ones in place of those that came."""
-        chosen = _by_key(_by_key(self.sentences).get(key_of(category), {}))
-        return {part: chosen.get(key_of(part), group) for part, group in sentences.items()}
+    def apply_to_parts(
+        self, sentences: PartSentences, weights: Mapping[str, ViewWeights], views: Sequence[int], read: Sequence[str]
+    ) -> tuple[PartSentences, dict[str, ViewWeights]]:
+        """The chosen sentences and view weights of every category in place of those that came.
+
+        Args:
+            weights: [V] of these `views`, by category.
+            read: the categories of the shapes that are read; those without a chosen sentence keep theirs.
+        """
+        if self.sentences:
+            chosen = {category: _by_key(parts) for category, parts in _by_key(self.sentences).items()}
+            by_category = {
+                category: {part: chosen.get(key_of(category), {}).get(key_of(part), own) for part, own in parts.items()}
+                for category, parts in sentences.by_category.items()
+            }
+            sentences = PartSentences(by_category, self._origin(sentences.origin, bool(self.without(read))))
+        return sentences, {name: self._weights(name, given, views) for name, given in weights.items()}
+
+    def _origin(self, before: Origin, some_stay: bool = False) -> Origin:
+        """The origin of the chosen sentences, of which some may be what there was before."""
+        words = f"{count_in_words(self.groups, self.kind)}, {self.words}"
+        tuned = self.tuned_on_test_labels or (some_stay and before.tuned)
+        return Origin(words, before.note if some_stay else "", tuned, self)
+
+    def _weights(self, name: str, given: ViewWeights, views: Sequence[int]) -> ViewWeights:
+        if not self.weights:
+            return given
+        origin = Origin(self.words, tuned=self.tuned_on_test_labels, search=self)
+        return ViewWeights(self.weights_for(name, views, given.values), origin)
 
     def weights_for(self, name: str, views: Sequence[int], otherwise: Tensor) -> Tensor:
         """The chosen weights [V] of these views for a category, or for `ALL`; `otherwise` [V] where none were chosen.
@@ -152,54 +187,61 @@ def deciding(settings: CfgNode) -> dict[str, str]:
     return found
 
 
-def outcome(
+@dataclass(frozen=True)
+class Chosen:
+    """What a search of one split chose; the fields are those of `SearchResult`."""
+
+    shapes: int
+    tried: int  # how many choices were scored; the more, the better the best by chance
+    score: float
+    sentences: dict
+    weights: dict[str, list[float]]
+    scores: dict[str, float] = field(default_factory=dict)
+
+
+def describe(
+    chosen: Chosen,
     task: str,
     what: Sequence[str],
     settings: CfgNode,
     reader: BatchReader,
     encoder: Encoder,
     views: Sequence[int],
-    shapes: int,
-    tried: int,
-    score: float,
-    sentences: dict,
-    weights: dict[str, list[float]],
-    scores: dict[str, float] | None = None,
-) -> Searched:
-    """What a search on the split that `settings` name has chosen.
+    start: Sequence[Origin],
+) -> SearchResult:
+    """The result of a search on the split that `settings` name.
 
     Args:
-        what: "prompts", "weights" or both; what was not sought is left out.
+        what: "prompts", "weights" or both; what was not searched for is left out.
         reader: of the split, after it was read.
-        shapes: how many of known labels there were; other arguments as in `Searched`.
-        tried: how many choices were scored on them, which the procedure's words tell: the more, the better by chance.
+        start: the origins of the sentences and view weights that the search began with; their mark stays.
     """
-    return Searched(
+    return SearchResult(
         task=task,
         dataset=Path(settings.DATASET.NAME).stem,
         split=settings.DATASET.SPLIT,
-        shapes=shapes,
+        shapes=chosen.shapes,
         data=reader.fingerprint,
         encoder=encoder.name,
         views=list(views),
         settings=deciding(settings),
-        procedure=f"{in_words(what, settings.SEARCH)}; {tried:,} choices scored",
-        tuned_on_test_labels=settings.DATASET.SPLIT == "test",
-        score=score,
-        scores=scores or {},
-        sentences=sentences if "prompts" in what else {},
-        weights=weights if "weights" in what else {},
+        procedure=f"{in_words(what, settings.SEARCH)}; {chosen.tried:,} choices scored",
+        tuned_on_test_labels=settings.DATASET.SPLIT == "test" or any(origin.tuned for origin in start),
+        score=chosen.score,
+        scores=chosen.scores,
+        sentences=chosen.sentences if "prompts" in what else {},
+        weights=chosen.weights if "weights" in what else {},
     )
 
 
-def write_searched(path: Path, searched: Searched) -> None:
-    """Write the outcome as YAML."""
+def write_result(path: Path, result: SearchResult) -> None:
+    """Write the result as YAML."""
     with atomic_path(path) as temporary:
-        text = yaml.safe_dump(asdict(searched), sort_keys=False, allow_unicode=True, width=120)
+        text = yaml.safe_dump(asdict(result), sort_keys=False, allow_unicode=True, width=120)
         temporary.write_text(text, encoding="utf-8")
 
 
-def read_searched(path: str | Path, task: str, by_part: bool = False) -> Searched:
+def read_result(path: str | Path, task: str, by_part: bool = False) -> SearchResult:
     """Read such a file.
 
     Args:
@@ -210,14 +252,14 @@ def read_searched(path: str | Path, task: str, by_part: bool = False) -> Searche
         InputError: for a file that cannot be read, of another form, or of another task.
     """
     values = read_yaml(path, "SEARCHED", "give a searched.yaml")
-    if not isinstance(values, dict) or set(values) != {own.name for own in fields(Searched)}:
-        raise InputError(f"SEARCHED {path} is no outcome of a search; give the searched.yaml that --search wrote.")
+    if not isinstance(values, dict) or set(values) != {entry.name for entry in fields(SearchResult)}:
+        raise InputError(f"SEARCHED {path} is not the result of a search; give a searched.yaml that --search wrote.")
     if values["task"] != task:
         raise InputError(f"SEARCHED {path} is of {values['task']}, but this is {task}; give one of this task.")
     wrong = [name for name, fits in _FITS.items() if not fits(values[name])] or _wrong_choice(values, by_part)
     if wrong:
         raise InputError(f"SEARCHED {path} holds another {wrong[0]} than --search writes; search again.")
-    return Searched(**values)
+    return SearchResult(**values)
 
 
 def _by_key(entries: Mapping[str, object]) -> dict:

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from pointclip.errors import InputError
 from pointclip.metrics import IOU_RULES
-from pointclip.search.close_calls import count_wins, exact_products, kernels, product_bound, rivals
-from pointclip.search.found import check_labels, check_weights
+from pointclip.search.choice import check_labels, check_weights
+from pointclip.search.close_calls import count_wins, exact_products, load_kernels, product_bound, rivals
 
 SETS = 512  # sets of weights that a point is labelled by at a time: what that needs stays in a core's own cache
 
@@ -62,15 +62,15 @@ class Segmentation:
         self.views, self.rule, self.parts = views, rule, parts
         self._point_features, self._view_logits = point_features, view_logits
 
-    def standing(self, weights: Tensor, texts: Tensor) -> "PartStanding":
-        """See `pointclip.search.found.Problem`."""
+    def sentence_scorer(self, weights: Tensor, texts: Tensor) -> "PartSentenceScorer":
+        """See `pointclip.search.choice.Problem`."""
         if self._point_features is None:
             raise InputError("Sentences cannot be searched without point_features; give that function.")
         features = self._point_features(check_weights(weights, self.views))
-        return PartStanding(features, self.truth, texts, self._count_parts(len(texts)), self.rule)
+        return PartSentenceScorer(features, self.truth, texts, self._count_parts(len(texts)), self.rule)
 
-    def weigher(self, texts: Tensor) -> Callable[[Tensor], np.ndarray]:
-        """See `pointclip.search.found.Problem`."""
+    def weight_scorer(self, texts: Tensor) -> Callable[[Tensor], np.ndarray]:
+        """See `pointclip.search.choice.Problem`."""
         if self._view_logits is None:
             raise InputError("View weights cannot be searched without view_logits; give that function.")
         logits, parts = self._view_logits(texts), self._count_parts(len(texts))
@@ -101,8 +101,8 @@ class Segmentation:
         return parts
 
 
-class PartStanding:
-    """One sentence per part at fixed view weights; see `pointclip.search.found.Standing`."""
+class PartSentenceScorer:
+    """One sentence per part at fixed view weights; see `pointclip.search.choice.SentenceScorer`."""
 
     def __init__(self, features: Sequence[Tensor], truth: Sequence[np.ndarray], texts: Tensor, parts: int, rule: str):
         self.features, self.truth, self.parts, self.rule = features, truth, parts, rule
@@ -186,6 +186,6 @@ def _weighted_ious(
         exact = sets[j : j + SETS].contiguous()
         columns = exact.float().T.contiguous().numpy()
         counts = np.zeros((2, len(distinct), len(exact)), np.int32)
-        kernels().count_labels(own, bound, column_of_truth, columns, exact.numpy(), *counts)
+        load_kernels().count_labels(own, bound, column_of_truth, columns, exact.numpy(), *counts)
         predicted[distinct, j : j + SETS], hit[distinct, j : j + SETS] = counts
     return mean_ious(hit, predicted, np.bincount(truth[truth >= 0], minlength=parts), rule)

@@ -7,8 +7,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pointclip.errors import InputError
-from pointclip.search.found import (
-    Found,
+from pointclip.search.choice import (
+    Choice,
     Problem,
     Step,
     check_candidates,
@@ -27,7 +27,7 @@ def search_sentences(
     start: Sequence[int | Sequence[int]] | None = None,
     sweeps: int = 2,
     progress: bool = False,
-) -> Found:
+) -> Choice:
     """Choose one sentence per class, greedily, as PointCLIP V2 does.
 
     For each class in order, each of its candidates replaces the class's sentence if the score rises strictly; so many
@@ -49,24 +49,24 @@ def search_sentences(
     if sweeps < 1:
         raise InputError(f"{sweeps} sweeps were asked for; at least 1 was expected.")
     texts = texts_of(candidates, choices)
-    standing = problem.standing(weights, texts)
-    score = float(standing.scores_with(0, texts[:1])[0])
+    scorer = problem.sentence_scorer(weights, texts)
+    score = float(scorer.scores_with(0, texts[:1])[0])
     history, evaluations = [Step("start", 0, score)], 1
     with tqdm(total=sweeps * len(candidates), unit=" classes", desc="sentences", disable=not progress) as bar:
         for _ in range(sweeps):
             before = score
             for k, own in enumerate(candidates):
-                scores = standing.scores_with(k, own)
+                scores = scorer.scores_with(k, own)
                 place = climb(scores, score)
                 if place is not None:
                     choices[k], score = (place,), float(scores[place])
-                    standing.put(k, own[place])
+                    scorer.put(k, own[place])
                     history.append(Step("sentence", k, score))
                 evaluations += len(own)
                 bar.update()
             if score == before:
                 break
-    return Found(tuple(choices), tuple(weights.tolist()), score, tuple(history), evaluations)
+    return Choice(tuple(choices), tuple(weights.tolist()), score, tuple(history), evaluations)
 
 
 def search_ensembles(
@@ -76,7 +76,7 @@ def search_ensembles(
     sizes: Sequence[int] = (1, 2, 4, 8, 16, 32),
     start: Sequence[int | Sequence[int]] | None = None,
     progress: bool = False,
-) -> Found:
+) -> Choice:
     """Give every class the mean of its best m sentences, and choose m.
 
     A sentence is ranked by the score that it gets alone for its class, while the other classes keep their starting
@@ -87,17 +87,17 @@ def search_ensembles(
     base = texts_of(candidates, check_start(start, candidates))
     if not sizes or min(sizes) < 1:
         raise InputError(f"The ensemble sizes are {list(sizes)}; at least one number from 1 was expected.")
-    standing, rankings = problem.standing(weights, base), []
+    scorer, rankings = problem.sentence_scorer(weights, base), []
     for k, own in enumerate(tqdm(candidates, unit=" classes", desc="rankings", disable=not progress)):
-        scores = standing.scores_with(k, own).round(9)  # equal scores may differ by rounding
+        scores = scorer.scores_with(k, own).round(9)  # equal scores may differ by rounding
         rankings.append(np.argsort(-scores, kind="stable").tolist())
     chosen, score, history = (), -np.inf, []
     for size in sizes:
         choices = tuple(tuple(ranking[:size]) for ranking in rankings)
         texts = texts_of(candidates, choices)
-        own = float(problem.standing(weights, texts).scores_with(0, texts[:1])[0])
+        own = float(problem.sentence_scorer(weights, texts).scores_with(0, texts[:1])[0])
         if rises(own, score):
             chosen, score = choices, own
             history.append(Step("ensemble", size, own))
     evaluations = sum(map(len, candidates)) + len(sizes)
-    return Found(chosen, tuple(weights.tolist()), score, tuple(history), evaluations)
+    return Choice(chosen, tuple(weights.tolist()), score, tuple(history), evaluations)

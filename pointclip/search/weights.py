@@ -9,7 +9,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pointclip.errors import InputError
-from pointclip.search.found import Found, Problem, Step, check_weights, climb
+from pointclip.search.choice import Choice, Problem, Step, check_weights, climb
 
 PUBLISHED_VALUES = (0.25, 0.5, 0.75, 1.0)
 PUBLISHED_WEIGHT = 0.75  # of the views that the published search does not try values for
@@ -54,7 +54,7 @@ def weight_sets(
     return sets[sets.ne(0).any(1)]  # without any weight nothing is seen
 
 
-def search_weights(problem: Problem, texts: Tensor, sets: Tensor, progress: bool = False) -> Found:
+def search_weights(problem: Problem, texts: Tensor, sets: Tensor, progress: bool = False) -> Choice:
     """Try every set of view weights, as PointCLIP V2 does; the first of the best is taken.
 
     Args:
@@ -69,7 +69,7 @@ def search_weights(problem: Problem, texts: Tensor, sets: Tensor, progress: bool
     sets = torch.as_tensor(sets, dtype=torch.float64).cpu()
     if sets.ndim != 2 or not len(sets) or sets.shape[1] != problem.views or not bool(sets.isfinite().all()):
         raise InputError(f"Sets of weights came as {list(sets.shape)}; finite ones [G, {problem.views}] were expected.")
-    score_of, scores = problem.weigher(check_texts(texts)), []
+    score_of, scores = problem.weight_scorer(check_texts(texts)), []
     with tqdm(total=len(sets), unit=" sets", desc="weights", disable=not progress) as bar:
         for some in sets.split(CHUNK):
             scores.append(score_of(some))
@@ -77,7 +77,7 @@ def search_weights(problem: Problem, texts: Tensor, sets: Tensor, progress: bool
     scores = np.concatenate(scores)
     place = climb(scores, -np.inf)
     score = float(scores[place])
-    return Found((), tuple(sets[place].tolist()), score, (Step("weights", place, score),), len(sets))
+    return Choice((), tuple(sets[place].tolist()), score, (Step("weights", place, score),), len(sets))
 
 
 def descend_weights(
@@ -87,7 +87,7 @@ def descend_weights(
     values: Sequence[float] | None = None,
     sweeps: int = 3,
     progress: bool = False,
-) -> Found:
+) -> Choice:
     """Improve view weights one view at a time: coordinate descent over finely spaced values.
 
     For each view in order, all values are tried while the other views keep theirs, and the first best one is taken if
@@ -107,7 +107,7 @@ def descend_weights(
         raise InputError(
             f"{list(values.shape)} values came for {sweeps} sweeps; finite values and a sweep were expected."
         )
-    score_of = problem.weigher(check_texts(texts))
+    score_of = problem.weight_scorer(check_texts(texts))
     score = float(score_of(weights[None])[0])
     history, evaluations = [Step("start", 0, score)], 1
     with tqdm(total=sweeps * problem.views, unit=" views", desc="weights", disable=not progress) as bar:
@@ -125,7 +125,7 @@ def descend_weights(
                 bar.update()
             if score == before:
                 break
-    return Found((), tuple(weights.tolist()), score, tuple(history), evaluations)
+    return Choice((), tuple(weights.tolist()), score, tuple(history), evaluations)
 
 
 def check_texts(texts: Tensor) -> Tensor:

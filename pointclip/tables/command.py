@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 
-from pointclip.config import load_config
 from pointclip.errors import InputError
 from pointclip.runs.command import ArgumentParser
 from pointclip.tables.definition import Job, Table, config_path, read_table
@@ -120,8 +119,9 @@ def parse(task: Task, arguments: Sequence[str] | None) -> tuple[argparse.Namespa
     for key, value in (("DATASET.ROOT", args.root), ("DEVICE", args.device)):
         if value and key not in extra[::2]:
             extra = [key, value, *extra]
-    config = config_path(args.config, task.folder / "configs") if args.config else None
-    load_config(task.defaults(), config, extra)  # what is misspelt is told before the work
+    config = config_path(args.config or "demo", task.folder / "configs")
+    if args.config or extra:
+        task.load(config, extra)  # misspelt settings end it before the work
     return args, names, extra
 
 

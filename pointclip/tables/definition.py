@@ -5,7 +5,7 @@ rows' and the columns' names), grid (whether to show our figures as rows by colu
 published), columns, rows. Fields of a row or column:
 
     name       what stands in the table; no two have the same
-    config     name of a file in the task's configs/, or a path; {words} in it are filled from `with`
+    config     name of a config of the task's, composed or not, or a path; {words} in it are filled from `with`
     with       {word: text} for config and settings
     settings   {KEY: value} of the runs; a PROMPTS.FILE is taken from the definition's folder
     metric     what of metrics.json is shown, such as accuracy or category_miou/chair
@@ -25,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pointclip.config_files import find_config
 from pointclip.errors import InputError
 from pointclip.tables.schema import check
 from pointclip.utils.files import expanded, read_yaml
@@ -86,7 +87,8 @@ def read_table(path: Path, configs: Path, config: str = "", extra: Sequence[str]
     check(path.name, top)
     if config and "config" not in top:
         raise InputError(f"The table {path.stem} is of data sets of its own; --config {config} is for other tables.")
-    stem = Path(config or top.get("config", "")).stem
+    named = config or top.get("config", "")
+    stem = find_config(config_path(named, configs)).name if named else ""
     top = _specialise(top, stem)
     if config:
         top["config"] = config
@@ -176,7 +178,7 @@ class _CellMaker:
 
 
 def config_path(name: str, configs: Path) -> Path:
-    """The file of a config: `name` itself where it is a file's, or the one of that name in the folder `configs`."""
+    """Where a config is looked up: at `name` where that is a file's, else under that name in the folder `configs`."""
     if name.endswith((".yaml", ".yml")):
         return expanded(name).resolve()
     return configs.resolve() / f"{name}.yaml"

@@ -14,7 +14,7 @@ from typing import TextIO
 import torch
 from yacs.config import CfgNode
 
-from pointclip.config import load_config
+from pointclip.config_files import Config
 from pointclip.errors import CannotFetch, InputError, first_line
 from pointclip.tables.definition import Job
 from pointclip.tables.identity import digest_of_code, identify, name_of
@@ -29,13 +29,13 @@ class Task:
 
     Attributes:
         main: the task's command, from its words to what metrics.json holds.
-        defaults: the task's settings.
+        load: from a config's path and KEY VALUE words to the config found and the task's settings.
         folder: holds the task's code, view_weights.yaml, configs/ and tables/.
         split_by_kind: splits a file of sentences by kind of command into files in a folder: {kind: file}.
     """
 
     main: Callable[[Sequence[str]], Mapping]
-    defaults: Callable[[], CfgNode]
+    load: Callable[..., tuple[Config, CfgNode]]
     folder: Path
     split_by_kind: Callable[[Path, Path], Mapping[str, Path]]
 
@@ -98,10 +98,10 @@ class Runner:
 
     def _run(self, job: Job) -> Outcome:
         pairs = self._pairs(job)
-        settings = load_config(self.task.defaults(), job.config, _flat(pairs))
+        config, settings = self.task.load(job.config, _flat(pairs))
         identity = identify(settings, job.search, self.code)
-        folder = self.folder / f"{job.config.stem}-{name_of(identity)}"
-        files = folder / job.config.stem
+        folder = self.folder / f"{config.name}-{name_of(identity)}"
+        files = folder / config.name
         if not self.again and (metrics := kept(folder / "cell.json", files, identity)) is not None:
             return Outcome(metrics, files, kept=True)
         weights = (settings.ENCODER.NAME, settings.ENCODER.PRETRAINED)
@@ -162,7 +162,7 @@ class Runner:
             if found.reason:
                 raise InputError(f"The search that it rests on could not run: {found.reason}")
             pairs["SEARCHED"] = str((found.folder / "searched.yaml").resolve())
-        settings = load_config(self.task.defaults(), job.config, _flat(pairs))
+        _, settings = self.task.load(job.config, _flat(pairs))
         if self.checkpoint and settings.ENCODER.NAME != "demo" and "ENCODER.PRETRAINED" not in pairs:
             pairs["ENCODER.PRETRAINED"] = weights_file(self.checkpoint, settings.ENCODER.NAME)
         if job.kind:

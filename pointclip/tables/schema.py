@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from pointclip.errors import InputError
 
-KINDS = ("caption", "question", "paraphrase", "words")  # the command kinds of sentences
+COMMAND_KINDS = ("caption", "question", "paraphrase", "words")  # the command kinds of sentences
 OF_TABLES = {"OUTPUT": "--output", "CACHE": "--cache"}  # settings that belong to a call, with the flags for them
 UNWRITABLE = re.compile(r"[\0-\x08\x0b-\x1f\ud800-\udfff]")  # control characters, halves of a character
 
@@ -57,7 +57,7 @@ LIST: Rule = (lambda value: isinstance(value, list), "a list of {name: …}")
 SETTINGS: Rule = (lambda value: maps(value, is_plain), "{KEY: a number, a text, true or false}")
 WITH: Rule = (lambda value: maps(value, is_plain), "{word: text}")
 ONLY: Rule = (lambda value: isinstance(value, list) and value and all(map(is_name, value)), "a list of configs' names")
-KIND: Rule = (lambda value: isinstance(value, str) and value in KINDS, f"one of {', '.join(KINDS)}")
+KIND: Rule = (lambda value: isinstance(value, str) and value in COMMAND_KINDS, f"one of {', '.join(COMMAND_KINDS)}")
 FOR: Rule = (lambda value: maps(value, lambda own: isinstance(own, Mapping)), "{config's name: fields}")
 HEADS: Rule = (
     lambda value: isinstance(value, list) and len(value) in (1, 2) and all(map(is_name, value)),

@@ -19,7 +19,7 @@ TUNED_NOTE = f"{TUNED} Labels of a test split chose the sentences or view weight
 def terminal(table: Table, results: Sequence[Result]) -> str:
     """The table in columns, with what a reader must know above and below it."""
     marks = footnotes(results)
-    views = [columns(*view) for view in reversed(views_of(table, results, marks))]
+    views = [columns(*view) for view in reversed(layouts(table, results, marks))]
     return "\n".join([table.title, "=" * len(table.title), "\n\n".join(views), "", *below(table, results, marks)])
 
 
@@ -27,7 +27,7 @@ def markdown(table: Table, results: Sequence[Result]) -> str:
     """The same as Markdown."""
     marks = footnotes(results)
     text = [f"# {table.title}", ""]
-    for view in views_of(table, results, marks):
+    for view in layouts(table, results, marks):
         text += [*markdown_rows(*view), ""]
     return "\n".join([*text, *(f"{line}\n" for line in below(table, results, marks))])
 
@@ -59,7 +59,7 @@ def footnotes(results: Sequence[Result]) -> dict[str, str]:
     return general | {note: next(letters) for note in notes if note not in general}
 
 
-def views_of(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> list[View]:
+def layouts(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> list[View]:
     """The forms in which the table is shown: as a grid where it asks for one, and in lines where they tell more."""
     views = [grid(table, results, marks)] if table.grid else []
     return views if views and not has_published(table) else [*views, lines(table, results, marks)]

@@ -35,7 +35,7 @@ def test_accuracy_with_other_sentences(blocks, spread, k):
     candidates = F.normalize(torch.randn(300, 100, generator=g), dim=1) if spread else near(g, 300, 100)
     texts = candidates[:4].clone()
     weights = torch.tensor([0.25, 0.5, 1.0])
-    scores = Classification(features, labels).standing(weights, texts).scores_with(k, candidates)
+    scores = Classification(features, labels).sentence_scorer(weights, texts).scores_with(k, candidates)
     pooled = (features.double() * weights[:, None]).sum(1)
     products = (pooled[:, None] * candidates.double()).sum(2).numpy()  # [n, J], equal sentences get equal bits
     logits = products[:, :4].copy()
@@ -52,11 +52,11 @@ def test_iou_with_other_sentences(blocks, dtype):
     truth = torch.randint(-1, 3, (3, 50), generator=g)
     candidates = torch.cat([near(g, 100, 64), F.normalize(torch.randn(100, 64, generator=g), dim=1)])
     texts = candidates[[0, 1, 150]]
-    standing = Segmentation(truth, 2, lambda weights: features).standing(torch.ones(2), texts)
+    scorer = Segmentation(truth, 2, lambda weights: features).sentence_scorer(torch.ones(2), texts)
     products = (features.double()[:, :, None] * candidates.double()).sum(3).numpy()  # [n, N, J]
     logits = products[..., [0, 1, 150]].copy()
     for k in (1, 2, 0):
-        scores = standing.scores_with(k, candidates)
+        scores = scorer.scores_with(k, candidates)
         for j in range(0, len(candidates), 7):
             logits[..., k] = products[..., j]
             ious = [
@@ -64,7 +64,7 @@ def test_iou_with_other_sentences(blocks, dtype):
                 for own, called in zip(truth, logits.argmax(2), strict=True)
             ]
             assert scores[j] == pytest.approx(np.mean(ious), abs=1e-9)
-        standing.put(k, candidates[7])
+        scorer.put(k, candidates[7])
         logits[..., k] = products[..., 7]
 
 
@@ -77,7 +77,7 @@ def test_weights_of_equal_sums(blocks):
     features[1::2] = features[::2]
     labels = torch.randint(3, (40,), generator=g)
     texts = near(g, 3, 30)
-    scores = Classification(features, labels).weigher(texts)(sets)
+    scores = Classification(features, labels).weight_scorer(texts)(sets)
     logits = torch.einsum("nvc,kc->nkv", features.double(), texts.double())
     expected = [(100 * ((logits * own).sum(2).numpy().argmax(1) == labels.numpy())).mean() for own in sets]
     np.testing.assert_allclose(scores, expected, atol=1e-9)
@@ -85,7 +85,7 @@ def test_weights_of_equal_sums(blocks):
     np.testing.assert_array_equal(scores[:20], scores[59:39:-1])
 
     logits = (features @ texts.T)[None]  # [1, N, V, K]
-    scores = Segmentation(labels[None], 4, view_logits=lambda texts: logits).weigher(texts)(sets)
+    scores = Segmentation(labels[None], 4, view_logits=lambda texts: logits).weight_scorer(texts)(sets)
     called = [(logits[0].double() * own[:, None]).sum(1).numpy().argmax(1) for own in sets]
     expected = [shape_iou(part_ious(labels.numpy(), each, 3), "standard") for each in called]
     np.testing.assert_allclose(scores, expected, atol=1e-9)
@@ -96,7 +96,7 @@ def test_iou_at_weights_whose_sums_float32_confuses(blocks):
     logits = 1 + torch.randint(-2, 3, (2, 200, 4, 3), generator=g) * 2.0**-23  # neighbouring float32 numbers
     truth = torch.randint(3, (2, 200), generator=g)
     sets = torch.rand(30, 4, generator=g, dtype=torch.float64)
-    scores = Segmentation(truth, 4, view_logits=lambda texts: logits).weigher(torch.eye(3))(sets)
+    scores = Segmentation(truth, 4, view_logits=lambda texts: logits).weight_scorer(torch.eye(3))(sets)
     called = torch.einsum("nivk,gv->gnik", logits.double(), sets).numpy().argmax(3)
     ious = [
         [shape_iou(part_ious(t.numpy(), c, 3), "standard") for t, c in zip(truth, own, strict=True)] for own in called

@@ -60,6 +60,6 @@ def test_config_is_only_for_tables_that_take_one(fake):
 
 
 def test_the_definitions_here_are_right():
-    assert schema.KINDS == KINDS
+    assert schema.COMMAND_KINDS == KINDS
     for path in TABLES:
         assert read_table(path, path.parents[1] / "configs", "").cells

@@ -1,0 +1,139 @@
+"""Config files: which files a config's name stands for, and the settings in them, layer by layer.
+
+A name is composed: `modelnet40_vit_b16_published` is the config `modelnet40`, the encoder preset `vit_b16` and the
+variant `published`, a file in the folder `variants/` beside the configs. The last two may be left out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pointclip.errors import InputError
+from pointclip.utils.files import expanded, read_yaml
+
+PRESETS = Path(__file__).with_name("encoder") / "presets"
+PUBLISHED = "published"  # as PROMPTS.FILE or VIEW_WEIGHTS: look the paper's up by data set and encoder
+MOST_FILES = 100  # that one config may build on
+
+
+@dataclass(frozen=True)
+class Config:
+    """A config as named on the command line.
+
+    Attributes:
+        file: holds the settings, usually of a data set.
+        encoder: the encoder preset, "" for whatever the file says.
+        variant: a file in `variants/` beside `file`, whose settings win over the others; "" for none.
+    """
+
+    file: Path
+    encoder: str = ""
+    variant: str = ""
+
+    @property
+    def name(self) -> str:
+        """What a run of it is called: "modelnet40_vit_b16_published"."""
+        return "_".join(part for part in (self.file.stem, self.encoder, self.variant) if part)
+
+    def layers(self) -> list[tuple[str, dict]]:
+        """The settings of every file involved, with the file's name; later ones win.
+
+        Raises:
+            InputError: for files that cannot be read or build on each other in a circle.
+        """
+        layers, encoder = _read(self.file)
+        if self.encoder not in ("", encoder):
+            layers = _read(self.file, without_preset=True)[0] + _read(_preset(self.encoder))[0]
+        if self.variant:
+            layers += _read(self.file.parent / "variants" / f"{self.variant}.yaml")[0]
+        return layers
+
+
+def find_config(path: str | Path, encoder: str = "", folder: Path | None = None) -> Config:
+    """The config that a path or a name stands for.
+
+    Args:
+        path: a file, or a composed name with or without folder and ending, such as configs/modelnet40_vit_b16.yaml.
+        encoder: an encoder preset instead of the one that the config names.
+        folder: where names without a folder are looked up.
+
+    Raises:
+        InputError: for a name that cannot be resolved, an unknown preset, and two presets at once.
+    """
+    path = expanded(path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = path.with_name(f"{path.name}.yaml")
+    if folder and path.parent == Path() and not path.is_file():
+        path = folder / path.name
+    config = Config(path.resolve()) if path.is_file() else _composed(path)
+    if encoder:
+        _preset(encoder)
+        if config.encoder and config.encoder != encoder:
+            raise InputError(
+                f"The config {path.stem} names the encoder {config.encoder}, but --encoder {encoder} came."
+            )
+        return replace(config, encoder=encoder)
+    return config if config.encoder else replace(config, encoder=_read(config.file)[1])
+
+
+def _composed(path: Path) -> Config:
+    """The parts of a name that is no file of its own; the longest config's name that fits comes first."""
+    names = sorted((file.stem for file in path.parent.glob("*.yaml")), key=len, reverse=True)
+    variants = sorted(file.stem for file in path.parent.glob("variants/*.yaml"))
+    presets = sorted(file.stem for file in PRESETS.glob("*.yaml"))
+    for name in names:
+        for variant in ("", *variants):
+            for encoder in ("", *presets):
+                config = Config(path.parent.resolve() / f"{name}.yaml", encoder, variant)
+                if config.name == path.stem:
+                    return config
+    if not names:
+        raise InputError(f"There is no config {path}, and no other in {path.parent}; see the configs/ folder.")
+    more = f" and a variant ({', '.join(variants)})" if variants else ""
+    raise InputError(
+        f"There is no config {path.stem!r} in {path.parent}; it has {', '.join(sorted(names))}, each of which may be "
+        f"followed by an encoder ({', '.join(presets)}){more}."
+    )
+
+
+def _preset(name: str) -> Path:
+    """The file of an encoder preset."""
+    file = PRESETS / f"{name}.yaml"
+    if not file.is_file():
+        known = ", ".join(sorted(path.stem for path in PRESETS.glob("*.yaml")))
+        raise InputError(f"There is no encoder preset {name!r}; choose from {known}, or set ENCODER.NAME.")
+    return file
+
+
+def _read(path: Path, without_preset: bool = False) -> tuple[list[tuple[str, dict]], str]:
+    """The layers of a file and of what it builds on, and the encoder preset that it names last."""
+    layers, preset = [], ""
+    for file, values in _files(path.resolve(), ()):
+        if len(layers) >= MOST_FILES:
+            raise InputError(f"The config {path} builds on more than {MOST_FILES} files; build on fewer.")
+        if isinstance(encoder := values.get("ENCODER"), str):
+            del values["ENCODER"]
+            preset = encoder
+            if not without_preset:
+                layers += [(own.name, content) for own, content in _files(_preset(encoder), ())]
+        layers.append((file.name, values))
+    return layers, preset
+
+
+def _files(path: Path, seen: tuple[Path, ...]) -> Iterator[tuple[Path, dict]]:
+    """A file's settings after those of the files under BASE, one by one."""
+    if path in seen:
+        raise InputError(f"The config {path.name} builds on itself; remove the circle from BASE.")
+    values = read_yaml(path, "the config", "see the configs/ folder") or {}
+    if not isinstance(values, dict):
+        raise InputError(f"The config {path} holds a {type(values).__name__}; KEY: value lines were expected.")
+    bases = values.pop("BASE", [])
+    bases = [bases] if isinstance(bases, str) else bases
+    if not isinstance(bases, list) or not all(isinstance(name, str) for name in bases):
+        raise InputError(f"BASE in the config {path} is {bases!r}; a config's name or a list of names was expected.")
+    for name in bases:
+        yield from _files((path.parent / name).resolve(), (*seen, path))
+    prompts = values.get("PROMPTS")
+    if isinstance(prompts, dict) and isinstance(prompts.get("FILE"), str) and prompts["FILE"] not in ("", PUBLISHED):
+        prompts["FILE"] = str((path.parent / expanded(prompts["FILE"])).resolve())
+    yield path, values

@@ -1,0 +1,51 @@
+"""Which of the paper's sentences and view weights serve a data set and an encoder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from yacs.config import CfgNode
+
+from pointclip.config import PROMPTS, with_changes
+from pointclip.config_files import PUBLISHED
+from pointclip.errors import InputError
+
+
+@dataclass(frozen=True)
+class PublishedSets:
+    """The names of published sets: that of a data set and that of an encoder, such as "modelnet40_vit_b16".
+
+    Attributes:
+        data: DATASET.NAME -> the data set whose published sentences and view weights serve it.
+        encoders: ENCODER.NAME -> its name in the published files.
+    """
+
+    data: Mapping[str, str]
+    encoders: Mapping[str, str]
+
+    def name(self, settings: CfgNode, setting: str) -> str:
+        """The set for the settings' data set and encoder; `setting` is what asks for it.
+
+        Raises:
+            InputError: where nothing is published.
+        """
+        data, encoder = settings.DATASET.NAME, settings.ENCODER.NAME
+        for value, known, what in ((data, self.data, "data set"), (encoder, self.encoders, "encoder")):
+            if value not in known:
+                raise InputError(
+                    f"{setting} is {PUBLISHED!r}, but nothing is published for the {what} {value!r}, only for "
+                    f"{', '.join(known)}; set {setting} to something else."
+                )
+        return f"{self.data[data]}_{self.encoders[encoder]}"
+
+    def with_prompts(self, settings: CfgNode) -> CfgNode:
+        """The settings with the file of published sentences in place of PROMPTS.FILE "published"."""
+        if settings.PROMPTS.FILE != PUBLISHED:
+            return settings
+        path = PROMPTS / "published" / f"{self.name(settings, 'PROMPTS.FILE')}.json"
+        return with_changes(settings, {"PROMPTS.FILE": str(path)})
+
+    def with_view_weights(self, settings: CfgNode) -> CfgNode:
+        """The settings with the name of the published set in place of VIEW_WEIGHTS "published"."""
+        if settings.VIEW_WEIGHTS != PUBLISHED:
+            return settings
+        return with_changes(settings, {"VIEW_WEIGHTS": self.name(settings, "VIEW_WEIGHTS")})

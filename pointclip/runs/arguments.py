@@ -1,0 +1,105 @@
+"""The command line of a task: its arguments and settings, checked before anything slow is imported."""
+
+import argparse
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from yacs.config import CfgNode
+
+from pointclip.config import check_search, is_setting
+from pointclip.config_files import Config
+from pointclip.errors import InputError
+from pointclip.runs.command import ArgumentParser, names_from
+from pointclip.utils.files import expanded
+
+Load = Callable[..., tuple[Config, CfgNode]]  # (config, overrides, encoder) -> what they name; see a task's settings.py
+
+
+def argument_parser(description: str) -> argparse.ArgumentParser:
+    """The arguments that every task takes."""
+    parser = ArgumentParser(description=description)
+    parser.add_argument("--config", required=True, metavar="FILE", help="a file of settings, such as configs/demo.yaml")
+    what = "an encoder preset, such as vit_b16, instead of the config's encoder"
+    parser.add_argument("--encoder", default="", metavar="NAME", help=what)
+    parser.add_argument("--input", nargs="+", metavar="FILE", help="own shapes instead of a data set")
+    parser.add_argument("--up", choices=("y", "z"), default="y", help="the up axis of the --input files (default: y)")
+    what = "first choose prompts, weights or prompts,weights by labels (SEARCH.* says how)"
+    parser.add_argument("--search", type=names_from, default=(), metavar="WHAT", help=what)
+    where = "the split whose labels choose: train (default), val or test"
+    parser.add_argument("--search-split", metavar="SPLIT", help=where)
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="settings that win over the config's")
+    return parser
+
+
+def parse_settings(
+    parser: argparse.ArgumentParser, base: CfgNode, load: Load, words: Sequence[str] | None = None
+) -> tuple[argparse.Namespace, CfgNode]:
+    """The arguments and the settings of a run; the run's folder is made, so that a bad place shows before the work.
+
+    Args:
+        base: the task's defaults.
+        load: from config, overrides and encoder to the task's settings.
+        words: the command line, the process's own by default. KEY VALUE pairs may also stand right behind --input's
+            files.
+
+    Returns:
+        The arguments, whose `config` is the `Config` found and whose `folder` is the run's, and the settings.
+    """
+    args = parser.parse_intermixed_args(words)
+    if args.input:
+        args.input, settings_words = split_settings(args.input, base)
+        args.overrides = [*args.overrides, *settings_words]
+    args.config, settings = load(args.config, args.overrides, args.encoder)
+    if args.search and args.input:
+        raise InputError("--search needs labels, which --input files do not have; search on a data set.")
+    if args.search_split and not args.search:
+        raise InputError("--search-split goes with --search prompts, weights or prompts,weights; say what to search.")
+    args.search_split = args.search_split or "train"
+    if args.up != "y" and not args.input:
+        raise InputError("--up goes with --input FILE…; a data set brings its own up axis.")
+    _check_settings_of_input(args, settings)
+    check_search(args.search, settings)
+    args.folder = run_folder(args, settings)
+    _make_folder(args.folder, "OUTPUT")
+    if cache := cache_folder(settings, bool(args.search)):
+        _make_folder(cache, "CACHE")
+    return args, settings
+
+
+def split_settings(words: Sequence[str], base: CfgNode) -> tuple[list[str], list[str]]:
+    """Files, and the KEY VALUE pairs behind them: known by a setting's name, or what looks like one and is no file."""
+    for place, word in enumerate(words):
+        if is_setting(base, word) or (re.fullmatch(r"[A-Z_]+(\.[A-Z_]+)*", word) and not Path(word).exists()):
+            return list(words[:place]), list(words[place:])
+    return list(words), []
+
+
+def run_folder(args: argparse.Namespace, settings: CfgNode) -> Path:
+    """Where a run's files go: OUTPUT/<config, encoder and variant>/, for own shapes input/ in there."""
+    return expanded(settings.OUTPUT) / args.config.name / ("input" if args.input else "")
+
+
+def cache_folder(settings: CfgNode, searching: bool) -> Path | None:
+    """Where features are kept: CACHE, or for a search OUTPUT/cache; None to keep none."""
+    folder = settings.CACHE or (f"{settings.OUTPUT}/cache" if searching else "")
+    return expanded(folder) if folder else None
+
+
+def _make_folder(folder: Path, setting: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"Cannot make the folder {folder} ({reason}); set {setting} to another place.") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"Cannot write to the folder {folder}; set {setting} to another place.")
+
+
+def _check_settings_of_input(args: argparse.Namespace, settings: CfgNode) -> None:
+    for name, rest in (("TURN", "none"), ("CATEGORIES", ""), ("MAX_SHAPES", 0)):
+        value = settings.DATASET[name]
+        if args.input and value != rest:
+            raise InputError(f"DATASET.{name} is {value!r}, but does nothing with --input files; leave it {rest!r}.")

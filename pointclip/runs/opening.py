@@ -1,0 +1,96 @@
+"""From settings to what a run works with: shapes, encoder, features, and the result of a search."""
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+from torch import nn
+from yacs.config import CfgNode
+
+from pointclip.config import with_changes
+from pointclip.datasets import ShapeFiles, ShapeSet, open_dataset
+from pointclip.datasets.batches import BatchReader, subset, usual_batch_size
+from pointclip.datasets.turned import turned
+from pointclip.encoder import Encoder, check_device, load_encoder
+from pointclip.errors import InputError
+from pointclip.features import FeatureExtractor, FeatureStore
+from pointclip.prompts import key_of
+from pointclip.runs.arguments import cache_folder
+from pointclip.runs.command import names_from
+from pointclip.search.result import SearchResult, write_result
+from pointclip.utils.files import expanded
+
+
+def open_shapes(
+    settings: CfgNode, args: argparse.Namespace, class_names: Sequence[str] = (), parts_wanted: bool = False
+) -> BatchReader:
+    """A reader of the shapes that the settings name, or of the files under --input.
+
+    Args:
+        class_names: what own shapes may be.
+        parts_wanted: whether a data set's shape is bad when none of its part labels is known.
+    """
+    if not args.input:
+        return open_split(settings, parts_wanted)
+    shapes = ShapeFiles(args.input, settings.DATASET.NUM_POINTS or None, args.up, tuple(class_names), settings.SEED)
+    return _reader(shapes, settings, list(range(len(shapes))), False)
+
+
+def open_split(settings: CfgNode, parts_wanted: bool = False) -> BatchReader:
+    """A reader of the wanted shapes of the data set and split that the settings name."""
+    c = settings.DATASET
+    shapes = turned(open_dataset(c.NAME, expanded(c.ROOT), c.SPLIT, c.NUM_POINTS or None), c.TURN, settings.SEED)
+    of_categories = _of_categories(shapes, c.CATEGORIES)
+    wanted = of_categories[subset(len(of_categories), c.MAX_SHAPES, settings.SEED)].tolist()
+    return _reader(shapes, settings, wanted, parts_wanted)
+
+
+def search_settings(settings: CfgNode, split: str) -> CfgNode:
+    """The settings of a search on a split: that split as DATASET.SPLIT, and SEARCH.MAX_SHAPES where it is set."""
+    most = settings.SEARCH.MAX_SHAPES or settings.DATASET.MAX_SHAPES
+    return with_changes(settings, {"DATASET.SPLIT": split, "DATASET.MAX_SHAPES": most})
+
+
+def open_extractor(settings: CfgNode, projection: nn.Module, args: argparse.Namespace) -> FeatureExtractor:
+    """The projection with the encoder that the settings name, and with a store where features are kept."""
+    encoder = open_encoder(settings)
+    folder = cache_folder(settings, bool(args.search))
+    store = FeatureStore(folder, encoder, projection.to(encoder.device)) if folder else None
+    return FeatureExtractor(projection, encoder, store, progress=not args.quiet)
+
+
+def open_encoder(settings: CfgNode) -> Encoder:
+    """The encoder that the settings name, on their device."""
+    c = settings.ENCODER
+    known = {"auto": None, "yes": True, "no": False}
+    if c.QUICK_GELU not in known:
+        raise InputError(f"ENCODER.QUICK_GELU is {c.QUICK_GELU!r}; 'auto', 'yes' or 'no' was expected.")
+    return load_encoder(c.NAME, c.PRETRAINED, settings.DEVICE, c.PRECISION, known[c.QUICK_GELU])
+
+
+def keep_result(result: SearchResult, settings: CfgNode, args: argparse.Namespace, measure: str) -> CfgNode:
+    """Write what a search chose to the run's folder, print it, and return the settings that name its file.
+
+    `measure` is what its score is.
+    """
+    path = args.folder / "searched.yaml"
+    write_result(path, result)
+    print(f"{result.words}: {result.what}, {measure} {result.score:.2f} % there; see {path}\n", flush=True)
+    return with_changes(settings, {"SEARCHED": str(path)})
+
+
+def _reader(shapes: ShapeSet, settings: CfgNode, wanted: list[int], parts_wanted: bool) -> BatchReader:
+    batch_size = settings.BATCH_SIZE or usual_batch_size(check_device(settings.DEVICE))
+    return BatchReader(shapes, batch_size, settings.ON_BAD_SHAPE, wanted, parts_wanted)
+
+
+def _of_categories(shapes: ShapeSet, categories: str) -> np.ndarray:
+    """Indices of the shapes of the named categories, of all where none is named."""
+    if not categories:
+        return np.arange(len(shapes))
+    numbers = {key_of(name): number for number, name in enumerate(shapes.class_names)}
+    wanted = [numbers.get(key_of(name)) for name in names_from(categories)]
+    if None in wanted:
+        known = ", ".join(shapes.class_names)
+        raise InputError(f"DATASET.CATEGORIES is {categories!r}; names out of these were expected: {known}.")
+    return np.flatnonzero(np.isin(shapes.labels, wanted))

@@ -1,0 +1,40 @@
+"""How a task's main.py starts: what needs no torch is answered before the imports, which take seconds."""
+
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+from pointclip.runs.command import BAD_INPUT, INTERRUPTED, run_command
+
+MEMORY_ADVICE = "set BATCH_SIZE 1, or DATASET.NUM_POINTS to a smaller number"
+
+
+def run_task(name: str) -> NoReturn:
+    """Run the task in the folder `name` on the process's command line, and end the process.
+
+    --help, wrong settings and a missing environment are answered by the task's settings.py alone.
+    """
+    signal.signal(signal.SIGINT, _end)
+    try:
+        settings = importlib.import_module(f"{name}.settings")
+        run_command(settings.parse)
+        task = importlib.import_module(f"{name}.main")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("pointclip", name):
+            raise
+        print(
+            f"error: The package {error.name} is not installed for {sys.executable}; run `make demo` in the "
+            "repository, then `. .venv/bin/activate`, or `pip install -r requirements.txt`.",
+            file=sys.stderr,
+        )
+        sys.exit(BAD_INPUT)
+    run_command(task.main, MEMORY_ADVICE)
+    sys.exit()
+
+
+def _end(signum: int, frame: FrameType | None) -> NoReturn:
+    """Ctrl-C during the imports ends them without a stack trace."""
+    os._exit(INTERRUPTED)

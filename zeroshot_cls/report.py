@@ -1,0 +1,143 @@
+"""The page of a classification run: accuracy and confusions, and single shapes with their depth maps."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pointclip.report import pictures
+from pointclip.report.album import Album, cell, column
+from pointclip.report.page import render
+
+COMMONEST = 10  # confusions listed below the matrix
+CASE = """
+<article class="card">
+  <div class="head"><h3>{{ case.name }}</h3>
+    {% if case.truth is not none %}
+    <span class="{{ 'right' if case.right else 'wrong' }}">{{ '✓ right' if case.right else '✗ wrong' }}</span>
+    {% endif %}</div>
+  <p>{% if case.truth is not none %}<span class="soft">truth</span> <b>{{ case.truth }}</b> · {% endif -%}
+    <span class="soft">prediction</span> <b>{{ case.prediction }}</b> {{ '%.1f' % (100 * case.confidence) }} %</p>
+  <div class="scroll guesses"><table><caption>The likeliest classes</caption>
+    <thead><tr><th scope="col" class="text">class</th><th scope="col" class="text">probability</th>
+      <th scope="col">%</th></tr></thead>
+    <tbody>{% for name, probability in case.top %}
+      <tr><th scope="row" class="text">{{ name }}</th><td class="bar">{{ bar(100 * probability) }}</td>
+        <td>{{ '%.1f' % (100 * probability) }}</td></tr>{% endfor %}
+    </tbody></table></div>
+  <a href="{{ case.picture }}"><img src="{{ case.picture }}" loading="lazy"
+    alt="{{ case.views }} depth maps of {{ case.name }}"></a>
+</article>
+"""
+
+
+@dataclass
+class ClassificationCase:
+    """One shape and what was made of it."""
+
+    name: str
+    truth: str | None  # None where it is not known
+    prediction: str
+    confidence: float  # probability of the prediction, in [0, 1]
+    maps: np.ndarray  # [V, H, W] in [0, 1], the depth maps
+    top: list[tuple[str, float]]  # class and probability in [0, 1], best first
+
+
+def write_classification_report(
+    path: str | os.PathLike,
+    title: str,
+    facts: Mapping[str, object],
+    class_accuracy: Mapping[str, tuple[int, int]],
+    confusion: np.ndarray,
+    class_names: Sequence[str],
+    best: Sequence[ClassificationCase],
+    worst: Sequence[ClassificationCase],
+    notes: Sequence[str] = (),
+) -> None:
+    """Write the page of a classified data set.
+
+    Args:
+        path: the page; its pictures go to the folder `pictures` beside it.
+        facts: shown in their order: encoder, data set, accuracy and the like.
+        class_accuracy: class -> (right, total).
+        confusion: [K, K] counts, rows are the truth.
+        class_names: K names, in the order of the matrix.
+        best, worst: cases to show; either may be empty.
+        notes: sentences that a reader must not miss.
+
+    Raises:
+        InputError: when matrix and names do not fit, a case's maps are of a wrong shape, or files cannot be written.
+    """
+    album = Album(path)
+    matrix = album.add("confusion", pictures.confusion_matrix(confusion, class_names))
+    columns = [column("class", text=True), column("accuracy", bar=True), *map(column, ("%", "right", "shapes"))]
+    sections = [
+        ("Best cases", "Right, and the surest of it.", _classified(album, "best", best)),
+        ("Worst cases", "Wrong, and the surest of it.", _classified(album, "worst", worst)),
+    ]
+    page = render(
+        CASE,
+        title=title,
+        facts=facts,
+        notes=notes,
+        matrix=matrix,
+        classes=len(class_names),
+        confusions=_commonest(np.asarray(confusion), class_names),
+        table={
+            "title": "Accuracy of each class",
+            "caption": "Best class first.",
+            "columns": columns,
+            "rows": _accuracy_rows(class_accuracy),
+        },
+        sections=sections,
+    )
+    album.write_page(page)
+
+
+def write_shapes_report(
+    path: str | os.PathLike,
+    title: str,
+    facts: Mapping[str, object],
+    cases: Sequence[ClassificationCase],
+    notes: Sequence[str] = (),
+) -> None:
+    """Write the page of a user's own shapes: for each the likeliest classes, and its depth maps.
+
+    Raises:
+        InputError: when a case's maps are of a wrong shape, or files cannot be written.
+    """
+    explanation = "Each with its likeliest classes, and the depth maps that CLIP saw."
+    album = Album(path)
+    sections = [("Shapes", explanation, _classified(album, "shape", cases))]
+    album.write_page(render(CASE, title=title, facts=facts, notes=notes, sections=sections))
+
+
+def _accuracy_rows(class_accuracy: Mapping[str, tuple[int, int]]) -> list[list]:
+    """Class, bar, percent, right, total; best first, classes without shapes last."""
+    rows = []
+    for name, (right, total) in class_accuracy.items():
+        percent = 100 * right / total if total else None
+        rows.append([name, percent, cell(percent), cell(right), cell(total)])
+    return sorted(rows, key=lambda row: -1 if row[1] is None else row[1], reverse=True)
+
+
+def _commonest(confusion: np.ndarray, class_names: Sequence[str]) -> list[tuple[str, str, int, float]]:
+    """Truth, prediction, count and share of the true class in percent, commonest first."""
+    wrong = confusion - np.diag(np.diag(confusion))
+    places = np.argsort(-wrong, axis=None, kind="stable")[:COMMONEST]
+    pairs = [np.unravel_index(place, wrong.shape) for place in places]
+    return [(class_names[t], class_names[p], int(wrong[t, p]), 100 * wrong[t, p] / confusion[t].sum())
+            for t, p in pairs if wrong[t, p] > 0]  # fmt: skip
+
+
+def _classified(album: Album, group: str, cases: Sequence[ClassificationCase]) -> list[dict]:
+    return [
+        vars(case)
+        | {
+            "right": case.truth == case.prediction,
+            "views": len(case.maps),
+            "picture": album.add(f"{group}-{number}", pictures.depth_map_strip(case.maps)),
+        }
+        for number, case in enumerate(cases, 1)
+    ]

@@ -1,6 +1,0 @@
-#!/usr/bin/env bash
-# Table: equal, published and searched view weights, on the bundled set or --config's.
-# Flags: --root, --checkpoint, --config, --output …, then KEY VALUE; --help tells them. ROOT and CHECKPOINT do too.
-set -euo pipefail
-here=$(dirname "$0")
-exec "$here/../../scripts/python.sh" "$here/../reproduce.py" ablation_weights "$@"

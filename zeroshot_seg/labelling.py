@@ -1,0 +1,110 @@
+"""From a reader of shapes to labelled points."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pointclip.datasets.base import Shape
+from pointclip.datasets.batches import Batch, BatchReader
+from pointclip.features import FeatureExtractor
+from pointclip.view_weights import ViewWeights
+from zeroshot_seg.protocol import predicted_parts
+from zeroshot_seg.realistic_projection import ProjectedPoints, SeenPoints
+from zeroshot_seg.segmenter import nearest_seen, part_logits, read_points
+
+TASK = "zero-shot part segmentation"
+
+
+@dataclass(frozen=True)
+class Category:
+    """What is needed to segment the shapes of one category."""
+
+    parts: tuple[str, ...]
+    features: Tensor  # [P, C], unit features of the parts' sentences
+    weights: Tensor  # [V], view weights
+
+
+def make_categories(
+    parts: Mapping[str, tuple[str, ...]], features: Tensor, weights: Mapping[str, ViewWeights]
+) -> dict[str, Category]:
+    """The categories, from the features [parts of all, C] of all their parts in order."""
+    groups = features.split([len(names) for names in parts.values()])
+    return {
+        name: Category(parts[name], group, weights[name].values.to(features.device))
+        for name, group in zip(parts, groups, strict=True)
+    }
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """One shape with its labelled points."""
+
+    index: int  # place in the data set
+    name: str
+    category: str
+    labels: np.ndarray  # [N] int16, index into the category's parts
+    truth: np.ndarray | None  # [N] int16, -1 where a point's part is not known
+    unseen: int  # points that no view sees
+
+
+def segment(
+    reader: BatchReader, extractor: FeatureExtractor, categories: Mapping[str, Category], protocol: str = "standard"
+) -> list[Segmented]:
+    """Label the points of every shape that the reader gives.
+
+    Args:
+        categories: for every class name of the data set.
+        protocol: "standard", or "published" for two habits of the published evaluation: lamp's last two parts are
+            never predicted, and points that no view sees get the first part instead of their neighbour's.
+    """
+    shapes = []
+    for batch, seen, patches in seen_batches(reader, extractor):
+        shapes += label_batch(batch, seen, patches, reader.shapes.class_names, categories, protocol)
+    return shapes
+
+
+def seen_batches(reader: BatchReader, extractor: FeatureExtractor) -> Iterator[tuple[Batch, SeenPoints, Tensor]]:
+    """Yield every batch with where its points are seen, and the patches' unit features [B, V, P, C].
+
+    Features come in half precision, from CLIP as from the store, so that both give the same labels: a shape takes 2 MB.
+    """
+
+    def encode(seen: ProjectedPoints) -> dict[str, Tensor]:
+        patches = extractor.encode_view_patches(seen.images).half()
+        return {"patches": patches, "visible": seen.visible, "pixel": seen.pixel.short()}
+
+    for batch, kept in extractor.batches(reader, encode):
+        yield batch, SeenPoints(kept["visible"], kept["pixel"].long()), kept["patches"]
+
+
+def label_batch(
+    batch: Batch,
+    seen: SeenPoints,
+    patches: Tensor,
+    names: Sequence[str],
+    categories: Mapping[str, Category],
+    protocol: str = "standard",
+) -> list[Segmented]:
+    """Label the points of one batch from its patch features [B, V, P, C]; `names` are the data set's classes."""
+    shapes = []
+    for b, (shape, index) in enumerate(zip(batch.shapes, batch.indices, strict=True)):
+        name = names[max(shape.label, 0)]  # own shapes have no label, and one category
+        category, seen_at = categories[name], SeenPoints(seen.visible[b, None], seen.pixel[b, None])
+        logits = part_logits(patches[b, None].float(), category.features)  # [1, V, P, parts]
+        logits = read_points(logits, seen_at, category.weights)[0]  # [N, parts]
+        labels = label_points(shape, name, logits, seen.visible[b], protocol)
+        truth = None if shape.parts is None else shape.parts.astype(np.int16)
+        unseen = int((~seen.visible[b].any(0)).sum())
+        shapes.append(Segmented(index, shape.name, name, labels.astype(np.int16), truth, unseen))
+    return shapes
+
+
+def label_points(shape: Shape, name: str, logits: Tensor, visible: Tensor, protocol: str) -> np.ndarray:
+    """Labels of a shape's points [N] from their logits [N, parts]."""
+    labels = logits[:, : predicted_parts(name, logits.shape[1], protocol)].argmax(1)
+    if protocol == "standard":
+        labels = labels[nearest_seen(torch.from_numpy(shape.points).to(labels.device), visible)]
+    return labels.cpu().numpy()

@@ -1,0 +1,130 @@
+"""The page of a segmentation run: IoU by category, and single shapes as clouds that can be turned."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from plotly.offline import get_plotlyjs
+
+from pointclip.errors import InputError
+from pointclip.report import pictures
+from pointclip.report.album import Album, cell, column
+from pointclip.report.page import render
+
+TURN_BOTH = "Drag a cloud to turn it; its neighbour turns with it. The depth maps below are what CLIP sees."
+TURN_ONE = "Drag a cloud to turn it. The depth maps below are what CLIP sees."
+CASE = """
+<article class="card shape">
+  <div class="head"><h3>{{ case.name }}</h3>
+    <span>{{ case.category }}{% if case.iou is not none %} · <b>IoU {{ '%.1f' % case.iou }}</b>{% endif %}</span></div>
+  <ul class="legend" aria-label="Colours of the parts">{% for name, colour in case.legend %}
+    <li><i style="background: rgb{{ colour }}"></i>{{ name }}</li>{% endfor %}</ul>
+  <div class="clouds">{% for title, figure in case.clouds %}
+    <figure><figcaption>{{ title }}</figcaption>
+      <div class="cloud" role="img" aria-label="{{ title }}: point cloud of {{ case.name }} coloured by part"></div>
+      <script type="application/json">{{ figure | safe }}</script></figure>{% endfor %}
+  </div>
+  <div class="turn">{% for move, label in (("left", "↺ turn left"), ("right", "↻ turn right"), ("closer", "+ closer"),
+      ("further", "− further"), ("reset", "reset")) %}
+    <button type="button" data-move="{{ move }}">{{ label }}</button>{% endfor %}</div>
+  <p class="soft">{{ case.size }}</p>
+  <a href="{{ case.picture }}"><img src="{{ case.picture }}" loading="lazy"
+    alt="{{ case.views }} depth maps of {{ case.name }} with the visible points in their predicted parts' colours"></a>
+</article>
+"""
+
+
+@dataclass
+class SegmentationCase:
+    """One shape with its parts."""
+
+    name: str
+    category: str
+    points: np.ndarray  # [N, 3], y up
+    prediction: np.ndarray  # [N] int, index into part_names
+    truth: np.ndarray | None  # [N] int, negative where a point's part is not known; None where no part is known
+    part_names: Sequence[str]
+    iou: float | None  # in percent; None without truth
+    maps: np.ndarray  # [V, 224, 224] in [0, 1], the images that CLIP sees
+    pixel: np.ndarray  # [V, N, 2], (row, column) of each point in them
+    visible: np.ndarray  # [V, N] bool
+
+
+def write_segmentation_report(
+    path: str | os.PathLike,
+    title: str,
+    facts: Mapping[str, object],
+    category_table: Sequence[Mapping[str, object]],
+    best: Sequence[SegmentationCase],
+    worst: Sequence[SegmentationCase],
+    notes: Sequence[str] = (),
+) -> None:
+    """Write the page of segmented shapes, with point clouds that can be turned.
+
+    Args:
+        path: the page; its pictures go to the folder `pictures` beside it.
+        facts: shown in their order.
+        category_table: rows, column name -> cell; columns stand in order of first appearance. Floats get one decimal,
+            None and nan a dash. May be empty.
+        best, worst: cases to show; either may be empty. Without any `iou` they are shown as just shapes.
+        notes: sentences that a reader must not miss.
+
+    Raises:
+        InputError: when the arrays of a case do not fit together, or files cannot be written.
+    """
+    album = Album(path)
+    headings = ("Best cases", "Worst cases") if any(c.iou is not None for c in (*best, *worst)) else ("Shapes", "More")
+    columns = [column(name, text=any(isinstance(row.get(name), str) for row in category_table))
+               for name in dict.fromkeys(name for row in category_table for name in row)]  # fmt: skip
+    rows = [[cell(row.get(entry["name"])) for entry in columns] for row in category_table]
+    hint = TURN_BOTH if any(case.truth is not None for case in (*best, *worst)) else TURN_ONE
+    sections = [
+        (headings[0], hint, _segmented(album, "best", best)),
+        (headings[1], hint, _segmented(album, "worst", worst)),
+    ]
+    page = render(
+        CASE,
+        plotly=get_plotlyjs() if best or worst else "",  # 4.8 MB, once a page
+        title=title,
+        facts=facts,
+        notes=notes,
+        table={"title": "Categories", "caption": "IoU in percent.", "columns": columns, "rows": rows},
+        sections=sections,
+    )
+    album.write_page(page)
+
+
+def _segmented(album: Album, group: str, cases: Sequence[SegmentationCase]) -> list[dict]:
+    return [_segmented_case(album, f"{group}-{number}", case) for number, case in enumerate(cases, 1)]
+
+
+def _segmented_case(album: Album, picture: str, case: SegmentationCase) -> dict:
+    clouds = [("Prediction", case.prediction)] + ([] if case.truth is None else [("Truth", case.truth)])
+    for title, labels in clouds:
+        if len(labels) != len(case.points) or len(labels) == 0 or np.max(labels) >= len(case.part_names):
+            raise InputError(
+                f"{title} of {case.name} has {len(labels)} labels for {len(case.points)} points and "
+                f"{len(case.part_names)} parts; expected a label below the number of parts for every point."
+            )
+    figure = pictures.labelled_depth_maps(case.maps, case.pixel, case.visible, case.prediction)
+    legend = [(name, tuple(pictures.part_colours(np.array([part]))[0].tolist()))
+              for part, name in enumerate(case.part_names)]  # fmt: skip
+    if any(np.min(labels) < 0 for _, labels in clouds):
+        legend.append(("not known", pictures.UNKNOWN_COLOUR))
+    shown, count = len(pictures.drawn_points(len(case.points))), len(case.points)
+    return {
+        "name": case.name,
+        "category": case.category,
+        "iou": case.iou,
+        "legend": legend,
+        "clouds": [(title, _json(case, labels)) for title, labels in clouds],
+        "size": f"{count:,} points" + (f", {shown:,} of them drawn" if shown < count else ""),
+        "views": len(case.maps),
+        "picture": album.add(picture, figure),
+    }
+
+
+def _json(case: SegmentationCase, labels: np.ndarray) -> str:
+    """A cloud as JSON that can stand inside of a script element: no "<" in it, so nothing can end the element."""
+    return pictures.point_cloud(case.points, labels, case.part_names).to_json().replace("<", "\\u003c")

@@ -1,0 +1,40 @@
+"""The scores of segmented shapes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from pointclip import metrics
+from pointclip.datasets.batches import check_parts_known
+from zeroshot_seg.labelling import Segmented
+
+
+@dataclass(frozen=True)
+class Scores:
+    """IoU in percent, per shape, of the prediction and of two guesses that look at nothing."""
+
+    iou: np.ndarray  # [n]
+    largest: np.ndarray  # [n], every point labelled as its category's largest part (known from the truth)
+    chance: np.ndarray  # [n], every point labelled at random
+
+
+def evaluate(shapes: list[Segmented], parts: Mapping[str, tuple[str, ...]], rule: str, seed: int) -> Scores:
+    """Score segmented shapes of known truth; `rule` as in `pointclip.metrics.shape_iou`."""
+    for shape in shapes:
+        check_parts_known(shape.name, shape.truth)
+    rng = np.random.default_rng(seed)
+    points = {category: np.zeros(len(names), int) for category, names in parts.items()}
+    for shape in shapes:
+        points[shape.category] += np.bincount(shape.truth[shape.truth >= 0], minlength=len(parts[shape.category]))
+    rows = []
+    for shape in shapes:
+        count = len(parts[shape.category])
+        guesses = (
+            shape.labels,
+            np.full_like(shape.labels, points[shape.category].argmax()),
+            rng.integers(count, size=len(shape.labels)),
+        )
+        ious = [metrics.part_ious(shape.truth.astype(int), guess.astype(int), count) for guess in guesses]
+        rows.append([metrics.shape_iou(iou, rule) for iou in ious])
+    return Scores(*np.array(rows).T)
