@@ -15,9 +15,10 @@ tables: $(INSTALLED)  ## ablations and what rests on what, on what is bundled, b
 test: $(INSTALLED)  ## all tests
 	$(RUN) -m pytest
 
-lint: $(INSTALLED)  ## style and common faults
+lint: $(INSTALLED)  ## style, common faults, and which room may import which
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(abspath $(VENV))/bin/lint-imports
 
 $(INSTALLED): requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)

@@ -23,12 +23,13 @@ from benchmarks.machine import clock, machine, positive
 from pointclip.datasets.batches import Batch, BatchReader, usual_batch_size
 from pointclip.datasets.synthetic import CATEGORIES, PART_NAMES, SyntheticShapes
 from pointclip.encoder import PRECISIONS, Encoder, load_encoder
-from pointclip.features.extractor import encode_view_patches, encode_views, text_features
-from pointclip.prompts import part_sentences, read_prompts, sentences_for
-from pointclip.runs.command import run_command
-from pointclip.runs.run import table
+from pointclip.features import FeatureExtractor
+from pointclip.prompts import class_sentences, open_prompts, part_sentences
+from pointclip.runs.output import table
+from pointclip.utils.command import run_command
+from pointclip.view_weights import uniform_weights
 from zeroshot_cls.classifier import extract_features, view_weighted_logits
-from zeroshot_seg.evaluate import Category, label_batch, segment
+from zeroshot_seg.labelling import label_batch, make_categories, segment
 from zeroshot_seg.realistic_projection import ProjectedPoints
 
 PROMPTS = Path(__file__).resolve().parents[1] / "prompts"
@@ -115,11 +116,11 @@ def reader(task: Task, shapes: int) -> BatchReader:
 
 
 def classification(encoder: Encoder, template: bool) -> Task:
-    projection = zeroshot_cls.realistic_projection.RealisticProjection().to(encoder.device)
-    prompts = {} if template else read_prompts(PROMPTS / "synthetic.json")
-    sentences = sentences_for(CATEGORIES, prompts, "a depth map of a {}.")
+    extractor = FeatureExtractor(zeroshot_cls.realistic_projection.RealisticProjection(), encoder, progress=False)
+    prompts = open_prompts("" if template else PROMPTS / "synthetic.json")
+    sentences = class_sentences(CATEGORIES, prompts, "a depth map of a {}.")
     start = clock()
-    classes = text_features(sentences, encoder).cpu()
+    classes = extractor.class_features(sentences).cpu()
     text_seconds = clock() - start
 
     def score(views: Tensor) -> None:
@@ -129,24 +130,22 @@ def classification(encoder: Encoder, template: bool) -> Task:
         name="classification",
         points=1024,
         batch_size=usual_batch_size(encoder.device),
-        project=lambda points: projection(points.to(encoder.device)),
-        encode=lambda images: encode_views(images, encoder).cpu(),
+        project=lambda points: extractor.projection(points.to(encoder.device)),
+        encode=lambda images: extractor.encode_views(images).cpu(),
         score=lambda _batch, _images, views: score(views),
-        pipeline=lambda batches: score(extract_features(batches, projection, encoder, progress=False).views),
+        pipeline=lambda batches: score(extract_features(batches, extractor).views),
         sentences=sum(map(len, sentences.values())),
         text_seconds=text_seconds,
     )
 
 
 def segmentation(encoder: Encoder, template: bool) -> Task:
-    projection = zeroshot_seg.realistic_projection.RealisticProjection().to(encoder.device)
-    prompts = {} if template else read_prompts(PROMPTS / "shapenetpart.json")
-    start, count, categories = clock(), 0, {}
-    for name, parts in PART_NAMES.items():
-        sentences = part_sentences(name, parts, prompts, "a depth map of the {} of a {category}.")
-        count += sum(map(len, sentences.values()))
-        uniform = torch.ones(len(projection.rotations), device=encoder.device)
-        categories[name] = Category(parts, text_features(sentences, encoder), uniform)
+    extractor = FeatureExtractor(zeroshot_seg.realistic_projection.RealisticProjection(), encoder, progress=False)
+    prompts = open_prompts("" if template else PROMPTS / "shapenetpart.json")
+    sentences = part_sentences(PART_NAMES, prompts, "a depth map of the {} of a {category}.").flat()
+    start = clock()
+    weights = dict.fromkeys(PART_NAMES, uniform_weights(len(extractor.projection.rotations)))
+    categories = make_categories(PART_NAMES, extractor.class_features(sentences), weights)
     text_seconds = clock() - start
 
     def score(batch: Batch, seen: ProjectedPoints, patches: Tensor) -> None:
@@ -156,11 +155,11 @@ def segmentation(encoder: Encoder, template: bool) -> Task:
         name="segmentation",
         points=2048,
         batch_size=usual_batch_size(encoder.device),
-        project=lambda points: projection(points.to(encoder.device)),
-        encode=lambda seen: encode_view_patches(seen.images, encoder),
+        project=lambda points: extractor.projection(points.to(encoder.device)),
+        encode=lambda seen: extractor.encode_view_patches(seen.images),
         score=score,
-        pipeline=lambda batches: segment(batches, projection, encoder, categories, progress=False),
-        sentences=count,
+        pipeline=lambda batches: segment(batches, extractor, categories),
+        sentences=sum(map(len, sentences.values())),
         text_seconds=text_seconds,
     )
 

@@ -11,20 +11,21 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from benchmarks.machine import machine
 from pointclip.datasets.batches import BatchReader, subset
 from pointclip.datasets.synthetic import PART_NAMES, SyntheticShapes
 from pointclip.encoder import load_encoder
-from pointclip.features.extractor import text_features
-from pointclip.prompts import part_sentences, read_prompts
-from pointclip.runs.command import run_command
-from pointclip.runs.run import table
-from zeroshot_seg.evaluate import Category, score, segment
+from pointclip.features import FeatureExtractor
+from pointclip.prompts import open_prompts, part_sentences
+from pointclip.runs.output import table
+from pointclip.utils.command import run_command
+from pointclip.view_weights import uniform_weights
+from zeroshot_seg.labelling import make_categories, segment
 from zeroshot_seg.realistic_projection import LOOKUPS, ProjectedPoints, RealisticProjection
 from zeroshot_seg.results import category_rows
+from zeroshot_seg.scores import evaluate
 
 PROMPTS = Path(__file__).resolve().parents[1] / "prompts" / "shapenetpart.json"
 
@@ -42,20 +43,20 @@ def main() -> None:
     data = SyntheticShapes()
     wanted = subset(len(data), args.shapes, seed=0)
     encoder = load_encoder(args.encoder, args.pretrained, args.device)
-    categories, prompts = {}, {} if args.template else read_prompts(PROMPTS)
-    for name, parts in PART_NAMES.items():
-        sentences = part_sentences(name, parts, prompts, "a depth map of the {} of a {category}.")
-        categories[name] = Category(parts, text_features(sentences, encoder), torch.ones(10, device=encoder.device))
+    prompts = open_prompts("" if args.template else PROMPTS)
+    sentences = part_sentences(PART_NAMES, prompts, "a depth map of the {} of a {category}.").flat()
+    features = FeatureExtractor(RealisticProjection(), encoder).class_features(sentences)
+    categories = make_categories(PART_NAMES, features, dict.fromkeys(PART_NAMES, uniform_weights(10)))
 
     rows = []
     for lookup in LOOKUPS:
-        projection = Counted(lookup).to(encoder.device)
-        results = segment(BatchReader(data, 4, indices=wanted), projection, encoder, categories)
-        scores = score(results, data.part_names, "standard", seed=0)
+        projection = Counted(lookup)
+        results = segment(BatchReader(data, 4, indices=wanted), FeatureExtractor(projection, encoder), categories)
+        scores = evaluate(results, data.part_names, "standard", seed=0)
         by_category = np.mean([row["mIoU"] for row in category_rows(results, scores)])
         shares = [100 * projection.count[what] / projection.count["read"] for what in ("visible", "background")]
         unseen = 100 * sum(result.unseen for result in results) / sum(len(result.labels) for result in results)
-        rows.append([lookup, *(f"{value:.1f}" for value in (scores.own.mean(), by_category, *shares, unseen))])
+        rows.append([lookup, *(f"{value:.1f}" for value in (scores.iou.mean(), by_category, *shares, unseen))])
     guesses = {"largest part": scores.largest, "chance": scores.chance}
     for name, values in guesses.items():
         by_category = np.mean([row[name] for row in category_rows(results, scores)])

@@ -17,10 +17,10 @@ from benchmarks.machine import best_time, machine, positive
 from pointclip.datasets.batches import BatchReader, subset
 from pointclip.datasets.synthetic import CATEGORIES, SyntheticShapes
 from pointclip.encoder import DTYPES, Encoder, check_device, load_encoder, native_precision
-from pointclip.features.extractor import encode_views, encoded_batches, text_features
-from pointclip.prompts import read_prompts, sentences_for
-from pointclip.runs.command import run_command
-from pointclip.runs.run import table
+from pointclip.features import FeatureExtractor
+from pointclip.prompts import Sentences, class_sentences, open_prompts
+from pointclip.runs.output import table
+from pointclip.utils.command import run_command
 from zeroshot_cls.classifier import view_weighted_logits
 from zeroshot_cls.realistic_projection import RealisticProjection
 
@@ -48,8 +48,7 @@ def main() -> None:
     images = projection(torch.from_numpy(data[0].points)[None].to(device))[0]  # [10, 3, 224, 224]
     seconds = {name: best_time(lambda e=e: e.encode_images(images), args.repeats) for name, e in encoders.items()}
     reader = BatchReader(data, 16, indices=subset(len(data), args.shapes, seed=0))
-    prompts = {} if args.template else read_prompts(PROMPTS)
-    sentences = sentences_for(CATEGORIES, prompts, "a depth map of a {}.")
+    sentences = class_sentences(CATEGORIES, open_prompts("" if args.template else PROMPTS), "a depth map of a {}.")
     predictions, truth = classify(reader, projection, encoders, sentences)
 
     rows = []
@@ -66,16 +65,17 @@ def classify(
     reader: BatchReader,
     projection: RealisticProjection,
     encoders: dict[str, Encoder],
-    sentences: dict[str, list[str]],
+    sentences: Sentences,
 ) -> tuple[dict[str, Tensor], Tensor]:
     """The class that each encoder gives every shape [n], and the true one [n]."""
-    classes = {name: text_features(sentences, encoder).cpu() for name, encoder in encoders.items()}
+    extractors = {name: FeatureExtractor(projection, encoder) for name, encoder in encoders.items()}
+    classes = {name: extractor.class_features(sentences).cpu() for name, extractor in extractors.items()}
     answers, truth = {name: [] for name in encoders}, []
 
     def encode(images: Tensor) -> dict[str, Tensor]:
-        return {name: encode_views(images, encoder) for name, encoder in encoders.items()}
+        return {name: extractor.encode_views(images) for name, extractor in extractors.items()}
 
-    for batch, features in encoded_batches(reader, projection, encode, encoders["fp32"]):
+    for batch, features in extractors["fp32"].batches(reader, encode):
         truth += [shape.label for shape in batch.shapes]
         for name, views in features.items():
             weights = torch.ones(views.shape[1])

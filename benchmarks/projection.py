@@ -25,8 +25,10 @@ from benchmarks import floor, published
 from benchmarks.machine import best_time, machine, peak_memory, positive
 from pointclip.datasets.synthetic import SyntheticShapes
 from pointclip.errors import InputError
-from pointclip.projection import BACKENDS, CLASSIFICATION, SEGMENTATION, numba_engine, pick_backend
-from pointclip.runs.run import table
+from pointclip.projection import BACKENDS, numba_engine, pick_backend
+from pointclip.runs.output import table
+from zeroshot_cls.realistic_projection import SPEC as CLASSIFICATION
+from zeroshot_seg.realistic_projection import SPEC as SEGMENTATION
 
 TASKS = {
     "classification": (zeroshot_cls.realistic_projection.RealisticProjection, 1024),  # and its points a cloud

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a chec
 from torch import Tensor
 
 from benchmarks.machine import best_time, machine, peak_memory, positive
-from pointclip.runs.run import table
+from pointclip.runs.output import table
 from tests.zeroshot_seg.literal import literal_logits, made_up
 from zeroshot_seg.segmenter import part_logits, read_points
 

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 from benchmarks.machine import best_time, machine, positive
 from benchmarks.projection import TASKS, clouds
 from pointclip.projection import numba_engine
-from pointclip.runs.run import table
+from pointclip.runs.output import table
 
 WARM_UP = 2  # calls of a process before its time counts
 THREADS = ("torch_threads", "helpers")

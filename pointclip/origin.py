@@ -1,12 +1,6 @@
 """Where sentences and view weights come from, and whether test labels had a part in choosing them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pointclip.search.result import SearchResult
 
 
 @dataclass(frozen=True)
@@ -17,10 +11,8 @@ class Origin:
         words: in a few words, such as "synthetic.json, 240 sentences a class, averaged".
         note: what a reader of any result must know; "" for nothing.
         tuned: whether labels of a test split chose any of it.
-        search: the search that chose it, None where none did.
     """
 
     words: str
     note: str = ""
     tuned: bool = False
-    search: SearchResult | None = None

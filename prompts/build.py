@@ -25,7 +25,7 @@ sys.path.insert(0, str(HERE.parent))  # the script also runs where the package i
 
 from pointclip.errors import InputError  # noqa: E402
 from pointclip.prompts import read_prompts  # noqa: E402
-from pointclip.runs.command import ArgumentParser, run_command  # noqa: E402
+from pointclip.utils.command import ArgumentParser, run_command  # noqa: E402
 from pointclip.utils.files import atomic_path  # noqa: E402
 
 KINDS = ("caption", "question", "paraphrase", "words")

@@ -19,7 +19,7 @@ sys.path.insert(0, str(HERE.parent))  # the script also runs where the package i
 
 from pointclip.errors import InputError  # noqa: E402
 from pointclip.prompts import check_names, spoken  # noqa: E402
-from pointclip.runs.command import ArgumentParser, names_from, run_command  # noqa: E402
+from pointclip.utils.command import ArgumentParser, names_from, run_command  # noqa: E402
 from pointclip.utils.files import atomic_path  # noqa: E402
 from prompts.build import KINDS, MAX_TOKENS, fix_articles, to_json, token_count  # noqa: E402
 from prompts.models import Endpoint, LocalModel, Model, Task, answers  # noqa: E402

@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))  # the script also runs where the package is not installed
 
 from pointclip.errors import InputError  # noqa: E402
-from pointclip.runs.command import ArgumentParser, run_command  # noqa: E402
+from pointclip.utils.command import ArgumentParser, run_command  # noqa: E402
 from pointclip.utils.fetch import fetch  # noqa: E402
 from pointclip.utils.files import atomic_path, expanded  # noqa: E402
 from prompts.build import to_json  # noqa: E402

@@ -18,8 +18,8 @@ if __name__ == "__main__":  # the imports take seconds; Ctrl-C ends them without
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
 
 from pointclip.errors import InputError
-from pointclip.runs.command import run_command
 from pointclip.runs.start import MEMORY_ADVICE
+from pointclip.utils.command import run_command
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = sorted(path for path in ROOT.glob("*/tables/*.yaml") if (path.parents[1] / "reproduce.py").is_file())

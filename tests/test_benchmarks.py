@@ -10,7 +10,8 @@ import torch
 
 from benchmarks import floor, machine, published, search
 from pointclip.errors import InputError
-from pointclip.projection import CLASSIFICATION, Cells
+from pointclip.projection import Cells
+from zeroshot_cls.realistic_projection import SPEC as CLASSIFICATION
 
 ROOT = Path(__file__).resolve().parents[1]
 STAND_IN = '''

@@ -29,8 +29,8 @@ from pointclip.projection.points import check_points
 from pointclip.prompts import PromptFile, check_names, class_sentences, key_of, open_prompts, spoken
 from pointclip.report.pictures import save_picture
 from pointclip.runs.arguments import split_settings
-from pointclip.runs.command import ArgumentParser, names_from, run_command
 from pointclip.runs.opening import open_encoder
+from pointclip.utils.command import ArgumentParser, names_from, run_command
 from pointclip.utils.files import expanded
 from zeroshot_cls.perspective_projection import PerspectiveProjection
 from zeroshot_cls.realistic_projection import RealisticProjection

@@ -56,7 +56,8 @@ def main(words: Sequence[str] | None = None) -> dict:
 
     # answer
     logits = view_weighted_logits(features.views, class_features, weights.values)
-    run = describe_run(args, settings, extractor, reader, sentences, (sentences.origin, weights.origin), seconds)
+    origins = sentences.origin, weights.origin
+    run = describe_run(args, settings, extractor, reader, sentences, origins, result, seconds)
     if args.input:
         return report_own_shapes(run, reader, features, logits.softmax(1), extractor.projection)
     scores = evaluate(logits, features.labels, reader.shapes.class_names)

@@ -5,9 +5,22 @@ from math import pi
 
 from torch import Tensor, nn
 
-from pointclip.projection import CLASSIFICATION, STEPS, check_backend, project, to_cells
+from pointclip.projection import STEPS, ProjectionSpec, check_backend, project, to_cells
 from pointclip.projection.images import clip_images
 from pointclip.projection.views import chosen_views, view_rotations
+
+SPEC = ProjectionSpec(
+    resolution=112,
+    depth_cells=8,
+    object_ratio=0.8,
+    depth_bias=0.2,
+    densify_window=(1, 7, 7),
+    densify_padding=(0, 2, 2),
+    smooth_window=(1, 3, 3),
+    smooth_padding=(0, 1, 1),
+    sigma_depth=1.0,
+    sigma_image=3.0,
+)
 
 TILT, LEAN = pi / 9, pi / 15  # what turns the camera off the object's axes
 
@@ -45,7 +58,7 @@ class RealisticProjection(nn.Module):
     def __init__(self, backend: str = "auto", views: Sequence[int] = range(len(VIEWS)), steps: Sequence[str] = STEPS):
         super().__init__()
         self.backend = check_backend(backend)
-        self.spec = CLASSIFICATION.only(steps)
+        self.spec = SPEC.only(steps)
         rotations = view_rotations(chosen_views(VIEWS, views))
         self.register_buffer("rotations", rotations, persistent=False)  # [V, 2, 3, 3]
 

@@ -12,7 +12,7 @@ from pointclip.errors import InputError
 from pointclip.prompts import PromptFile
 from pointclip.published import PublishedSets
 from pointclip.runs.arguments import argument_parser, parse_settings
-from pointclip.runs.command import names_from
+from pointclip.utils.command import names_from
 
 CONFIGS = Path(__file__).with_name("configs")
 PUBLISHED_WEIGHTS = Path(__file__).with_name("view_weights.yaml")

@@ -61,7 +61,7 @@ def main(words: Sequence[str] | None = None) -> dict:
     shapes = segment(reader, extractor, categories, settings.PROTOCOL)
     seconds = time.perf_counter() - start
     origins = sentences.origin, next(iter(weights.values())).origin
-    run = describe_run(args, settings, extractor, reader, sentences.flat(), origins, seconds)
+    run = describe_run(args, settings, extractor, reader, sentences.flat(), origins, result, seconds)
     if args.input:
         return report_own_shapes(run, reader, shapes, parts, extractor.projection, args.save_ply)
     scores = evaluate(shapes, parts, settings.IOU_RULE, settings.SEED)

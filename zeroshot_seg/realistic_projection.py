@@ -8,12 +8,25 @@ import torch
 from torch import Tensor, nn
 
 from pointclip.errors import InputError
-from pointclip.projection import SEGMENTATION, STEPS, Cells, check_backend, project, to_cells
+from pointclip.projection import STEPS, Cells, ProjectionSpec, check_backend, project, to_cells
 from pointclip.projection.images import CLIP_SIZE, clip_images
 from pointclip.projection.views import chosen_views, view_rotations
 
+SPEC = ProjectionSpec(
+    resolution=224,
+    depth_cells=112,
+    object_ratio=0.7,
+    depth_bias=0.3,
+    densify_window=(5, 11, 11),
+    densify_padding=(2, 5, 5),
+    smooth_window=(5, 5, 5),
+    smooth_padding=(2, 2, 2),
+    sigma_depth=2.0,
+    sigma_image=1.0,
+)
+
 MARGIN = 20  # rows and columns cut off each side before the image is enlarged to CLIP's size
-CROP_SIZE = SEGMENTATION.image_size - 2 * MARGIN
+CROP_SIZE = SPEC.image_size - 2 * MARGIN
 VISIBLE_WITHIN = 0.1  # how far a point's own depth may lie from the depth map's
 LOOKUPS = ("corrected", "published")
 
@@ -70,7 +83,7 @@ class RealisticProjection(nn.Module):
             raise InputError(f"The lookup is {lookup!r}, but the known ones are {' and '.join(LOOKUPS)}.")
         self.lookup = lookup
         self.backend = check_backend(backend)
-        self.spec = SEGMENTATION.only(steps)
+        self.spec = SPEC.only(steps)
         rotations = view_rotations(chosen_views(VIEWS, views))
         self.register_buffer("rotations", rotations, persistent=False)  # [V, 3, 3, 3]
 
@@ -125,7 +138,7 @@ def last_writer_wins(cells: Cells) -> Cells:
 
     The outcome depends on the order of the points; without this step a cell keeps the largest value, in any order.
     """
-    size = SEGMENTATION.resolution
+    size = SPEC.resolution
     index = (cells.depth * size + cells.row) * size + cells.column  # [B, V, N]
     ordered, order = index.sort(dim=-1, stable=True)
     last = torch.searchsorted(ordered, ordered, right=True) - 1  # where each point's cell ends

@@ -12,7 +12,7 @@ from pointclip.errors import InputError
 from pointclip.prompts import PromptFile, key_of
 from pointclip.published import PublishedSets
 from pointclip.runs.arguments import argument_parser, parse_settings
-from pointclip.runs.command import names_from
+from pointclip.utils.command import names_from
 from zeroshot_seg.protocol import check_rules
 
 CONFIGS = Path(__file__).with_name("configs")

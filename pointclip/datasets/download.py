@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from pointclip.config import DATA
 from pointclip.datasets.catalog import SOURCES, Source, places
 from pointclip.errors import InputError
-from pointclip.runs.command import ArgumentParser, run_command
+from pointclip.utils.command import ArgumentParser, run_command
 from pointclip.utils.fetch import fetch
 
 

@@ -12,12 +12,10 @@ from torch import Tensor
 from pointclip.errors import InputError
 from pointclip.projection import numba_engine, reference, triton_engine
 from pointclip.projection.cells import Cells, to_cells
-from pointclip.projection.spec import CLASSIFICATION, SEGMENTATION, STEPS, ProjectionSpec
+from pointclip.projection.spec import STEPS, ProjectionSpec
 
 __all__ = [
     "BACKENDS",
-    "CLASSIFICATION",
-    "SEGMENTATION",
     "STEPS",
     "Cells",
     "ProjectionSpec",

@@ -1,4 +1,4 @@
-"""The parameter table of the realistic projection: one record a task."""
+"""The parameters of the realistic projection; each task fills them in beside its views."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -57,33 +57,6 @@ class ProjectionSpec:
         for window, padding in ((self.densify_window, self.densify_padding), (self.smooth_window, self.smooth_padding)):
             size += 2 * padding[1] - window[1] + 1
         return size
-
-
-CLASSIFICATION = ProjectionSpec(
-    resolution=112,
-    depth_cells=8,
-    object_ratio=0.8,
-    depth_bias=0.2,
-    densify_window=(1, 7, 7),
-    densify_padding=(0, 2, 2),
-    smooth_window=(1, 3, 3),
-    smooth_padding=(0, 1, 1),
-    sigma_depth=1.0,
-    sigma_image=3.0,
-)
-
-SEGMENTATION = ProjectionSpec(
-    resolution=224,
-    depth_cells=112,
-    object_ratio=0.7,
-    depth_bias=0.3,
-    densify_window=(5, 11, 11),
-    densify_padding=(2, 5, 5),
-    smooth_window=(5, 5, 5),
-    smooth_padding=(2, 2, 2),
-    sigma_depth=2.0,
-    sigma_image=1.0,
-)
 
 
 def steps_from(text: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from yacs.config import CfgNode
 from pointclip.config import check_search, is_setting
 from pointclip.config_files import Config
 from pointclip.errors import InputError
-from pointclip.runs.command import ArgumentParser, names_from
+from pointclip.utils.command import ArgumentParser, names_from
 from pointclip.utils.files import expanded
 
 Load = Callable[..., tuple[Config, CfgNode]]  # (config, overrides, encoder) -> what they name; see a task's settings.py

@@ -16,8 +16,8 @@ from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor, FeatureStore
 from pointclip.prompts import key_of
 from pointclip.runs.arguments import cache_folder
-from pointclip.runs.command import names_from
 from pointclip.search.result import SearchResult, write_result
+from pointclip.utils.command import names_from
 from pointclip.utils.files import expanded
 
 

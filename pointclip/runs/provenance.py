@@ -24,19 +24,25 @@ class Provenance:
 
 
 def provenance(
-    settings: CfgNode, sentences: Origin, weights: Origin, encoder: Encoder, reader: BatchReader, own_shapes: bool
+    settings: CfgNode,
+    origins: tuple[Origin, Origin],
+    search: SearchResult | None,
+    encoder: Encoder,
+    reader: BatchReader,
+    own_shapes: bool,
 ) -> Provenance:
     """What a run used, and what its readers must know of it.
 
     Args:
         settings: of the run.
-        sentences, weights: the origins of what it used.
+        origins: of the sentences and of the view weights that it used.
+        search: the search that chose any of them.
         reader: of the shapes that are reported, after they were read.
         own_shapes: whether the shapes are a user's own, not those of DATASET.
     """
+    sentences, weights = origins
     notes = [origin.note for origin in (weights, sentences) if origin.note]
     tuned = sentences.tuned or weights.tuned
-    search = sentences.search or weights.search
     if search:
         shown = ("" if own_shapes else Path(settings.DATASET.NAME).stem, settings.DATASET.SPLIT, reader.fingerprint)
         tuned = tuned or search.on_same(*shown)

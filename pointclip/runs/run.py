@@ -11,6 +11,7 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.features import FeatureExtractor
 from pointclip.origin import Origin
 from pointclip.runs.provenance import Provenance, provenance, run_notes
+from pointclip.search.result import SearchResult
 
 
 @dataclass
@@ -61,6 +62,7 @@ def describe_run(
     reader: BatchReader,
     sentences: Mapping[str, Sequence[str]],
     origins: tuple[Origin, Origin],
+    search: SearchResult | None,
     seconds: float,
 ) -> Run:
     """The run of a task, after its shapes were read.
@@ -68,6 +70,7 @@ def describe_run(
     Args:
         sentences: of every class or part.
         origins: of the sentences and of the view weights.
+        search: what chose any of them by labels, None where nothing did.
         seconds: from reading all shapes to their features or labels.
     """
     encoder = extractor.encoder
@@ -76,7 +79,7 @@ def describe_run(
         settings=settings,
         data="own shapes" if args.input else data_in_words(settings),
         encoder=f"{encoder.name}, {encoder.precision}",
-        origin=provenance(settings, *origins, encoder, reader, bool(args.input)),
+        origin=provenance(settings, origins, search, encoder, reader, bool(args.input)),
         seconds=None if extractor.store else seconds,
         notes=run_notes(settings, encoder, reader, sentences),
     )

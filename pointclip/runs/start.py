@@ -7,7 +7,7 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from pointclip.runs.command import BAD_INPUT, INTERRUPTED, run_command
+from pointclip.utils.command import BAD_INPUT, INTERRUPTED, run_command
 
 MEMORY_ADVICE = "set BATCH_SIZE 1, or DATASET.NUM_POINTS to a smaller number"
 

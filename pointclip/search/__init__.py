@@ -12,16 +12,16 @@ from pointclip.search.procedure import in_words, search
 from pointclip.search.segmentation import Segmentation
 from pointclip.search.sentences import search_ensembles, search_sentences
 from pointclip.search.weights import (
-    PUBLISHED_FIXED,
     PUBLISHED_VALUES,
+    PUBLISHED_WEIGHT,
     descend_weights,
     search_weights,
     weight_sets,
 )
 
 __all__ = [
-    "PUBLISHED_FIXED",
     "PUBLISHED_VALUES",
+    "PUBLISHED_WEIGHT",
     "Choice",
     "Classification",
     "Segmentation",

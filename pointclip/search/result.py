@@ -145,12 +145,12 @@ class SearchResult:
         """The origin of the chosen sentences, of which some may be what there was before."""
         words = f"{count_in_words(self.groups, self.kind)}, {self.words}"
         tuned = self.tuned_on_test_labels or (some_stay and before.tuned)
-        return Origin(words, before.note if some_stay else "", tuned, self)
+        return Origin(words, before.note if some_stay else "", tuned)
 
     def _weights(self, name: str, given: ViewWeights, views: Sequence[int]) -> ViewWeights:
         if not self.weights:
             return given
-        origin = Origin(self.words, tuned=self.tuned_on_test_labels, search=self)
+        origin = Origin(self.words, tuned=self.tuned_on_test_labels)
         return ViewWeights(self.weights_for(name, views, given.values), origin)
 
     def weights_for(self, name: str, views: Sequence[int], otherwise: Tensor) -> Tensor:

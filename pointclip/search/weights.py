@@ -13,10 +13,6 @@ from pointclip.search.choice import Choice, Problem, Step, check_weights, climb
 
 PUBLISHED_VALUES = (0.25, 0.5, 0.75, 1.0)
 PUBLISHED_WEIGHT = 0.75  # of the views that the published search does not try values for
-PUBLISHED_FIXED = {  # of ten views
-    "classification": dict.fromkeys(range(3), PUBLISHED_WEIGHT),
-    "segmentation": dict.fromkeys(range(4), PUBLISHED_WEIGHT),
-}
 MOST_SETS = 1 << 22
 CHUNK = 1024  # sets that are scored at a time
 

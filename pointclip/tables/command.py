@@ -9,11 +9,11 @@ from itertools import takewhile
 from pathlib import Path
 
 from pointclip.errors import InputError
-from pointclip.runs.command import ArgumentParser
 from pointclip.tables.definition import Job, Table, config_path, read_table
 from pointclip.tables.runs import Outcome, Runner, Task
 from pointclip.tables.show import terminal, write_table
 from pointclip.tables.verdicts import Result, figure, judge
+from pointclip.utils.command import ArgumentParser
 from pointclip.utils.files import expanded
 
 INCOMPLETE = 1

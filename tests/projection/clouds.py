@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from matplotlib.cbook import get_sample_data
 
-from pointclip.projection import CLASSIFICATION, SEGMENTATION, Cells, numba_engine, reference, to_cells, triton_engine
+from pointclip.projection import Cells, numba_engine, reference, to_cells, triton_engine
 from pointclip.projection.views import view_rotations
+from zeroshot_cls.realistic_projection import SPEC as CLASSIFICATION
+from zeroshot_seg.realistic_projection import SPEC as SEGMENTATION
 
 SPECS = {"classification": CLASSIFICATION, "segmentation": SEGMENTATION}
 SMALL_SPECS = {

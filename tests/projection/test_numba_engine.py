@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader, Dataset
 
 from pointclip.errors import InputError
-from pointclip.projection import CLASSIFICATION, SEGMENTATION, Cells, numba_engine
+from pointclip.projection import Cells, numba_engine
 from tests.projection.clouds import SPECS, assert_agree, cells_of, random_cloud, run_numba
+from zeroshot_cls.realistic_projection import SPEC as CLASSIFICATION
+from zeroshot_seg.realistic_projection import SPEC as SEGMENTATION
 
 numba = pytest.importorskip("numba")
 

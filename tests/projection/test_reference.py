@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from pointclip.projection import CLASSIFICATION, SEGMENTATION, Cells, reference
+from pointclip.projection import Cells, reference
+from zeroshot_cls.realistic_projection import SPEC as CLASSIFICATION
+from zeroshot_seg.realistic_projection import SPEC as SEGMENTATION
 
 SPECS = {
     "classification": replace(CLASSIFICATION, resolution=18, depth_cells=7),

@@ -8,20 +8,11 @@ import pytest
 import torch
 
 from pointclip.errors import InputError
-from pointclip.projection import (
-    CLASSIFICATION,
-    SEGMENTATION,
-    STEPS,
-    Cells,
-    numba_engine,
-    pick_backend,
-    project,
-    reference,
-    to_cells,
-    triton_engine,
-)
+from pointclip.projection import STEPS, Cells, numba_engine, pick_backend, project, reference, to_cells, triton_engine
 from pointclip.projection.spec import steps_from
 from pointclip.projection.views import view_rotations
+from zeroshot_cls.realistic_projection import SPEC as CLASSIFICATION
+from zeroshot_seg.realistic_projection import SPEC as SEGMENTATION
 
 TASKS = {"classification": CLASSIFICATION, "segmentation": SEGMENTATION}
 SUBSETS = [chosen for count in range(len(STEPS) + 1) for chosen in combinations(STEPS, count)]

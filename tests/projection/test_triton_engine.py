@@ -18,10 +18,11 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pointclip.errors import InputError
-from pointclip.projection import CLASSIFICATION, Cells, triton_engine
+from pointclip.projection import Cells, triton_engine
 from pointclip.projection.cells import one_a_cell
 from tests.projection import clouds
 from tests.projection.clouds import SMALL_SPECS, VIEWS, assert_agree, random_cloud
+from zeroshot_cls.realistic_projection import SPEC as CLASSIFICATION
 
 pytestmark = pytest.mark.skipif(not triton_engine.installed(), reason="triton is not installed")
 
@@ -255,7 +256,8 @@ def test_importing_the_package_imports_no_triton():
 COMPILE = """
 import subprocess, sys, triton
 from triton.backends.compiler import GPUTarget
-from pointclip.projection import SEGMENTATION, triton_engine, triton_kernels
+from pointclip.projection import triton_engine, triton_kernels
+from zeroshot_seg.realistic_projection import SPEC as SEGMENTATION
 types = dict.fromkeys(("value", "values", "images"), "*fp32") | dict.fromkeys(("count", "wanted_count"), "i32")
 types |= dict.fromkeys(("ends", "wanted_ends", "starts", "wanted_starts", "progress"), "*i32")
 tiling = triton_engine.make_tiling(SEGMENTATION)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pointclip.errors import InputError
 from pointclip.search import (
-    PUBLISHED_FIXED,
+    PUBLISHED_WEIGHT,
     Classification,
     Segmentation,
     alternate,
@@ -150,11 +150,11 @@ def test_what_is_reported():
 
 
 def test_published_grids():
-    sets = weight_sets(10, fixed=PUBLISHED_FIXED["classification"])
+    sets = weight_sets(10, fixed=dict.fromkeys(range(3), PUBLISHED_WEIGHT))
     assert sets.shape == (4**7, 10)
     assert sets[0].tolist() == [0.75] * 3 + [0.25] * 7
     assert sets[1].tolist() == [0.75] * 3 + [0.25] * 6 + [0.5]  # the last view changes first
-    assert weight_sets(10, fixed=PUBLISHED_FIXED["segmentation"]).shape == (4**6, 10)
+    assert weight_sets(10, fixed=dict.fromkeys(range(4), PUBLISHED_WEIGHT)).shape == (4**6, 10)
 
 
 def refused():
