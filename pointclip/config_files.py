@@ -6,6 +6,7 @@ variant `published`, a file in the folder `variants/` beside the configs. The la
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from pointclip.errors import InputError
@@ -89,10 +90,12 @@ def _composed(path: Path) -> Config:
                     return config
     if not names:
         raise InputError(f"There is no config {path}, and no other in {path.parent}; see the configs/ folder.")
+    near = get_close_matches(path.stem, names, n=1)
+    guess = f"did you mean {near[0]!r}? There are" if near else "there are"
     more = f" and a variant ({', '.join(variants)})" if variants else ""
     raise InputError(
-        f"There is no config {path.stem!r} in {path.parent}; it has {', '.join(sorted(names))}, each of which may be "
-        f"followed by an encoder ({', '.join(presets)}){more}."
+        f"There is no config {path.stem!r} in {path.parent}; {guess} {', '.join(sorted(names))}, and after each of "
+        f"them may stand an encoder, such as vit_b16{more}."
     )
 
 

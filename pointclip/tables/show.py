@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import ascii_lowercase
 
-from pointclip.runs.run import write_csv
+from pointclip.runs.output import write_csv
 from pointclip.tables.definition import Table
 from pointclip.tables.identity import WITHOUT_EFFECT
 from pointclip.tables.verdicts import NOTHING, Result, signed
