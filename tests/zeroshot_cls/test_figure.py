@@ -189,7 +189,7 @@ def test_bad_input_is_told_in_one_sentence(words, said, chair):
 
 def test_cloud_without_extent_is_named(draw, tmp_path):
     np.save(tmp_path / "dot.npy", np.zeros((9, 3)))
-    with pytest.raises(InputError, match=r"dot\.npy: all points at one place"):
+    with pytest.raises(InputError, match=r"dot\.npy: all points coincide"):
         draw(tmp_path / "dot.npy")
 
 

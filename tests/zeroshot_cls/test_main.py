@@ -283,7 +283,7 @@ BAD = {
     "junk text": (["--input", "{tmp}/junk.obj", "--classes", "a"], "junk.obj "),
     "nan": (["--input", "{tmp}/nan.npy", "--classes", "a"], "nan.npy: NaN or infinite coordinates"),
     "one point": (["--input", "{tmp}/one.npy", "--classes", "a"], "one.npy: a cloud of 1 point"),
-    "one place": (["--input", "{tmp}/same.npy", "--classes", "a"], "same.npy: all points at one place"),
+    "one place": (["--input", "{tmp}/same.npy", "--classes", "a"], "same.npy: all points coincide"),
     "huge mesh": (["--input", "{tmp}/huge.off", "--classes", "a"], "huge.off has faces but no surface.* inf"),
 }
 
