@@ -20,7 +20,7 @@ def defaults() -> CfgNode:
     """The settings that both tasks share, with their defaults; a task adds its own to them."""
     c = CfgNode()
     c.BATCH_SIZE = 0  # shapes projected and encoded at a time; 0 takes 4 on a CPU, whose caches they fit, 32 on a GPU
-    c.DEVICE = "auto"  # "auto", "cpu", "cuda", "cuda:1"
+    c.DEVICE = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
     c.ON_BAD_SHAPE = "stop"  # or "skip": report and count it, go on without it
     c.SEED = 0  # of what is drawn at random: points of own meshes and clouds, DATASET.TURN, DATASET.MAX_SHAPES, guesses
     c.OUTPUT = "output"  # a run writes OUTPUT/<config name>/
