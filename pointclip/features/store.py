@@ -33,7 +33,8 @@ class FeatureStore:
 
     def __init__(self, folder: str | Path, encoder: Encoder, projection: nn.Module):
         self.sentences_folder = Path(folder) / fingerprint_of_encoder(encoder)
-        self.shapes_folder = self.sentences_folder / fingerprint_of_projection(projection, projection_device(encoder.device))
+        fingerprint = fingerprint_of_projection(projection, projection_device(encoder.device))
+        self.shapes_folder = self.sentences_folder / fingerprint
 
     def load(self, clouds: Iterable[np.ndarray]) -> dict[str, Tensor] | None:
         """The features of these clouds, stacked; None unless all of them are there and sound."""
