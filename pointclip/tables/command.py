@@ -1,4 +1,4 @@
-"""The command line of a task's tables: `python reproduce.py TABLE… [--root FOLDER] [--checkpoint FILE]`."""
+"""The command line of a task's tables: `scripts/table.sh TABLE… [--root FOLDER] [--checkpoint FILE]`."""
 
 import argparse
 import os
@@ -128,7 +128,7 @@ def parse(task: Task, arguments: Sequence[str] | None) -> tuple[argparse.Namespa
 def _parser(task: Task, known: Sequence[str], table: str) -> ArgumentParser:
     """The flags; where a `table` comes first, as from a table's script, the usage does not ask for one."""
     parser = ArgumentParser(
-        prog=" ".join((f"{task.folder.name}/reproduce.py", table)).rstrip(),
+        prog=f"scripts/table.sh {table}".rstrip(),
         description="Make tables: what was published beside what this code gives. A call that was stopped goes on "
         "where it stopped, unless code, settings or files changed meanwhile; what cannot run is told beneath a table. "
         "KEY VALUE pairs win over flags, and flags over environment variables.",
