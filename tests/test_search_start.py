@@ -62,9 +62,8 @@ def test_it_begins_with_the_papers_and_is_marked(run):
     assert "beginning with the paper's sentences" in found["procedure"]
     assert found["tuned_on_test_labels"] is True  # the published sentences were chosen on test labels
     assert metrics["tuned_on_test_labels"] is True
-    groups = [
-        group for entry in found["sentences"].values() for group in getattr(entry, "values", lambda e=entry: [e])()
-    ]
+    entries = found["sentences"].values()
+    groups = [group for entry in entries for group in (entry.values() if isinstance(entry, dict) else [entry])]
     kept = sum(group[0].startswith(PUBLISHED) for group in groups)
     assert kept > len(groups) / 3  # what raised no score stays as it began
     _, first = run("--search", "prompts", "--search-split", "val")
@@ -81,7 +80,7 @@ def test_both_can_be_searched(run):
 
 def test_it_goes_with_sentences_only(run):
     for words in (("--search", "weights"), ("--search", "prompts", "SEARCH.SENTENCES", "ensemble")):
-        with pytest.raises(InputError, match="SEARCH.START published goes with --search prompts"):
+        with pytest.raises(InputError, match=r"SEARCH\.START published goes with --search prompts"):
             run(*words, "SEARCH.START", "published")
 
 
