@@ -20,7 +20,7 @@ def defaults() -> CfgNode:
     """The settings that both tasks share, with their defaults; a task adds its own to them."""
     c = CfgNode()
     c.BATCH_SIZE = 0  # shapes projected and encoded at a time; 0 takes 4 on a CPU, whose caches they fit, 32 on a GPU
-    c.DEVICE = "auto"  # "auto", "cpu", "cuda", "cuda:1"
+    c.DEVICE = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
     c.ON_BAD_SHAPE = "stop"  # or "skip": report and count it, go on without it
     c.SEED = 0  # of what is drawn at random: points of own meshes and clouds, DATASET.TURN, DATASET.MAX_SHAPES, guesses
     c.OUTPUT = "output"  # a run writes OUTPUT/<config name>/
@@ -55,9 +55,10 @@ def defaults() -> CfgNode:
     c.VIEW_WEIGHTS = "uniform"  # or "published", the name of a published set, or one number a view
     c.SEARCHED = ""  # the result of an earlier search; its sentences and view weights win over the settings above
 
-    c.SEARCH = CfgNode()  # how --search chooses; the defaults are the published procedure
+    c.SEARCH = CfgNode()  # how --search chooses; but for START, the defaults are the published procedure
     c.SEARCH.SENTENCES = "greedy"  # one sentence a name, in turn; "ensemble" takes the mean of each name's best m
-    c.SEARCH.START = "first"  # sentence of each name, to begin with; "all" begins with the mean of all
+    c.SEARCH.START = "first"  # sentence of each name, to begin with; "all" begins with the mean of all, "published"
+    # with the paper's sentences and view weights, as its search does
     c.SEARCH.SWEEPS = 2  # over the names, or with "descent" over the views
     c.SEARCH.WEIGHTS = "grid"  # every combination of VALUES; "descent" improves one view at a time in steps of 0.025
     c.SEARCH.VALUES = "0.25, 0.5, 0.75, 1"
@@ -197,7 +198,11 @@ def _validate(settings: CfgNode) -> None:
 
 
 SOUGHT = ("prompts", "weights")  # what --search can choose
-SEARCH_CHOICES = {"SENTENCES": ("greedy", "ensemble"), "START": ("first", "all"), "WEIGHTS": ("grid", "descent")}
+SEARCH_CHOICES = {
+    "SENTENCES": ("greedy", "ensemble"),
+    "START": ("first", "all", "published"),
+    "WEIGHTS": ("grid", "descent"),
+}
 
 
 def check_search(what: Sequence[str], settings: CfgNode) -> None:
@@ -214,6 +219,11 @@ def check_search(what: Sequence[str], settings: CfgNode) -> None:
             raise InputError(f"SEARCH.{name} is {c[name]!r}; {' or '.join(known)} was expected.")
     if c.SWEEPS < 1 or c.FIXED_VIEWS < 0:
         raise InputError(f"SEARCH.SWEEPS is {c.SWEEPS} and FIXED_VIEWS {c.FIXED_VIEWS}; 1 and 0 or more were expected.")
+    if c.START == "published" and what and (c.SENTENCES != "greedy" or c.ALTERNATE or "prompts" not in what):
+        raise InputError(
+            "SEARCH.START published goes with --search prompts or prompts,weights and SENTENCES greedy, not with "
+            "ALTERNATE; set START to 'first'."
+        )
     if c.ALTERNATE and (set(what) != set(SOUGHT) or c.SENTENCES != "greedy" or c.WEIGHTS != "grid"):
         raise InputError(
             "SEARCH.ALTERNATE goes with --search prompts,weights, SENTENCES greedy and WEIGHTS grid; set it False."

@@ -6,16 +6,20 @@ from dataclasses import dataclass
 
 from yacs.config import CfgNode
 
+from pointclip.config_files import PUBLISHED
 from pointclip.datasets.batches import BatchReader
 from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor
+from pointclip.origin import Origin
 from pointclip.prompts import Sentences
+from pointclip.published import places_of
 from pointclip.runs.opening import open_split, search_settings
 from pointclip.search import Classification, search
 from pointclip.search.result import ALL, Chosen, SearchResult, describe
-from pointclip.view_weights import ViewWeights
+from pointclip.view_weights import ViewWeights, read_view_weights, uniform_weights
 from zeroshot_cls.classifier import TASK, extract_features
 from zeroshot_cls.projections import selected_views
+from zeroshot_cls.settings import PUBLISHED_SETS, PUBLISHED_WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -40,16 +44,25 @@ def search_split(
     Args:
         what: "prompts", "weights" or both.
         sentences: for each class its candidates; where prompts are not searched for, all of them averaged.
-        weights: [V], to begin with.
+        weights: [V], to begin with. SEARCH.START published begins with the paper's sentences and weights instead, and
+            takes other weights only if they beat equal ones, as the published search does.
     """
-    views, _ = selected_views(split.settings)
+    views, total = selected_views(split.settings)
+    origins, start, baseline = [sentences.origin, weights.origin], None, None
+    if split.settings.SEARCH.START == PUBLISHED:
+        published = PUBLISHED_SETS.sentences(split.settings)
+        start, baseline = places_of(published.entries, sentences), uniform_weights(len(views)).values
+        name = PUBLISHED_SETS.name(split.settings, "SEARCH.START")
+        weights = read_view_weights(name, views, total, PUBLISHED_WEIGHTS)
+        origins += [Origin(published.name, published.note, tuned=True), weights.origin]
     features = extract_features(split.reader, extractor)
     known = features.labels >= 0
     if not bool(known.any()):
         raise InputError("No shape of the split to search on has a known class; search on another split.")
     candidates = [group.cpu() for group in extractor.sentence_features(sentences)]
     problem = Classification(features.views[known], features.labels[known])
-    best = search(problem, candidates, weights.values, what, split.settings.SEARCH, views, extractor.progress)
+    c = split.settings.SEARCH
+    best = search(problem, candidates, weights.values, what, c, views, extractor.progress, start, baseline)
     groups = zip(sentences.items(), best.choices, strict=True)
     chosen = Chosen(
         shapes=int(known.sum()),
@@ -58,5 +71,4 @@ def search_split(
         sentences={name: [group[i] for i in choice] for (name, group), choice in groups},
         weights={ALL: list(best.weights)},
     )
-    start = (sentences.origin, weights.origin)
-    return describe(chosen, TASK, what, split.settings, split.reader, extractor.encoder, views, start)
+    return describe(chosen, TASK, what, split.settings, split.reader, extractor.encoder, views, origins)

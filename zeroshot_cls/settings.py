@@ -16,7 +16,7 @@ from pointclip.utils.command import names_from
 
 CONFIGS = Path(__file__).with_name("configs")
 PUBLISHED_WEIGHTS = Path(__file__).with_name("view_weights.yaml")
-PUBLISHED = PublishedSets(
+PUBLISHED_SETS = PublishedSets(
     data={
         "modelnet40": "modelnet40",
         "modelnet10": "modelnet40",  # for this, OBJ_ONLY and OBJ_BG nothing else is published
@@ -38,8 +38,8 @@ def classification_defaults() -> CfgNode:
 def load(config: str | Path, overrides: Sequence[str] = (), encoder: str = "") -> tuple[Config, CfgNode]:
     """From a config's path or name, KEY VALUE words and an encoder preset to the config found and its settings."""
     found = find_config(config, encoder, CONFIGS)
-    settings = PUBLISHED.with_prompts(load_config(classification_defaults(), found, overrides))
-    return found, PUBLISHED.with_view_weights(settings)
+    settings = PUBLISHED_SETS.with_prompts(load_config(classification_defaults(), found, overrides))
+    return found, PUBLISHED_SETS.with_view_weights(settings)
 
 
 def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNode]:

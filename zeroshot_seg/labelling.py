@@ -11,9 +11,9 @@ from pointclip.datasets.base import Shape
 from pointclip.datasets.batches import Batch, BatchReader
 from pointclip.features import FeatureExtractor
 from pointclip.view_weights import ViewWeights
-from zeroshot_seg.protocol import predicted_parts
+from zeroshot_seg.protocol import fixed_parts, predicted_parts
 from zeroshot_seg.realistic_projection import ProjectedPoints, SeenPoints
-from zeroshot_seg.segmenter import nearest_seen, part_logits, read_points
+from zeroshot_seg.segmenter import arranged, nearest_seen, part_logits, read_points
 
 TASK = "zero-shot part segmentation"
 
@@ -51,17 +51,24 @@ class Segmented:
 
 
 def segment(
-    reader: BatchReader, extractor: FeatureExtractor, categories: Mapping[str, Category], protocol: str = "standard"
+    reader: BatchReader,
+    extractor: FeatureExtractor,
+    categories: Mapping[str, Category],
+    protocol: str = "standard",
+    order: str = "in_order",
 ) -> list[Segmented]:
     """Label the points of every shape that the reader gives.
 
     Args:
         categories: for every class name of the data set.
         protocol: "standard", or "published" for two habits of the published evaluation: lamp's last two parts are
-            never predicted, and points that no view sees get the first part instead of their neighbour's.
+            never predicted, and points that no view sees get a fixed part (`protocol.PUBLISHED_UNSEEN`) instead of
+            their nearest seen neighbour's.
+        order: how a patch's feature is read; see `segmenter.arranged`.
     """
     shapes = []
     for batch, seen, patches in seen_batches(reader, extractor):
+        patches = arranged(patches, order)
         shapes += label_batch(batch, seen, patches, reader.shapes.class_names, categories, protocol)
     return shapes
 
@@ -104,7 +111,9 @@ def label_batch(
 
 def label_points(shape: Shape, name: str, logits: Tensor, visible: Tensor, protocol: str) -> np.ndarray:
     """Labels of a shape's points [N] from their logits [N, parts]."""
-    labels = logits[:, : predicted_parts(name, logits.shape[1], protocol)].argmax(1)
+    count = predicted_parts(name, logits.shape[1], protocol)
+    labels = logits[:, :count].argmax(1)
     if protocol == "standard":
         labels = labels[nearest_seen(torch.from_numpy(shape.points).to(labels.device), visible)]
-    return labels.cpu().numpy()
+    labels, fixed = labels.cpu().numpy(), fixed_parts(visible.cpu().numpy(), count, protocol)
+    return np.where(fixed < 0, labels, fixed)

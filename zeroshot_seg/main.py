@@ -58,7 +58,7 @@ def main(words: Sequence[str] | None = None) -> dict:
 
     # answer
     start = time.perf_counter()
-    shapes = segment(reader, extractor, categories, settings.PROTOCOL)
+    shapes = segment(reader, extractor, categories, settings.PROTOCOL, settings.FEATURES)
     seconds = time.perf_counter() - start
     origins = sentences.origin, next(iter(weights.values())).origin
     run = describe_run(args, settings, extractor, reader, sentences.flat(), origins, result, seconds)

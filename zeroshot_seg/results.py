@@ -47,7 +47,8 @@ def report_test(
         facts = run.facts | {
             "Shapes": f"{len(shapes)}",
             "Instance mIoU": f"{scores.iou.mean():.2f} %",
-            "Lookup, protocol, IoU rule": f"{settings.LOOKUP}, {settings.PROTOCOL}, {settings.IOU_RULE}",
+            "Lookup, features": f"{settings.LOOKUP}, {settings.FEATURES}",
+            "Protocol, IoU rule": f"{settings.PROTOCOL}, {settings.IOU_RULE}",
         }
         title = f"Zero-shot part segmentation: {run.folder.name}"
         write_segmentation_report(run.folder / "report.html", title, facts, rows, *cases, run.all_notes)
@@ -61,7 +62,8 @@ def report_test(
         for row in [*(list(r.values()) for r in rows), means, instance]
     ]
     print(table(list(rows[0]), cells))
-    print(f"\nlookup: {settings.LOOKUP}; protocol: {settings.PROTOCOL}; IoU rule: {settings.IOU_RULE}; "
+    print(f"\nlookup: {settings.LOOKUP}; features: {settings.FEATURES}; protocol: {settings.PROTOCOL}; "
+          f"IoU rule: {settings.IOU_RULE}; "
           f"points that no view sees: {summary['unseen_points']} of {summary['points']}", end="")  # fmt: skip
     run.print_footer(len(shapes))
     return summary
@@ -81,7 +83,7 @@ def report_own_shapes(
     given = {"input": reader.shapes.given, "parts": parts}
     summary = {"task": TASK, **given, **summary_of(run, reader, len(shapes))}
     write_json(run.folder / "metrics.json", summary)
-    facts = run.facts | {"Lookup": run.settings.LOOKUP}
+    facts = run.facts | {"Lookup, features": f"{run.settings.LOOKUP}, {run.settings.FEATURES}"}
     if run.settings.REPORT:
         write_segmentation_report(
             run.folder / "report.html", "Parts of own shapes", facts, [], cases, [], run.all_notes
@@ -126,6 +128,7 @@ def summarize(run: Run, reader: BatchReader, shapes: list[Segmented], scores: Sc
         "largest_part_miou": scores.largest.mean(),
         "chance_miou": scores.chance.mean(),
         "lookup": run.settings.LOOKUP,
+        "features": run.settings.FEATURES,
         "protocol": run.settings.PROTOCOL,
         "iou_rule": run.settings.IOU_RULE,
         "points": sum(len(shape.labels) for shape in shapes),

@@ -9,19 +9,24 @@ import torch
 from torch import Tensor
 from yacs.config import CfgNode
 
+from pointclip.config import with_changes
+from pointclip.config_files import PUBLISHED
 from pointclip.datasets.batches import BatchReader, check_parts_known
 from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor, FeatureStore
-from pointclip.prompts import PartSentences
+from pointclip.origin import Origin
+from pointclip.prompts import PartSentences, PromptFile, key_of
+from pointclip.published import places_of
 from pointclip.runs.opening import open_split, search_settings
 from pointclip.search import Segmentation, search
 from pointclip.search.result import Chosen, SearchResult, describe
 from pointclip.view_weights import ViewWeights
 from zeroshot_seg.labelling import TASK, seen_batches
-from zeroshot_seg.projections import selected_views
-from zeroshot_seg.protocol import predicted_parts
+from zeroshot_seg.projections import open_view_weights, selected_views
+from zeroshot_seg.protocol import fixed_parts, predicted_parts
 from zeroshot_seg.realistic_projection import SeenPoints
-from zeroshot_seg.segmenter import nearest_seen, part_logits, read_points
+from zeroshot_seg.segmenter import arranged, nearest_seen, part_logits, read_points
+from zeroshot_seg.settings import PUBLISHED_SETS
 
 MOST_BYTES = 3 << 30  # of points' features that are held at once; those of further shapes are made when asked for
 
@@ -47,6 +52,7 @@ class LabelledShape:
     points: np.ndarray  # [N, 3], by which the store finds its features
     truth: Tensor  # [N] int64, -1 where a point's part is not known
     source: Tensor  # [N] int64, the point that each point is labelled like: itself, or its nearest seen one
+    visible: np.ndarray  # [V, N] bool
 
 
 def search_split(
@@ -61,11 +67,16 @@ def search_split(
     Args:
         what: "prompts", "weights" or both.
         sentences: for each category and part its candidates; where prompts are not searched for, all of them averaged.
-        weights: for each category [V], to begin with.
+        weights: for each category [V], to begin with. SEARCH.START published begins with the paper's sentences and
+            weights instead.
         extractor: with a store, from which the features are read again and again.
     """
     settings, (views, _) = split.settings, selected_views(split.settings)
     shapes = labelled_shapes(split.reader, extractor, settings.PROTOCOL)
+    published = PUBLISHED_SETS.sentences(settings) if settings.SEARCH.START == PUBLISHED else None
+    if published:
+        asked = with_changes(settings, {"VIEW_WEIGHTS": PUBLISHED})
+        published_weights = open_view_weights(asked, shapes, searched=False)
     best, chosen = {}, {}
     for number, (name, labelled) in enumerate(shapes.items(), start=1):
         if extractor.progress:
@@ -73,9 +84,13 @@ def search_split(
         parts = sentences.by_category[name]
         groups = predicted(parts, name, settings.PROTOCOL)
         candidates = [features.cpu() for features in extractor.sentence_features(groups)]
-        start = weights[name].values
-        problem = as_problem(KeptShapes(labelled, extractor.store, extractor.device), start, len(parts), settings)
-        best[name] = search(problem, candidates, start, what, settings.SEARCH, views, extractor.progress)
+        start, places = weights[name].values, None
+        if published:
+            start = published_weights[name].values
+            places = places_of(published_parts(published, name), groups)
+        kept = KeptShapes(labelled, extractor.store, extractor.device, settings.FEATURES)
+        problem = as_problem(kept, start, len(groups), len(parts), settings)
+        best[name] = search(problem, candidates, start, what, settings.SEARCH, views, extractor.progress, places)
         choices = zip(groups.items(), best[name].choices, strict=True)
         chosen[name] = {part: [group[i] for i in choice] for (part, group), choice in choices}
 
@@ -89,12 +104,20 @@ def search_split(
         weights={name: list(choice.weights) for name, choice in best.items()},
         scores={name: choice.score for name, choice in best.items()},
     )
-    origins = sentences.origin, *(given.origin for given in weights.values())
+    origins = [sentences.origin, *(given.origin for given in weights.values())]
+    if published:
+        origins.append(Origin(published.name, published.note, tuned=True))
     return describe(result, TASK, what, settings, split.reader, extractor.encoder, views, origins)
 
 
-def as_problem(kept: "KeptShapes", weights: Tensor, parts: int, settings: CfgNode) -> Segmentation:
-    """The shapes of a category as the search library takes them."""
+def published_parts(published: PromptFile, category: str) -> Mapping[str, list[str]]:
+    """The published sentences of a category's parts; {} where there are none."""
+    by_key = {key_of(name): entry for name, entry in published.entries.items()}
+    return by_key.get(key_of(category), {})
+
+
+def as_problem(kept: "KeptShapes", weights: Tensor, predicted: int, parts: int, settings: CfgNode) -> Segmentation:
+    """The shapes of a category as the search library takes them; the first `predicted` of its parts have sentences."""
     return Segmentation(
         [shape.truth for shape in kept.shapes],
         len(weights),
@@ -102,6 +125,7 @@ def as_problem(kept: "KeptShapes", weights: Tensor, parts: int, settings: CfgNod
         view_logits=lambda texts: [kept.view_logits(i, texts) for i in range(len(kept))],
         parts=parts,
         rule=settings.IOU_RULE,
+        fixed=[torch.from_numpy(fixed_parts(shape.visible, predicted, settings.PROTOCOL)) for shape in kept.shapes],
     )
 
 
@@ -118,7 +142,7 @@ def labelled_shapes(reader: BatchReader, extractor: FeatureExtractor, protocol: 
             check_parts_known(shape.name, shape.parts)
             points = torch.from_numpy(shape.points)
             source = nearest_seen(points, visible) if protocol == "standard" else torch.arange(len(points))
-            labelled = LabelledShape(shape.points, torch.from_numpy(shape.parts).long(), source)
+            labelled = LabelledShape(shape.points, torch.from_numpy(shape.parts).long(), source, visible.numpy())
             shapes.setdefault(reader.shapes.class_names[shape.label], []).append(labelled)
     return shapes
 
@@ -130,6 +154,7 @@ class KeptShapes:
     shapes: list[LabelledShape]
     store: FeatureStore
     device: torch.device
+    order: str  # of patch features, see `arranged`
 
     def __len__(self) -> int:
         return len(self.shapes)
@@ -152,7 +177,7 @@ class KeptShapes:
         if kept is None:
             raise InputError("Kept features went missing from the cache during the search; search again.")
         kept = {name: tensor.to(self.device) for name, tensor in kept.items()}
-        return SeenPoints(kept["visible"], kept["pixel"].long()), kept["patches"].float()
+        return SeenPoints(kept["visible"], kept["pixel"].long()), arranged(kept["patches"], self.order).float()
 
 
 class PointFeatures(Sequence):

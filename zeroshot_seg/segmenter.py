@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pointclip.errors import InputError
 from zeroshot_seg.realistic_projection import SeenPoints
 
 GRID = 14  # rows (= columns) of patches that the method is stated for
@@ -52,6 +53,29 @@ def read_points(patches: Tensor, seen: SeenPoints, weights: Tensor, image_size: 
     index, share = (part.flatten(3).transpose(1, 2).reshape(-1, views * 4) for part in (index, share))  # [B · N, V · 4]
     features = F.embedding_bag(index, table, per_sample_weights=share.to(table), mode="sum")
     return features.unflatten(0, (batch, -1))
+
+
+def arranged(patches: Tensor, order: str) -> Tensor:
+    """Patch features as they are multiplied with sentences.
+
+    "in_order" leaves them as they are. "scrambled" does what the published code does: it keeps the features of an image
+    channel by channel, as [C, 14, 14], and reads that memory back as [196, C]. So a row is not a patch's feature but C
+    consecutive numbers out of a few channels. The paper's segmentation figures rest on this.
+
+    Args:
+        patches: [..., P, C], row by row.
+
+    Raises:
+        InputError: for scrambled features of another grid than 14 × 14, for which nothing is published.
+    """
+    if order == "in_order":
+        return patches
+    if patches.shape[-2] != GRID**2:
+        raise InputError(
+            f"FEATURES is 'scrambled', which the published code does to {GRID} × {GRID} patches, but the encoder gives "
+            f"{patches.shape[-2]}; use ViT-B/16 at 224 pixels, or FEATURES in_order."
+        )
+    return patches.transpose(-1, -2).reshape(patches.shape)
 
 
 def part_logits(features: Tensor, parts: Tensor) -> Tensor:

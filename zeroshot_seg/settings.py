@@ -17,7 +17,7 @@ from zeroshot_seg.protocol import check_rules
 
 CONFIGS = Path(__file__).with_name("configs")
 PUBLISHED_WEIGHTS = Path(__file__).with_name("view_weights.yaml")
-PUBLISHED = PublishedSets(data={"shapenetpart": "shapenetpart"}, encoders={"ViT-B-16": "vit_b16"})
+PUBLISHED_SETS = PublishedSets(data={"shapenetpart": "shapenetpart"}, encoders={"ViT-B-16": "vit_b16"})
 
 
 def segmentation_defaults() -> CfgNode:
@@ -27,7 +27,8 @@ def segmentation_defaults() -> CfgNode:
     c.SEARCH.FIXED_VIEWS = 4
     c.PROMPTS.TEMPLATE = "a depth map of the {} of a {category}."
     c.LOOKUP = "corrected"  # or "published", with the published code's swap of row and column
-    c.PROTOCOL = "standard"  # or "published": lamp's last two parts never predicted, unseen points get the first part
+    c.FEATURES = "in_order"  # or "scrambled", as the published code multiplies them with sentences
+    c.PROTOCOL = "standard"  # or "published": lamp's last two parts never predicted, unseen points get a fixed part
     c.IOU_RULE = "standard"  # a part absent from truth and prediction counts 100 %; "skip" leaves it out
     return c
 
@@ -35,7 +36,7 @@ def segmentation_defaults() -> CfgNode:
 def load(config: str | Path, overrides: Sequence[str] = (), encoder: str = "") -> tuple[Config, CfgNode]:
     """From a config's path or name, KEY VALUE words and an encoder preset to the config found and its settings."""
     found = find_config(config, encoder, CONFIGS)
-    return found, PUBLISHED.with_prompts(load_config(segmentation_defaults(), found, overrides))
+    return found, PUBLISHED_SETS.with_prompts(load_config(segmentation_defaults(), found, overrides))
 
 
 def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNode]:
@@ -45,7 +46,7 @@ def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNo
     parser.add_argument("--category", default="", metavar="NAME", help="what the --input shapes are, such as chair")
     parser.add_argument("--save-ply", action="store_true", help="write each shape as .ply with its parts' colours")
     args, settings = parse_settings(parser, segmentation_defaults(), load, words)
-    check_rules(settings.PROTOCOL, settings.IOU_RULE)
+    check_rules(settings)
     if (args.parts or args.category) and not args.input:
         raise InputError("--parts and --category go with --input FILE…; a data set brings its own.")
     return args, settings

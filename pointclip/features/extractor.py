@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from pointclip.datasets.batches import Batch, BatchReader
-from pointclip.encoder import Encoder
+from pointclip.encoder import Encoder, projection_device
 from pointclip.errors import InputError
 from pointclip.features.ahead import ahead
 from pointclip.features.store import FeatureStore
@@ -24,7 +24,8 @@ class FeatureExtractor:
     """A projection and a frozen CLIP: from sentences and shapes to unit features.
 
     Args:
-        projection: a task's projection, points [B, N, 3] -> whatever it gives; moved to the encoder's device.
+        projection: a task's projection, points [B, N, 3] -> whatever it gives; moved to where it runs best for the
+            encoder's device.
         encoder: see `pointclip.encoder.load_encoder`.
         store: keeps features for later runs, and gives those that earlier ones kept; None does neither.
         progress: whether to show progress bars.
@@ -33,7 +34,7 @@ class FeatureExtractor:
     def __init__(
         self, projection: nn.Module, encoder: Encoder, store: FeatureStore | None = None, progress: bool = True
     ):
-        self.projection = projection.to(encoder.device)
+        self.projection = projection.to(projection_device(encoder.device))
         self.encoder, self.store, self.progress = encoder, store, progress
 
     @property
@@ -113,7 +114,9 @@ class FeatureExtractor:
     def _prepare(self, batch: Batch) -> tuple[dict[str, Tensor] | None, object]:
         """The features that the store has of a batch, or else its projection."""
         kept = self.store.load(_clouds(batch)) if self.store else None
-        return (None, self.projection(batch.points.to(self.device))) if kept is None else (kept, None)
+        if kept is not None:
+            return kept, None
+        return None, self.projection(batch.points.to(projection_device(self.device)))
 
 
 def _clouds(batch: Batch) -> list[np.ndarray]:

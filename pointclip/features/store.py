@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from pointclip.encoder import Encoder
+from pointclip.encoder import Encoder, projection_device
 from pointclip.errors import InputError, first_line
 from pointclip.utils.files import atomic_path
 
@@ -28,12 +28,13 @@ class FeatureStore:
     Args:
         folder: shared by all encoders and projections.
         encoder: whose features these are.
-        projection: a task's projection, on the encoder's device.
+        projection: a task's projection, on its device (see `projection_device`).
     """
 
     def __init__(self, folder: str | Path, encoder: Encoder, projection: nn.Module):
         self.sentences_folder = Path(folder) / fingerprint_of_encoder(encoder)
-        self.shapes_folder = self.sentences_folder / fingerprint_of_projection(projection, encoder.device)
+        fingerprint = fingerprint_of_projection(projection, projection_device(encoder.device))
+        self.shapes_folder = self.sentences_folder / fingerprint
 
     def load(self, clouds: Iterable[np.ndarray]) -> dict[str, Tensor] | None:
         """The features of these clouds, stacked; None unless all of them are there and sound."""

@@ -11,7 +11,7 @@ from pointclip.config import with_changes
 from pointclip.datasets import ShapeFiles, ShapeSet, open_dataset
 from pointclip.datasets.batches import BatchReader, subset, usual_batch_size
 from pointclip.datasets.turned import turned
-from pointclip.encoder import Encoder, check_device, load_encoder
+from pointclip.encoder import Encoder, check_device, load_encoder, projection_device
 from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor, FeatureStore
 from pointclip.prompts import key_of
@@ -55,7 +55,7 @@ def open_extractor(settings: CfgNode, projection: nn.Module, args: argparse.Name
     """The projection with the encoder that the settings name, and with a store where features are kept."""
     encoder = open_encoder(settings)
     folder = cache_folder(settings, bool(args.search))
-    store = FeatureStore(folder, encoder, projection.to(encoder.device)) if folder else None
+    store = FeatureStore(folder, encoder, projection.to(projection_device(encoder.device))) if folder else None
     return FeatureExtractor(projection, encoder, store, progress=not args.quiet)
 
 

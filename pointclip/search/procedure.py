@@ -22,6 +22,8 @@ def search(
     c: CfgNode,
     views: Sequence[int] | None = None,
     progress: bool = False,
+    start: Sequence[int] | None = None,
+    baseline: Tensor | None = None,
 ) -> Choice:
     """Choose sentences, then view weights for them, in the way that the settings `c` (SEARCH) say.
 
@@ -34,6 +36,9 @@ def search(
         weights: [V], to begin with.
         what: "prompts", "weights" or both.
         views: the numbers of the V views in the projection, by which SEARCH.FIXED_VIEWS goes; None for 0, 1, 2, ...
+        start: for each class the index of the sentence to begin with, where SEARCH.START is "published".
+        baseline: [V], the view weights whose score others must exceed, in place of those searched with so far. The
+            published search of classification takes equal weights here.
 
     Raises:
         InputError: for other than V views, and what does not fit the problem.
@@ -42,7 +47,8 @@ def search(
         raise InputError(f"The views came as {list(views)}; the numbers of {problem.views} views were expected.")
     sets = grid(range(problem.views) if views is None else views, c) if "weights" in what else None
     everything = [tuple(range(len(own))) for own in candidates]
-    start = everything if c.START == "all" or "prompts" not in what else None
+    if start is None and (c.START == "all" or "prompts" not in what):
+        start = everything
     if c.ALTERNATE:
         return alternate(problem, candidates, weights, sets, start, c.SWEEPS, progress=progress)
     if "prompts" not in what:
@@ -58,6 +64,9 @@ def search(
         found = descend_weights(problem, texts, best.weights, sweeps=c.SWEEPS, progress=progress)
     else:
         found = search_weights(problem, texts, sets, progress)
+    if baseline is not None:
+        before = as_it_is(problem, candidates, baseline, best.choices)
+        best = replace(before, history=best.history, evaluations=best.evaluations + 1)
     return better(best, replace(found, choices=best.choices))
 
 
@@ -88,9 +97,9 @@ def in_words(what: Sequence[str], c: CfgNode) -> str:
     """The procedure, for the outcome's file."""
     words = []
     if "prompts" in what:
-        began = "the first sentence" if c.START == "first" else "the mean of all"
+        starts = {"first": "the first sentence", "all": "the mean of all", "published": "the paper's sentences"}
         kinds = {"greedy": f"one sentence each, {c.SWEEPS} sweeps", "ensemble": "the mean of each name's best"}
-        words.append(f"sentences: {kinds[c.SENTENCES]}, beginning with {began}")
+        words.append(f"sentences: {kinds[c.SENTENCES]}, beginning with {starts[c.START]}")
     if "weights" in what:
         kinds = {
             "grid": f"every combination of {c.VALUES}, the first {c.FIXED_VIEWS} views fixed at {PUBLISHED_WEIGHT}",

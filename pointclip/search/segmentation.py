@@ -5,6 +5,7 @@ for given sentences one logit per view and part whatever the weights. IoU depend
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -35,6 +36,7 @@ class Segmentation:
         view_logits: Callable[[Tensor], Sequence[Tensor]] | None = None,
         parts: int | None = None,
         rule: str = "standard",
+        fixed: Sequence[Tensor] | None = None,
     ):
         """
         Args:
@@ -47,6 +49,7 @@ class Segmentation:
                 visible; needed to search weights.
             parts: the number of parts over which IoU is averaged, if some of them have no sentences.
             rule: how to count a part absent from truth and prediction; see `pointclip.metrics.shape_iou`.
+            fixed: for each shape, the part [N] of points that are assigned one whatever the logits; -1 for all others.
 
         Raises:
             InputError: for an unknown rule, labels that are not integers, or a shape without any labelled point.
@@ -60,20 +63,23 @@ class Segmentation:
             if not (labels >= 0).any():
                 raise InputError(f"Shape {i} has no labelled point; leave it out.")
         self.views, self.rule, self.parts = views, rule, parts
+        self.fixed = [None] * len(self.truth)
+        if fixed is not None:
+            self.fixed = [check_labels(labels, f"The fixed parts of shape {i}") for i, labels in enumerate(fixed)]
         self._point_features, self._view_logits = point_features, view_logits
 
     def sentence_scorer(self, weights: Tensor, texts: Tensor) -> "PartSentenceScorer":
         """See `pointclip.search.choice.Problem`."""
         if self._point_features is None:
-            raise InputError("Searching sentences needs the function point_features.")
+            raise InputError("Searching sentences needs point_features; give that function.")
         features = self._point_features(check_weights(weights, self.views))
-        return PartSentenceScorer(features, self.truth, texts, self._count_parts(len(texts)), self.rule)
+        return PartSentenceScorer(features, self._count_points(len(texts)), texts, self.rule)
 
     def weight_scorer(self, texts: Tensor) -> Callable[[Tensor], np.ndarray]:
         """See `pointclip.search.choice.Problem`."""
         if self._view_logits is None:
-            raise InputError("Searching view weights needs the function view_logits.")
-        logits, parts = self._view_logits(texts), self._count_parts(len(texts))
+            raise InputError("Searching view weights needs view_logits; give that function.")
+        logits, counts = self._view_logits(texts), self._count_points(len(texts))
         _check_count(logits, self.truth)
         for i, (shape_logits, truth) in enumerate(zip(logits, self.truth, strict=True)):
             expected = (len(truth), self.views, len(texts))
@@ -87,11 +93,18 @@ class Segmentation:
 
         def score(sets: Tensor) -> np.ndarray:
             ious = np.zeros(len(sets))
-            for shape_logits, truth in zip(logits, self.truth, strict=True):
-                ious += _weighted_ious(shape_logits.cpu().float(), truth, distinct, parts, sets, self.rule)
+            for shape_logits, points in zip(logits, counts, strict=True):
+                ious += _weighted_ious(shape_logits.cpu().float(), points, distinct, sets, self.rule)
             return ious / len(self.truth)
 
         return score
+
+    def _count_points(self, sentences: int) -> list["PointCounts"]:
+        """The point counts of every shape, given the number of parts with sentences."""
+        parts = self._count_parts(sentences)
+        return [
+            PointCounts.of(truth, fixed, sentences, parts) for truth, fixed in zip(self.truth, self.fixed, strict=True)
+        ]
 
     def _count_parts(self, sentences: int) -> int:
         """The number of parts over which IoU is averaged, given the number of parts with sentences."""
@@ -102,31 +115,53 @@ class Segmentation:
         return parts
 
 
+@dataclass(frozen=True)
+class PointCounts:
+    """The part labels of one shape's points, and counts that do not depend on sentences or weights."""
+
+    free: np.ndarray  # [N] part labels; -1 for unlabelled points and points with a fixed prediction
+    truth: np.ndarray  # [P] number of points of each part
+    fixed_correct: np.ndarray  # [K] points fixed to each part that belong to it
+    fixed_predicted: np.ndarray  # [K] labelled points fixed to each part
+
+    @classmethod
+    def of(cls, truth: np.ndarray, fixed: np.ndarray | None, sentences: int, parts: int) -> "PointCounts":
+        """Counts for part labels [N] and, if any, fixed predictions [N]."""
+        fixed = np.full_like(truth, -1) if fixed is None else fixed
+        is_fixed = (truth >= 0) & (fixed >= 0)
+        return cls(
+            free=np.where(fixed >= 0, -1, truth),
+            truth=np.bincount(truth[truth >= 0], minlength=parts),
+            fixed_correct=np.bincount(fixed[is_fixed & (fixed == truth)], minlength=sentences),
+            fixed_predicted=np.bincount(fixed[is_fixed], minlength=sentences),
+        )
+
+
 class PartSentenceScorer:
     """One sentence per part at fixed view weights; see `pointclip.search.choice.SentenceScorer`."""
 
-    def __init__(self, features: Sequence[Tensor], truth: Sequence[np.ndarray], texts: Tensor, parts: int, rule: str):
-        self.features, self.truth, self.parts, self.rule = features, truth, parts, rule
-        _check_count(features, truth)
+    def __init__(self, features: Sequence[Tensor], points: Sequence[PointCounts], texts: Tensor, rule: str):
+        self.features, self.points, self.rule = features, points, rule
+        _check_count(features, points)
         texts = texts.float().contiguous().numpy()
-        self.logits = [exact_products(self._rows(i, texts.shape[1]), texts) for i in range(len(truth))]  # [N, K] each
+        self.logits = [exact_products(self._rows(i, texts.shape[1]), texts) for i in range(len(points))]  # [N, K] each
         if not all(np.isfinite(logits).all() for logits in self.logits):
             raise InputError("Some point features are not finite; extract them again.")
 
     def scores_with(self, k: int, candidates: Tensor) -> np.ndarray:
         ious = np.zeros(len(candidates))
-        for i, truth in enumerate(self.truth):
+        for i, points in enumerate(self.points):
             rival, index = strongest_rivals(self.logits[i], k)
-            classes = self.logits[i].shape[1]
-            group = np.where(truth < 0, -1, truth * classes + index)  # true part, and the prediction other than k
-            counts = count_wins(self._rows(i), rival, k <= index, group, self.parts * classes, candidates)
-            wins = counts.reshape(self.parts, classes, -1)  # [P, K, J], points that are predicted as k instead
-            before = np.bincount(group[group >= 0], minlength=self.parts * classes).reshape(self.parts, classes)
+            classes, parts = self.logits[i].shape[1], len(points.truth)
+            group = np.where(points.free < 0, -1, points.free * classes + index)  # true part, prediction other than k
+            counts = count_wins(self._rows(i), rival, k <= index, group, parts * classes, candidates)
+            wins = counts.reshape(parts, classes, -1)  # [P, K, J], points predicted as k instead
+            before = np.bincount(group[group >= 0], minlength=parts * classes).reshape(parts, classes)
             remaining = before[:, :, None] - wins
             correct, predicted = remaining[np.arange(classes), np.arange(classes)], remaining.sum(0)  # [K, J]
             correct[k], predicted[k] = wins[k].sum(0), wins.sum((0, 1))
-            ious += mean_ious(correct, predicted, np.bincount(truth[truth >= 0], minlength=self.parts), self.rule)
-        return ious / len(self.truth)
+            ious += mean_ious(correct, predicted, points, self.rule)
+        return ious / len(self.points)
 
     def replace(self, k: int, text: Tensor) -> None:
         text = text.float()[None].numpy()
@@ -136,31 +171,33 @@ class PartSentenceScorer:
     def _rows(self, i: int, width: int | None = None) -> np.ndarray:
         """A shape's features [N, C] as float32."""
         rows = self.features[i].detach().cpu()
-        if width is not None and rows.shape != (len(self.truth[i]), width):
-            raise InputError(
-                f"The features of shape {i} have shape {list(rows.shape)}; expected [{len(self.truth[i])}, {width}]."
-            )
+        count = len(self.points[i].free)
+        if width is not None and rows.shape != (count, width):
+            raise InputError(f"The features of shape {i} have shape {list(rows.shape)}; expected [{count}, {width}].")
         if rows.dtype == torch.float16:  # with numpy, because torch would start threads for a millisecond of work
             return np.ascontiguousarray(rows.numpy().astype(np.float32))
         return rows.float().contiguous().numpy()
 
 
-def _check_count(values: Sequence[Tensor], truth: Sequence[np.ndarray]) -> None:
-    if len(values) != len(truth):
-        raise InputError(f"There are features or logits for {len(values)} shapes, but labels for {len(truth)}.")
+def _check_count(values: Sequence[Tensor], shapes: Sequence) -> None:
+    if len(values) != len(shapes):
+        raise InputError(
+            f"There are features or logits of {len(values)} shapes; expected {len(shapes)}, as many as labels."
+        )
 
 
-def mean_ious(correct: np.ndarray, predicted: np.ndarray, truth: np.ndarray, rule: str) -> np.ndarray:
+def mean_ious(correct: np.ndarray, predicted: np.ndarray, points: PointCounts, rule: str) -> np.ndarray:
     """The IoU of one shape for J predictions, [J] in percent, from counts of points.
 
     Args:
-        correct, predicted: [K, J], points of each part predicted correctly, and all points predicted as that part.
-        truth: [P], points of each part; parts from K on are never predicted.
+        correct, predicted: [K, J], free points of each part predicted correctly, and all free points predicted as that
+            part; parts from K on are never predicted.
         rule: as in `pointclip.metrics.shape_iou`.
     """
+    truth = points.truth
     intersection, union = np.zeros((2, len(truth), correct.shape[1]))
-    intersection[: len(correct)] = correct
-    union[: len(correct)] = predicted
+    intersection[: len(correct)] = correct + points.fixed_correct[:, None]
+    union[: len(correct)] = predicted + points.fixed_predicted[:, None]
     union += truth[:, None] - intersection
     present = union > 0
     ious = 100 * intersection / np.maximum(union, 1)
@@ -169,15 +206,13 @@ def mean_ious(correct: np.ndarray, predicted: np.ndarray, truth: np.ndarray, rul
     return ious.sum(0) / present.sum(0)
 
 
-def _weighted_ious(
-    logits: Tensor, truth: np.ndarray, distinct: list[int], parts: int, sets: Tensor, rule: str
-) -> np.ndarray:
+def _weighted_ious(logits: Tensor, points: PointCounts, distinct: list[int], sets: Tensor, rule: str) -> np.ndarray:
     """The IoU of one shape at each set of weights [G, V], [G] in percent, from its logits [N, V, K]."""
-    views, classes = logits.shape[1:]
+    (views, classes), parts = logits.shape[1:], len(points.truth)
     distinct_logits = np.ascontiguousarray(logits[:, :, distinct].transpose(1, 2).numpy())  # [N, K', V]
     column = np.full(parts + 1, parts)  # of each part; the last entry is for unlabelled points
     column[distinct], column[parts] = np.arange(len(distinct)), -1
-    column_of_truth = column[truth]
+    column_of_truth = column[points.free]
     size = np.abs(distinct_logits).sum(2).max(1).astype(float)  # [N]
     bound = 2 * product_bound(views, size, float(sets.abs().max()))  # of the difference of two logits
     predicted, correct = np.zeros((2, classes, len(sets)), np.int64)
@@ -187,4 +222,4 @@ def _weighted_ious(
         counts = np.zeros((2, len(distinct), len(exact)), np.int32)
         load_kernels().count_labels(distinct_logits, bound, column_of_truth, columns, exact.numpy(), *counts)
         predicted[distinct, j : j + SETS_CHUNK], correct[distinct, j : j + SETS_CHUNK] = counts
-    return mean_ious(correct, predicted, np.bincount(truth[truth >= 0], minlength=parts), rule)
+    return mean_ious(correct, predicted, points, rule)

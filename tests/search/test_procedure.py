@@ -9,7 +9,6 @@ from pointclip.errors import InputError
 from pointclip.search import (
     Classification,
     alternate,
-    check_search,
     descend_weights,
     search,
     search_ensembles,
@@ -102,27 +101,10 @@ def test_the_views_are_as_many_as_the_problem_has(made_up):
         search(problem, candidates, torch.ones(VIEWS), ["weights"], settings_with().SEARCH, views=[0, 1])
 
 
-def test_weights_alone_are_taken_only_if_they_are_better_than_those_that_came(made_up):
+def test_weights_alone_are_accepted_only_if_better_than_the_initial_ones(made_up):
     problem, candidates = made_up
     every = settings_with("SEARCH.VALUES", "0, 0.75", "SEARCH.FIXED_VIEWS", 0).SEARCH
     best = search(problem, candidates, torch.ones(VIEWS), ["weights"], every)
     c = settings_with("SEARCH.VALUES", "0, 0", "SEARCH.FIXED_VIEWS", 1).SEARCH  # only the first view is left
     kept = search(problem, candidates, torch.tensor(best.weights), ["weights"], c)
     assert (kept.weights, kept.score) == (best.weights, best.score)
-
-
-@pytest.mark.parametrize(
-    ("what", "words", "message"),
-    [
-        (["promts"], [], "--search came with 'promts'"),
-        ([], ["SEARCH.SENTENCES", "best"], "SEARCH.SENTENCES is 'best'; greedy or ensemble"),
-        ([], ["SEARCH.SWEEPS", 0], "SWEEPS is 0"),
-        ([], ["SEARCH.VALUES", "0.5, much"], "SEARCH.VALUES is '0.5, much'"),
-        (["weights"], ["SEARCH.ALTERNATE", "True"], "goes with --search prompts,weights"),
-        (["prompts"], ["PROMPTS.FILE", ""], "set PROMPTS.FILE"),
-        (["prompts"], ["SEARCHED", "x.yaml"], "give one of them"),
-    ],
-)
-def test_bad_settings_are_told(what, words, message):
-    with pytest.raises(InputError, match=message):
-        check_search(what, settings_with(*words))

@@ -41,14 +41,14 @@ def test_cells_rest_on_each_other_and_are_written(fake, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "No table came; t "),
+        ([], "No table is given; expected t "),
         (["u"], "There is no table 'u'; t "),
         (["t", "DATASET.MAXSHAPES", "3"], "nearest known one is DATASET.MAX_SHAPES"),
-        (["t", "SEED"], "stands alone"),
+        (["t", "SEED"], "has no value"),
         (["t", "OUTPUT", "elsewhere"], "give the folder as --output"),
         (["missing.yaml"], "Cannot read the table"),
-        (["t", "--config", "nosuch"], "Cannot read the config"),
-        (["t", "--checkpoint", "nowhere/RN50.pt"], "--checkpoint is nowhere/RN50.pt, which is not there"),
+        (["t", "--config", "nosuch"], "There is no config 'nosuch'"),
+        (["t", "--checkpoint", "nowhere/RN50.pt"], "--checkpoint nowhere/RN50.pt does not exist"),
     ],
 )
 def test_bad_words_are_told_before_the_work(fake, words, said):
@@ -93,7 +93,7 @@ def test_each_task_has_tables_of_its_own(fake, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("words", "said", "unsaid"),
-    [(["t"], "task/reproduce.py t ", "TABLE…"), ([], "[TABLE… KEY VALUE…", "reproduce.py t ")],
+    [(["t"], "scripts/table.sh t ", "TABLE…"), ([], "[TABLE… KEY VALUE…", "table.sh t ")],
 )
 def test_usage_asks_for_no_table_behind_one(fake, capsys, words, said, unsaid):
     with pytest.raises(SystemExit):

@@ -55,7 +55,7 @@ def test_config_is_only_for_tables_that_take_one(fake):
     with pytest.raises(InputError, match="data sets of its own"):
         fake.make("--config", "demo")
     fake.table("t", {"title": "T", "metric": "accuracy", "rows": [{"name": "a"}]})
-    with pytest.raises(InputError, match="names no config"):
+    with pytest.raises(InputError, match="has no config"):
         fake.make()
 
 

@@ -11,7 +11,7 @@ from tests.tables.fake_task import TABLE
     [
         ({"rows": []}, "has no rows"),
         ({"rows": [{"name": "a"}, {"name": "a"}]}, "same name"),
-        ({"rows": [{"config": "demo"}]}, "was expected"),
+        ({"rows": [{"config": "demo"}]}, "expected"),
         ({"rows": [{"name": "a", "tuning": 3}]}, "no field 'tuning'"),
         ({"colour": "red"}, "no field 'colour'"),
         ({"tolerance": {}}, "no tolerance"),

@@ -1,0 +1,61 @@
+"""Temperatures and the calibration error."""
+
+import math
+
+import pytest
+import torch
+
+from pointclip.errors import InputError
+from zeroshot_cls.calibration import calibration_error, fit, margins, read_calibration, write_calibration
+
+
+def made_up(temperature: float, n: int = 4000):
+    """Logits, and labels that are drawn from their softmax at a temperature."""
+    g = torch.Generator().manual_seed(0)
+    logits = 20 * torch.randn(n, 5, generator=g)
+    labels = torch.multinomial((logits / temperature).softmax(1), 1, generator=g)[:, 0]
+    return logits, labels
+
+
+@pytest.mark.parametrize("temperature", [0.5, 7.0, 40.0])
+def test_the_temperature_that_drew_the_labels_is_found(temperature):
+    """To 10 %: the labels are a sample."""
+    logits, labels = made_up(temperature)
+    found = fit(logits, labels, "toy (val)", "tiny")
+    assert found.temperature == pytest.approx(temperature, rel=0.1)
+    assert found.error_after < 2.5  # percent, of 4,000 labels in 15 bins
+    assert found.error_after <= found.error_before + 0.5
+
+
+def test_the_calibration_error_is_the_gap_of_confidence_and_accuracy():
+    sure = torch.tensor([[0.9, 0.1]]).expand(10, 2)
+    assert calibration_error(sure, torch.zeros(10, dtype=torch.long)) == pytest.approx(10)
+    half = torch.tensor([0] * 5 + [1] * 5)
+    assert calibration_error(sure, half) == pytest.approx(40)
+    both = torch.cat([sure, torch.tensor([[0.4, 0.6]]).expand(10, 2)])
+    assert calibration_error(both, torch.cat([half, half])) == pytest.approx((40 + 10) / 2)
+
+
+def test_shapes_of_unknown_class_are_left_out_and_without_any_other_it_is_told():
+    logits, labels = made_up(7.0, 200)
+    partly = torch.cat([labels, torch.full((50,), -1)])
+    assert fit(torch.cat([logits, logits[:50]]), partly, "toy", "tiny") == fit(logits, labels, "toy", "tiny")
+    with pytest.raises(InputError, match="known class"):
+        fit(logits, torch.full((200,), -1), "toy", "tiny")
+
+
+def test_a_calibration_comes_back_from_its_file(tmp_path):
+    found = fit(*made_up(7.0, 200), "toy (val)", "tiny")
+    write_calibration(tmp_path / "c.yaml", found)
+    assert read_calibration(tmp_path / "c.yaml") == found
+    for text in ("[1]", "temperature: 1", (tmp_path / "c.yaml").read_text().replace("temperature: ", "temperature: -")):
+        (tmp_path / "bad.yaml").write_text(text)
+        with pytest.raises(InputError, match=r"CALIBRATION .*bad\.yaml"):
+            read_calibration(tmp_path / "bad.yaml")
+
+
+def test_margins_are_in_mean_cosine():
+    cosines = torch.tensor([[0.30, 0.25, 0.1]])
+    logits = 100 / math.sqrt(10) * 10 * cosines  # ten views alike, equal weights
+    assert margins(logits, 10).item() == pytest.approx(0.05, abs=1e-6)
+    assert margins(logits[:, :1], 10).isnan().all()

@@ -1,0 +1,115 @@
+"""Probabilities that mean something: one temperature for the logits, fitted on labelled shapes.
+
+CLIP's logits are a hundred times a cosine, and the softmax of PointCLIP V2's is nearly always close to 0 or 1. Dividing
+them by one number changes no answer, and can make the probability of an answer agree with how often such answers are
+right (Guo et al., On Calibration of Modern Neural Networks, ICML 2017).
+"""
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import yaml
+from scipy.optimize import minimize_scalar
+from sklearn.calibration import calibration_curve
+from torch import Tensor
+
+from pointclip.errors import InputError
+from pointclip.utils.files import atomic_path, read_yaml
+
+BINS = 15  # of the calibration error, as is usual
+RANGE = (1e-2, 1e3)  # of temperatures
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A temperature, and what it was fitted on."""
+
+    temperature: float
+    data: str  # "synthetic (val)"
+    shapes: int
+    encoder: str
+    error_before: float  # expected calibration error in percent, on those shapes
+    error_after: float
+
+    def apply(self, logits: Tensor) -> Tensor:
+        """Logits whose softmax is calibrated."""
+        return logits / self.temperature
+
+    @property
+    def words(self) -> str:
+        return f"temperature {self.temperature:.3g}, fitted on {self.shapes} shapes of {self.data}"
+
+
+def fit(logits: Tensor, labels: Tensor, data: str, encoder: str) -> Calibration:
+    """Fit a temperature by maximum likelihood.
+
+    Args:
+        logits: [n, K].
+        labels: [n], -1 where a class is not known; such shapes are left out.
+        data, encoder: what they are of.
+
+    Raises:
+        InputError: where no class is known.
+    """
+    known = labels >= 0
+    if not bool(known.any()):
+        raise InputError(f"No shape of {data} has a known class, so nothing can be calibrated; use another split.")
+    logits, labels = logits[known].double(), labels[known]
+
+    def loss(log_temperature: float) -> float:
+        return float(F.cross_entropy(logits / np.exp(log_temperature), labels))
+
+    found = minimize_scalar(loss, bounds=tuple(np.log(RANGE)), method="bounded")
+    temperature = float(np.exp(found.x))
+    errors = [calibration_error((logits / t).softmax(1), labels) for t in (1.0, temperature)]
+    return Calibration(temperature, data, len(labels), encoder, *errors)
+
+
+def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
+    """The expected calibration error in percent: how far confidence and accuracy lie apart, over 15 equal bins.
+
+    Args:
+        probabilities: [n, K].
+        labels: [n].
+    """
+    confidence, answer = probabilities.max(1)
+    right, confidence = (answer == labels).numpy(), confidence.clamp(0, 1).numpy()
+    accuracies, confidences = calibration_curve(right, confidence, n_bins=BINS)
+    edges = np.linspace(0, 1, BINS + 1)
+    counts = np.bincount(np.searchsorted(edges[1:-1], confidence), minlength=BINS)
+    return float(100 * (counts[counts > 0] * np.abs(accuracies - confidences)).sum() / counts.sum())
+
+
+def write_calibration(path: Path, calibration: Calibration) -> None:
+    """Write it as YAML, as the setting CALIBRATION takes it."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(yaml.safe_dump(asdict(calibration), sort_keys=False), encoding="utf-8")
+
+
+def read_calibration(path: str | Path) -> Calibration:
+    """Read such a file.
+
+    Raises:
+        InputError: for a file that cannot be read or has another form.
+    """
+    values = read_yaml(path, "CALIBRATION", "give the calibration.yaml that --calibrate wrote")
+    kinds = {field.name: field.type for field in fields(Calibration)}
+    if not isinstance(values, dict) or values.keys() != kinds.keys():
+        raise InputError(f"CALIBRATION {path} is no calibration; give the calibration.yaml that --calibrate wrote.")
+    for name, kind in kinds.items():
+        if not isinstance(values[name], kind) or (kind is float and not np.isfinite(values[name])):
+            raise InputError(f"CALIBRATION {path}: {name} is {values[name]!r}; {kind.__name__} was expected.")
+    if not RANGE[0] <= values["temperature"] <= RANGE[1]:
+        raise InputError(f"CALIBRATION {path}: the temperature is {values['temperature']}; {RANGE} was expected.")
+    return Calibration(**values)
+
+
+def margins(logits: Tensor, views: int) -> Tensor:
+    """By how much the best class leads in mean cosine, [n]; logits [n, K] as `view_weighted_logits` gives them."""
+    if logits.shape[1] < 2:
+        return torch.full((len(logits),), torch.nan)
+    best = logits.topk(2, 1).values
+    return (best[:, 0] - best[:, 1]) / (100 * views**0.5)
