@@ -149,8 +149,8 @@ def _parser(task: Task, known: Sequence[str], table: str) -> ArgumentParser:
                         help=f"folder for tables and runs (default: {output})")  # fmt: skip
     parser.add_argument("--cache", default=None, metavar="FOLDER",
                         help="folder for features shared by runs (default: cache in --output; '' for none); it is "
-                        "never cleaned up. Part segmentation takes 2 MB per shape: 6 GB for ShapeNetPart's test split for "
-                        "each encoder, projection and pose, 25 GB for its training split")  # fmt: skip
+                        "never cleaned up. Part segmentation takes 2 MB per shape: 6 GB for ShapeNetPart's test split "
+                        "for each encoder, projection and pose, 25 GB for its training split")  # fmt: skip
     parser.add_argument("--device", default="", help="auto, cpu, cuda, cuda:1 (like DEVICE)")
     parser.add_argument("--again", action="store_true", help="repeat runs even if their results exist")
     parser.add_argument("--strict", action="store_true", help=f"exit with code {INCOMPLETE} if any cell has no figure")

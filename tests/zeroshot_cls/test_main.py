@@ -349,9 +349,9 @@ def test_no_permission(run, cloud, tmp_path):
 
 ENDS = {
     "interrupted": (KeyboardInterrupt(), 130, "interrupted: "),
-    "full disk": (OSError(28, "No space left on device"), 2, "error: The system refused a file"),
-    "no memory": (MemoryError("Unable to allocate 9 TiB"), 2, "error: The memory is not enough"),
-    "no GPU memory": (torch.OutOfMemoryError("CUDA out of memory"), 2, "error: The memory is not enough"),
+    "full disk": (OSError(28, "No space left on device"), 2, "error: File error"),
+    "no memory": (MemoryError("Unable to allocate 9 TiB"), 2, "error: Out of memory"),
+    "no GPU memory": (torch.OutOfMemoryError("CUDA out of memory"), 2, "error: Out of memory"),
 }
 
 

@@ -153,6 +153,6 @@ CLOUD = torch.rand(5, 3)
         (torch.rand(1, 5, 3, requires_grad=True), "require gradients"),
     ],
 )
-def test_bad_points_are_told(points, words):
+def test_bad_points_are_refused(points, words):
     with pytest.raises(InputError, match=words):
         PerspectiveProjection().depth_maps(points)

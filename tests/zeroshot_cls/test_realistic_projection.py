@@ -139,7 +139,7 @@ CLOUD = torch.rand(5, 3)
         (torch.stack([CLOUD, CLOUD / 0]), "cloud 1 of the batch: NaN or infinite"),
     ],
 )
-def test_bad_points_are_told(points, words):
+def test_bad_points_are_refused(points, words):
     with pytest.raises(InputError, match=words):
         RealisticProjection().depth_maps(points)
 
