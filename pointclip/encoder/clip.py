@@ -24,15 +24,17 @@ class Encoder(nn.Module):
         name: what was loaded, for reports.
         precision: "fp32", "bf16" or "fp16", the type of its weights; features always come as float32.
         image_size: rows (= columns) of its input; images of another size are resized to it.
+        notes: what a reader of any result must know of its weights.
         context_length: tokens of a sentence that it reads, start and end marks included.
     """
 
-    def __init__(self, model: nn.Module, architecture: str, name: str, precision: str):
+    def __init__(self, model: nn.Module, architecture: str, name: str, precision: str, notes: Sequence[str] = ()):
         super().__init__()
         self.model = model.eval().requires_grad_(False)
         self.architecture = architecture
         self.name = name
         self.precision = precision
+        self.notes = tuple(notes)
         size = model.visual.image_size
         self.image_size = size if isinstance(size, int) else size[0]
         self.context_length = model.context_length
