@@ -175,7 +175,7 @@ def test_patches_of_a_resnet_pool_to_the_attention_pool(monkeypatch):
         parameter.data.zero_()
     images = torch.rand(1, 3, 64, 64)
     raw = []
-    monkeypatch.setattr("pointclip.encoder.F.normalize", lambda x, dim: raw.append(x) or x)
+    monkeypatch.setattr("pointclip.encoder.clip.F.normalize", lambda x, dim: raw.append(x) or x)
     encoder.encode_patches(images)
     encoder.encode_images(images)
     torch.testing.assert_close(raw[0].mean(1), raw[1], atol=1e-5, rtol=1e-4)

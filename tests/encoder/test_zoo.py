@@ -67,7 +67,7 @@ def build():
 
         def build(key):
             if key not in built:
-                name = load_config(defaults(), ROOT / "pointclip" / "encoders" / f"{key}.yaml").ENCODER.NAME
+                name = load_config(defaults(), ROOT / "pointclip" / "encoder" / "presets" / f"{key}.yaml").ENCODER.NAME
                 config = copy.deepcopy(configs[name])
                 config["vision_cfg"] |= {"layers": 1} if "layers" in config["vision_cfg"] else {}
                 config["text_cfg"] |= {"layers": 1} | ({"vocab_size": 1000} if "SigLIP" in name else {})
