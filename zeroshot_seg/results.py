@@ -165,19 +165,25 @@ def write_predictions(run: Run, shapes: list[Segmented], ious: np.ndarray | None
     write_csv(run.folder / "predictions.csv", header, rows)
 
 
-def save_clouds(folder: Path, reader: BatchReader, shapes: list[Segmented], parts: Parts) -> None:
-    """Write each shape as .ply: x, y, z, the part's colour and its label; those of an earlier run go."""
+def save_clouds(folder: Path, reader: BatchReader, segmented: list[Segmented], parts: Parts) -> None:
+    """Write each shape as .ply: x, y, z, the part's colour and its label; those of an earlier run go.
+
+    Rows of a shape's file that were dropped for NaN keep their place, as NaN in grey with label -1.
+    """
     fields = [(axis, "f4") for axis in "xyz"] + [(colour, "u1") for colour in ("red", "green", "blue")]
     for old in folder.glob("*.ply"):
         old.unlink()
-    for shape in shapes:
-        points = np.empty(len(shape.labels), dtype=[*fields, ("label", "i4")])
-        for axis, column in zip("xyz", reader.shapes[shape.index].points.T, strict=True):
-            points[axis] = column
-        for colour, column in zip(("red", "green", "blue"), part_colours(shape.labels).T, strict=True):
-            points[colour] = column
-        points["label"] = shape.labels
-        name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in Path(shape.name).name)
-        with atomic_path(folder / f"{shape.index:05d}_{name[-60:]}.ply") as path:
-            names = [f"label {number}: {part}" for number, part in enumerate(parts[shape.category])]
+    for result in segmented:
+        shape = reader.shapes[result.index]
+        rows = slice(None) if shape.kept is None else shape.kept
+        points = np.empty(len(result.labels) if shape.kept is None else len(rows), dtype=[*fields, ("label", "i4")])
+        points[:] = (np.nan, np.nan, np.nan, 128, 128, 128, -1)
+        for axis, column in zip("xyz", shape.points.T, strict=True):
+            points[axis][rows] = column
+        for colour, column in zip(("red", "green", "blue"), part_colours(result.labels).T, strict=True):
+            points[colour][rows] = column
+        points["label"][rows] = result.labels
+        name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in Path(result.name).name)
+        with atomic_path(folder / f"{result.index:05d}_{name[-60:]}.ply") as path:
+            names = [f"label {number}: {part}" for number, part in enumerate(parts[result.category])]
             PlyData([PlyElement.describe(points, "vertex")], comments=names).write(str(path))

@@ -55,8 +55,8 @@ def provenance(
 def run_notes(
     settings: CfgNode, encoder: Encoder, reader: BatchReader, sentences: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """The notes that any task's run may need: on the demo encoder, cut sentences, and turned and bad shapes."""
-    notes = []
+    """The notes that any task's run may need: on its encoder, cut sentences, and on turned, mended and bad shapes."""
+    notes = list(encoder.notes)
     if cut := encoder.count_cut([sentence for group in sentences.values() for sentence in group]):
         notes.append(f"{cut} sentence(s) were cut after the {encoder.context_length} tokens that the encoder reads.")
     if settings.ENCODER.NAME == "demo":
@@ -66,6 +66,9 @@ def run_notes(
     if settings.DATASET.TURN != "none":
         how = {"up": "about the up axis", "free": "in any direction"}[settings.DATASET.TURN]
         notes.append(f"Every shape was turned at random {how} (seed {settings.SEED}).")
+    if reader.notes:
+        more = f" (and {len(reader.notes) - 3} more notes of this kind)" if len(reader.notes) > 3 else ""
+        notes.append(" ".join(reader.notes[:3]) + more)
     if reader.bad:
         notes.append(f"{len(reader.bad)} bad shape(s) left out, the first: {next(iter(reader.bad.values()))}")
     return notes
