@@ -138,11 +138,12 @@ PAGE = """<!DOCTYPE html>
 <td{% if column.text %} class="text"{% endif %}>{{ cell }}</td>{% endif %}{% endfor %}</tr>{% endfor %}
 </tbody></table></div>{% endif %}
 
-{% if matrix %}<h2>Confusion matrix</h2>
-<div class="card"><p class="soft">Each row is a true class, each column a predicted one; the colour is the share of the
-row.</p>
+{% if matrix or confusions %}<h2>Confusion matrix</h2>
+<div class="card">{% if matrix %}<p class="soft">Each row is a true class, each column a predicted one; the colour is
+the share of the row.</p>
 <a href="{{ matrix }}"><img src="{{ matrix }}" alt="Confusion matrix of {{ classes }} classes"></a>
-{% if confusions %}<div class="scroll"><table><caption>The commonest confusions</caption>
+{% else %}<p class="soft">With {{ classes }} classes it is too large to draw.</p>
+{% endif %}{% if confusions %}<div class="scroll"><table><caption>The commonest confusions</caption>
 <thead><tr><th scope="col" class="text">truth</th><th scope="col" class="text">taken for</th><th scope="col">shapes</th>
 <th scope="col">% of the class</th></tr></thead>
 <tbody>{% for truth, prediction, count, share in confusions %}

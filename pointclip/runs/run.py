@@ -1,7 +1,8 @@
 """What a run is, and what any task's metrics.json says of it."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,8 +11,11 @@ from yacs.config import CfgNode
 from pointclip.datasets.batches import BatchReader
 from pointclip.features import FeatureExtractor
 from pointclip.origin import Origin
+from pointclip.runs.output import write_json, write_settings
 from pointclip.runs.provenance import Provenance, provenance, run_notes
-from pointclip.search.result import SearchResult
+from pointclip.runs.whole import whole_folder
+from pointclip.search.result import SearchResult, write_result
+from pointclip.utils.files import expanded
 
 
 @dataclass
@@ -107,3 +111,22 @@ def summary_of(run: Run, reader: BatchReader, shapes: int, named: int | None = N
         "bad_shapes": reader.bad,
         "shapes_per_second": run.rate(shapes if named is None else named),
     }
+
+
+@contextmanager
+def run_files(run: Run, summary: Mapping) -> Iterator[Path]:
+    """Give the folder that a task writes its files to; with metrics.json and config.yaml they replace the last run's.
+
+    All of them do, or none (see `pointclip.runs.whole`). A search's result that lies in the run's folder is written
+    with them.
+
+    Args:
+        summary: what metrics.json holds.
+    """
+    with whole_folder(run.folder) as folder:
+        write_json(folder / "metrics.json", summary)
+        write_settings(folder / "config.yaml", run.settings)
+        result = expanded(run.settings.SEARCHED)
+        if run.origin.search and result.resolve() == run.folder.resolve() / "searched.yaml":
+            write_result(folder / result.name, run.origin.search)
+        yield folder
