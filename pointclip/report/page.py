@@ -1,6 +1,9 @@
 """What the reports look like: one HTML file each, its style and scripts inside; names are escaped by the template."""
 
 import jinja2
+from markupsafe import Markup
+
+from pointclip.errors import escaped
 
 STYLE = """
 :root { color-scheme: light dark; --page: #f6f7f9; --card: #fff; --ink: #1c2026; --soft: #5b6470; --line: #dfe3e8;
@@ -169,7 +172,7 @@ def render(case: str = "", plotly: str = "", **content) -> str:
         plotly: the library's source, if clouds are shown.
         content: title, facts, notes, table, matrix, classes, confusions and sections, as far as there are any.
     """
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown)
     bar = environment.from_string(BAR).module.bar
     macro = f"{{% macro draw(case, bar) %}}\n{case}\n{{% endmacro %}}"
     draw = environment.from_string(macro).module.draw
@@ -177,3 +180,10 @@ def render(case: str = "", plotly: str = "", **content) -> str:
     return environment.from_string(PAGE).render(
         **(empty | content), style=STYLE, turning=TURNING, plotly=plotly, bar=bar, draw=draw
     )
+
+
+def _shown(value: object) -> object:
+    """What a page shows of a value: control characters but line ends are written out; our own markup stays."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return "\n".join(map(escaped, value.split("\n")))

@@ -9,6 +9,7 @@ from pathlib import Path
 from yacs.config import CfgNode
 
 from pointclip.datasets.batches import BatchReader
+from pointclip.errors import escaped
 from pointclip.features import FeatureExtractor
 from pointclip.origin import Origin
 from pointclip.runs.output import write_json, write_settings
@@ -46,13 +47,14 @@ class Run:
 
     def print_footer(self, shapes: int, named: int | None = None) -> None:
         """Print what stands below a table of `shapes` shapes; `named` is how many were named in all (None: as many)."""
-        print(f"\n{self.data}; {self.encoder}; {self.origin.prompts}; view weights: {self.origin.view_weights}")
+        told = f"{self.data}; {self.encoder}; {self.origin.prompts}; view weights: {self.origin.view_weights}"
+        print(f"\n{escaped(told)}")
         for note in self.all_notes:
-            print(f"note: {note}")
+            print(f"note: {escaped(note)}")
         count = f"{shapes} shape{'s' * (shapes != 1)}"
         rate = self.rate(shapes if named is None else named)
         speed = "" if rate is None else f" at {rate:.1f} shapes/s"
-        print(f"{count}{speed}; files in {self.folder}")
+        print(f"{count}{speed}; files in {escaped(str(self.folder))}")
 
     def rate(self, named: int) -> float | None:
         """Shapes a second."""
@@ -85,7 +87,7 @@ def describe_run(
         encoder=f"{encoder.name}, {encoder.precision}",
         origin=provenance(settings, origins, search, encoder, reader, bool(args.input)),
         seconds=None if extractor.store else seconds,
-        notes=run_notes(settings, encoder, reader, sentences),
+        notes=run_notes(settings, extractor, reader, sentences),
     )
 
 
