@@ -179,16 +179,22 @@ def write_predictions(folder: Path, run: Run, shapes: list[Segmented], ious: np.
 
 
 def save_clouds(folder: Path, reader: BatchReader, shapes: list[Segmented], parts: Parts) -> None:
-    """Write each shape as .ply: x, y, z, the part's colour and its label."""
+    """Write each shape as .ply: x, y, z, the part's colour and its label.
+
+    Rows of a shape's file that were dropped for NaN keep their place, as NaN in grey with label -1.
+    """
     fields = [(axis, "f4") for axis in "xyz"] + [(colour, "u1") for colour in ("red", "green", "blue")]
-    for shape in shapes:
-        points = np.empty(len(shape.labels), dtype=[*fields, ("label", "i4")])
-        for axis, column in zip("xyz", reader.shapes[shape.index].points.T, strict=True):
-            points[axis] = column
-        for colour, column in zip(("red", "green", "blue"), part_colours(shape.labels).T, strict=True):
-            points[colour] = column
-        points["label"] = shape.labels
-        name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in Path(shape.name).name)
-        with atomic_path(folder / f"{shape.index:05d}_{name[-60:]}.ply") as path:
-            names = [f"label {number}: {part}" for number, part in enumerate(parts[shape.category])]
+    for segmented in shapes:
+        shape = reader.shapes[segmented.index]
+        rows = slice(None) if shape.kept is None else shape.kept
+        points = np.empty(len(segmented.labels) if shape.kept is None else len(rows), dtype=[*fields, ("label", "i4")])
+        points[:] = (np.nan, np.nan, np.nan, 128, 128, 128, -1)
+        for axis, column in zip("xyz", shape.points.T, strict=True):
+            points[axis][rows] = column
+        for colour, column in zip(("red", "green", "blue"), part_colours(segmented.labels).T, strict=True):
+            points[colour][rows] = column
+        points["label"][rows] = segmented.labels
+        name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in Path(segmented.name).name)
+        with atomic_path(folder / f"{segmented.index:05d}_{name[-60:]}.ply") as path:
+            names = [f"label {number}: {part}" for number, part in enumerate(parts[segmented.category])]
             PlyData([PlyElement.describe(points, "vertex")], comments=names).write(str(path))

@@ -56,8 +56,9 @@ def provenance(
 def run_notes(
     settings: CfgNode, extractor: FeatureExtractor, reader: BatchReader, sentences: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """The notes that any task's run may need: on the demo encoder, cut sentences, damaged, turned and bad shapes."""
-    notes, encoder = [], extractor.encoder
+    """The notes that any task's run may need: on its encoder, cut sentences, and on damaged, turned and bad shapes."""
+    encoder = extractor.encoder
+    notes = list(encoder.notes)
     if cut := encoder.count_cut([sentence for group in sentences.values() for sentence in group]):
         notes.append(f"{cut} sentence(s) were cut after the {encoder.context_length} tokens that the encoder reads.")
     if settings.ENCODER.NAME == "demo":
@@ -69,6 +70,9 @@ def run_notes(
         notes.append(f"Every shape was turned at random {how} (seed {settings.SEED}).")
     if extractor.store and (damaged := extractor.store.damaged):
         notes.append(f"{len(damaged)} file(s) of kept features were damaged and made anew, such as {min(damaged)}.")
+    if reader.notes:
+        more = f" (and {len(reader.notes) - 3} more notes of this kind)" if len(reader.notes) > 3 else ""
+        notes.append(" ".join(reader.notes[:3]) + more)
     if reader.bad:
         notes.append(f"{len(reader.bad)} bad shape(s) left out, the first: {next(iter(reader.bad.values()))}")
     return notes

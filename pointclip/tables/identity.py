@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
-import open_clip
 import torch
 import yaml
 from yacs.config import CfgNode
@@ -56,7 +56,7 @@ def digest_of_code(folder: Path) -> str:
     That is all Python files of this package (kernels are such) and of a task's folder, the task's view weights, and
     the versions of torch and open_clip.
     """
-    parts = [torch.__version__.encode(), open_clip.__version__.encode()]
+    parts = [torch.__version__.encode(), version("open_clip_torch").encode()]
     for place in (PACKAGE, folder):
         for path in sorted([*place.rglob("*.py"), *place.glob("view_weights.yaml")]):
             parts += [path.relative_to(place).as_posix().encode(), path.read_bytes()]
