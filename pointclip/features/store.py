@@ -68,7 +68,7 @@ class FeatureStore:
         if any(len(tensor) != len(clouds) for tensor in features.values()):
             raise InputError(f"Features came with {len(clouds)} clouds, but not of as many; give those of each.")
         for b, points in enumerate(clouds):
-            _write(self._shape_path(points), {name: tensor[b] for name, tensor in features.items()})
+            write_kept(self._shape_path(points), {name: tensor[b] for name, tensor in features.items()})
 
     def load_sentences(self, sentences: Sequence[str]) -> Tensor | None:
         """The features [k, C] of a name's k sentences; None where they are not there, or not sound."""
@@ -81,13 +81,13 @@ class FeatureStore:
 
     def save_sentences(self, sentences: Sequence[str], features: Tensor) -> None:
         """Keep the features [k, C] of a name's k sentences."""
-        _write(self._sentences_path(sentences), {"features": features})
+        write_kept(self._sentences_path(sentences), {"features": features})
 
     def _read(self, path: Path) -> dict[str, Tensor] | None:
         """What a file holds; None where it is not there, or damaged and to be made anew."""
         if not path.is_file():
             return None
-        own = _read(path)
+        own = read_kept(path)
         if own is None:
             self.damaged.add(path)
         return own
@@ -131,7 +131,7 @@ def _digest(*parts) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path) -> dict[str, Tensor] | None:
+def read_kept(path: Path) -> dict[str, Tensor] | None:
     """What a file holds; None where it is damaged, of another input, or holds what is no number."""
     try:
         with safe_open(path, "pt") as file:
@@ -172,7 +172,7 @@ def _fits(tensors: Mapping[str, Tensor], forms: Forms) -> bool:
     return True
 
 
-def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:
+def write_kept(path: Path, tensors: Mapping[str, Tensor]) -> None:
     if not all(map(_is_finite, tensors.values())):
         raise InputError("The encoder gave features that are not finite numbers; try ENCODER.PRECISION fp32.")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

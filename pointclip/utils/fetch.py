@@ -109,7 +109,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 def _fetch_once(url: str, part: Path, note: Path, insecure: bool, progress: bool) -> None:
     """Bring `part` to its full length; raises OSError or HTTPException when the connection breaks before that."""
-    begun = _read_note(note)
+    begun = read_note(note)
     have = part.stat().st_size if part.is_file() and begun is not None and begun.url == url else 0
     if have and have == begun.size:
         return  # interrupted between the last byte and the renaming
@@ -211,7 +211,7 @@ def _reason(error: Exception) -> str:
     return " ".join(str(reason).split()) or type(error).__name__
 
 
-def _read_note(note: Path) -> Version | None:
+def read_note(note: Path) -> Version | None:
     try:
         version = Version(**json.loads(note.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, RecursionError):  # none, or damaged: nothing to go on from
