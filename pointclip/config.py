@@ -134,13 +134,13 @@ def _merge(
 def _cast(name: str, value: object, default: object, where: str) -> object:
     """The value as the type of the default; a list of numbers may stand for a text of them."""
     kind = type(default)
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) < 2**63:
         return float(value)
     if kind is str and type(value) in (int, float):
         return str(value)
     if kind is str and isinstance(value, list):
         return ", ".join(map(str, value))
-    if type(value) is not kind:
+    if type(value) is not kind or (kind is int and abs(value) >= 2**63):
         raise InputError(f"The setting {name} (in {where}) is {value!r}; {WORDS[kind]} was expected.")
     return value
 

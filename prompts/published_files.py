@@ -6,7 +6,6 @@ import stat
 import zipfile
 import zlib
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path, PurePosixPath
 
 from pointclip.datasets.scanobjectnn import CLASSES as SCANOBJECTNN_CLASSES
@@ -196,7 +195,7 @@ def _weights(value: object, where: str) -> list[float]:
     if (
         not isinstance(value, list)
         or len(value) != VIEWS
-        or not all(type(weight) in (int, float) and isfinite(weight) for weight in value)
+        or not all(type(weight) in (int, float) and abs(weight) < 1e6 for weight in value)
     ):
         raise InputError(f"{where}: {VIEWS} numbers were expected, one a view; {HELP}.")
     return [float(weight) for weight in value]

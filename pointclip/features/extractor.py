@@ -13,7 +13,7 @@ from pointclip.datasets.batches import Batch, BatchReader
 from pointclip.encoder import Encoder, projection_device
 from pointclip.errors import InputError
 from pointclip.features.ahead import ahead
-from pointclip.features.store import FeatureStore
+from pointclip.features.store import FeatureStore, Forms
 
 R = TypeVar("R")
 
@@ -73,20 +73,24 @@ class FeatureExtractor:
         return F.normalize(torch.stack([group.mean(0) for group in self.sentence_features(sentences)]), dim=-1)
 
     def batches(
-        self, reader: BatchReader, encode: Callable[[R], dict[str, Tensor]]
+        self,
+        reader: BatchReader,
+        encode: Callable[[R], dict[str, Tensor]],
+        forms: Callable[[int], Forms] | None = None,
     ) -> Iterator[tuple[Batch, dict[str, Tensor]]]:
         """Yield every batch of the reader with its features, the next one being read and projected meanwhile.
 
         Args:
             reader: gives the batches; its `bad` afterwards holds what it left out.
             encode: what the projection gives -> features by name, [B, ...] each.
+            forms: number of points -> the types and shapes of a shape's features, which kept ones are checked by.
 
         Raises:
             InputError: when no shape is left.
         """
         done = 0
         with tqdm(total=reader.total, unit="shape", desc="project, encode", disable=not self.progress) as bar:
-            for batch, (features, projected) in ahead(self._prepare, reader):
+            for batch, (features, projected) in ahead(lambda batch: self._prepare(batch, forms), reader):
                 if features is None:
                     features = encode(projected)
                     if self.store:
@@ -100,7 +104,12 @@ class FeatureExtractor:
 
     def view_features(self, reader: BatchReader) -> Iterator[tuple[Batch, Tensor]]:
         """Yield every batch with its views' unit features [B, V, C], for a projection that gives images."""
-        for batch, features in self.batches(reader, lambda images: {"views": self.encode_views(images)}):
+        forms = {"views": (torch.float32, (None, None))}
+
+        def encode(images: Tensor) -> dict[str, Tensor]:
+            return {"views": self.encode_views(images)}
+
+        for batch, features in self.batches(reader, encode, lambda points: forms):
             yield batch, features["views"]
 
     def encode_views(self, images: Tensor) -> Tensor:
@@ -111,9 +120,10 @@ class FeatureExtractor:
         """Unit features of every view's patches: images [B, V, 3, H, W] -> [B, V, P, C] float32."""
         return self.encoder.encode_patches(images.flatten(0, 1)).unflatten(0, images.shape[:2])
 
-    def _prepare(self, batch: Batch) -> tuple[dict[str, Tensor] | None, object]:
+    def _prepare(self, batch: Batch, forms: Callable[[int], Forms] | None) -> tuple[dict[str, Tensor] | None, object]:
         """The features that the store has of a batch, or else its projection."""
-        kept = self.store.load(_clouds(batch)) if self.store else None
+        expected = forms(batch.points.shape[1]) if forms else None
+        kept = self.store.load(_clouds(batch), expected) if self.store else None
         if kept is not None:
             return kept, None
         return None, self.projection(batch.points.to(projection_device(self.device)))

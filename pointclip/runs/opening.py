@@ -16,7 +16,7 @@ from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor, FeatureStore
 from pointclip.prompts import key_of
 from pointclip.runs.arguments import cache_folder
-from pointclip.search.result import SearchResult, write_result
+from pointclip.search.result import SearchResult
 from pointclip.utils.command import names_from
 from pointclip.utils.files import expanded
 
@@ -69,13 +69,12 @@ def open_encoder(settings: CfgNode) -> Encoder:
 
 
 def keep_result(result: SearchResult, settings: CfgNode, args: argparse.Namespace, measure: str) -> CfgNode:
-    """Write what a search chose to the run's folder, print it, and return the settings that name its file.
+    """Print what a search chose, and return the settings that name its file, which `run_files` writes with the others.
 
     `measure` is what its score is.
     """
     path = args.folder / "searched.yaml"
-    write_result(path, result)
-    print(f"{result.words}: {result.what}, {measure} {result.score:.2f} % there; see {path}\n", flush=True)
+    print(f"{result.words}: {result.what}, {measure} {result.score:.2f} % there; goes to {path}\n", flush=True)
     return with_changes(settings, {"SEARCHED": str(path)})
 
 

@@ -105,7 +105,7 @@ def read_table(path: Path, configs: Path, config: str = "", extra: Sequence[str]
         top["title"],
         top["metric"],
         tuple(cells),
-        float(tolerance.get("value", 0)),
+        _percent(tolerance.get("value", 0), path),
         tolerance.get("reason", ""),
         " ".join(top.get("about", "").split()),
         tuple(top.get("heads", ("row", "column"))),
@@ -129,6 +129,12 @@ def _entries(path: Path, top: dict, config: str) -> tuple[list[dict], list[dict]
     return rows, columns
 
 
+def _percent(value: float, path: Path) -> float:
+    if not abs(value) < 1e6:  # also nan, and whole numbers that no float holds
+        raise InputError(f"{path.name} has {value} as a figure or tolerance; a number in percent was expected.")
+    return float(value)
+
+
 class _CellMaker:
     """Makes cells of a table's rows and columns."""
 
@@ -146,7 +152,7 @@ class _CellMaker:
             column["name"],
             self.job(row, column, columns),
             row.get("metric") or column.get("metric") or self.top["metric"],
-            None if published is None else float(published),
+            None if published is None else _percent(published, self.path),
             " ".join(note for note in notes if note) if published is not None else "",
         )
 

@@ -2,6 +2,8 @@
 
 import io
 import math
+import struct
+import tokenize
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +18,10 @@ from pointclip.utils.causes import cut_short
 KEYS = ("points", "pos", "xyz", "data", "coords", "coord", "pc", "point_cloud", "pointcloud", "vertices")  # in order
 MOST_ROWS_ACROSS = 9  # an array of so few rows and more columns holds a coordinate a row
 MOST_BYTES = 1 << 30  # of one array in an .npz
-_ERRORS = (OSError, EOFError, ValueError, KeyError, TypeError, MemoryError, RuntimeError, NotImplementedError)
+_ERRORS = (
+    OSError, EOFError, ValueError, KeyError, TypeError, MemoryError, RuntimeError, NotImplementedError,
+    SyntaxError, tokenize.TokenError, OverflowError, AttributeError, IndexError, struct.error,
+)  # fmt: skip  # numpy reads the header of an array as Python's own source
 
 
 def read_npy(data: bytes, path: Path) -> Geometry:

@@ -20,7 +20,9 @@ def read_las(data: bytes, path: Path) -> Geometry:
     try:
         with laspy.open(io.BytesIO(data)) as reader:
             chunks = [np.stack((c.x, c.y, c.z), axis=1) for c in reader.chunk_iterator(AT_A_TIME)]
-    except Exception as error:  # lazrs raises a bare Exception's child, laspy errors of several kinds
+    except BaseException as error:  # laspy's errors are of several kinds; where lazrs panics it is no Exception
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         if "laszip" in str(error).lower() or "lazrs" in str(error).lower():
             raise InputError(f"{path} needs the package lazrs to be read; install requirements.txt.") from error
         raise InputError(f"{path} cannot be read as {path.suffix.lower()} ({first_line(error)[:200]}).") from error
@@ -47,6 +49,22 @@ def _check_header(data: bytes, path: Path) -> int:
     if is_new and number(243, 4) * 60 > len(data):
         raise cut_short(path, "extended records", number(243, 4), max(0, len(data) - number(235, 8)) // 60)
     is_packed = form & 0xC0
-    if not is_packed and count * width > max(0, len(data) - start):
+    if is_packed:
+        _check_chunks(data, start, width, path)
+    elif count * width > max(0, len(data) - start):
         raise cut_short(path, "points", count, max(0, len(data) - start) // max(1, width))
     return count
+
+
+def _check_chunks(data: bytes, start: int, width: int, path: Path) -> None:
+    """Compare how many chunks a LAZ file tells with its length: lazrs ends the process where it finds no room for them.
+
+    The points begin with the place of the table of chunks, or −1 where the last 8 bytes tell it; the table begins with
+    its version and the number of chunks, of which each holds a whole point at least.
+    """
+    place = int.from_bytes(data[start : start + 8], "little", signed=True)
+    if place == -1:
+        place = int.from_bytes(data[-8:], "little", signed=True)
+    chunks, most = int.from_bytes(data[place + 4 : place + 8], "little"), len(data) // max(1, width)
+    if not start + 8 <= place <= len(data) - 8 or chunks > most:
+        raise cut_short(path, "chunks of points", chunks, most)

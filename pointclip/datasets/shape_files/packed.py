@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Collection
@@ -24,7 +26,12 @@ def unpacked(data: bytes, path: Path, known: Collection[str]) -> tuple[bytes, Pa
     """
     try:
         return _from_gzip(data, path) if path.suffix.lower() == ".gz" else _from_zip(data, path, known)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except InputError:
+        raise
+    except (
+        OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, struct.error,
+        IndexError, lzma.LZMAError, OverflowError,
+    ) as error:  # fmt: skip
         reason = first_line(error)[:200]
         raise InputError(f"{path} cannot be unpacked ({reason}); fetch it again.") from error
 
