@@ -26,6 +26,7 @@ def defaults() -> CfgNode:
     c.OUTPUT = "output"  # a run writes OUTPUT/<config name>/
     c.REPORT = True  # whether report.html and its pictures are written; they take some seconds
     c.CACHE = ""  # a folder that keeps extracted features for later runs; searches keep theirs in OUTPUT/cache if empty
+    c.SENTENCE_CACHE = "auto"  # keeps sentences' features in the user's cache folder, in a folder named here, or "none"
 
     c.DATASET = CfgNode()
     c.DATASET.NAME = "synthetic"
@@ -194,6 +195,8 @@ def _validate(settings: CfgNode) -> None:
         raise InputError(f"DATASET.NUM_POINTS is {settings.DATASET.NUM_POINTS}; at most {MOST_POINTS} was expected.")
     if not settings.OUTPUT.strip():
         raise InputError("OUTPUT is empty; the folder for a run's files was expected, such as output.")
+    if not settings.SENTENCE_CACHE.strip():
+        raise InputError("SENTENCE_CACHE is empty; 'auto', 'none' or a folder was expected.")
 
 
 SOUGHT = ("prompts", "weights")  # what --search can choose
