@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
 
-from pointclip.runs.command import run_command
+from pointclip.utils.command import run_command
 
 
 def exit_code(main: Callable, words: Sequence[str]) -> int:

@@ -6,5 +6,6 @@ from zeroshot_cls import reproduce as classification
 from zeroshot_seg import reproduce as segmentation
 
 ROOT = Path(__file__).resolve().parents[1]
-TASKS = {"zeroshot_cls": classification.TABLES_OF, "zeroshot_seg": segmentation.TABLES_OF}  # by folder
+TASKS = {"zeroshot_cls": classification.TASK, "zeroshot_seg": segmentation.TASK}  # by folder
 TABLES = sorted(path for name in TASKS for path in (ROOT / name / "tables").glob("*.yaml"))
+CONFIGS = sorted(path for name in TASKS for path in (ROOT / name / "configs").glob("*.yaml"))

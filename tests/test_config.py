@@ -1,15 +1,12 @@
-"""Settings: layers of files, overrides, and what is refused."""
+"""Settings: layers, overrides, and what is refused."""
 
 from pathlib import Path
 
 import pytest
 import yaml
 
-from pointclip.config import defaults, load_config
+from pointclip.config import check_search, defaults, load_config, with_changes
 from pointclip.errors import InputError
-from tests.tasks import ROOT, TASKS
-
-CONFIGS = sorted(path for name in TASKS for path in (ROOT / name / "configs").glob("*.yaml"))
 
 
 def write(folder: Path, name: str, values: dict | str) -> Path:
@@ -42,12 +39,6 @@ def test_a_later_value_may_be_of_another_form(tmp_path, setting):
     assert ("1, 0.5" if setting == [1, 0.5] else setting) == load_config(defaults(), path).VIEW_WEIGHTS
 
 
-def test_prompt_files_are_found_from_the_config_that_names_them(tmp_path):
-    write(tmp_path, "base/a.yaml", {"PROMPTS": {"FILE": "../../prompts/x.json"}})
-    settings = load_config(defaults(), write(tmp_path, "run.yaml", {"BASE": "base/a.yaml"}))
-    assert Path(settings.PROMPTS.FILE) == (tmp_path / "../prompts/x.json").resolve()
-
-
 @pytest.mark.parametrize(
     ("values", "words"),
     [
@@ -61,13 +52,8 @@ def test_prompt_files_are_found_from_the_config_that_names_them(tmp_path):
         ({"ON_BAD_SHAPE": "ignore"}, "'stop' or 'skip'"),
         ({"DEVICE": True}, "a text was expected"),
         ({"PROMPTS": {"FILE": True}}, "a text was expected"),
-        ({"BASE": 5}, "a list of names"),
         ({"NUM_POINTS": 5}, "nearest known one is DATASET.NUM_POINTS"),
         ({"SEED": -1}, "0 or more"),
-        ("a: [", "not valid YAML"),
-        ("- 1", "holds a list"),
-        ({"BASE": "run.yaml"}, "builds on itself"),
-        ({"BASE": "missing.yaml"}, "Cannot read"),
     ],
 )
 def test_bad_files(values, words, tmp_path):
@@ -89,16 +75,26 @@ def test_bad_overrides(overrides, words):
         load_config(defaults(), None, overrides)
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_every_config_loads(path):
-    settings = load_config(TASKS[path.parts[-3]].defaults(), path)
-    file = Path(settings.PROMPTS.FILE)
-    imported = file.parent == ROOT / "prompts" / "published"  # by import_published.py, never in the repository
-    assert not settings.PROMPTS.FILE or imported or file.is_file()
+@pytest.mark.parametrize(
+    ("what", "words", "message"),
+    [
+        (["promts"], [], "--search came with 'promts'"),
+        ([], ["SEARCH.SENTENCES", "best"], "SEARCH.SENTENCES is 'best'; greedy or ensemble"),
+        ([], ["SEARCH.SWEEPS", 0], "SWEEPS is 0"),
+        ([], ["SEARCH.VALUES", "0.5, much"], "SEARCH.VALUES is '0.5, much'"),
+        (["weights"], ["SEARCH.ALTERNATE", "True"], "goes with --search prompts,weights"),
+        (["prompts"], ["PROMPTS.FILE", ""], "set PROMPTS.FILE"),
+        (["prompts"], ["SEARCHED", "x.yaml"], "give one of them"),
+    ],
+)
+def test_bad_settings_are_told(what, words, message):
+    with pytest.raises(InputError, match=message):
+        check_search(what, load_config(defaults(), None, ["PROMPTS.FILE", "some.json", *map(str, words)]))
 
 
-def test_prompts_of_the_home_folder_are_not_sought_beside_the_config(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    path = write(tmp_path, "a.yaml", {"PROMPTS": {"FILE": "~/own.json"}})
-    own = str((tmp_path / "home" / "own.json").resolve())
-    assert own == load_config(defaults(), path).PROMPTS.FILE
+def test_settings_may_be_changed_in_a_copy():
+    settings = load_config(defaults(), None)
+    changed = with_changes(settings, {"DATASET.SPLIT": "val", "SEED": 3})
+    assert (changed.DATASET.SPLIT, changed.SEED) == ("val", 3)
+    assert (settings.DATASET.SPLIT, settings.SEED) == ("test", 0)
+    assert changed.is_frozen()

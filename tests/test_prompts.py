@@ -1,27 +1,34 @@
-"""Prompt files and the features that sentences become."""
+"""Prompt files, the sentences of classes and parts, and their origin."""
 
 import json
 
 import pytest
-import torch
 
-from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
-from pointclip.features.extractor import text_features
-from pointclip.prompts import part_sentences, read_prompts, sentences_for
+from pointclip.origin import Origin
+from pointclip.prompts import PromptFile, class_sentences, open_prompts, part_sentences, read_prompts
 
 TEMPLATE = "a depth map of a {}."
+PART_TEMPLATE = "the {} of a {category}"
+
+
+def of_classes(names, entries, template=TEMPLATE):
+    return dict(class_sentences(names, PromptFile(entries, "x.json"), template))
+
+
+def of_parts(parts, entries):
+    return part_sentences(parts, PromptFile(entries, "x.json"), PART_TEMPLATE).by_category
 
 
 def test_names_match_with_spaces_or_underscores():
-    found = sentences_for(["night_stand", "tv stand"], {"night stand": ["low"], "tv_stand": ["wide"]}, TEMPLATE)
+    found = of_classes(["night_stand", "tv stand"], {"night stand": ["low"], "tv_stand": ["wide"]}, TEMPLATE)
     assert found == {"night_stand": ["low"], "tv stand": ["wide"]}
 
 
 def test_a_class_without_sentences_gets_the_template():
-    found = sentences_for(["chair", "night_stand"], {"chair": ["a seat"]}, TEMPLATE)
+    found = of_classes(["chair", "night_stand"], {"chair": ["a seat"]}, TEMPLATE)
     assert found["night_stand"] == ["a depth map of a night stand."]
-    assert sentences_for(["x"], {}, TEMPLATE) == {"x": ["a depth map of a x."]}
+    assert of_classes(["x"], {}, TEMPLATE) == {"x": ["a depth map of a x."]}
 
 
 @pytest.mark.parametrize(
@@ -38,15 +45,15 @@ def test_a_class_without_sentences_gets_the_template():
 )
 def test_bad_names(names, prompts, words):
     with pytest.raises(InputError, match=words):
-        sentences_for(names, prompts, TEMPLATE)
+        of_classes(names, prompts, TEMPLATE)
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("{", "not valid JSON"),
-        ("[1]", "holds no"),
-        ("{}", "holds no"),
+        ("[1]", "does not hold {class"),
+        ("{}", "does not hold {class"),
         ('{"a": {}}', "for 'a'; write at least one"),
         ('{"a": ["x"], "a": ["y"]}', "names 'a' more than once"),
         ('{"a": []}', "for 'a'; write at least one"),
@@ -70,26 +77,72 @@ def test_missing_file(tmp_path):
 
 def test_a_template_needs_its_place():
     with pytest.raises(InputError, match="goes"):
-        sentences_for(["a"], {}, "a {category}")
+        of_classes(["a"], {}, "a {category}")
 
 
 def test_parts_find_their_category_in_any_spelling():
-    prompts = {"Chair": {"Seat": ["flat"]}}
-    found = part_sentences("chair", ["seat", "leg"], prompts, "the {} of a {category}")
-    assert found == {"seat": ["flat"], "leg": ["the leg of a chair"]}
-    assert part_sentences("mug", ["cup"], prompts, "the {} of a {category}") == {"cup": ["the cup of a mug"]}
-    with pytest.raises(InputError, match="those of a class"):
-        part_sentences("mug", ["cup"], {"mug": ["round"]}, "the {} of a {category}")
+    entries = {"Chair": {"Seat": ["flat"]}}
+    found = of_parts({"chair": ["seat", "leg"], "mug": ["cup"]}, entries)
+    assert found == {"chair": {"seat": ["flat"], "leg": ["the leg of a chair"]}, "mug": {"cup": ["the cup of a mug"]}}
+    with pytest.raises(InputError, match="are a class's; use a file with sentences per part"):
+        of_parts({"mug": ["cup"]}, {"mug": ["round"]})
 
 
-def test_features_are_the_mean_of_unit_features(tmp_path):
-    encoder = load_encoder("tiny-vit", None)
-    sentences = {"chair": ["a chair.", "a seat with a back."], "table": ["a table."]}
-    (tmp_path / "p.json").write_text(json.dumps(sentences))
-    features = text_features(read_prompts(tmp_path / "p.json"), encoder)
-    each = encoder.encode_text(["a chair.", "a seat with a back.", "a table."])
-    expected = torch.stack([(each[0] + each[1]) / (each[0] + each[1]).norm(), each[2]])
-    torch.testing.assert_close(features, expected)
+def test_names_of_parts_say_whose_they_are():
+    sentences = part_sentences({"chair": ["leg"], "table": ["leg"]}, PromptFile(), PART_TEMPLATE)
+    assert sentences.flat() == {"leg of chair": ["the leg of a chair"], "leg of table": ["the leg of a table"]}
+
+
+def write_marked(folder, entries, origin="origin: Chosen so.\ntuned_on_test_labels: true\n"):
+    """A prompt file with an origin file beside it."""
+    (folder / "x.json").write_text(json.dumps(entries))
+    (folder / "x.origin.yaml").write_text(origin)
+    return folder / "x.json"
+
+
+def test_the_origin_tells_file_and_template():
+    entries = {"chair": ["one", "two"]}
+    mixed = class_sentences(["chair", "night_stand"], PromptFile(entries, "x.json"), TEMPLATE).origin
+    assert mixed == Origin(f"x.json, 1 to 2 sentences a class, averaged; the template “{TEMPLATE}” for night_stand")
+    whole = class_sentences(["chair"], PromptFile(entries, "x.json"), TEMPLATE).origin
+    assert whole == Origin("x.json, 2 sentences a class, averaged")
+    assert class_sentences(["chair"], PromptFile(), TEMPLATE).origin == Origin(f"the template “{TEMPLATE}”")
+    parts = part_sentences(
+        {"chair": ["seat"], "mug": ["cup"]}, PromptFile({"chair": {"seat": ["flat"]}}, "x.json"), TEMPLATE
+    )
+    assert parts.origin.words == f"x.json, 1 sentence a part, averaged; the template “{TEMPLATE}” for cup of mug"
+
+
+@pytest.mark.parametrize("names", [["chair", "mug"], ["mug"], ["chair", "sofa"]])
+def test_a_marked_file_marks_its_sentences_whatever_they_look_like(names, tmp_path):
+    """Also one whose sentence for a mug is the template's."""
+    entries = {"chair": ["a depth map of a chair with four legs."], "mug": [TEMPLATE.format("mug")]}
+    origin = class_sentences(names, open_prompts(write_marked(tmp_path, entries)), TEMPLATE).origin
+    assert origin.tuned
+    assert origin.note == "Chosen so."
+    assert origin.words.startswith("x.json, 1 sentence a class, averaged")
+    assert origin.words.endswith("for sofa") == ("sofa" in names)
+
+
+def test_a_marked_file_marks_parts_too_and_nothing_that_it_did_not_give(tmp_path):
+    prompts = open_prompts(write_marked(tmp_path, {"mug": {"cup": ["the cup of a mug"]}}))
+    assert part_sentences({"mug": ["cup"], "cap": ["peak"]}, prompts, PART_TEMPLATE).origin.tuned
+    assert not part_sentences({"cap": ["peak"]}, prompts, PART_TEMPLATE).origin.tuned  # all by the template
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["origin: Chosen so.", "origin: so\ntuned_on_test_labels: 'false'", "[1]", "a: [", "a: 2020-99-99"],
+)
+def test_bad_origin_files(text, tmp_path):
+    with pytest.raises(InputError, match=r"x\.origin\.yaml (does not hold origin|is not valid YAML)"):
+        open_prompts(write_marked(tmp_path, {"chair": ["a seat."]}, text))
+
+
+def test_no_file_and_no_origin(tmp_path):
+    assert open_prompts("") == PromptFile()
+    (tmp_path / "p.json").write_text('{"chair": ["a seat."]}')
+    assert open_prompts(tmp_path / "p.json") == PromptFile({"chair": ["a seat."]}, "p.json")
 
 
 def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """The tables' definitions fit the configs and settings, and every script runs."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -7,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from pointclip.config import load_config
+from pointclip import tables
+from pointclip.errors import InputError
 from pointclip.tables.definition import read_table
 from tests.tasks import ROOT, TABLES, TASKS
 
-SCRIPTS = sorted([*ROOT.glob("scripts/*.sh"), *(path for name in TASKS for path in (ROOT / name).glob("**/*.sh"))])
-NO_TABLES = ("python.sh", "figure.sh")
+SCRIPTS = sorted([*ROOT.glob("scripts/*.sh"), *(path for name in TASKS for path in (ROOT / name).glob("*.sh"))])
 OF_ANY_DATA = [path for path in TABLES if "\nconfig: demo" in path.read_text(encoding="utf-8")]
+REAL = {"zeroshot_cls": "modelnet40_vit_b16", "zeroshot_seg": "shapenetpart"}
 
 
 def relative(path: Path) -> str:
@@ -26,16 +28,10 @@ def jobs(path: Path, config: str = "") -> set:
     return found | {job.searched for job in found if job.searched}
 
 
-def of_real_data(path: Path) -> str:
-    """The name of one of the task's configs that is not the demo's, with OpenAI's ViT-B/16."""
-    configs = TASKS[path.parents[1].name].folder / "configs"
-    return next(own.stem for own in sorted(configs.glob("*_vit_b16.yaml")))
-
-
 def check(path: Path, config: str = "") -> None:
     for job in jobs(path, config):
         words = [word for pair in job.settings for word in pair]
-        settings = load_config(TASKS[path.parents[1].name].defaults(), job.config, words)
+        _, settings = TASKS[path.parents[1].name].load(job.config, words)
         prompts = Path(settings.PROMPTS.FILE)
         assert not settings.PROMPTS.FILE or prompts.parent.name == "published" or prompts.is_file(), prompts
         assert not job.kind or job.kind in ("caption", "question", "paraphrase", "words")
@@ -48,20 +44,7 @@ def test_configs_exist_and_settings_are_known(path):
 
 @pytest.mark.parametrize("path", OF_ANY_DATA, ids=relative)
 def test_tables_of_any_data_take_other_configs(path):
-    check(path, of_real_data(path))
-
-
-def test_every_table_has_a_script():
-    demo = (ROOT / "scripts" / "demo_tables.sh").read_text(encoding="utf-8").split()
-    for path in TABLES:
-        assert (path.parents[1] / "scripts" / f"{path.stem}.sh").is_file() or path.stem in demo, path
-
-
-@pytest.mark.parametrize("path", TABLES, ids=relative)
-def test_only_scripts_of_tables_that_take_a_config_offer_one(path):
-    script = path.parents[1] / "scripts" / f"{path.stem}.sh"
-    if script.is_file():
-        assert ("--config" in script.read_text(encoding="utf-8")) == (path in OF_ANY_DATA)
+    check(path, REAL[path.parents[1].name])
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=relative)
@@ -74,33 +57,83 @@ def test_scripts_are_sound(path):
     subprocess.run(["bash", "-n", path], check=True)
 
 
-def run(path: Path, *words: str, cwd: Path) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "PYTHON": sys.executable}
-    return subprocess.run([path, *words], cwd=cwd, env=environment, capture_output=True, text=True, check=True)
+def run(path: Path, *words: str, cwd: Path, python: str = sys.executable) -> list[str]:
+    """The lines that a script prints."""
+    environment = {**os.environ, "PYTHON": python}
+    done = subprocess.run([path, *words], cwd=cwd, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("name", ["zeroshot_cls/zeroshot_cls.sh", "zeroshot_seg/scripts/what_rests_on_what.sh"])
-def test_scripts_run_from_anywhere(name, tmp_path):
-    """Two real ones, as each takes seconds to start; the others differ in a word, which the next test checks."""
-    assert "Tables: ablation_" in run(ROOT / name, "--help", cwd=tmp_path).stdout
-
-
-@pytest.mark.parametrize("path", [path for path in SCRIPTS if path.name not in NO_TABLES], ids=relative)
-def test_scripts_hand_their_words_on(path, tmp_path):
+@pytest.mark.parametrize("name", ["zeroshot_cls", "zeroshot_seg"])
+def test_a_tasks_main_table_is_made_from_anywhere(name, tmp_path):
     """With `echo` for Python: what is called, with which words."""
     given = ["--root", "a folder", "SEED", "1"]
-    environment = {**os.environ, "PYTHON": "echo"}
-    done = subprocess.run([path, *given], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    for line in done.stdout.splitlines():
-        assert line.endswith(" ".join(given))
+    (line,) = run(ROOT / name / f"{name}.sh", *given, cwd=tmp_path, python="echo")
+    script, table, *rest = line.split(maxsplit=2)
+    assert Path(script).resolve() == ROOT / "scripts" / "table.py"
+    assert (ROOT / name / "tables" / f"{table}.yaml").is_file()
+    assert rest == [" ".join(given)]
+
+
+def test_demo_tables_stop_where_a_cell_fails_and_hand_their_words_on(tmp_path):
+    for line in run(ROOT / "scripts" / "demo_tables.sh", "SEED", "1", cwd=tmp_path, python="echo"):
         script, *words = line.split()
-        folder = Path(script).resolve().parent
-        assert Path(script).resolve() == ROOT / folder.name / "reproduce.py"
-        tables = [word for word in words if (folder / "tables" / f"{word}.yaml").is_file()]
-        assert tables
-        if path.parents[1] == folder:  # a table's own script, by its name
-            assert tables == [path.stem]
+        assert Path(script).resolve() == ROOT / "scripts" / "table.py"
+        assert table_script.find(words[0])
+        assert "--strict" in words
+        assert words[-2:] == ["SEED", "1"]
 
 
-def test_demo_tables_stop_where_a_cell_fails():
-    assert "--strict" in (ROOT / "scripts" / "demo_tables.sh").read_text(encoding="utf-8")
+def test_table_script_runs_from_anywhere(tmp_path):
+    lines = run(ROOT / "scripts" / "table.sh", "zeroshot_seg/what_rests_on_what", "--help", cwd=tmp_path)
+    assert any("Tables: ablation_" in line for line in lines)
+
+
+def load_script():
+    spec = importlib.util.spec_from_file_location("table", ROOT / "scripts" / "table.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+table_script = load_script()
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """What would be made: tasks' folders and words."""
+    calls = []
+    monkeypatch.setattr(tables, "make_tables", lambda task, words: calls.append((task.folder.name, words)) or 0)
+    return calls
+
+
+def test_every_table_has_one_name(made):
+    assert {path for name in table_script.known() for path in table_script.find(name)} == set(TABLES)
+    assert len(table_script.known()) == len(TABLES)
+    for name in table_script.known():
+        assert table_script.main([name, "SEED", "1"]) == 0
+        task, words = made.pop()
+        assert words == [name.split("/")[-1], "SEED", "1"]
+        assert (ROOT / task / "tables" / f"{words[0]}.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "No table came; choose from .*backbones"),
+        (["backbone"], "There is no table 'backbone'; choose from .*backbones.*zeroshot_cls/what_rests_on_what"),
+        (["what_rests_on_what"], "name zeroshot_cls/what_rests_on_what or zeroshot_seg/what_rests_on_what"),
+        (["backbones", "shapenetpart"], "are of several tasks"),
+    ],
+)
+def test_unknown_and_ambiguous_tables_are_told_in_one_sentence(made, words, said):
+    with pytest.raises(InputError, match=said) as caught:
+        table_script.main(words)
+    assert "\n" not in str(caught.value)
+    assert not made
+
+
+def test_help_lists_the_tables(made, capsys):
+    assert table_script.main(["--help"]) == 0
+    assert "Tables: " in capsys.readouterr().out
+    assert not made

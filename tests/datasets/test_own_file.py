@@ -23,7 +23,7 @@ TASKS = {"zeroshot_cls": zeroshot_cls.main.main, "zeroshot_seg": zeroshot_seg.ma
 def tiny(monkeypatch):
     torch.manual_seed(1)
     encoder = load_encoder("tiny-vit", None, precision="fp32")
-    monkeypatch.setattr("pointclip.runs.cli.load_encoder", lambda *_: encoder)
+    monkeypatch.setattr("pointclip.runs.opening.load_encoder", lambda *_: encoder)
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -14,16 +14,17 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pointclip.config import defaults, load_config
+from pointclip.config_files import PRESETS
 from pointclip.encoder import load_encoder
 from pointclip.encoder.patches import patch_features
 from pointclip.encoder.tokenizer import load_tokenizer
 from pointclip.errors import InputError
-from pointclip.features.extractor import encode_view_patches
-from tests.tasks import ROOT, TASKS
+from pointclip.features import FeatureExtractor
+from tests.tasks import TASKS
 from zeroshot_seg.realistic_projection import RealisticProjection
 from zeroshot_seg.segmenter import read_points
 
-ZOO = {  # base config: input size, patch size, feature width, context length
+ZOO = {  # preset: input size, patch size, feature width, context length
     "vit_l14": (224, 14, 768, 77),
     "vit_l14_336": (336, 14, 768, 77),
     "siglip2_b16": (224, 16, 768, 64),
@@ -41,7 +42,7 @@ DATASETS = {
 
 
 def settings_of(task, name):
-    return load_config(TASKS[task].defaults(), ROOT / task / "configs" / f"{name}.yaml")
+    return TASKS[task].load(name)[1]
 
 
 def tokens_of_words(sentences, context_length=None):
@@ -55,7 +56,7 @@ def tokens_of_words(sentences, context_length=None):
 
 @pytest.fixture(scope="module")
 def build():
-    """Encoders by the name of their base config, with few layers; kept while this file's tests run."""
+    """Encoders by the name of their preset, with few layers; kept while this file's tests run."""
     configs, create = open_clip.factory._MODEL_CONFIGS, timm.create_model
 
     def create_shallow(name, **settings):
@@ -67,7 +68,7 @@ def build():
 
         def build(key):
             if key not in built:
-                name = load_config(defaults(), ROOT / "pointclip" / "encoders" / f"{key}.yaml").ENCODER.NAME
+                name = load_config(defaults(), PRESETS / f"{key}.yaml").ENCODER.NAME
                 config = copy.deepcopy(configs[name])
                 config["vision_cfg"] |= {"layers": 1} if "layers" in config["vision_cfg"] else {}
                 config["text_cfg"] |= {"layers": 1} | ({"vocab_size": 1000} if "SigLIP" in name else {})
@@ -155,8 +156,9 @@ def test_heads_may_take_patches_in_portions(at_a_time, build, monkeypatch):
 
 def test_points_read_the_patches_of_a_large_input(build):
     points = torch.rand(1, 200, 3, generator=torch.Generator().manual_seed(0))
-    seen = RealisticProjection()(points)
-    patches = encode_view_patches(seen.images, build("siglip2_so400m_378"))
+    extractor = FeatureExtractor(RealisticProjection(), build("siglip2_so400m_378"))
+    seen = extractor.projection(points)
+    patches = extractor.encode_view_patches(seen.images)
     features = read_points(patches, seen, torch.ones(10))
     assert patches.shape == (1, 10, 27 * 27, 1152)
     assert features.shape == (1, 200, 1152)

@@ -1,52 +1,38 @@
-"""Working one step ahead in a thread."""
-
-import threading
-import time
+"""Features of sentences and of shapes."""
 
 import pytest
+import torch
 
-from pointclip.features.extractor import ahead
-
-
-def test_order_and_results():
-    assert list(ahead(lambda x: x * x, range(50))) == [(x, x * x) for x in range(50)]
-
-
-def test_errors_arrive_where_they_happened():
-    results = ahead(lambda x: 6 // x, [3, 2, 0, 1])
-    assert next(results) == (3, 2)
-    assert next(results) == (2, 3)
-    with pytest.raises(ZeroDivisionError):
-        next(results)
+from pointclip import FeatureExtractor, load_encoder
+from pointclip.datasets.batches import BatchReader
+from pointclip.datasets.synthetic import SyntheticShapes
+from pointclip.errors import InputError
+from zeroshot_cls.realistic_projection import RealisticProjection
 
 
-def test_errors_of_the_source_arrive():
-    def source():
-        yield 1
-        raise KeyError("gone")
-
-    results = ahead(str, source())
-    assert next(results) == (1, "1")
-    with pytest.raises(KeyError, match="gone"):
-        next(results)
+@pytest.fixture(scope="module")
+def extractor():
+    return FeatureExtractor(RealisticProjection(views=[0, 1]), load_encoder("tiny-vit", None), progress=False)
 
 
-def test_leaving_early_ends_the_thread():
-    before = threading.active_count()
-    for item, _ in ahead(str, range(10**6)):
-        if item == 3:
-            break
-    assert threading.active_count() == before
+def test_class_features_are_the_mean_of_unit_features(extractor):
+    sentences = {"chair": ["a chair.", "a seat with a back."], "table": ["a table."]}
+    each = extractor.encoder.encode_text(["a chair.", "a seat with a back.", "a table."])
+    expected = torch.stack([(each[0] + each[1]) / (each[0] + each[1]).norm(), each[2]])
+    torch.testing.assert_close(extractor.class_features(sentences), expected)
+    assert [len(group) for group in extractor.sentence_features(sentences)] == [2, 1]
 
 
-def test_no_more_than_depth_ahead():
-    started = []
-    results = ahead(started.append, range(100), depth=2)
-    next(results)
-    time.sleep(0.3)
-    assert len(started) == 4  # one given, two waiting, one done and waiting to wait
+def test_view_features_are_those_of_each_view_of_each_shape(extractor):
+    shapes = SyntheticShapes(per_class=1, num_points=64)
+    batches = list(extractor.view_features(BatchReader(shapes, 2, indices=[0, 5, 3])))
+    assert [batch.indices for batch, _ in batches] == [[0, 5], [3]]
+    images = extractor.projection(torch.from_numpy(shapes[3].points)[None])
+    views = torch.stack([extractor.encoder.encode_images(images[:, view])[0] for view in range(2)])
+    # 1e-5 of unit features: float32 products of other batch sizes
+    torch.testing.assert_close(batches[1][1][0], views, atol=1e-5, rtol=0)
 
 
-def test_a_stop_iteration_in_the_work_is_an_error_not_the_end():
-    with pytest.raises(RuntimeError):
-        list(ahead(lambda x: next(iter([])), range(5)))
+def test_no_shape_is_an_error(extractor):
+    with pytest.raises(InputError, match="No shape is left"):
+        list(extractor.view_features(BatchReader(SyntheticShapes(per_class=1, num_points=64), 2, indices=[])))

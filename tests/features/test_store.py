@@ -10,7 +10,7 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.datasets.synthetic import SyntheticShapes
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
-from pointclip.features.extractor import encoded_batches, sentence_features, text_features
+from pointclip.features import FeatureExtractor
 from pointclip.features.store import FeatureStore, fingerprint_of_encoder, fingerprint_of_projection
 from zeroshot_cls.realistic_projection import RealisticProjection
 from zeroshot_seg.realistic_projection import RealisticProjection as SegmentationProjection
@@ -40,7 +40,7 @@ def means(images: torch.Tensor) -> dict[str, torch.Tensor]:
 
 def extract(store, encoder, projection, indices, encode=means) -> list[torch.Tensor]:
     reader = BatchReader(SHAPES, 4, indices=list(indices))
-    batches = encoded_batches(reader, projection, encode, encoder, progress=False, store=store)
+    batches = FeatureExtractor(projection, encoder, store, progress=False).batches(reader, encode)
     return [row for _, features in batches for row in torch.cat([features["mean"], features["few"].flatten(1)], 1)]
 
 
@@ -107,13 +107,14 @@ def test_the_same_weights_with_another_activation_are_another_encoder(tmp_path, 
     assert fingerprint_of_encoder(plain) != fingerprint_of_encoder(quick)
 
 
-def test_sentences_are_encoded_once(store, encoder, monkeypatch):
+def test_sentences_are_encoded_once(store, encoder, projection, monkeypatch):
+    keeping = FeatureExtractor(projection, encoder, store, progress=False)
     sentences = {"chair": ["a chair.", "a seat."], "table": ["a table."]}
-    first = text_features(sentences, encoder, store=store)
-    assert torch.equal(first, text_features(sentences, encoder))
+    first = keeping.class_features(sentences)
+    assert torch.equal(first, FeatureExtractor(projection, encoder, progress=False).class_features(sentences))
     monkeypatch.setattr(encoder, "encode_text", lambda _: pytest.fail("these were kept"))
-    assert torch.equal(text_features(sentences, encoder, store=store), first)
-    assert [len(own) for own in sentence_features(sentences, encoder, store=store)] == [2, 1]
+    assert torch.equal(keeping.class_features(sentences), first)
+    assert [len(group) for group in keeping.sentence_features(sentences)] == [2, 1]
 
 
 @pytest.mark.parametrize("damage", ["cut", "nan", "form"])
@@ -131,12 +132,13 @@ def test_a_damaged_file_is_made_anew(store, encoder, projection, tmp_path, damag
     assert path.read_bytes() == whole
 
 
-def test_damaged_sentences_are_made_anew(store, encoder, tmp_path):
+def test_damaged_sentences_are_made_anew(store, encoder, projection, tmp_path):
+    extractor = FeatureExtractor(projection, encoder, store, progress=False)
     sentences = {"chair": ["a chair.", "a seat."]}
-    first = text_features(sentences, encoder, store=store)
+    first = extractor.class_features(sentences)
     (path,) = tmp_path.glob("*/sentences/*.safetensors")
     save_file({"features": torch.zeros(1, 32)}, path)
-    assert torch.equal(text_features(sentences, encoder, store=store), first)
+    assert torch.equal(extractor.class_features(sentences), first)
 
 
 def test_what_cannot_be_kept_is_told(store, monkeypatch):

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pointclip.config import load_config
 from pointclip.datasets.scanobjectnn import CLASSES
 from pointclip.datasets.shapenetpart_labels import PART_NAMES
 from pointclip.errors import InputError
@@ -19,8 +18,7 @@ from prompts import import_published as ip
 from prompts import published_files as pf
 from prompts.literals import literals
 from tests.endings import exit_code
-from zeroshot_cls.main import classification_defaults
-from zeroshot_seg.main import segmentation_defaults
+from tests.tasks import TASKS
 
 ROOT = Path(__file__).parents[2]
 MODELNET40 = pf.class_names("modelnet40")
@@ -258,28 +256,19 @@ def test_odd_sources(tmp_path, capsys):
     assert "PATH_OR_URL" in capsys.readouterr().err
 
 
-CONFIGS = sorted(ROOT.glob("zeroshot_*/configs/*_published.yaml"))
-
-
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
-def test_published_configs_name_files_that_the_import_writes(config, source, tmp_path):
-    segmentation = config.parts[-3] == "zeroshot_seg"
-    base = segmentation_defaults() if segmentation else classification_defaults()
-    settings = load_config(base, config)
-    file = Path(settings.PROMPTS.FILE)
-    assert file.parent == ROOT / "prompts" / "published"
-    assert file.stem in ip.SEARCHED
-    assert not segmentation or settings.LOOKUP == settings.PROTOCOL == "published"
-    encoder = file.stem.split("_", 1)[1]
-    assert settings.ENCODER.NAME.lower().replace("-", "_").replace("b_", "b") == encoder
-    weights = yaml.safe_load((config.parents[1] / "view_weights.yaml").read_text())["weights"]
-    assert ("published" if segmentation else file.stem) == settings.VIEW_WEIGHTS
-    assert segmentation or file.stem in weights
-
-
-def test_there_is_a_config_for_all_that_was_searched():
-    stems = {path.stem.replace("_pb_t50_rs", "").removesuffix("_published") for path in CONFIGS}
-    assert stems == set(ip.SEARCHED)
+@pytest.mark.parametrize("name", ip.SEARCHED)
+def test_a_config_for_each_published_file_takes_it_with_its_weights(name):
+    task = "zeroshot_seg" if name.startswith("shapenetpart") else "zeroshot_cls"
+    config = name.replace("scanobjectnn", "scanobjectnn_pb_t50_rs") + "_published"
+    settings = TASKS[task].load(config)[1]
+    assert Path(settings.PROMPTS.FILE) == ROOT / "prompts" / "published" / f"{name}.json"
+    assert settings.ENCODER.NAME.lower().replace("-", "_").replace("b_", "b") == name.split("_", 1)[1]
+    weights = yaml.safe_load((ROOT / task / "view_weights.yaml").read_text())["weights"]
+    if task == "zeroshot_seg":
+        assert settings.LOOKUP == settings.PROTOCOL == settings.VIEW_WEIGHTS == "published"
+    else:
+        assert name == settings.VIEW_WEIGHTS
+        assert name in weights
 
 
 def test_a_run_without_the_import_says_what_to_do(tmp_path):

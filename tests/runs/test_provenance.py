@@ -7,27 +7,19 @@ import numpy as np
 import pytest
 
 from pointclip.config import defaults, load_config
-from pointclip.errors import InputError
-from pointclip.runs.provenance import (
-    Origin,
-    origin_of_prompts,
-    origin_of_weights,
-    passed_on,
-    provenance,
-    standing_notes,
-    weights_to_begin_with,
-)
-from pointclip.search.result import ALL, Searched
+from pointclip.origin import Origin
+from pointclip.runs.provenance import provenance, run_notes
+from pointclip.search.result import ALL, SearchResult
 
 ENCODER = SimpleNamespace(name="tiny", context_length=77, count_cut=lambda sentences: len(sentences) - 1)
 READER = SimpleNamespace(
     fingerprint="abc",
-    indices=[0, 2],
     bad={4: "x#4: NaN."},
     shapes=SimpleNamespace(class_names=("chair", "sofa"), labels=np.array([0, 1, 0])),
+    classes_read=lambda: ["chair"],
 )
 SETTINGS = load_config(defaults(), None)
-FOUND = Searched(
+RESULT = SearchResult(
     task="t",
     dataset="toy",
     split="train",
@@ -46,12 +38,12 @@ FOUND = Searched(
 PLAIN, TUNED = Origin("plain"), Origin("tuned", "Chosen on test labels.", True)
 
 
-def of(prompts=PLAIN, weights=PLAIN, searched=None, own=False):
-    return provenance(SETTINGS, prompts, weights, searched, ENCODER, READER, own)
+def of(prompts=PLAIN, weights=PLAIN, search=None, own=False):
+    return provenance(SETTINGS, (prompts, weights), search, ENCODER, READER, own)
 
 
 @pytest.mark.parametrize(("prompts", "weights"), [(PLAIN, PLAIN), (TUNED, PLAIN), (PLAIN, TUNED), (TUNED, TUNED)])
-def test_what_the_settings_name_is_told(prompts, weights):
+def test_one_mark_of_two_is_enough(prompts, weights):
     found = of(prompts, weights)
     assert (found.prompts, found.view_weights) == (prompts.words, weights.words)
     assert found.tuned == (prompts.tuned or weights.tuned)
@@ -62,74 +54,25 @@ def test_what_the_settings_name_is_told(prompts, weights):
     ("change", "own", "tuned"),
     [
         ({}, False, False),
-        ({"split": "test", "tuned_on_test_labels": True}, True, True),
-        ({"tuned_on_test_labels": True}, False, True),  # chosen among what had been chosen on test labels
         ({"dataset": "synthetic", "split": "test"}, False, True),  # the very split
         ({"dataset": "synthetic", "split": "test"}, True, False),  # own shapes are of no split
         ({"data": "abc"}, True, True),  # the very shapes
     ],
 )
-def test_what_a_search_chose_on_test_labels_is_marked(change, own, tuned):
-    assert of(searched=replace(FOUND, **change), own=own).tuned == tuned
+def test_a_search_on_what_is_reported_is_marked(change, own, tuned):
+    found = of(search=replace(RESULT, **change), own=own)
+    assert found.tuned == tuned
+    assert any("labels of" in note for note in found.notes)
 
 
-def test_a_search_takes_the_place_of_what_it_sought_only():
-    both = of(TUNED, TUNED, FOUND)
-    assert not both.tuned
-    assert both.prompts == "1 sentence a class, searched on toy (train, 2 shapes)"
-    assert of(TUNED, PLAIN, replace(FOUND, sentences={})).tuned
-    assert of(PLAIN, TUNED, replace(FOUND, weights={})).tuned
-    partly = of(TUNED, PLAIN, replace(FOUND, sentences={"sofa": ["a wide seat."]}))  # nothing for chair, which is shown
-    assert partly.tuned
+def test_classes_that_nothing_was_chosen_for_are_named():
+    partly = of(search=replace(RESULT, sentences={"sofa": ["a wide seat."]}))  # nothing for chair, which is shown
     assert partly.notes[-1] == "Nothing was chosen for chair: no shape of theirs was searched on."
-
-
-def test_what_a_search_began_with_stays_marked():
-    assert not passed_on(FOUND, [PLAIN, PLAIN]).tuned_on_test_labels
-    assert passed_on(FOUND, [PLAIN, TUNED]).tuned_on_test_labels
-
-
-@pytest.mark.parametrize(
-    ("sought", "searched", "begin"),
-    [((), None, "a set"), (("prompts",), None, "a set"), (("weights",), None, "uniform"), ((), FOUND, "uniform")],
-)
-def test_searched_weights_begin_equal(sought, searched, begin):
-    settings = load_config(defaults(), None, ["VIEW_WEIGHTS", "a set"])
-    assert weights_to_begin_with(settings, sought, searched) == begin
-
-
-def test_weights_with_a_note_are_marked():
-    assert origin_of_weights("uniform", "") == Origin("uniform")
-    assert origin_of_weights("x (published)", "chosen so").tuned
-
-
-def test_where_sentences_come_from(tmp_path):
-    settings = load_config(defaults(), None, ["PROMPTS.FILE", str(tmp_path / "x.json")])
-    sentences = {"chair": ["one", "two"], "sofa": ["a depth map of a sofa."]}
-    words = origin_of_prompts(settings, sentences, {"chair": ["one", "two"]}, "class").words
-    assert words.startswith("x.json, 1 to 2 sentences a class")
-    assert words.endswith("for sofa")
-    own = {"chair": ["a seat with a back."], "sofa": ["a wide seat."]}
-    assert origin_of_prompts(settings, own, own, "class") == Origin("x.json, 1 sentence a class, averaged")
-    assert origin_of_prompts(settings, sentences, {}, "class").words == "the template “a depth map of a {}.”"
-
-
-def test_a_prompt_file_may_say_where_it_comes_from(tmp_path):
-    settings = load_config(defaults(), None, ["PROMPTS.FILE", str(tmp_path / "x.json")])
-    own = {"chair": ["a seat."]}
-    (tmp_path / "x.origin.yaml").write_text("origin: Chosen so.\ntuned_on_test_labels: true\n")
-    assert origin_of_prompts(settings, own, own, "class") == Origin(
-        "x.json, 1 sentence a class, averaged", "Chosen so.", True
-    )
-    for text in ("origin: Chosen so.", "origin: so\ntuned_on_test_labels: 'false'", "[1]", "a: [", "a: 2020-99-99"):
-        (tmp_path / "x.origin.yaml").write_text(text)
-        with pytest.raises(InputError, match=r"x\.origin\.yaml (does not hold origin|is not valid YAML)"):
-            origin_of_prompts(settings, own, own, "class")
 
 
 def test_notes_on_cut_sentences_demo_turned_and_bad_shapes():
     settings = load_config(defaults(), None, ["DATASET.TURN", "up"])
-    notes = standing_notes(settings, ENCODER, READER, {"chair": ["one", "two"]})
+    notes = run_notes(settings, ENCODER, READER, {"chair": ["one", "two"]})
     assert notes[0] == "1 sentence(s) were cut after the 77 tokens that the encoder reads."
     assert "no research results" in notes[1]
     assert notes[2] == "Every shape was turned at random about the up axis (seed 0)."

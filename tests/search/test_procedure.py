@@ -9,7 +9,6 @@ from pointclip.errors import InputError
 from pointclip.search import (
     Classification,
     alternate,
-    check_search,
     descend_weights,
     search,
     search_ensembles,
@@ -109,20 +108,3 @@ def test_weights_alone_are_taken_only_if_they_are_better_than_those_that_came(ma
     c = settings_with("SEARCH.VALUES", "0, 0", "SEARCH.FIXED_VIEWS", 1).SEARCH  # only the first view is left
     kept = search(problem, candidates, torch.tensor(best.weights), ["weights"], c)
     assert (kept.weights, kept.score) == (best.weights, best.score)
-
-
-@pytest.mark.parametrize(
-    ("what", "words", "message"),
-    [
-        (["promts"], [], "--search came with 'promts'"),
-        ([], ["SEARCH.SENTENCES", "best"], "SEARCH.SENTENCES is 'best'; greedy or ensemble"),
-        ([], ["SEARCH.SWEEPS", 0], "SWEEPS is 0"),
-        ([], ["SEARCH.VALUES", "0.5, much"], "SEARCH.VALUES is '0.5, much'"),
-        (["weights"], ["SEARCH.ALTERNATE", "True"], "goes with --search prompts,weights"),
-        (["prompts"], ["PROMPTS.FILE", ""], "set PROMPTS.FILE"),
-        (["prompts"], ["SEARCHED", "x.yaml"], "give one of them"),
-    ],
-)
-def test_bad_settings_are_told(what, words, message):
-    with pytest.raises(InputError, match=message):
-        check_search(what, settings_with(*words))

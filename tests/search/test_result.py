@@ -1,6 +1,7 @@
-"""The file of a search's outcome."""
+"""The result of a search: its file, and what it puts in place of what came."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,9 +9,12 @@ import yaml
 
 from pointclip.config import defaults, load_config
 from pointclip.errors import InputError
-from pointclip.search.result import ALL, Searched, read_searched, write_searched
+from pointclip.origin import Origin
+from pointclip.prompts import PartSentences, Sentences
+from pointclip.search.result import ALL, Chosen, SearchResult, describe, read_result, write_result
+from pointclip.view_weights import ViewWeights, uniform_weights
 
-OUTCOME = Searched(
+RESULT = SearchResult(
     task="zero-shot classification",
     dataset="toy",
     split="train",
@@ -27,38 +31,75 @@ OUTCOME = Searched(
     weights={ALL: [0.75, 1.0]},
 )
 PARTS = replace(
-    OUTCOME, task="parts", sentences={"Mug": {"cup": ["a cup."]}}, weights={"Mug": [1.0, 0.0]}, scores={"Mug": 50.0}
+    RESULT, task="parts", sentences={"Mug": {"cup": ["a cup."]}}, weights={"Mug": [1.0, 0.0]}, scores={"Mug": 50.0}
 )
 
 
-@pytest.mark.parametrize("outcome", [OUTCOME, PARTS, replace(OUTCOME, weights={}), replace(OUTCOME, sentences={})])
-def test_it_comes_back_as_it_was(tmp_path, outcome):
-    write_searched(tmp_path / "s.yaml", outcome)
-    assert read_searched(tmp_path / "s.yaml", outcome.task, by_part=outcome is PARTS) == outcome
+@pytest.mark.parametrize("result", [RESULT, PARTS, replace(RESULT, weights={}), replace(RESULT, sentences={})])
+def test_it_comes_back_as_it_was(tmp_path, result):
+    write_result(tmp_path / "s.yaml", result)
+    assert read_result(tmp_path / "s.yaml", result.task, by_part=result is PARTS) == result
 
 
-def test_names_may_be_spelt_otherwise():
-    assert OUTCOME.class_sentences(["Night stand"]) == {"Night stand": OUTCOME.sentences["night_stand"]}
+PLAIN, TUNED = Origin("plain"), Origin("tuned", "Chosen so.", True)
+SENTENCES = Sentences({"Night stand": ["x"]}, TUNED)
+
+
+def test_names_match_in_any_spelling():
+    sentences, _ = RESULT.apply_to_classes(SENTENCES, uniform_weights(2), [0, 3])
+    assert dict(sentences) == {"Night stand": RESULT.sentences["night_stand"]}
     with pytest.raises(InputError, match="not of 'sofa'"):
-        OUTCOME.class_sentences(["night stand", "sofa"])
-    assert PARTS.part_sentences("mug", {"Cup": ["x"], "handle": ["y"]}) == {"Cup": ["a cup."], "handle": ["y"]}
-    assert PARTS.part_sentences("cap", {"peak": ["z"]}) == {"peak": ["z"]}
+        RESULT.apply_to_classes(Sentences({"night stand": ["x"], "sofa": ["y"]}, PLAIN), uniform_weights(2), [0, 3])
+    parts = PartSentences({"mug": {"Cup": ["x"], "handle": ["y"]}, "cap": {"peak": ["z"]}}, PLAIN)
+    sentences, _ = PARTS.apply_to_parts(parts, {"mug": uniform_weights(2)}, [0, 3], ["mug"])
+    assert sentences.by_category == {"mug": {"Cup": ["a cup."], "handle": ["y"]}, "cap": {"peak": ["z"]}}
     assert PARTS.without(["mug", "cap"]) == ["cap"]
-    assert OUTCOME.without(["night_stand"]) == []
+    assert RESULT.without(["night_stand"]) == []
+
+
+def test_what_a_search_chose_takes_the_place_of_an_origin_and_what_it_did_not_choose_keeps_it():
+    weights = ViewWeights(torch.ones(2), TUNED)
+    chosen, weighted = RESULT.apply_to_classes(SENTENCES, weights, [0, 3])
+    assert chosen.origin == Origin("2 sentences a class, searched on toy (train, 7 shapes)")
+    assert weighted.origin == Origin("searched on toy (train, 7 shapes)")
+    assert replace(RESULT, sentences={}).apply_to_classes(SENTENCES, weights, [0, 3])[0] is SENTENCES
+    assert replace(RESULT, weights={}).apply_to_classes(SENTENCES, weights, [0, 3])[1] is weights
+    marked = replace(RESULT, tuned_on_test_labels=True).apply_to_classes(SENTENCES, weights, [0, 3])
+    assert all(thing.origin.tuned for thing in marked)
+
+
+@pytest.mark.parametrize(("read", "tuned", "note"), [(["mug"], False, ""), (["mug", "cap"], True, "Chosen so.")])
+def test_parts_that_keep_their_sentences_keep_their_mark(read, tuned, note):
+    parts = PartSentences({"mug": {"cup": ["x"]}, "cap": {"peak": ["z"]}}, TUNED)
+    sentences, _ = PARTS.apply_to_parts(parts, {}, [0, 3], read)
+    assert (sentences.origin.tuned, sentences.origin.note) == (tuned, note)
+
+
+@pytest.mark.parametrize(
+    ("split", "start", "tuned"),
+    [("train", [PLAIN, PLAIN], False), ("test", [PLAIN, PLAIN], True), ("train", [PLAIN, TUNED], True)],
+)
+def test_a_search_on_test_labels_or_begun_with_them_is_marked(split, start, tuned):
+    settings = load_config(defaults(), None, ["DATASET.SPLIT", split, "PROMPTS.FILE", "p.json"])
+    chosen = Chosen(shapes=3, tried=5, score=50.0, sentences={"chair": ["a seat."]}, weights={ALL: [1.0]})
+    reader, encoder = SimpleNamespace(fingerprint="abc"), SimpleNamespace(name="tiny")
+    result = describe(chosen, "t", ["weights"], settings, reader, encoder, [0], start)
+    assert result.tuned_on_test_labels == tuned
+    assert (result.sentences, result.weights) == ({}, {ALL: [1.0]})  # what was not searched for is left out
 
 
 def test_weights_go_to_the_views_they_are_of():
-    assert OUTCOME.weights_for(ALL, [3, 0], torch.ones(2)).tolist() == [1.0, 0.75]
-    assert OUTCOME.weights_for(ALL, [3], torch.ones(1)).tolist() == [1.0]
+    assert RESULT.weights_for(ALL, [3, 0], torch.ones(2)).tolist() == [1.0, 0.75]
+    assert RESULT.weights_for(ALL, [3], torch.ones(1)).tolist() == [1.0]
     assert PARTS.weights_for("cap", [0, 3], torch.ones(2)).tolist() == [1.0, 1.0]
     with pytest.raises(InputError, match="of views 0, 3, and view 5 has none"):
-        OUTCOME.weights_for(ALL, [0, 5], torch.ones(2))
+        RESULT.weights_for(ALL, [0, 5], torch.ones(2))
 
 
 def test_what_differs_from_the_search_is_told():
     settings = load_config(defaults(), None, ["DATASET.TURN", "up"])
-    assert OUTCOME.differences(load_config(defaults(), None), "tiny") == []
-    assert OUTCOME.differences(settings, "another") == [
+    assert RESULT.differences(load_config(defaults(), None), "tiny") == []
+    assert RESULT.differences(settings, "another") == [
         "The sentences and view weights were chosen with another encoder, tiny.",
         "The sentences and view weights were chosen with DATASET.TURN none, and are used with up.",
     ]
@@ -74,26 +115,26 @@ def test_what_differs_from_the_search_is_told():
     ],
 )
 def test_what_a_reader_is_told(shown, split, expected):
-    assert expected in replace(OUTCOME, split=split).note(*shown)
+    assert expected in replace(RESULT, split=split).note(*shown)
 
 
 BAD = [
-    ("nothing", None, "no outcome of a search"),
-    ("a list", [1], "no outcome of a search"),
-    ("no split", {k: v for k, v in OUTCOME.__dict__.items() if k != "split"}, "no outcome of a search"),
-    ("another task", {**OUTCOME.__dict__, "task": "cooking"}, "is of cooking, but this is"),
-    ("empty", {**OUTCOME.__dict__, "sentences": {}, "weights": {}}, "holds another (sentences|weights)"),
-    ("no list", {**OUTCOME.__dict__, "sentences": {"chair": "a chair"}}, "holds another (sentences|weights)"),
-    ("words as weights", {**OUTCOME.__dict__, "weights": {ALL: ["much"]}}, "holds another (sentences|weights)"),
-    ("infinite", {**OUTCOME.__dict__, "weights": {ALL: [float("inf")]}}, "holds another (sentences|weights)"),
-    ("weights of other views", {**OUTCOME.__dict__, "weights": {ALL: [1.0]}}, "holds another (sentences|weights)"),
-    ("parts of a class", {**OUTCOME.__dict__, "sentences": {"car": {"door": ["x"]}}}, "holds another sentences"),
-    ("weights of a category", {**OUTCOME.__dict__, "weights": {"car": [1.0, 1.0]}}, "holds another weights"),
-    ("two spellings", {**OUTCOME.__dict__, "sentences": {"car": ["x"], "CAR": ["y"]}}, "holds another sentences"),
-    ("a mark as text", {**OUTCOME.__dict__, "tuned_on_test_labels": "no"}, "holds another tuned_on_test_labels"),
-    ("views twice", {**OUTCOME.__dict__, "views": [1, 1]}, "holds another views"),
-    ("no number of shapes", {**OUTCOME.__dict__, "shapes": "many"}, "holds another shapes"),
-    ("all zero", {**OUTCOME.__dict__, "weights": {ALL: [0.0, 0.0]}}, "holds another (sentences|weights)"),
+    ("nothing", None, "is not the result of a search"),
+    ("a list", [1], "is not the result of a search"),
+    ("no split", {k: v for k, v in RESULT.__dict__.items() if k != "split"}, "is not the result of a search"),
+    ("another task", {**RESULT.__dict__, "task": "cooking"}, "is of cooking, but this is"),
+    ("empty", {**RESULT.__dict__, "sentences": {}, "weights": {}}, "holds another (sentences|weights)"),
+    ("no list", {**RESULT.__dict__, "sentences": {"chair": "a chair"}}, "holds another (sentences|weights)"),
+    ("words as weights", {**RESULT.__dict__, "weights": {ALL: ["much"]}}, "holds another (sentences|weights)"),
+    ("infinite", {**RESULT.__dict__, "weights": {ALL: [float("inf")]}}, "holds another (sentences|weights)"),
+    ("weights of other views", {**RESULT.__dict__, "weights": {ALL: [1.0]}}, "holds another (sentences|weights)"),
+    ("parts of a class", {**RESULT.__dict__, "sentences": {"car": {"door": ["x"]}}}, "holds another sentences"),
+    ("weights of a category", {**RESULT.__dict__, "weights": {"car": [1.0, 1.0]}}, "holds another weights"),
+    ("two spellings", {**RESULT.__dict__, "sentences": {"car": ["x"], "CAR": ["y"]}}, "holds another sentences"),
+    ("a mark as text", {**RESULT.__dict__, "tuned_on_test_labels": "no"}, "holds another tuned_on_test_labels"),
+    ("views twice", {**RESULT.__dict__, "views": [1, 1]}, "holds another views"),
+    ("no number of shapes", {**RESULT.__dict__, "shapes": "many"}, "holds another shapes"),
+    ("all zero", {**RESULT.__dict__, "weights": {ALL: [0.0, 0.0]}}, "holds another (sentences|weights)"),
 ]
 
 
@@ -101,12 +142,12 @@ BAD = [
 def test_bad_files_are_told(tmp_path, values, message):
     (tmp_path / "s.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(InputError, match=message):
-        read_searched(tmp_path / "s.yaml", OUTCOME.task)
+        read_result(tmp_path / "s.yaml", RESULT.task)
 
 
 def test_files_that_cannot_be_read_are_told(tmp_path):
     with pytest.raises(InputError, match="Cannot read SEARCHED"):
-        read_searched(tmp_path / "none.yaml", OUTCOME.task)
+        read_result(tmp_path / "none.yaml", RESULT.task)
     (tmp_path / "s.yaml").write_text("a: [")
     with pytest.raises(InputError, match="not valid YAML"):
-        read_searched(tmp_path / "s.yaml", OUTCOME.task)
+        read_result(tmp_path / "s.yaml", RESULT.task)

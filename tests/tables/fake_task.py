@@ -5,8 +5,9 @@ from pathlib import Path
 
 import yaml
 
-from pointclip.config import defaults
-from pointclip.runs.run import write_json
+from pointclip.config import defaults, load_config
+from pointclip.config_files import find_config
+from pointclip.runs.output import write_json
 from pointclip.tables import Task, make_tables
 from prompts.build import write_by_kind
 
@@ -24,6 +25,11 @@ TABLE = {
 }
 
 
+def load(config, overrides=(), encoder=""):
+    found = find_config(config, encoder)
+    return found, load_config(defaults(), found, overrides)
+
+
 class FakeTask:
     """A task whose main writes what a real one does; `answers` says what it does for a config's name."""
 
@@ -34,7 +40,7 @@ class FakeTask:
             (self.folder / name).mkdir(parents=True)
         self.config("demo", {})
         self.table("t", TABLE)
-        self.task = Task(self.main, defaults, self.folder, write_by_kind)
+        self.task = Task(self.main, load, self.folder, write_by_kind)
         self.output = folder / "out"
 
     def config(self, name, values):

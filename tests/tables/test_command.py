@@ -47,7 +47,7 @@ def test_cells_rest_on_each_other_and_are_written(fake, capsys):
         (["t", "SEED"], "stands alone"),
         (["t", "OUTPUT", "elsewhere"], "give the folder as --output"),
         (["missing.yaml"], "Cannot read the table"),
-        (["t", "--config", "nosuch"], "Cannot read the config"),
+        (["t", "--config", "nosuch"], "There is no config 'nosuch'"),
         (["t", "--checkpoint", "nowhere/RN50.pt"], "--checkpoint is nowhere/RN50.pt, which is not there"),
     ],
 )
@@ -93,7 +93,7 @@ def test_each_task_has_tables_of_its_own(fake, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("words", "said", "unsaid"),
-    [(["t"], "task/reproduce.py t ", "TABLE…"), ([], "[TABLE… KEY VALUE…", "reproduce.py t ")],
+    [(["t"], "scripts/table.sh t ", "TABLE…"), ([], "[TABLE… KEY VALUE…", "table.sh t ")],
 )
 def test_usage_asks_for_no_table_behind_one(fake, capsys, words, said, unsaid):
     with pytest.raises(SystemExit):

@@ -1,17 +1,15 @@
 """What cannot run is told in its cell, and what is stopped or at fault spoils nothing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import open_clip
 import pytest
 import torch
 
-from pointclip.config import defaults
 from pointclip.encoder import load_encoder
 from pointclip.errors import CannotFetch, InputError
-from pointclip.tables import Task
-from prompts.build import write_by_kind
 from tests.tables.fake_task import TABLE
 
 
@@ -51,7 +49,7 @@ def test_a_cell_that_rests_on_a_failed_search_says_so(fake):
             raise InputError("No training shapes.")
         return main(words)
 
-    fake.task = Task(fails, defaults, fake.folder, write_by_kind)
+    fake.task = replace(fake.task, main=fails)
     fake.make()
     assert not fake.calls
     assert "rests on could not run: No training shapes." in fake.rows()["searched", "turned"]["verdict"]
@@ -60,7 +58,7 @@ def test_a_cell_that_rests_on_a_failed_search_says_so(fake):
 def test_a_missing_config_is_named_in_its_cell(fake):
     fake.table("t", TABLE | {"rows": [{"name": "a", "config": "nowhere"}], "columns": []})
     fake.make()
-    assert "Cannot read the config" in fake.rows()["a", ""]["verdict"]
+    assert "There is no config 'nowhere'" in fake.rows()["a", ""]["verdict"]
     assert str(fake.folder.parent) not in fake.rows()["a", ""]["verdict"]
 
 
@@ -71,7 +69,7 @@ def test_a_run_that_could_not_be_leaves_only_a_log_that_tells_something(fake, no
         print(noise, end="")
         raise InputError("No such data.")
 
-    fake.task = Task(fails, defaults, fake.folder, write_by_kind)
+    fake.task = replace(fake.task, main=fails)
     fake.make()
     runs = fake.output / "runs"
     assert sorted({path.name for path in runs.glob("*/*")}) == left
@@ -120,7 +118,7 @@ def test_ctrl_c_leaves_whole_files_and_the_next_call_goes_on(fake, capsys):
             raise KeyboardInterrupt
         return main(words)
 
-    fake.task = Task(interrupted, defaults, fake.folder, write_by_kind)
+    fake.task = replace(fake.task, main=interrupted)
     with pytest.raises(KeyboardInterrupt):
         fake.make()
     assert "3/4 searched × own pose … stopped" in capsys.readouterr().err
@@ -128,7 +126,7 @@ def test_ctrl_c_leaves_whole_files_and_the_next_call_goes_on(fake, capsys):
     assert not list(fake.output.rglob(".*"))
     for path in fake.output.rglob("*.json"):
         json.loads(path.read_text())
-    fake.task = Task(main, defaults, fake.folder, write_by_kind)
+    fake.task = replace(fake.task, main=main)
     fake.make()
     assert len(fake.calls) == 4
     assert all(row["ours"] for row in fake.rows().values())

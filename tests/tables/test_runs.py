@@ -2,15 +2,13 @@
 
 import contextlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pointclip.config import defaults
 from pointclip.errors import InputError
-from pointclip.tables import Task
 from pointclip.tables.runs import weights_file
-from prompts.build import write_by_kind
 from tests.tables.fake_task import TABLE
 
 
@@ -69,10 +67,10 @@ def test_an_older_run_stays_good_until_the_new_one_has_figures(fake, error, late
             main(words)
         raise error
 
-    fake.task = Task(fails, defaults, fake.folder, write_by_kind)
+    fake.task = replace(fake.task, main=fails)
     with contextlib.suppress(KeyboardInterrupt, KeyError):
         fake.make("--again")
-    fake.task = Task(main, defaults, fake.folder, write_by_kind)
+    fake.task = replace(fake.task, main=main)
     calls = len(fake.calls)
     fake.make()
     assert len(fake.calls) == calls + late
@@ -87,7 +85,7 @@ def test_what_loggers_say_goes_to_the_log(fake, capfd):
         os.write(2, b"Retrying in 1s\n")
         return main(words)
 
-    fake.task = Task(talks, defaults, fake.folder, write_by_kind)
+    fake.task = replace(fake.task, main=talks)
     fake.make()
     assert "Retrying" not in capfd.readouterr().err
     assert "Retrying" in next(fake.output.glob("runs/*/log.txt")).read_text()

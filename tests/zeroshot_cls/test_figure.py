@@ -1,7 +1,6 @@
 """The picture of V1's and V2's depth maps and similarity maps: what is drawn where, and what it says to bad input."""
 
 import io
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,11 +14,9 @@ from torch import nn
 from pointclip.datasets.synthetic import generate
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
-from pointclip.prompts import read_prompts
+from pointclip.prompts import open_prompts
 from zeroshot_cls import figure as command
 from zeroshot_cls.similarity_maps import Compared, Seen, overlay, patch_grid, similarity_figure, upsample
-
-SCRIPT = Path(command.__file__).with_name("scripts") / "figure.sh"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +28,7 @@ def encoder():
 @pytest.fixture
 def draw(encoder, tmp_path, monkeypatch):
     """Run main() with a tiny encoder, few points and the template; returns the picture's path."""
-    monkeypatch.setattr("pointclip.runs.cli.load_encoder", lambda *_: encoder)
+    monkeypatch.setattr("pointclip.runs.opening.load_encoder", lambda *_: encoder)
 
     def draw(*words: object, name: str = "picture.png") -> Path:
         settings = ["DATASET.NUM_POINTS", "64", "PROMPTS.FILE", ""]
@@ -156,9 +153,9 @@ def test_name_from_file(file, name):
 
 
 def test_sentences_of_the_prompts_where_they_have_some():
-    prompts = read_prompts(command.DEMO.parents[2] / "prompts" / "synthetic.json")
+    prompts = open_prompts(command.DEMO.parents[2] / "prompts" / "synthetic.json")
     both = command.figure_sentences(["chair", "teapot", "chair"], prompts, "a depth map of a {}.")
-    assert both["chair"] == (["point cloud depth map of a chair."], prompts["chair"])
+    assert both["chair"] == (["point cloud depth map of a chair."], prompts.entries["chair"])
     assert both["teapot"] == (["point cloud depth map of a teapot."], ["a depth map of a teapot."])
     assert command.figure_sentences(["teapot"], prompts, "a {}.")["teapot"][1] == ["a teapot."]
 
@@ -205,7 +202,7 @@ def test_unreadable_patches_are_told_as_the_encoder_tells_them(draw, encoder, ch
 
 
 def test_script_runs_from_any_folder(tmp_path):
-    words, own = ["bash", SCRIPT, "no shape.ply"], {**os.environ, "PYTHON": sys.executable}
-    done = subprocess.run(words, cwd=tmp_path, env=own, capture_output=True, text=True)
+    words = [sys.executable, command.__file__, "no shape.ply"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "no shape.ply does not exist" in done.stderr

@@ -19,7 +19,8 @@ from pointclip.datasets.scanobjectnn import CLASSES as SCAN_CLASSES
 from pointclip.datasets.synthetic import CATEGORIES, generate
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
-from pointclip.runs.cli import run_command
+from pointclip.runs.start import MEMORY_ADVICE
+from pointclip.utils.command import run_command
 from tests.datasets.layouts import write_modelnet40
 from tests.datasets.some_unknown import write_some_unknown
 from zeroshot_cls import main as command
@@ -40,7 +41,8 @@ def encoder():
 def run(encoder, tmp_path, monkeypatch):
     """Run main() with a tiny encoder for "demo", few points and the template; returns the run's folder."""
     monkeypatch.setattr(
-        "pointclip.runs.cli.load_encoder", lambda name, *rest: encoder if name == "demo" else load_encoder(name, *rest)
+        "pointclip.runs.opening.load_encoder",
+        lambda name, *rest: encoder if name == "demo" else load_encoder(name, *rest),
     )
 
     def run(*words: object, config: str | Path = "demo") -> Path:
@@ -177,7 +179,7 @@ def test_the_classes_of_own_shapes_can_come_from_the_prompts(run, cloud, tmp_pat
 @pytest.mark.usefixtures("no_report")
 def test_modelnet40s_layout(run, tmp_path):
     write_modelnet40(tmp_path, per_class=1, categories=("airplane", "chair", "table"), num_points=80)
-    folder = run("DATASET.ROOT", tmp_path, config="modelnet40_vit_b16")
+    folder = run("DATASET.ROOT", tmp_path, "VIEW_WEIGHTS", "modelnet40_vit_b16", config="modelnet40_vit_b16")
     metrics = metrics_of(folder)
     assert (metrics["dataset"], metrics["shapes"]) == ("modelnet40 (test)", 3)
     assert list(metrics["class_accuracy"]) == ["airplane", "chair", "table"]
@@ -307,7 +309,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(run, cloud, tmp_path, bad_fil
     words, sentence = BAD[kind]
     words = [word.replace("{cloud}", str(cloud)).replace("{tmp}", str(tmp_path)) for word in words]
     with pytest.raises(SystemExit) as caught:
-        run_command(lambda: run(*words))
+        run_command(lambda: run(*words), MEMORY_ADVICE)
     told = capsys.readouterr()
     assert caught.value.code == 2
     assert told.out == ""
@@ -368,7 +370,7 @@ def test_a_run_that_ends_early_leaves_no_half_file(run, tmp_path, monkeypatch, c
         def writerows(self, rows):
             raise reason
 
-    monkeypatch.setattr("pointclip.runs.run.csv.writer", Writer)
+    monkeypatch.setattr("pointclip.runs.output.csv.writer", Writer)
     with pytest.raises(SystemExit) as caught:
         run_command(lambda: run("DATASET.MAX_SHAPES", 1))
     assert caught.value.code == code

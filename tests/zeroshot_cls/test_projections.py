@@ -6,12 +6,13 @@ from yacs.config import CfgNode
 
 from pointclip.errors import InputError
 from zeroshot_cls.perspective_projection import PerspectiveProjection
-from zeroshot_cls.projections import open_projection, views_of
+from zeroshot_cls.projections import open_projection, open_view_weights, selected_views
 from zeroshot_cls.realistic_projection import RealisticProjection
 
 
 def settings(**changes: str) -> CfgNode:
-    return CfgNode({"PROJECTION": {"METHOD": "realistic", "BACKEND": "auto", "STEPS": "all", "VIEWS": "all"} | changes})
+    projection = {"METHOD": "realistic", "BACKEND": "auto", "STEPS": "all", "VIEWS": "all"}
+    return CfgNode({"PROJECTION": projection | changes, "VIEW_WEIGHTS": "modelnet40_vit_b16"})
 
 
 @pytest.fixture(scope="module")
@@ -23,14 +24,14 @@ def test_defaults_are_the_realistic_projection(points):
     projection = open_projection(settings())
     assert isinstance(projection, RealisticProjection)
     assert torch.equal(projection(points), RealisticProjection()(points))
-    assert views_of(settings()) == (list(range(10)), 10)
+    assert selected_views(settings()) == (list(range(10)), 10)
 
 
 def test_pointclip_v1(points):
     projection = open_projection(settings(METHOD="pointclip_v1"))
     assert isinstance(projection, PerspectiveProjection)
     assert torch.equal(projection(points), PerspectiveProjection()(points))
-    assert views_of(settings(METHOD="pointclip_v1")) == (list(range(6)), 6)
+    assert selected_views(settings(METHOD="pointclip_v1")) == (list(range(6)), 6)
 
 
 @pytest.mark.parametrize("method", ["realistic", "pointclip_v1"])
@@ -38,7 +39,7 @@ def test_views_come_in_the_order_given(method, points):
     some = settings(METHOD=method, VIEWS="5, 2")
     every = open_projection(settings(METHOD=method)).depth_maps(points)
     assert torch.equal(open_projection(some).depth_maps(points), every[:, [5, 2]])
-    assert views_of(some)[0] == [5, 2]
+    assert selected_views(some)[0] == [5, 2]
 
 
 def test_backend_and_steps():
@@ -65,3 +66,11 @@ def test_backend_and_steps():
 def test_bad_settings_are_told(changes, words):
     with pytest.raises(InputError, match=words):
         open_projection(settings(**changes))
+
+
+def test_weights_that_a_search_chooses_are_uniform_to_begin_with():
+    some = settings(VIEWS="5, 3")
+    assert open_view_weights(some, searched=False).values.tolist() == [1, 0.25]
+    begun = open_view_weights(some, searched=True)
+    assert begun.values.tolist() == [1, 1]
+    assert not begun.origin.tuned

@@ -27,7 +27,7 @@ def encoder():
 @pytest.fixture
 def run(encoder, tmp_path, monkeypatch):
     """Run main() with the tiny encoder and six sentences a class; returns what metrics.json holds."""
-    monkeypatch.setattr("pointclip.runs.cli.load_encoder", lambda *_: encoder)
+    monkeypatch.setattr("pointclip.runs.opening.load_encoder", lambda *_: encoder)
     monkeypatch.setattr("zeroshot_cls.results.write_classification_report", lambda *_: None)
     prompts = {
         name: [f"{word} {name}." for word in ("a", "one", "some grey", "no", "half a", "my")] for name in CATEGORIES
@@ -61,7 +61,7 @@ def test_choosing_on_train_and_reporting_on_test(run, tmp_path):
 
 def test_the_score_is_that_of_the_run_it_leads_to(run, monkeypatch):
     """Chosen on the very shapes that are reported: the search's arithmetic and the evaluation's must agree."""
-    monkeypatch.setattr("pointclip.runs.cli.load_encoder", lambda *_: load_encoder("demo"))
+    monkeypatch.setattr("pointclip.runs.opening.load_encoder", lambda *_: load_encoder("demo"))
     words = ("DATASET.NUM_POINTS", "1024", "DATASET.TURN", "free")  # so that the demo encoder is not always right
     metrics = run("--search", BOTH, "--search-split", "test", *words)
     assert metrics["accuracy"] == pytest.approx(metrics["searched"]["score"], abs=1e-9)

@@ -27,7 +27,7 @@ def encoder():
 @pytest.fixture
 def run(encoder, tmp_path, monkeypatch):
     """Run the command with a tiny encoder; returns the run's folder."""
-    monkeypatch.setattr("pointclip.runs.cli.load_encoder", lambda *_: encoder)
+    monkeypatch.setattr("pointclip.runs.opening.load_encoder", lambda *_: encoder)
 
     def run(*words: str, config: str = "demo") -> Path:
         path = str(CONFIGS / f"{config}.yaml")
@@ -79,7 +79,7 @@ def test_the_settings_as_run_give_the_same_again(run):
 
 def test_shapenetpart_one_category(run, tmp_path):
     write_shapenetpart(tmp_path, per_class=2)
-    words = ("DATASET.ROOT", tmp_path, "DATASET.CATEGORIES", "mug, lamp")
+    words = ("DATASET.ROOT", tmp_path, "DATASET.CATEGORIES", "mug, lamp", "VIEW_WEIGHTS", "published")
     metrics = metrics_of(run(*words, config="shapenetpart_vit_b16"))
     assert metrics["shapes"] == 4
     assert set(metrics["category_miou"]) == {"mug", "lamp"}

@@ -5,12 +5,13 @@ import torch
 from yacs.config import CfgNode
 
 from pointclip.errors import InputError
-from zeroshot_seg.projections import open_projection, views_of
+from zeroshot_seg.projections import open_projection, open_view_weights, selected_views
 from zeroshot_seg.realistic_projection import RealisticProjection
 
 
-def settings(lookup: str = "corrected", **changes: str) -> CfgNode:
-    return CfgNode({"LOOKUP": lookup, "PROJECTION": {"BACKEND": "auto", "STEPS": "all", "VIEWS": "all"} | changes})
+def settings(lookup: str = "corrected", weights: str = "uniform", **changes: str) -> CfgNode:
+    projection = {"BACKEND": "auto", "STEPS": "all", "VIEWS": "all"} | changes
+    return CfgNode({"LOOKUP": lookup, "VIEW_WEIGHTS": weights, "PROJECTION": projection})
 
 
 @pytest.mark.parametrize("lookup", ["corrected", "published"])
@@ -19,7 +20,7 @@ def test_lookup_and_views(lookup):
     ours, every = open_projection(settings(lookup, VIEWS="9,0"))(points), RealisticProjection(lookup)(points)
     for name in ("images", "visible", "pixel"):
         assert torch.equal(getattr(ours, name), getattr(every, name)[:, [9, 0]])
-    assert views_of(settings(VIEWS="9,0")) == ([9, 0], 10)
+    assert selected_views(settings(VIEWS="9,0")) == ([9, 0], 10)
 
 
 def test_backend_and_steps():
@@ -40,3 +41,15 @@ def test_backend_and_steps():
 def test_bad_settings_are_told(bad, words):
     with pytest.raises(InputError, match=words):
         open_projection(bad)
+
+
+def test_published_weights_are_a_set_a_category():
+    published = settings(weights="published", VIEWS="9, 0")
+    weights = open_view_weights(published, ["Mug", "chair"], searched=False)
+    assert list(weights) == ["Mug", "chair"]
+    assert {given.origin.words for given in weights.values()} == {"published, a set a category"}
+    assert all(given.origin.tuned and "test split" in given.origin.note for given in weights.values())
+    begun = open_view_weights(published, ["mug"], searched=True)["mug"]
+    assert (begun.values.tolist(), begun.origin.tuned) == ([1, 1], False)
+    with pytest.raises(InputError, match="there are none for 'sofa'"):
+        open_view_weights(published, ["sofa"], searched=False)

@@ -28,7 +28,7 @@ def encoder():
 @pytest.fixture
 def run(encoder, tmp_path, monkeypatch):
     """Run main() with the tiny encoder and three sentences a part; returns what metrics.json holds."""
-    monkeypatch.setattr("pointclip.runs.cli.load_encoder", lambda *_: encoder)
+    monkeypatch.setattr("pointclip.runs.opening.load_encoder", lambda *_: encoder)
     monkeypatch.setattr("zeroshot_seg.results.write_segmentation_report", lambda *_: None)
     prompts = {
         name: {part: [f"{word} {part}." for word in ("a", "one", "some grey")] for part in parts}

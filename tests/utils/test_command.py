@@ -10,8 +10,8 @@ import torch
 
 from pointclip.datasets import download
 from pointclip.errors import InputError
-from pointclip.runs import cli
-from pointclip.runs.command import ArgumentParser, run_command
+from pointclip.runs.start import MEMORY_ADVICE
+from pointclip.utils.command import ArgumentParser, run_command
 from prompts import build, generate, import_published
 from tests.endings import exit_code, exit_code_of_script
 
@@ -53,14 +53,14 @@ def test_a_main_functions_own_exit_code_goes_through(code):
 @pytest.mark.parametrize("error", [MemoryError("9 TiB"), torch.OutOfMemoryError("9 TiB")])
 def test_commands_with_settings_name_those_that_save_memory(error, capsys):
     with pytest.raises(SystemExit, match="2"):
-        cli.run_command(lambda: failing(error)([]))
+        run_command(lambda: failing(error)([]), MEMORY_ADVICE)
     assert "; set BATCH_SIZE 1, or DATASET.NUM_POINTS to a smaller number.\n" in capsys.readouterr().err
 
 
 def test_it_needs_no_torch(tmp_path):
     script = tmp_path / "own.py"
     script.write_text(
-        "import sys\nfrom pointclip.runs.command import run_command\n"
+        "import sys\nfrom pointclip.utils.command import run_command\n"
         "assert not {'torch', 'numpy', 'pointclip.datasets'} & set(sys.modules)\n"
         "def main():\n    raise MemoryError('9 TiB')\n"
         "run_command(main, memory_advice='close something')\n"

@@ -1,10 +1,10 @@
-"""What stands below every table."""
+"""The files of a run, and tables for the terminal."""
 
 import json
 
 import numpy as np
 
-from pointclip.runs.run import table, write_json
+from pointclip.runs.output import table, write_json
 
 
 def test_json_without_nan(tmp_path):

@@ -1,0 +1,173 @@
+"""Which files a config's name stands for, and what stands in them."""
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from pointclip.config import defaults, load_config
+from pointclip.config_files import MOST_FILES, PRESETS, find_config
+from pointclip.errors import InputError
+from tests.tasks import CONFIGS, ROOT, TASKS
+from tests.test_config import write
+
+ENCODERS = {
+    "rn50": "RN50",
+    "rn101": "RN101",
+    "vit_b32": "ViT-B-32",
+    "vit_b16": "ViT-B-16",
+    "vit_l14": "ViT-L-14",
+}
+SCANS = ("scanobjectnn_obj_only", "scanobjectnn_obj_bg", "scanobjectnn_pb_t50_rs")
+PROMPTS = {"modelnet40": "modelnet40", "modelnet10": "modelnet40", **dict.fromkeys(SCANS, "scanobjectnn")}
+V1_TEMPLATE = "point cloud depth map of a {}."
+
+
+def settings_of(task: str, name: str):
+    """By the path that a user in the task's folder gives."""
+    return TASKS[task].load(ROOT / task / "configs" / f"{name}.yaml")[1]
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_loads_and_its_prompts_are_there(path):
+    file = settings_of(path.parts[-3], path.stem).PROMPTS.FILE
+    assert not file or Path(file).is_file()
+
+
+@pytest.mark.parametrize(("data", "encoder"), list(product(PROMPTS, ENCODERS)))
+def test_a_name_of_data_set_and_encoder(data, encoder):
+    settings = settings_of("zeroshot_cls", f"{data}_{encoder}")
+    assert (data, ENCODERS[encoder]) == (settings.DATASET.NAME, settings.ENCODER.NAME)
+    assert settings.ENCODER.PRETRAINED == "openai"
+    assert Path(settings.PROMPTS.FILE) == ROOT / "prompts" / f"{PROMPTS[data]}.json"
+    assert (settings.PROJECTION.METHOD, settings.VIEW_WEIGHTS) == ("realistic", "uniform")
+
+
+@pytest.mark.parametrize("data", [*PROMPTS, "demo"])
+def test_pointclip_v1_has_its_projection_and_its_template(data):
+    settings = settings_of("zeroshot_cls", f"{data}_pointclip_v1")
+    assert ("synthetic" if data == "demo" else data) == settings.DATASET.NAME
+    assert ("demo" if data == "demo" else "ViT-B-16") == settings.ENCODER.NAME
+    assert (settings.PROJECTION.METHOD, settings.VIEW_WEIGHTS) == ("pointclip_v1", "uniform")
+    assert (settings.PROMPTS.FILE, settings.PROMPTS.TEMPLATE) == ("", V1_TEMPLATE)
+
+
+@pytest.mark.parametrize("name", ["shapenetpart", "shapenetpart_vit_b16", "shapenetpart_vit_b16_published"])
+def test_shapenetparts_names(name):
+    settings = settings_of("zeroshot_seg", name)
+    assert (settings.DATASET.NAME, settings.ENCODER.NAME) == ("shapenetpart", "ViT-B-16")
+    published = name.endswith("published")
+    assert ("published" if published else "uniform") == settings.VIEW_WEIGHTS
+    assert (("published", "published", "skip") if published else ("corrected", "standard", "standard")) == (
+        settings.LOOKUP,
+        settings.PROTOCOL,
+        settings.IOU_RULE,
+    )
+    folder = ROOT / "prompts" / "published"
+    expected = folder / "shapenetpart_vit_b16.json" if published else ROOT / "prompts" / "shapenetpart.json"
+    assert Path(settings.PROMPTS.FILE) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "encoder", "name"),
+    [
+        ("modelnet40", "", "modelnet40_vit_b16"),
+        ("modelnet40.yaml", "", "modelnet40_vit_b16"),
+        ("configs/modelnet40_rn50.yaml", "", "modelnet40_rn50"),
+        ("configs/modelnet40", "rn50", "modelnet40_rn50"),
+        ("modelnet40_rn50", "rn50", "modelnet40_rn50"),
+        ("modelnet40_published", "", "modelnet40_vit_b16_published"),
+        ("modelnet40_published", "rn50", "modelnet40_rn50_published"),
+        ("modelnet40_vit_l14_336", "", "modelnet40_vit_l14_336"),  # not vit_l14 and a variant 336
+        ("demo", "", "demo"),
+        ("demo_vit_b16_pointclip_v1", "", "demo_vit_b16_pointclip_v1"),
+    ],
+)
+def test_a_runs_name_has_config_encoder_and_variant(path, encoder, name, monkeypatch):
+    monkeypatch.chdir(ROOT / "zeroshot_cls")
+    config, settings = TASKS["zeroshot_cls"].load(path, (), encoder)
+    assert config.name == name
+    assert settings == TASKS["zeroshot_cls"].load(name)[1]
+
+
+@pytest.mark.parametrize(
+    ("path", "encoder", "words"),
+    [
+        ("modelnet41_vit_b16", "", "no config 'modelnet41_vit_b16' in .*demo, .*modelnet40.*an encoder.*pointclip_v1"),
+        ("modelnet40_vit_b17", "", "no config 'modelnet40_vit_b17'"),
+        ("modelnet40_published_vit_b16", "", "no config 'modelnet40_published_vit_b16'"),
+        ("modelnet40", "vit_b17", "no encoder preset 'vit_b17'; choose from .*vit_b16"),
+        ("modelnet40_rn50", "rn101", "names the encoder rn50, but --encoder rn101 came"),
+        ("nowhere/modelnet40.yaml", "", "no config nowhere/modelnet40.yaml, and no other in nowhere"),
+    ],
+)
+def test_unknown_names_are_told_in_one_sentence(path, encoder, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=words) as caught:
+        TASKS["zeroshot_cls"].load(path, (), encoder)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_encoder_takes_the_place_of_the_configs_own_with_all_its_settings(tmp_path):
+    path = write(tmp_path, "own.yaml", {"ENCODER": "siglip2_b16", "SEED": 2})
+    assert load_config(defaults(), path).ENCODER.PRETRAINED == "webli"
+    settings = load_config(defaults(), find_config(path, "vit_b16"))
+    assert (settings.ENCODER.NAME, settings.ENCODER.PRETRAINED, settings.SEED) == ("ViT-B-16", "openai", 2)
+
+
+def test_settings_win_over_a_preset_beneath_them_and_variants_over_both(tmp_path):
+    write(tmp_path, "base.yaml", {"ENCODER": "vit_b16"})
+    path = write(tmp_path, "own.yaml", {"BASE": "base.yaml", "ENCODER": {"PRECISION": "fp32"}, "SEED": 1})
+    settings = load_config(defaults(), path)
+    assert (settings.ENCODER.NAME, settings.ENCODER.PRECISION) == ("ViT-B-16", "fp32")
+    write(tmp_path, "variants/slow.yaml", {"ENCODER": {"PRECISION": "bf16"}, "SEED": 9})
+    settings = load_config(defaults(), tmp_path / "own_slow", ["SEED", "3"])
+    assert (settings.ENCODER.NAME, settings.ENCODER.PRECISION, settings.SEED) == ("ViT-B-16", "bf16", 3)
+
+
+def test_a_file_of_that_very_name_comes_first(tmp_path):
+    write(tmp_path, "own.yaml", {"SEED": 1})
+    write(tmp_path, "own_rn50.yaml", {"SEED": 2})
+    assert load_config(defaults(), tmp_path / "own_rn50").SEED == 2
+    assert load_config(defaults(), tmp_path / "own_rn101").SEED == 1
+
+
+def test_prompt_files_are_found_from_the_config_that_names_them(tmp_path, monkeypatch):
+    write(tmp_path, "base/a.yaml", {"PROMPTS": {"FILE": "../../prompts/x.json"}})
+    settings = load_config(defaults(), write(tmp_path, "run.yaml", {"BASE": "base/a.yaml"}))
+    assert Path(settings.PROMPTS.FILE) == (tmp_path / "../prompts/x.json").resolve()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    settings = load_config(defaults(), write(tmp_path, "a.yaml", {"PROMPTS": {"FILE": "~/own.json"}}))
+    assert Path(settings.PROMPTS.FILE) == (tmp_path / "home" / "own.json").resolve()
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"BASE": 5}, "a list of names"),
+        ("a: [", "not valid YAML"),
+        ("- 1", "holds a list"),
+        ({"BASE": "run.yaml"}, "builds on itself"),
+        ({"BASE": "other.yaml"}, "run.yaml builds on itself"),
+        ({"BASE": "missing.yaml"}, "Cannot read"),
+        ({"ENCODER": "vit_b17"}, "no encoder preset 'vit_b17'"),
+    ],
+)
+def test_bad_files(values, words, tmp_path):
+    write(tmp_path, "other.yaml", {"BASE": "run.yaml"})
+    with pytest.raises(InputError, match=words):
+        load_config(defaults(), write(tmp_path, "run.yaml", values))
+
+
+def test_more_files_than_any_config_needs_are_refused_at_once(tmp_path):
+    """Twenty files that each name the one before twice are a million layers."""
+    write(tmp_path, "0.yaml", {"SEED": 1})
+    for number in range(1, 20):
+        path = write(tmp_path, f"{number}.yaml", {"BASE": [f"{number - 1}.yaml"] * 2})
+    with pytest.raises(InputError, match=f"19.yaml builds on more than {MOST_FILES} files"):
+        load_config(defaults(), path)
+
+
+def test_every_preset_is_an_encoder():
+    for path in PRESETS.glob("*.yaml"):
+        assert load_config(defaults(), path).ENCODER.NAME != "demo", path

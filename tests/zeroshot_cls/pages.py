@@ -1,0 +1,25 @@
+"""Made-up pages of classification runs, full of names that look like markup."""
+
+import numpy as np
+
+from tests.report.reading import FACTS, NASTY
+from zeroshot_cls.report import ClassificationCase, write_classification_report, write_shapes_report
+
+
+def classification_case(name="chair_1", truth="chair", views=10):
+    maps = np.random.default_rng(0).random((views, 12, 12))
+    return ClassificationCase(name, truth, "chair", 0.9, maps, [("chair", 0.9), (NASTY, 0.1)])
+
+
+def classification_page(path, classes=3, cases=None):
+    cases = [classification_case(NASTY)] if cases is None else cases
+    names = [NASTY, *(f"class {number}" for number in range(1, classes))]
+    confusion = np.arange(classes**2).reshape(classes, classes)
+    accuracy = {name: (int(row[i]), int(row.sum())) for i, (name, row) in enumerate(zip(names, confusion, strict=True))}
+    write_classification_report(path, NASTY, FACTS, accuracy, confusion, names, cases, cases, notes=[NASTY])
+
+
+def shapes_page(path):
+    write_shapes_report(
+        path, NASTY, FACTS, [classification_case(NASTY, None), classification_case(views=3, truth=None)]
+    )

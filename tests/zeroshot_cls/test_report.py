@@ -1,0 +1,48 @@
+"""The page of a classification run; tests/report checks what holds for every page."""
+
+import re
+
+import numpy as np
+import pytest
+
+from pointclip.errors import InputError
+from tests.report.reading import Reader, text_of
+from tests.zeroshot_cls.pages import classification_case, classification_page
+from zeroshot_cls.report import write_classification_report, write_shapes_report
+
+
+@pytest.mark.parametrize("classes", [1, 20, 55])
+def test_any_number_of_classes(classes, tmp_path):
+    classification_page(tmp_path / "report.html", classes)
+    text = text_of(tmp_path / "report.html")
+    assert f"class {classes - 1}" in text or classes == 1
+
+
+def test_class_without_shapes_has_no_accuracy_and_stands_last(tmp_path):
+    confusion, names = np.array([[0, 0], [3, 1]]), ["none", "some"]
+    accuracy = {"none": (0, 0), "some": (1, 4)}
+    write_classification_report(tmp_path / "report.html", "t", {}, accuracy, confusion, names, [], [])
+    text = text_of(tmp_path / "report.html")
+    assert re.search(r"some\s+25\.0\s+1\s+4\s+none\s+–\s+0\s+0", text)
+    assert re.search(r"some\s+none\s+3\s+75\.0", text)  # the only confusion
+
+
+def test_right_and_wrong_are_told_in_words(tmp_path):
+    cases = [classification_case(truth="chair")], [classification_case(truth="table")]
+    write_classification_report(tmp_path / "report.html", "t", {}, {}, np.eye(1, dtype=int), ["chair"], *cases)
+    text = text_of(tmp_path / "report.html")
+    assert text.index("✓ right") < text.index("✗ wrong")
+    assert "90.0 %" in text
+
+
+def test_no_cases(tmp_path):
+    classification_page(tmp_path / "test.html", cases=[])
+    write_shapes_report(tmp_path / "own.html", "own", {}, [])
+    for page in ("test", "own"):
+        assert "article" not in Reader(tmp_path / f"{page}.html").tags
+
+
+def test_names_that_do_not_fit_the_matrix_are_refused(tmp_path):
+    with pytest.raises(InputError, match="confusion matrix"):
+        write_classification_report(tmp_path / "report.html", "t", {}, {}, np.eye(2), ["one"], [], [])
+    assert not (tmp_path / "report.html").exists()
