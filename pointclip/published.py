@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from yacs.config import CfgNode
 
-from pointclip.config import PROMPTS, with_changes
+from pointclip.bundled import PUBLISHED_PROMPTS
+from pointclip.config import with_changes
 from pointclip.config_files import PUBLISHED
 from pointclip.errors import InputError
 
@@ -41,7 +42,7 @@ class PublishedSets:
         """The settings with the file of published sentences in place of PROMPTS.FILE "published"."""
         if settings.PROMPTS.FILE != PUBLISHED:
             return settings
-        path = PROMPTS / "published" / f"{self.name(settings, 'PROMPTS.FILE')}.json"
+        path = PUBLISHED_PROMPTS / f"{self.name(settings, 'PROMPTS.FILE')}.json"
         return with_changes(settings, {"PROMPTS.FILE": str(path)})
 
     def with_view_weights(self, settings: CfgNode) -> CfgNode:

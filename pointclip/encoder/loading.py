@@ -10,13 +10,14 @@ from open_clip.convert import convert_state_dict
 from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed
 from torch import Tensor, nn
 
+from pointclip.bundled import bundled
 from pointclip.encoder.checkpoints import read_state_dict
 from pointclip.encoder.clip import Encoder
 from pointclip.encoder.device import PRECISIONS, check_device, native_precision
 from pointclip.errors import CannotFetch, InputError, first_line
 from pointclip.utils.files import expanded
 
-DEMO_FOLDER = Path(__file__).resolve().parents[2] / "data" / "demo"
+DEMO_FOLDER = bundled("data/demo")
 
 
 def load_encoder(
@@ -78,7 +79,7 @@ def load_encoder(
 def _add_demo_model() -> None:
     """Make the bundled model's architecture known to open_clip under the name "demo-clip"."""
     if not (DEMO_FOLDER / "demo-clip.json").is_file():
-        raise InputError(f"The bundled CLIP is not in {DEMO_FOLDER}; run from a full checkout of the repository.")
+        raise InputError(f"The bundled CLIP is not in {DEMO_FOLDER}; install the package again.")
     if "demo-clip" not in open_clip.list_models():
         open_clip.add_model_config(DEMO_FOLDER / "demo-clip.json")
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
-from pointclip.utils.caches import SENTENCES_FILE
+from pointclip.utils.caches import SENTENCES_FILE, remove_sentences
 
 T = TypeVar("T")
 
@@ -105,12 +105,6 @@ class SentenceCache:
         except sqlite3.DatabaseError:  # damaged
             remove_sentences(self.path.parent)
         return None
-
-
-def remove_sentences(folder: Path) -> None:
-    """Remove the file, and what SQLite may have left beside it."""
-    for ending in ("", "-journal", "-wal", "-shm"):
-        (folder / f"{SENTENCES_FILE}{ending}").unlink(missing_ok=True)
 
 
 def _make_room(database: sqlite3.Connection, most_bytes: int) -> None:

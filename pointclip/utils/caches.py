@@ -21,3 +21,9 @@ def user_cache() -> Path:
     """The folder that the environment variable POINTCLIP_CACHE names, or the user's, such as ~/.cache/pointclip."""
     named = os.environ.get("POINTCLIP_CACHE")
     return expanded(named) if named else user_cache_path("pointclip", appauthor=False)
+
+
+def remove_sentences(folder: Path) -> None:
+    """Remove the file of sentences' features, and what SQLite may have left beside it."""
+    for ending in ("", "-journal", "-wal", "-shm"):
+        (folder / f"{SENTENCES_FILE}{ending}").unlink(missing_ok=True)
