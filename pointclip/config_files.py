@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from pointclip.bundled import PROMPTS
 from pointclip.errors import InputError
 from pointclip.utils.files import expanded, read_yaml
 from pointclip.utils.limits import within
@@ -142,6 +143,28 @@ def _files(path: Path, seen: tuple[Path, ...], known: dict[Path, dict]) -> Itera
     for name in bases:
         yield from _files((path.parent / name).resolve(), (*seen, path), known)
     prompts = values.get("PROMPTS")
-    if isinstance(prompts, dict) and isinstance(prompts.get("FILE"), str) and prompts["FILE"] not in ("", PUBLISHED):
+    if isinstance(prompts, dict) and isinstance(prompts.get("FILE"), str) and not is_name(prompts["FILE"]):
         prompts["FILE"] = str((path.parent / expanded(prompts["FILE"])).resolve())
     yield path, values
+
+
+def sentence_file(setting: str) -> str:
+    """The path that PROMPTS.FILE means; "" and "published" stay as they are.
+
+    Raises:
+        InputError: for a bare name that no bundled file has.
+    """
+    if setting in ("", PUBLISHED) or not is_name(setting) or Path(setting).is_file():
+        return setting
+    file = PROMPTS / f"{setting}.json"
+    if not file.is_file():
+        known = ", ".join(sorted(path.stem for path in PROMPTS.glob("*.json")))
+        raise InputError(
+            f"PROMPTS.FILE is {setting!r}; a .json file, {PUBLISHED!r}, or a bundled file's name was expected: {known}."
+        )
+    return str(file)
+
+
+def is_name(setting: str) -> bool:
+    """Whether it is a bare name, without folder and ending."""
+    return not setting or (Path(setting).name == setting and not Path(setting).suffix and not setting.startswith("~"))

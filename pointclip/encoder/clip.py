@@ -1,6 +1,6 @@
 """CLIP through open_clip: depth maps, their patches, and sentences become unit features in one space."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pointclip.encoder.device import DTYPES
 from pointclip.encoder.patches import patch_features
+from pointclip.encoder.text import text_batches
 from pointclip.encoder.tokenizer import Tokenizer, count_cut, load_tokenizer
 from pointclip.errors import InputError
 
@@ -66,15 +67,22 @@ class Encoder(nn.Module):
         """
         return self._unit(patch_features(self.model.visual, self._prepare(images), self.name))
 
-    @torch.no_grad()  # not inference mode: what is trained on top may save these features for its gradients
-    def encode_text(self, sentences: list[str], batch_size: int = 256) -> Tensor:
+    def encode_text(self, sentences: Sequence[str], batch_size: int = 256) -> Tensor:
         """Features of sentences: k strings -> [k, C] float32, unit length. What exceeds `context_length` is cut."""
+        places, parts = zip(*self.encode_text_batches(sentences, batch_size), strict=True)
+        return torch.cat(parts)[torch.cat(places).argsort()]
+
+    @torch.no_grad()  # not inference mode: what is trained on top may save these features for its gradients
+    def encode_text_batches(self, sentences: Sequence[str], batch_size: int = 256) -> Iterator[tuple[Tensor, Tensor]]:
+        """The features of `encode_text` piece by piece, short sentences first.
+
+        Yields:
+            The places [b] of some sentences, on the CPU, and their features [b, C] float32, on the encoder's device.
+        """
         _check_sentences(sentences)
-        features = []
-        for start in range(0, len(sentences), batch_size):
-            tokens = self.tokenizer(list(sentences[start : start + batch_size])).to(self.device)
-            features.append(self._unit(self.model.encode_text(tokens)))
-        return torch.cat(features)
+        tokens = self.tokenizer(list(sentences)).to(self.device)
+        for places, features in text_batches(self.model, tokens, batch_size):
+            yield places, self._unit(features)
 
     def count_cut(self, sentences: Sequence[str]) -> int:
         """How many of the sentences are longer than `context_length`, so that `encode_text` cuts them."""

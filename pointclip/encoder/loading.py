@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from pointclip.bundled import bundled
 from pointclip.encoder.checkpoints import read_state_dict
 from pointclip.encoder.clip import Encoder
 from pointclip.encoder.device import PRECISIONS, check_device, native_precision
@@ -15,7 +16,7 @@ from pointclip.encoder.installed import check_torchvision
 from pointclip.errors import CannotFetch, InputError, first_line
 from pointclip.utils.files import expanded
 
-DEMO_FOLDER = Path(__file__).resolve().parents[2] / "data" / "demo"
+DEMO_FOLDER = bundled("data/demo")
 
 
 def load_encoder(
@@ -111,7 +112,7 @@ def _add_demo_model() -> None:
     import open_clip
 
     if not (DEMO_FOLDER / "demo-clip.json").is_file():
-        raise InputError(f"The bundled CLIP is not in {DEMO_FOLDER}; run from a full checkout of the repository.")
+        raise InputError(f"The bundled CLIP is not in {DEMO_FOLDER}; install the package again.")
     if "demo-clip" not in open_clip.list_models():
         open_clip.add_model_config(DEMO_FOLDER / "demo-clip.json")
 

@@ -1,6 +1,6 @@
 """CLIP features of sentences and of shapes, the next shapes being read and projected while these are encoded."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -13,11 +13,10 @@ from pointclip.datasets.batches import Batch, BatchReader
 from pointclip.encoder import Encoder, projection_device
 from pointclip.errors import InputError
 from pointclip.features.ahead import ahead
+from pointclip.features.sentences import SentenceCache
 from pointclip.features.store import FeatureStore, Forms
 
 R = TypeVar("R")
-
-SENTENCES = 256  # encoded at a time
 
 
 class FeatureExtractor:
@@ -29,13 +28,19 @@ class FeatureExtractor:
         encoder: see `pointclip.encoder.load_encoder`.
         store: keeps features for later runs, and gives those that earlier ones kept; None does neither.
         progress: whether to show progress bars.
+        sentence_cache: keeps sentences' features, one by one, in the store's place.
     """
 
     def __init__(
-        self, projection: nn.Module, encoder: Encoder, store: FeatureStore | None = None, progress: bool = True
+        self,
+        projection: nn.Module,
+        encoder: Encoder,
+        store: FeatureStore | None = None,
+        progress: bool = True,
+        sentence_cache: SentenceCache | None = None,
     ):
         self.projection = projection.to(projection_device(encoder.device))
-        self.encoder, self.store, self.progress = encoder, store, progress
+        self.encoder, self.store, self.progress, self.sentence_cache = encoder, store, progress, sentence_cache
 
     @property
     def device(self) -> torch.device:
@@ -50,19 +55,29 @@ class FeatureExtractor:
         Returns:
             K tensors [S, C] float32, on the encoder's device.
         """
-        kept = {name: self.store.load_sentences(group) if self.store else None for name, group in sentences.items()}
+        store = None if self.sentence_cache else self.store
+        kept = {name: store.load_sentences(group) if store else None for name, group in sentences.items()}
         missing = {name: group for name, group in sentences.items() if kept[name] is None}
-        flat = [sentence for group in missing.values() for sentence in group]
-        chunks = [flat[start : start + SENTENCES] for start in range(0, len(flat), SENTENCES)]
-        unit, quiet = f" batches of {SENTENCES}", not self.progress or not chunks
-        with tqdm(chunks, desc="encode sentences", unit=unit, disable=quiet) as bar:
-            encoded = [self.encoder.encode_text(chunk) for chunk in bar]
-        new = torch.cat(encoded).split([len(group) for group in missing.values()]) if encoded else []
-        for (name, group), features in zip(missing.items(), new, strict=True):
-            kept[name] = features
-            if self.store:
-                self.store.save_sentences(group, features)
+        found = self._features_of(dict.fromkeys(sentence for group in missing.values() for sentence in group))
+        for name, group in missing.items():
+            kept[name] = torch.stack([found[sentence] for sentence in group])
+            if store:
+                store.save_sentences(group, kept[name])
         return [features.to(self.device) for features in kept.values()]
+
+    def _features_of(self, sentences: Iterable[str]) -> dict[str, Tensor]:
+        """The feature [C] of each sentence, on the CPU; what is encoded is kept batch by batch."""
+        found = self.sentence_cache.load(sentences) if self.sentence_cache else {}
+        missing = [sentence for sentence in sentences if sentence not in found]
+        quiet = not self.progress or not missing
+        with tqdm(total=len(missing), desc="encode sentences", unit="sentence", disable=quiet) as bar:
+            for places, features in self.encoder.encode_text_batches(missing) if missing else ():
+                some, features = [missing[place] for place in places.tolist()], features.cpu()
+                found |= zip(some, features, strict=True)
+                if self.sentence_cache:
+                    self.sentence_cache.save(some, features)
+                bar.update(len(some))
+        return found
 
     def class_features(self, sentences: Mapping[str, Sequence[str]]) -> Tensor:
         """One unit feature a name: the mean of its sentences' unit features, made unit length again, as CLIP does.

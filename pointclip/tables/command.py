@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 
+from pointclip.bundled import CHECKOUT
 from pointclip.errors import InputError
 from pointclip.tables.definition import Job, Table, config_path, read_table
 from pointclip.tables.runs import Outcome, Runner, Task
@@ -128,7 +129,7 @@ def parse(task: Task, arguments: Sequence[str] | None) -> tuple[argparse.Namespa
 def _parser(task: Task, known: Sequence[str], table: str) -> ArgumentParser:
     """The flags; where a `table` comes first, as from a table's script, the usage does not ask for one."""
     parser = ArgumentParser(
-        prog=f"scripts/table.sh {table or 'NAME'}",
+        prog=f"{'scripts/table.sh' if CHECKOUT else 'pointclip table'} {table or 'NAME'}",
         description="Make tables: what was published beside what this code gives. A call that was stopped goes on "
         "where it stopped, unless code, settings or files changed meanwhile; what cannot run is told beneath a table. "
         "KEY VALUE pairs win over flags, and flags over environment variables.",

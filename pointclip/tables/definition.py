@@ -7,7 +7,7 @@ published), columns, rows. Fields of a row or column:
     name       what stands in the table; no two have the same
     config     name of a config of the task's, composed or not, or a path; {words} in it are filled from `with`
     with       {word: text} for config and settings
-    settings   {KEY: value} of the runs; a PROMPTS.FILE other than "published" is taken from the definition's folder
+    settings   {KEY: value} of the runs; a PROMPTS.FILE that is no bare name is taken from the definition's folder
     metric     what of metrics.json is shown, such as accuracy or category_miou/chair
     published  a number in percent, or {column's name: number}
     note       what a reader must know of the published figure; or {column's name: text}
@@ -25,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pointclip.config_files import PUBLISHED, find_config
+from pointclip.config_files import find_config, is_name
 from pointclip.errors import InputError
 from pointclip.tables.schema import check
 from pointclip.utils.files import expanded, read_yaml
@@ -178,7 +178,7 @@ class _CellMaker:
 
     def _filled(self, settings: Mapping[str, object], words: Mapping[str, str]) -> dict[str, str]:
         filled = {key: _fill(str(value), words) for key, value in settings.items()}
-        if filled.get("PROMPTS.FILE") not in (None, "", PUBLISHED):
+        if not is_name(filled.get("PROMPTS.FILE", "")):
             filled["PROMPTS.FILE"] = str((self.path.parent / expanded(filled["PROMPTS.FILE"])).resolve())
         return filled
 

@@ -12,7 +12,7 @@ from yacs.config import CfgNode
 from pointclip.encoder.loading import DEMO_FOLDER
 from pointclip.utils.files import expanded
 
-WITHOUT_EFFECT = ("OUTPUT", "CACHE", "REPORT")  # settings that change no figure
+WITHOUT_EFFECT = ("OUTPUT", "CACHE", "SENTENCE_CACHE", "REPORT")  # settings that change no figure
 PACKAGE = Path(__file__).resolve().parents[1]
 
 

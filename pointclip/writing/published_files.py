@@ -12,7 +12,7 @@ from pointclip.datasets.scanobjectnn import CLASSES as SCANOBJECTNN_CLASSES
 from pointclip.datasets.shapenetpart_labels import PART_NAMES
 from pointclip.errors import InputError
 from pointclip.prompts import key_of, read_prompts
-from prompts.literals import literals
+from pointclip.writing.literals import literals
 
 CANDIDATES = ("modelnet40_1000.json", "scanobjectnn_1000.json", "shapenetpart_700.json")
 PARAMETERS = "best_param.py"
