@@ -1,4 +1,4 @@
-"""PointCLIP's first projection, the baseline: points fall through a pinhole onto six sparse depth maps."""
+"""PointCLIP V1's projection, the baseline: six sparse depth maps by perspective projection of the points."""
 
 from collections.abc import Sequence
 from math import pi
@@ -12,7 +12,7 @@ from pointclip.projection.images import clip_images
 from pointclip.projection.points import check_points
 from pointclip.projection.views import chosen_views, view_rotations
 
-# Each view is turned by one Euler triple.
+# Each view is a rotation by one Euler triple.
 VIEWS = (
     # four sides
     ((0, 0, pi / 2),),
@@ -24,25 +24,26 @@ VIEWS = (
     ((0, pi / 2, pi / 2),),
 )
 SIZE = 128  # rows and columns of a depth map
-DISTANCE = 1.6  # from the pinhole to the middle of the unit sphere; so every point is in front of it and in the image
+DISTANCE = 1.6  # from the camera to the centre of the unit sphere; every point is in front of it and inside the image
 
-# What counts as normalised already: the first half of a normalised cloud's points is centred within 0.05 and reaches
-# to 0.92 or farther (measured on 240 synthetic shapes); a hair over 1 is rounding.
-CENTRED_WITHIN, REACHES, FITS = 0.1, 0.9, 1.001
+# A cloud counts as normalised within these limits: the first half of a normalised cloud's points has its mean within
+# 0.05 of the origin and its farthest point at 0.92 or more (measured on 240 synthetic shapes); 1.001 allows rounding.
+MAX_OFFSET, MIN_RADIUS, MAX_RADIUS = 0.1, 0.9, 1.001
 
-UNIT = 2.0**-36  # of the sums of 1 / depth; far below what float32 shows, and 10 million points do not overflow them
+# Fixed-point unit for sums of 1 / depth: far below float32's precision, and 10 million points do not overflow int64.
+UNIT = 2.0**-36
 
 
 class PerspectiveProjection(nn.Module):
     """Six sparse depth maps of each point cloud (PointCLIP V1; values from its published code).
 
-    Clouds are centred at their mean and scaled until the farthest point is at 1, unless they are so already: the mean
-    within 0.1 of the origin and the farthest point between 0.9 and 1. Those are taken as they are, since PointCLIP's
-    numbers on ModelNet come from the first half of each normalised cloud's points, and that half is not normalised
-    again.
+    Clouds are centred on their mean and scaled so that the farthest point is at distance 1, unless they are already
+    about normalised: mean within 0.1 of the origin, farthest point between 0.9 and 1. Those are left unchanged, since
+    PointCLIP's numbers on ModelNet were obtained with the first half of each normalised cloud's points, which is not
+    normalised again.
 
     Args:
-        views: which of the six views, all by default; with fewer, 6 is their number in the shapes told below.
+        views: which of the six views to make, all by default; with fewer, the 6 in the shapes below is their number.
     """
 
     def __init__(self, views: Sequence[int] = range(len(VIEWS))):
@@ -51,17 +52,17 @@ class PerspectiveProjection(nn.Module):
         self.register_buffer("rotations", rotations, persistent=False)  # [V, 1, 3, 3]
 
     def depth_maps(self, points: Tensor) -> Tensor:
-        """Depth maps of clouds whose up axis is y. On a GPU too, the same clouds give the same bits every time.
+        """Depth maps of clouds with y up. Deterministic, also on a GPU.
 
         Args:
             points: [B, N, 3] floating point, N >= 2, any position and scale; on the module's device. No gradients.
 
         Returns:
-            [B, 6, 128, 128] float32: in a pixel the harmonic mean of its points' depths, 0.6 to 2.6, far is bright;
+            [B, 6, 128, 128] float32: each pixel is the harmonic mean of its points' depths, 0.6 to 2.6, far is bright;
             background is 0.
 
         Raises:
-            InputError: for a wrong shape or type, NaN or infinite coordinates, clouds without extent, and points that
+            InputError: for a wrong shape or type, NaN or infinite coordinates, clouds without extent, or points that
                 require gradients.
         """
         x, y, z = turn(to_unit_sphere(points), self.rotations)  # [B, V, N] each
@@ -71,39 +72,41 @@ class PerspectiveProjection(nn.Module):
         return maps.view(*z.shape[:2], SIZE, SIZE)
 
     def forward(self, points: Tensor) -> Tensor:
-        """Images as CLIP takes them: points [B, N, 3] -> [B, 6, 3, 224, 224], three equal channels, 0 to 2.6."""
+        """Images for CLIP: points [B, N, 3] -> [B, 6, 3, 224, 224], three identical channels, 0 to 2.6."""
         return clip_images(self.depth_maps(points))
 
 
 def to_unit_sphere(points: Tensor) -> Tensor:
-    """Centre clouds [B, N, 3] at their mean and scale the farthest point to 1, as float32; keep those that are so.
+    """Centre clouds [B, N, 3] on their mean and scale the farthest point to distance 1, as float32.
 
-    See `PerspectiveProjection` for what "are so" means. Every point ends within 1.001 of the origin.
+    Clouds that are already about normalised are left unchanged (see `PerspectiveProjection`). All points end up within
+    1.001 of the origin.
 
     Raises:
-        InputError: for clouds that show nothing (see `check_points`), and points that require gradients.
+        InputError: for clouds that cannot be projected (see `check_points`), or points that require gradients.
     """
     check_points(points)
     if points.requires_grad:
-        raise InputError("The points require gradients, but this projection has none; pass points.detach() instead.")
+        raise InputError("The points require gradients, which this projection does not support; pass points.detach().")
     exact = points.double()
     farthest = exact.norm(dim=-1).amax(1)  # [B]
-    kept = (exact.mean(1).norm(dim=-1) <= CENTRED_WITHIN) & (farthest >= REACHES) & (farthest <= FITS)
+    normalised = exact.mean(1).norm(dim=-1) <= MAX_OFFSET
+    normalised &= (farthest >= MIN_RADIUS) & (farthest <= MAX_RADIUS)
     boxed = to_unit_box(points).double()
     centred = boxed - boxed.mean(1, keepdim=True)
     scaled = centred / centred.norm(dim=-1).amax(1)[:, None, None]
-    return torch.where(kept[:, None, None], exact, scaled).float()
+    return torch.where(normalised[:, None, None], exact, scaled).float()
 
 
 def harmonic_means(depth: Tensor, pixel: Tensor, pixels: int) -> Tensor:
-    """Harmonic mean of the depths in each pixel, 0 where none is: depth and pixel [M, N] -> [M, pixels] float32.
+    """Harmonic mean of the depths in each pixel, 0 for empty pixels: depth and pixel [M, N] -> [M, pixels] float32.
 
-    The sums are of whole numbers, which come out the same in any order, also where a GPU adds in no certain order.
+    Sums are in fixed point (integers), so they do not depend on the order of addition, which varies on a GPU.
     """
     images = len(depth)
     index = (pixel + torch.arange(images, device=pixel.device)[:, None] * pixels).flatten()  # [M · N]
     inverse = (1 / (depth.double() * UNIT)).round().long().flatten()
-    none = torch.zeros(images * pixels, dtype=torch.int64, device=depth.device)
-    count, total = none.scatter_add(0, index, torch.ones_like(index)), none.scatter_add(0, index, inverse)
-    means = count / (total.clamp(min=1).double() * UNIT)  # [M · pixels], 0 / 1 where nothing is
+    zeros = torch.zeros(images * pixels, dtype=torch.int64, device=depth.device)
+    count, total = zeros.scatter_add(0, index, torch.ones_like(index)), zeros.scatter_add(0, index, inverse)
+    means = count / (total.clamp(min=1).double() * UNIT)  # [M · pixels], 0 for empty pixels
     return means.float().view(images, pixels)

@@ -1,4 +1,4 @@
-"""What the reports look like: one HTML file each, its style and scripts inside; names are escaped by the template."""
+"""The template of a report: a single HTML file with embedded style and scripts; it escapes all names."""
 
 import jinja2
 from markupsafe import Markup
@@ -56,7 +56,7 @@ button { font: inherit; font-size: .85rem; color: var(--ink); background: var(--
 @media print { .card { break-inside: avoid; } .turn { display: none; } }
 """
 
-# Clouds are drawn as they come near the window and dropped as they leave it: a browser allows about 16 of them at once.
+# Clouds are drawn only while near the visible part of the page: browsers allow about 16 of them at once.
 TURNING = """
 "use strict";
 const options = {displayModeBar: false, scrollZoom: false, responsive: true};
@@ -78,7 +78,7 @@ for (const group of document.querySelectorAll(".shape")) {
     if (pane !== held) return;
     follow(pane, event);
     held = null;
-    // the cloud may glide one frame further than its last event told: settle all on the same camera
+    // the cloud may move one frame beyond its last event: set all to the same camera
     setTimeout(() => { if (!held) look(camera, null); }, 60);
   }
   async function draw(pane) {
@@ -146,8 +146,8 @@ PAGE = """<!DOCTYPE html>
 the share of the row.</p>
 <a href="{{ matrix }}"><img src="{{ matrix }}" alt="Confusion matrix of {{ classes }} classes"></a>
 {% else %}<p class="soft">With {{ classes }} classes it is too large to draw.</p>
-{% endif %}{% if confusions %}<div class="scroll"><table><caption>The commonest confusions</caption>
-<thead><tr><th scope="col" class="text">truth</th><th scope="col" class="text">taken for</th><th scope="col">shapes</th>
+{% endif %}{% if confusions %}<div class="scroll"><table><caption>Most common confusions</caption>
+<thead><tr><th scope="col" class="text">truth</th><th scope="col" class="text">predicted</th><th scope="col">shapes</th>
 <th scope="col">% of the class</th></tr></thead>
 <tbody>{% for truth, prediction, count, share in confusions %}
 <tr><th scope="row" class="text">{{ truth }}</th><td class="text">{{ prediction }}</td><td>{{ count }}</td>
@@ -168,9 +168,9 @@ def render(case: str = "", plotly: str = "", **content) -> str:
     """The whole page.
 
     Args:
-        case: a Jinja template for the cases of the sections: it draws the variable `case`, and may call `bar(percent)`.
+        case: a Jinja template that renders one case of a section, the variable `case`; it may call `bar(percent)`.
         plotly: the library's source, if clouds are shown.
-        content: title, facts, notes, table, matrix, classes, confusions and sections, as far as there are any.
+        content: title, facts, notes, table, matrix, classes, confusions and sections, all but the title optional.
     """
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown)
     bar = environment.from_string(BAR).module.bar

@@ -48,7 +48,7 @@ def provenance(
         shown = ("" if own_shapes else Path(settings.DATASET.NAME).stem, settings.DATASET.SPLIT, reader.fingerprint)
         tuned = tuned or search.on_same(*shown)
         notes += [search.note(*shown), *search.differences(settings, encoder.name)]
-        if missing := search.without(reader.classes_read()):
+        if missing := search.missing(reader.classes_read()):
             notes.append(f"Nothing was chosen for {', '.join(missing)}: no shape of theirs was searched on.")
     return Provenance(sentences.words, weights.words, notes, tuned, search)
 

@@ -54,7 +54,7 @@ def test_one_mark_of_two_is_enough(prompts, weights):
     ("change", "own", "tuned"),
     [
         ({}, False, False),
-        ({"dataset": "synthetic", "split": "test"}, False, True),  # the very split
+        ({"dataset": "synthetic", "split": "test"}, False, True),  # the split itself
         ({"dataset": "synthetic", "split": "test"}, True, False),  # own shapes are of no split
         ({"data": "abc"}, True, True),  # the very shapes
     ],

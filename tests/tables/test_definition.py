@@ -52,10 +52,10 @@ def test_notes_may_be_of_one_column(fake):
 
 def test_config_is_only_for_tables_that_take_one(fake):
     fake.table("t", {"title": "T", "metric": "accuracy", "rows": [{"name": "a", "config": "demo"}]})
-    with pytest.raises(InputError, match="data sets of its own"):
+    with pytest.raises(InputError, match="fixes its data sets"):
         fake.make("--config", "demo")
     fake.table("t", {"title": "T", "metric": "accuracy", "rows": [{"name": "a"}]})
-    with pytest.raises(InputError, match="names no config"):
+    with pytest.raises(InputError, match="has no config"):
         fake.make()
 
 

@@ -1,4 +1,4 @@
-"""Synthetic shapes of ShapeNetPart's sixteen categories with part labels, made on the fly from a seed."""
+"""Synthetic shapes of ShapeNetPart's sixteen categories with part labels, generated on the fly from a seed."""
 
 from pointclip.datasets.synthetic.dataset import CATEGORIES, PART_NAMES, SPLITS, SyntheticShapes, generate
 
