@@ -8,11 +8,10 @@ from pathlib import Path
 import yaml
 from yacs.config import CfgNode
 
-from pointclip.config_files import Config, find_config
+from pointclip.bundled import DATA
+from pointclip.config_files import Config, find_config, sentence_file
 from pointclip.errors import InputError
 
-ROOT = Path(__file__).resolve().parents[1]  # of the checkout
-DATA, PROMPTS = ROOT / "data", ROOT / "prompts"
 MOST_POINTS = 10_000_000  # a shape; what asks for more is a slip, and would only run out of memory
 
 
@@ -26,6 +25,7 @@ def defaults() -> CfgNode:
     c.OUTPUT = "output"  # a run writes OUTPUT/<config name>/
     c.REPORT = True  # whether report.html and its pictures are written; they take some seconds
     c.CACHE = ""  # a folder that keeps extracted features for later runs; searches keep theirs in OUTPUT/cache if empty
+    c.SENTENCE_CACHE = "auto"  # keeps sentences' features in the user's cache folder, in a folder named here, or "none"
 
     c.DATASET = CfgNode()
     c.DATASET.NAME = "synthetic"
@@ -50,7 +50,8 @@ def defaults() -> CfgNode:
     c.PROJECTION.VIEWS = "all"  # or the numbers of some views between commas, counted from 0
 
     c.PROMPTS = CfgNode()
-    c.PROMPTS.FILE = ""  # JSON of sentences, or "published"; what has none there, or all if empty, gets the template
+    # JSON of sentences, a bundled one's name such as modelnet40, or "published"; what has none there gets the template
+    c.PROMPTS.FILE = ""
     c.PROMPTS.TEMPLATE = "a depth map of a {}."
     c.VIEW_WEIGHTS = "uniform"  # or "published", the name of a published set, or one number a view
     c.SEARCHED = ""  # the result of an earlier search; its sentences and view weights win over the settings above
@@ -73,7 +74,7 @@ def load_config(base: CfgNode, config: str | Path | Config | None, overrides: Se
 
     A config may name others under BASE (paths from its own folder, later ones win over earlier); its own settings win.
     ENCODER may be the name of an encoder preset instead of a group of settings. A relative PROMPTS.FILE is taken from
-    the folder of the config that says it, other paths from the working directory.
+    the folder of the config that says it, other paths from the working directory; a bare name is a bundled file's.
 
     Args:
         base: the task's defaults, whose types are the settings' types.
@@ -92,6 +93,7 @@ def load_config(base: CfgNode, config: str | Path | Config | None, overrides: Se
         raise InputError(f"Overrides come as KEY VALUE pairs, but {overrides[-1]!r} stands alone; give its value too.")
     for key, text in zip(overrides[::2], overrides[1::2], strict=True):
         _merge(settings, base, _nested(key, _from_text(base, key, text)), where="the command line")
+    settings.PROMPTS.FILE = sentence_file(settings.PROMPTS.FILE)
     _validate(settings)
     settings.freeze()
     return settings
@@ -134,13 +136,13 @@ def _merge(
 def _cast(name: str, value: object, default: object, where: str) -> object:
     """The value as the type of the default; a list of numbers may stand for a text of them."""
     kind = type(default)
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) < 2**63:
         return float(value)
     if kind is str and type(value) in (int, float):
         return str(value)
     if kind is str and isinstance(value, list):
         return ", ".join(map(str, value))
-    if type(value) is not kind:
+    if type(value) is not kind or (kind is int and abs(value) >= 2**63):
         raise InputError(f"The setting {name} (in {where}) is {value!r}; {WORDS[kind]} was expected.")
     return value
 
@@ -195,6 +197,8 @@ def _validate(settings: CfgNode) -> None:
         raise InputError(f"DATASET.NUM_POINTS is {settings.DATASET.NUM_POINTS}; at most {MOST_POINTS} was expected.")
     if not settings.OUTPUT.strip():
         raise InputError("OUTPUT is empty; the folder for a run's files was expected, such as output.")
+    if not settings.SENTENCE_CACHE.strip():
+        raise InputError("SENTENCE_CACHE is empty; 'auto', 'none' or a folder was expected.")
 
 
 SOUGHT = ("prompts", "weights")  # what --search can choose

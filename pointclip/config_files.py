@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from pointclip.bundled import PROMPTS
 from pointclip.errors import InputError
 from pointclip.utils.files import expanded, read_yaml
+from pointclip.utils.limits import within
 
 PRESETS = Path(__file__).with_name("encoder") / "presets"
 PUBLISHED = "published"  # as PROMPTS.FILE or VIEW_WEIGHTS: look the paper's up by data set and encoder
@@ -111,23 +113,27 @@ def _preset(name: str) -> Path:
 def _read(path: Path, without_preset: bool = False) -> tuple[list[tuple[str, dict]], str]:
     """The layers of a file and of what it builds on, and the encoder preset that it names last."""
     layers, preset = [], ""
-    for file, values in _files(path.resolve(), ()):
-        if len(layers) >= MOST_FILES:
-            raise InputError(f"The config {path} builds on more than {MOST_FILES} files; build on fewer.")
+    for file, values in _files(path.resolve(), (), {}):
         if isinstance(encoder := values.get("ENCODER"), str):
             del values["ENCODER"]
             preset = encoder
             if not without_preset:
-                layers += [(own.name, content) for own, content in _files(_preset(encoder), ())]
+                layers += [(own.name, content) for own, content in _files(_preset(encoder), (), {})]
         layers.append((file.name, values))
     return layers, preset
 
 
-def _files(path: Path, seen: tuple[Path, ...]) -> Iterator[tuple[Path, dict]]:
-    """A file's settings after those of the files under BASE, one by one."""
+def _files(path: Path, seen: tuple[Path, ...], known: dict[Path, dict]) -> Iterator[tuple[Path, dict]]:
+    """A file's settings after those of the files under BASE, one by one; each file is read and given once.
+
+    Where several name the same base, its first place counts: what comes after it wins.
+    """
     if path in seen:
         raise InputError(f"The config {path.name} builds on itself; remove the circle from BASE.")
-    values = read_yaml(path, "the config", "see the configs/ folder") or {}
+    if path in known:
+        return
+    within(len(known) + 1, MOST_FILES, f"The config {(*seen, path)[0]}", "files under BASE")
+    values = known[path] = read_yaml(path, "the config", "see the configs/ folder") or {}
     if not isinstance(values, dict):
         raise InputError(f"The config {path} holds a {type(values).__name__}; KEY: value lines were expected.")
     bases = values.pop("BASE", [])
@@ -135,8 +141,30 @@ def _files(path: Path, seen: tuple[Path, ...]) -> Iterator[tuple[Path, dict]]:
     if not isinstance(bases, list) or not all(isinstance(name, str) for name in bases):
         raise InputError(f"BASE in the config {path} is {bases!r}; a config's name or a list of names was expected.")
     for name in bases:
-        yield from _files((path.parent / name).resolve(), (*seen, path))
+        yield from _files((path.parent / name).resolve(), (*seen, path), known)
     prompts = values.get("PROMPTS")
-    if isinstance(prompts, dict) and isinstance(prompts.get("FILE"), str) and prompts["FILE"] not in ("", PUBLISHED):
+    if isinstance(prompts, dict) and isinstance(prompts.get("FILE"), str) and not is_name(prompts["FILE"]):
         prompts["FILE"] = str((path.parent / expanded(prompts["FILE"])).resolve())
     yield path, values
+
+
+def sentence_file(setting: str) -> str:
+    """The path that PROMPTS.FILE means; "" and "published" stay as they are.
+
+    Raises:
+        InputError: for a bare name that no bundled file has.
+    """
+    if setting in ("", PUBLISHED) or not is_name(setting) or Path(setting).is_file():
+        return setting
+    file = PROMPTS / f"{setting}.json"
+    if not file.is_file():
+        known = ", ".join(sorted(path.stem for path in PROMPTS.glob("*.json")))
+        raise InputError(
+            f"PROMPTS.FILE is {setting!r}; a .json file, {PUBLISHED!r}, or a bundled file's name was expected: {known}."
+        )
+    return str(file)
+
+
+def is_name(setting: str) -> bool:
+    """Whether it is a bare name, without folder and ending."""
+    return not setting or (Path(setting).name == setting and not Path(setting).suffix and not setting.startswith("~"))

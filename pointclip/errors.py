@@ -1,12 +1,32 @@
-"""The one exception that means "the input is at fault, not the program"."""
+"""The one exception that means "the input is at fault, not the program", and how foreign text is shown."""
+
+import re
+
+LONGEST_MESSAGE = 500  # characters
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"  # control characters, line separators, undecodable bytes
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # what turns the direction of writing
+)
+
+
+def escaped(text: str) -> str:
+    r"""The text with control characters written out (\x1b), so that no name can steer a terminal or hide another."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class InputError(ValueError):
     """Bad input, told in one sentence: what came, what was expected, what to do.
 
     The command lines print the sentence and end with exit code 2; as a `ValueError` it can be
-    caught by callers that know nothing of this package.
+    caught by callers that know nothing of this package. Messages quote what came, so control characters in them are
+    escaped, and the middle of long ones is left out.
     """
+
+    def __init__(self, message: str):
+        message = escaped(str(message))
+        if len(message) > LONGEST_MESSAGE:
+            message = f"{message[: LONGEST_MESSAGE - 153]} … {message[-150:]}"
+        super().__init__(message)
 
 
 class CannotFetch(InputError):

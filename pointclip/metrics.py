@@ -1,6 +1,7 @@
 """Scores of classification and segmentation, on plain arrays."""
 
 import numpy as np
+from scipy.sparse import coo_array, csr_array
 
 
 def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, classes: int) -> np.ndarray:
@@ -10,16 +11,23 @@ def confusion_matrix(truth: np.ndarray, prediction: np.ndarray, classes: int) ->
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
 
-def accuracy(confusion: np.ndarray) -> float:
+def confusion_counts(truth: np.ndarray, prediction: np.ndarray, classes: int) -> csr_array:
+    """The same as a sparse matrix: 10,000 classes would take 0.8 GB, of which hardly any is not 0."""
+    known = truth >= 0
+    pairs = truth[known], prediction[known]
+    return coo_array((np.ones(known.sum(), np.int64), pairs), shape=(classes, classes)).tocsr()  # sums what is equal
+
+
+def accuracy(confusion: np.ndarray | csr_array) -> float:
     """The share of all shapes that are named right, in percent; nan where there are none."""
     total = confusion.sum()
-    return float(100 * np.trace(confusion) / total) if total else float("nan")
+    return float(100 * confusion.diagonal().sum() / total) if total else float("nan")
 
 
-def class_accuracy(confusion: np.ndarray) -> np.ndarray:
+def class_accuracy(confusion: np.ndarray | csr_array) -> np.ndarray:
     """The share of each class's shapes that are named right, [K] in percent; nan for classes without shapes."""
     totals = confusion.sum(1)
-    return np.where(totals > 0, 100 * np.diag(confusion) / np.maximum(totals, 1), np.nan)
+    return np.where(totals > 0, 100 * confusion.diagonal() / np.maximum(totals, 1), np.nan)
 
 
 IOU_RULES = ("standard", "skip")

@@ -1,6 +1,5 @@
 """Sentences that name classes or parts, with their origin."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from pointclip.errors import InputError
 from pointclip.origin import Origin
-from pointclip.utils.files import expanded, read_yaml
+from pointclip.utils.files import expanded, read_json, read_yaml
 
 
 @dataclass(frozen=True)
@@ -61,16 +60,9 @@ def read_prompts(path: str | Path) -> dict:
         InputError: for an unreadable file, another structure, a class named twice, empty or duplicate sentences.
     """
     path = expanded(path)
-    try:
-        prompts = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_no_duplicates)
-    except OSError as error:
-        published = path.parent.name == "published"  # not in the repository, so every user must fetch them
-        advice = "run `python prompts/import_published.py PATH_OR_URL`" if published else "see the prompts/ folder"
-        raise InputError(f"Cannot read the prompt file {path} ({error.strerror}); {advice}.") from error
-    except InputError as error:
-        raise InputError(f"The prompt file {path} {error}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"The prompt file {path} is not valid JSON: {error}.") from error
+    published = path.parent.name == "published"  # not in the repository, so every user must fetch them
+    advice = "run `python prompts/import_published.py PATH_OR_URL`" if published else "see the prompts/ folder"
+    prompts = read_json(path, "the prompt file", advice, _no_duplicates)
     if not isinstance(prompts, dict) or not prompts:
         raise InputError(f"The prompt file {path} does not hold {{class: [sentence, …]}}, which was expected.")
     for name, entry in prompts.items():

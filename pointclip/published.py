@@ -6,7 +6,8 @@ from pathlib import Path
 
 from yacs.config import CfgNode
 
-from pointclip.config import PROMPTS, with_changes
+from pointclip.bundled import PUBLISHED_PROMPTS
+from pointclip.config import with_changes
 from pointclip.config_files import PUBLISHED
 from pointclip.errors import InputError
 from pointclip.prompts import PromptFile, key_of, open_prompts
@@ -60,7 +61,7 @@ class PublishedSets:
         return with_changes(settings, {"VIEW_WEIGHTS": self.name(settings, "VIEW_WEIGHTS")})
 
     def _file(self, settings: CfgNode, setting: str) -> Path:
-        return PROMPTS / "published" / f"{self.name(settings, setting)}.json"
+        return PUBLISHED_PROMPTS / f"{self.name(settings, setting)}.json"
 
 
 def places_of(published: Mapping[str, list[str]], candidates: Mapping[str, Sequence[str]]) -> list[int]:

@@ -41,7 +41,7 @@ def run(request, tmp_path, monkeypatch):
     torch.manual_seed(4)
     encoder = load_encoder("tiny-vit", None, precision="fp32")
     monkeypatch.setattr("pointclip.runs.opening.load_encoder", lambda *_: encoder)
-    monkeypatch.setattr("pointclip.published.PROMPTS", tmp_path)
+    monkeypatch.setattr("pointclip.published.PUBLISHED_PROMPTS", tmp_path / "published")
     monkeypatch.setattr("pointclip.published.PublishedSets.name", lambda *_: "modelnet40_vit_b16")
     (tmp_path / "published").mkdir()
     published = tmp_path / "published" / "modelnet40_vit_b16.json"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -9,6 +10,7 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.features import FeatureExtractor
 
 TASK = "zero-shot classification"
+TOP = 5  # classes told of a shape
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,42 @@ def extract_features(reader: BatchReader, extractor: FeatureExtractor) -> Featur
         indices += batch.indices
     labels, names = zip(*shapes, strict=True)
     return Features(torch.cat(views), torch.tensor(labels), list(names), indices)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What shapes were named: all that the results need, of the same small size a shape for any number of classes."""
+
+    labels: np.ndarray  # [n] int64, -1 where it is not known
+    names: list[str]
+    indices: list[int]  # places in the data set
+    top: np.ndarray  # [n, T] int64, the likeliest classes, best first
+    probabilities: np.ndarray  # [n, T] float32, theirs
+
+
+def classify(reader: BatchReader, extractor: FeatureExtractor, classes: Tensor, weights: Tensor) -> Answers:
+    """Name every shape that the reader gives; features live no longer than their batch.
+
+    Args:
+        classes: [K, C], unit features of the classes' sentences.
+        weights: [V], view weights.
+    """
+    labels, names, indices, top, probabilities = [], [], [], [], []
+    for batch, views in extractor.view_features(reader):
+        best, shares = likeliest(view_weighted_logits(views, classes, weights))
+        top.append(best)
+        probabilities.append(shares)
+        labels += [shape.label for shape in batch.shapes]
+        names += [shape.name for shape in batch.shapes]
+        indices += batch.indices
+    return Answers(np.array(labels), names, indices, np.concatenate(top), np.concatenate(probabilities))
+
+
+def likeliest(logits: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """The `TOP` likeliest classes of logits [n, K] and their probabilities, [n, T] each; of equal ones the first."""
+    shares = logits.softmax(1).cpu().numpy()
+    best = np.argsort(-shares, axis=1, kind="stable")[:, :TOP]
+    return best, np.take_along_axis(shares, best, 1)
 
 
 def view_weighted_logits(views: Tensor, classes: Tensor, weights: Tensor) -> Tensor:

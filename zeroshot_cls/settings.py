@@ -42,11 +42,16 @@ def load(config: str | Path, overrides: Sequence[str] = (), encoder: str = "") -
     return found, PUBLISHED_SETS.with_view_weights(settings)
 
 
-def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNode]:
-    """The arguments and settings of a run; see `pointclip.runs.arguments.parse_settings`."""
+def parser() -> argparse.ArgumentParser:
+    """The command line's arguments."""
     parser = argument_parser("Zero-shot classification of point clouds with CLIP (PointCLIP V2).")
     parser.add_argument("--classes", type=names_from, default=(), metavar="A,B,C", help="class names for --input")
-    args, settings = parse_settings(parser, classification_defaults(), load, words)
+    return parser
+
+
+def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNode]:
+    """The arguments and settings of a run; see `pointclip.runs.arguments.parse_settings`."""
+    args, settings = parse_settings(parser(), classification_defaults(), load, words)
     if args.classes and not args.input:
         raise InputError("--classes goes with --input FILE…; a data set brings its own classes.")
     return args, settings

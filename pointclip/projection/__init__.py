@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pointclip.errors import InputError
 from pointclip.projection import numba_engine, reference, triton_engine
-from pointclip.projection.cells import Cells, to_cells
+from pointclip.projection.cells import Cells, cells_of_unit, to_cells, to_unit_box, view_slices
 from pointclip.projection.spec import STEPS, ProjectionSpec
 
 __all__ = [
@@ -19,10 +19,13 @@ __all__ = [
     "STEPS",
     "Cells",
     "ProjectionSpec",
+    "cells_of_unit",
     "check_backend",
     "pick_backend",
     "project",
     "to_cells",
+    "to_unit_box",
+    "view_slices",
 ]
 
 ENGINES = {"reference": reference, "numba": numba_engine, "triton": triton_engine}

@@ -9,6 +9,8 @@ from torch import Tensor
 from pointclip.projection.points import check_points
 from pointclip.projection.spec import ProjectionSpec
 
+MOST_PLACED = 10_000_000  # points of all clouds and views in cells at once: 0.3 GB, and thrice that on the way
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -75,7 +77,18 @@ def to_cells(points: Tensor, rotations: Tensor, spec: ProjectionSpec) -> Cells:
     Raises:
         InputError: for clouds that cannot be projected (see `check_points`).
     """
-    turned = turn(to_unit_box(points), rotations)  # [3, B, V, N]
+    return cells_of_unit(to_unit_box(points), rotations, spec)
+
+
+def view_slices(points: Tensor, views: int) -> list[slice]:
+    """The views in groups of which `MOST_PLACED` points are put into cells at a time: one group for usual clouds."""
+    step = max(1, MOST_PLACED // (len(points) * points.shape[1]))
+    return [slice(start, start + step) for start in range(0, views, step)]
+
+
+def cells_of_unit(points: Tensor, rotations: Tensor, spec: ProjectionSpec) -> Cells:
+    """The same of clouds that have been through `to_unit_box`; each view's cells are the same alone or with others."""
+    turned = turn(points, rotations)  # [3, B, V, N]
     low, high = turned.amin(-1, keepdim=True), turned.amax(-1, keepdim=True)
     centre = (high + low) / 2
     scale = (high - low).amax(0)  # [B, V, 1], the largest of the three extents

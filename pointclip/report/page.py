@@ -1,6 +1,9 @@
 """The template of a report: a single HTML file with embedded style and scripts; it escapes all names."""
 
 import jinja2
+from markupsafe import Markup
+
+from pointclip.errors import escaped
 
 STYLE = """
 :root { color-scheme: light dark; --page: #f6f7f9; --card: #fff; --ink: #1c2026; --soft: #5b6470; --line: #dfe3e8;
@@ -138,11 +141,12 @@ PAGE = """<!DOCTYPE html>
 <td{% if column.text %} class="text"{% endif %}>{{ cell }}</td>{% endif %}{% endfor %}</tr>{% endfor %}
 </tbody></table></div>{% endif %}
 
-{% if matrix %}<h2>Confusion matrix</h2>
-<div class="card"><p class="soft">Each row is a true class, each column a predicted one; the colour is the share of the
-row.</p>
+{% if matrix or confusions %}<h2>Confusion matrix</h2>
+<div class="card">{% if matrix %}<p class="soft">Each row is a true class, each column a predicted one; the colour is
+the share of the row.</p>
 <a href="{{ matrix }}"><img src="{{ matrix }}" alt="Confusion matrix of {{ classes }} classes"></a>
-{% if confusions %}<div class="scroll"><table><caption>Most common confusions</caption>
+{% else %}<p class="soft">With {{ classes }} classes it is too large to draw.</p>
+{% endif %}{% if confusions %}<div class="scroll"><table><caption>Most common confusions</caption>
 <thead><tr><th scope="col" class="text">truth</th><th scope="col" class="text">predicted</th><th scope="col">shapes</th>
 <th scope="col">% of the class</th></tr></thead>
 <tbody>{% for truth, prediction, count, share in confusions %}
@@ -168,7 +172,7 @@ def render(case: str = "", plotly: str = "", **content) -> str:
         plotly: the library's source, if clouds are shown.
         content: title, facts, notes, table, matrix, classes, confusions and sections, all but the title optional.
     """
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown)
     bar = environment.from_string(BAR).module.bar
     macro = f"{{% macro draw(case, bar) %}}\n{case}\n{{% endmacro %}}"
     draw = environment.from_string(macro).module.draw
@@ -176,3 +180,10 @@ def render(case: str = "", plotly: str = "", **content) -> str:
     return environment.from_string(PAGE).render(
         **(empty | content), style=STYLE, turning=TURNING, plotly=plotly, bar=bar, draw=draw
     )
+
+
+def _shown(value: object) -> object:
+    """What a page shows of a value: control characters but line ends are written out; our own markup stays."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return "\n".join(map(escaped, value.split("\n")))

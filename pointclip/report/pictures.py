@@ -204,7 +204,12 @@ def point_cloud(points: np.ndarray, labels: np.ndarray, part_names: Sequence[str
 
 def drawn_points(count: int) -> np.ndarray:
     """Indices of the points that `point_cloud` draws: all, or an even subset of 8,192."""
-    return np.unique(np.linspace(0, count - 1, min(count, CLOUD_POINTS)).round().astype(int))
+    return even_choice(count, CLOUD_POINTS)
+
+
+def even_choice(count: int, most: int) -> np.ndarray:
+    """At most `most` of the indices 0 … count − 1, spread evenly."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
 def drawable(text: str, instead: str, length: int = NAME_LENGTH) -> str:

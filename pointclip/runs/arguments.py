@@ -11,6 +11,7 @@ from yacs.config import CfgNode
 from pointclip.config import check_search, is_setting
 from pointclip.config_files import Config
 from pointclip.errors import InputError
+from pointclip.runs.whole import OWN_SHAPES, staging_place
 from pointclip.utils.command import ArgumentParser, names_from
 from pointclip.utils.files import expanded
 
@@ -64,6 +65,7 @@ def parse_settings(
     check_search(args.search, settings)
     args.folder = run_folder(args, settings)
     _make_folder(args.folder, "OUTPUT")
+    _make_folder(staging_place(args.folder.resolve()), "OUTPUT")
     if cache := cache_folder(settings, bool(args.search)):
         _make_folder(cache, "CACHE")
     return args, settings
@@ -79,7 +81,7 @@ def split_settings(words: Sequence[str], base: CfgNode) -> tuple[list[str], list
 
 def run_folder(args: argparse.Namespace, settings: CfgNode) -> Path:
     """Where a run's files go: OUTPUT/<config, encoder and variant>/, for own shapes input/ in there."""
-    return expanded(settings.OUTPUT) / args.config.name / ("input" if args.input else "")
+    return expanded(settings.OUTPUT) / args.config.name / (OWN_SHAPES if args.input else "")
 
 
 def cache_folder(settings: CfgNode, searching: bool) -> Path | None:

@@ -13,10 +13,11 @@ from pointclip.datasets.batches import BatchReader, subset, usual_batch_size
 from pointclip.datasets.turned import turned
 from pointclip.encoder import Encoder, check_device, load_encoder, projection_device
 from pointclip.errors import InputError
-from pointclip.features import FeatureExtractor, FeatureStore
+from pointclip.features import FeatureExtractor, FeatureStore, SentenceCache
 from pointclip.prompts import key_of
 from pointclip.runs.arguments import cache_folder
-from pointclip.search.result import SearchResult, write_result
+from pointclip.search.result import SearchResult
+from pointclip.utils.caches import sentence_cache_folder
 from pointclip.utils.command import names_from
 from pointclip.utils.files import expanded
 
@@ -56,7 +57,9 @@ def open_extractor(settings: CfgNode, projection: nn.Module, args: argparse.Name
     encoder = open_encoder(settings)
     folder = cache_folder(settings, bool(args.search))
     store = FeatureStore(folder, encoder, projection.to(projection_device(encoder.device))) if folder else None
-    return FeatureExtractor(projection, encoder, store, progress=not args.quiet)
+    sentences = sentence_cache_folder(settings.SENTENCE_CACHE)
+    cache = SentenceCache(sentences, encoder) if sentences else None
+    return FeatureExtractor(projection, encoder, store, progress=not args.quiet, sentence_cache=cache)
 
 
 def open_encoder(settings: CfgNode) -> Encoder:
@@ -69,13 +72,12 @@ def open_encoder(settings: CfgNode) -> Encoder:
 
 
 def keep_result(result: SearchResult, settings: CfgNode, args: argparse.Namespace, measure: str) -> CfgNode:
-    """Write what a search chose to the run's folder, print it, and return the settings that name its file.
+    """Print what a search chose, and return the settings that name its file, which `run_files` writes with the others.
 
     `measure` is what its score is.
     """
     path = args.folder / "searched.yaml"
-    write_result(path, result)
-    print(f"{result.words}: {result.what}, {measure} {result.score:.2f} % there; see {path}\n", flush=True)
+    print(f"{result.words}: {result.what}, {measure} {result.score:.2f} % there; goes to {path}\n", flush=True)
     return with_changes(settings, {"SEARCHED": str(path)})
 
 

@@ -8,6 +8,7 @@ from yacs.config import CfgNode
 
 from pointclip.datasets.batches import BatchReader
 from pointclip.encoder import Encoder
+from pointclip.features import FeatureExtractor
 from pointclip.origin import Origin
 from pointclip.search.result import SearchResult
 
@@ -53,10 +54,11 @@ def provenance(
 
 
 def run_notes(
-    settings: CfgNode, encoder: Encoder, reader: BatchReader, sentences: Mapping[str, Sequence[str]]
+    settings: CfgNode, extractor: FeatureExtractor, reader: BatchReader, sentences: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """The notes that any task's run may need: on the demo encoder, cut sentences, and turned and bad shapes."""
-    notes = []
+    """The notes that any task's run may need: on its encoder, cut sentences, and on damaged, turned and bad shapes."""
+    encoder = extractor.encoder
+    notes = list(encoder.notes)
     if cut := encoder.count_cut([sentence for group in sentences.values() for sentence in group]):
         notes.append(f"{cut} sentence(s) were cut after the {encoder.context_length} tokens that the encoder reads.")
     if settings.ENCODER.NAME == "demo":
@@ -66,6 +68,11 @@ def run_notes(
     if settings.DATASET.TURN != "none":
         how = {"up": "about the up axis", "free": "in any direction"}[settings.DATASET.TURN]
         notes.append(f"Every shape was turned at random {how} (seed {settings.SEED}).")
+    if extractor.store and (damaged := extractor.store.damaged):
+        notes.append(f"{len(damaged)} file(s) of kept features were damaged and made anew, such as {min(damaged)}.")
+    if reader.notes:
+        more = f" (and {len(reader.notes) - 3} more notes of this kind)" if len(reader.notes) > 3 else ""
+        notes.append(" ".join(reader.notes[:3]) + more)
     if reader.bad:
         notes.append(f"{len(reader.bad)} bad shape(s) left out, the first: {next(iter(reader.bad.values()))}")
     return notes

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 
+from pointclip.bundled import CHECKOUT
 from pointclip.errors import InputError
 from pointclip.tables.definition import Job, Table, config_path, read_table
 from pointclip.tables.runs import Outcome, Runner, Task
@@ -130,7 +131,7 @@ def parse(task: Task, arguments: Sequence[str] | None) -> tuple[argparse.Namespa
 def _parser(task: Task, known: Sequence[str], table: str) -> ArgumentParser:
     """The argument parser; `table` is shown in the usage if it is known already."""
     parser = ArgumentParser(
-        prog=f"scripts/table.sh {table or 'NAME'}",
+        prog=f"{'scripts/table.sh' if CHECKOUT else 'pointclip table'} {table or 'NAME'}",
         description="Make tables that compare published results with those of this code. If interrupted, the same "
         "command continues where it stopped, unless code, settings or files have changed; runs that fail are explained "
         "below the table. KEY VALUE pairs take precedence over flags, and flags over environment variables.",

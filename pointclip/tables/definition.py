@@ -7,7 +7,7 @@ comparison if anything was published), columns, rows. Fields of a row or column:
     name       as shown in the table; unique
     config     name of one of the task's configs, composed or not, or a path; {words} in it are filled in from `with`
     with       {word: text} for config and settings
-    settings   {KEY: value} for the runs; a PROMPTS.FILE other than "published" is relative to the definition's folder
+    settings   {KEY: value} for the runs; a PROMPTS.FILE that is not a bare name is relative to the definition's folder
     metric     the entry of metrics.json to show, such as accuracy or category_miou/chair
     published  a number in percent, or {column name: number}
     note       a note on the published figure, or {column name: text}
@@ -25,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pointclip.config_files import PUBLISHED, find_config
+from pointclip.config_files import find_config, is_name
 from pointclip.errors import InputError
 from pointclip.tables.schema import check
 from pointclip.utils.files import expanded, read_yaml
@@ -105,7 +105,7 @@ def read_table(path: Path, configs: Path, config: str = "", extra: Sequence[str]
         title=top["title"],
         metric=top["metric"],
         cells=tuple(cells),
-        tolerance=float(tolerance.get("value", 0)),
+        tolerance=_percent(tolerance.get("value", 0), path),
         reason=tolerance.get("reason", ""),
         about=" ".join(top.get("about", "").split()),
         heads=tuple(top.get("heads", ("row", "column"))),
@@ -129,6 +129,12 @@ def _entries(path: Path, top: dict, config: str) -> tuple[list[dict], list[dict]
     return rows, columns
 
 
+def _percent(value: float, path: Path) -> float:
+    if not abs(value) < 1e6:  # also nan, and whole numbers that no float holds
+        raise InputError(f"{path.name} has {value} as a figure or tolerance; a number in percent was expected.")
+    return float(value)
+
+
 class _CellMaker:
     """Makes cells from a table's rows and columns."""
 
@@ -146,7 +152,7 @@ class _CellMaker:
             column["name"],
             self.job(row, column, columns),
             row.get("metric") or column.get("metric") or self.top["metric"],
-            None if published is None else float(published),
+            None if published is None else _percent(published, self.path),
             " ".join(note for note in notes if note) if published is not None else "",
         )
 
@@ -172,7 +178,7 @@ class _CellMaker:
 
     def _filled(self, settings: Mapping[str, object], words: Mapping[str, str]) -> dict[str, str]:
         filled = {key: _fill(str(value), words) for key, value in settings.items()}
-        if filled.get("PROMPTS.FILE") not in (None, "", PUBLISHED):
+        if not is_name(filled.get("PROMPTS.FILE", "")):
             filled["PROMPTS.FILE"] = str((self.path.parent / expanded(filled["PROMPTS.FILE"])).resolve())
         return filled
 

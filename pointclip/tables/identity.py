@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
-import open_clip
 import torch
 import yaml
 from yacs.config import CfgNode
@@ -12,7 +12,7 @@ from yacs.config import CfgNode
 from pointclip.encoder.loading import DEMO_FOLDER
 from pointclip.utils.files import expanded
 
-WITHOUT_EFFECT = ("OUTPUT", "CACHE", "REPORT")  # settings that do not affect the figures
+WITHOUT_EFFECT = ("OUTPUT", "CACHE", "SENTENCE_CACHE", "REPORT")  # settings that do not affect the figures
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -56,7 +56,7 @@ def digest_of_code(folder: Path) -> str:
     It covers all Python files of this package and of a task's folder, the task's view weights, and the versions of
     torch and open_clip.
     """
-    parts = [torch.__version__.encode(), open_clip.__version__.encode()]
+    parts = [torch.__version__.encode(), version("open_clip_torch").encode()]
     for root in (PACKAGE, folder):
         for path in sorted([*root.rglob("*.py"), *root.glob("view_weights.yaml")]):
             parts += [path.relative_to(root).as_posix().encode(), path.read_bytes()]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import ascii_lowercase
 
+from pointclip.errors import escaped
 from pointclip.runs.output import write_csv
 from pointclip.tables.definition import Table
 from pointclip.tables.identity import WITHOUT_EFFECT
@@ -147,6 +148,7 @@ def count_name_columns(table: Table) -> int:
 
 def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], names: int, figures: int) -> str:
     """Aligned text for the terminal: figure columns (after the first `names` columns) to the right, others left."""
+    header, *rows = [list(map(escaped, row)) for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     text = []
     for row in (header, *rows):

@@ -121,7 +121,7 @@ def test_files_without_a_state_dict(content, tmp_path):
         ({"name": "tiny-vit", "pretrained": None, "precision": "fp8"}, "known ones are auto, fp32"),
         ({"name": "tiny-vit", "pretrained": None, "device": "gpu"}, "no device 'gpu'"),
         ({"name": "tiny-vit", "pretrained": None, "device": "cuda:99"}, "not here"),
-        ({"name": "tiny-vit", "pretrained": None, "device": "meta"}, "of a kind that is not tried"),
+        ({"name": "tiny-vit", "pretrained": None, "device": "meta"}, "is not supported"),
     ],
 )
 def test_bad_arguments(arguments, words):

@@ -22,9 +22,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pointclip.prompts import read_prompts
-from prompts import generate as g
-from prompts import models
-from prompts.build import KINDS, by_kind, token_count
+from pointclip.writing import generate as g
+from pointclip.writing import models
+from pointclip.writing.build import KINDS, by_kind, token_count
 from tests.endings import exit_code
 
 ROOT = Path(__file__).parents[2]

@@ -14,9 +14,9 @@ from pointclip.datasets.scanobjectnn import CLASSES
 from pointclip.datasets.shapenetpart_labels import PART_NAMES
 from pointclip.errors import InputError
 from pointclip.prompts import read_prompts
-from prompts import import_published as ip
-from prompts import published_files as pf
-from prompts.literals import literals
+from pointclip.writing import import_published as ip
+from pointclip.writing import published_files as pf
+from pointclip.writing.literals import literals
 from tests.endings import exit_code
 from tests.tasks import TASKS
 

@@ -9,7 +9,7 @@ from pointclip.config import defaults, load_config
 from pointclip.config_files import find_config
 from pointclip.runs.output import write_json
 from pointclip.tables import Task, make_tables
-from prompts.build import write_by_kind
+from pointclip.writing.build import write_by_kind
 
 TABLE = {
     "title": "A table",

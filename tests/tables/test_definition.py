@@ -5,7 +5,7 @@ import pytest
 from pointclip.errors import InputError
 from pointclip.tables import schema
 from pointclip.tables.definition import read_table
-from prompts.build import KINDS
+from pointclip.writing.build import KINDS
 from tests.tables.fake_task import TABLE
 from tests.tasks import TABLES
 

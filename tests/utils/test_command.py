@@ -12,7 +12,7 @@ from pointclip.datasets import download
 from pointclip.errors import InputError
 from pointclip.runs.start import MEMORY_ADVICE
 from pointclip.utils.command import ArgumentParser, run_command
-from prompts import build, generate, import_published
+from pointclip.writing import build, generate, import_published
 from tests.endings import exit_code, exit_code_of_script
 
 ROOT = Path(__file__).parents[2]

@@ -6,14 +6,13 @@ import stat
 import zipfile
 import zlib
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path, PurePosixPath
 
 from pointclip.datasets.scanobjectnn import CLASSES as SCANOBJECTNN_CLASSES
 from pointclip.datasets.shapenetpart_labels import PART_NAMES
 from pointclip.errors import InputError
 from pointclip.prompts import key_of, read_prompts
-from prompts.literals import literals
+from pointclip.writing.literals import literals
 
 CANDIDATES = ("modelnet40_1000.json", "scanobjectnn_1000.json", "shapenetpart_700.json")
 PARAMETERS = "best_param.py"
@@ -194,7 +193,7 @@ def _weights(value: object, where: str) -> list[float]:
     if (
         not isinstance(value, list)
         or len(value) != VIEWS
-        or not all(type(weight) in (int, float) and isfinite(weight) for weight in value)
+        or not all(type(weight) in (int, float) and abs(weight) < 1e6 for weight in value)
     ):
         raise InputError(f"{where}: expected {VIEWS} numbers, one per view; {HELP}.")
     return [float(weight) for weight in value]
