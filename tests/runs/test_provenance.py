@@ -19,8 +19,11 @@ from pointclip.runs.provenance import (
 )
 from pointclip.search.result import ALL, Searched
 
-ENCODER = SimpleNamespace(name="tiny", context_length=77, count_cut=lambda sentences: len(sentences) - 1)
+ENCODER = SimpleNamespace(
+    name="tiny", notes=("Of its weights.",), context_length=77, count_cut=lambda sentences: len(sentences) - 1
+)
 READER = SimpleNamespace(
+    notes=["a: 1.", "b: 2.", "c: 3.", "d: 4.", "e: 5."],
     fingerprint="abc",
     indices=[0, 2],
     bad={4: "x#4: NaN."},
@@ -130,7 +133,10 @@ def test_a_prompt_file_may_say_where_it_comes_from(tmp_path):
 def test_notes_on_cut_sentences_demo_turned_and_bad_shapes():
     settings = load_config(defaults(), None, ["DATASET.TURN", "up"])
     notes = standing_notes(settings, ENCODER, READER, {"chair": ["one", "two"]})
+    assert notes[0] == "Of its weights."
+    notes = notes[1:]
     assert notes[0] == "1 sentence(s) were cut after the 77 tokens that the encoder reads."
     assert "no research results" in notes[1]
     assert notes[2] == "Every shape was turned at random about the up axis (seed 0)."
-    assert notes[3] == "1 bad shape(s) left out, the first: x#4: NaN."
+    assert notes[3:7] == ["a: 1.", "b: 2.", "c: 3.", "2 more shape(s) have notes of such a kind."]
+    assert notes[7] == "1 bad shape(s) left out, the first: x#4: NaN."
