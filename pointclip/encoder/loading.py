@@ -139,11 +139,13 @@ def _build(name: str, weights: dict | None, source: str, quick_gelu: bool, preci
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)  # open_clip warns that no weights were loaded; they are, below
     try:
+        if is_placed(name) and "trust_remote_code" in str(open_clip.get_model_config(name)):
+            raise InputError(f"The config of {name} asks to run code from its repository (trust_remote_code): refused.")
         model = open_clip.create_model(
             name, load_weights=False, precision=precision, force_quick_gelu=quick_gelu, pretrained_text=False
         )
     except (OSError, RuntimeError, ValueError) as error:
-        if not is_placed(name):
+        if not is_placed(name) or isinstance(error, InputError):
             raise
         raise InputError(
             f"{name} cannot be built ({first_line(error)[:200]}); check its open_clip_config.json."

@@ -70,9 +70,9 @@ def run_notes(
         notes.append(f"Every shape was turned at random {how} (seed {settings.SEED}).")
     if extractor.store and (damaged := extractor.store.damaged):
         notes.append(f"{len(damaged)} file(s) of kept features were damaged and made anew, such as {min(damaged)}.")
-    if reader.notes:
-        more = f" (and {len(reader.notes) - 3} more notes of this kind)" if len(reader.notes) > 3 else ""
-        notes.append(" ".join(reader.notes[:3]) + more)
+    notes += reader.notes[:3]
+    if len(reader.notes) > 3:
+        notes.append(f"{len(reader.notes) - 3} more shape(s) have notes of such a kind.")
     if reader.bad:
         notes.append(f"{len(reader.bad)} bad shape(s) left out, the first: {next(iter(reader.bad.values()))}")
     return notes
