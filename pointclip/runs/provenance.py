@@ -72,7 +72,7 @@ def run_notes(
         notes.append(f"{len(damaged)} file(s) of kept features were damaged and made anew, such as {min(damaged)}.")
     notes += reader.notes[:3]
     if len(reader.notes) > 3:
-        notes.append(f"{len(reader.notes) - 3} more shape(s) have notes of such a kind.")
+        notes.append(f"{len(reader.notes) - 3} more shape(s) have notes of this kind.")
     if reader.bad:
         notes.append(f"{len(reader.bad)} bad shape(s) left out, the first: {next(iter(reader.bad.values()))}")
     return notes
