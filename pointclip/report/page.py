@@ -1,7 +1,5 @@
 """What the reports look like: one HTML file each, its style and scripts inside; names are escaped by the template."""
 
-import jinja2
-
 STYLE = """
 :root { color-scheme: light dark; --page: #f6f7f9; --card: #fff; --ink: #1c2026; --soft: #5b6470; --line: #dfe3e8;
   --accent: #0072b2; --track: #e9edf1; --note: #fff6e0; --note-line: #e69f00; --good: #00694d; --bad: #b04a00; }
@@ -168,6 +166,8 @@ def render(case: str = "", plotly: str = "", **content) -> str:
         plotly: the library's source, if clouds are shown.
         content: title, facts, notes, table, matrix, classes, confusions and sections, as far as there are any.
     """
+    import jinja2  # here, as it is slow to import and many runs need none of it
+
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     bar = environment.from_string(BAR).module.bar
     macro = f"{{% macro draw(case, bar) %}}\n{case}\n{{% endmacro %}}"

@@ -3,19 +3,21 @@
 Everything is drawn on figures of its own, never through pyplot's global state, so that library users keep theirs.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-import plotly.graph_objects as go
-from matplotlib.axes import Axes
-from matplotlib.colors import PowerNorm
-from matplotlib.figure import Figure
-from matplotlib.ft2font import FT2Font
 
 from pointclip.errors import InputError
 from pointclip.utils.files import atomic_path
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Red, green, blue in 0..255. Okabe and Ito's colours without black and yellow, which vanish on dark and on white
 # pages, then four that stay apart from them for most kinds of colour blindness.
@@ -132,6 +134,9 @@ def confusion_matrix(confusion: np.ndarray, class_names: Sequence[str]) -> Figur
         )
     shares = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
     side = max(2.4, 0.17 * size + 1.5) if size > COUNTED_CLASSES else max(2.4, 0.42 * size)
+    from matplotlib.colors import PowerNorm  # here, as it is slow to import and many runs need none of it
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(side + 2.6, side + 1.9), dpi=DPI, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     drawn = axes.imshow(100 * shares, cmap="Blues", norm=PowerNorm(0.6, 0, 100))  # so that small shares are seen
@@ -170,6 +175,8 @@ def point_cloud(points: np.ndarray, labels: np.ndarray, part_names: Sequence[str
     points = np.round((points - (low + high) / 2) / max((high - low).max(), 1e-12), 4)
     # Plotly's cameras circle about z: handing it z, x, y as x, y, z turns about our y, without mirroring.
     x, y, z = points[:, 2], points[:, 0], points[:, 1]
+    import plotly.graph_objects as go  # here, as it is slow to import and many runs need none of it
+
     figure = go.Figure()
     for label in np.unique(labels):
         here = labels == label
@@ -208,6 +215,9 @@ def drawn_points(count: int) -> np.ndarray:
 
 def drawable(text: str, instead: str, length: int = NAME_LENGTH) -> str:
     """The text cut to length, or what stands instead of one that pictures' font lacks letters for."""
+    import matplotlib  # here, as it is slow to import and many runs need none of it
+    from matplotlib.ft2font import FT2Font
+
     font = FT2Font(os.path.join(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"))
     if not text.isprintable() or any(font.get_char_index(ord(letter)) == 0 for letter in text):
         return instead
@@ -225,6 +235,8 @@ def _tiles(maps: np.ndarray, titles: Sequence[str] | None, columns: int) -> tupl
     columns = min(columns, len(maps))
     rows = -(-len(maps) // columns)
     width, height = columns * (TILE + GAP) + GAP, rows * (TILE + TITLE + GAP) + GAP  # pixels
+    from matplotlib.figure import Figure  # here, as it is slow to import and many runs need none of it
+
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
     tiles = []
     for number, title in enumerate(titles):
