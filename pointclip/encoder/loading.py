@@ -14,6 +14,7 @@ from pointclip.bundled import bundled
 from pointclip.encoder.checkpoints import read_state_dict
 from pointclip.encoder.clip import Encoder
 from pointclip.encoder.device import PRECISIONS, check_device, native_precision
+from pointclip.encoder.hub import check_reachable
 from pointclip.errors import CannotFetch, InputError, first_line
 from pointclip.utils.files import expanded
 
@@ -87,6 +88,7 @@ def _add_demo_model() -> None:
 def _fetch(name: str, tag: str, entry: dict) -> str:
     """The file of a tag's weights, fetched from the hub (or its address) unless it is in the cache."""
     try:
+        check_reachable(entry)
         return open_clip.download_pretrained(entry)
     except (OSError, RuntimeError) as error:
         place = entry.get("hf_hub") or entry.get("url")

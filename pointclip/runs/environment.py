@@ -38,7 +38,7 @@ def device_name(device: torch.device) -> str:
 
 @cache
 def revision() -> str | None:
-    """The git commit of a checkout, "-dirty" behind it where files differ, or of what pip installed; None if unknown."""
+    """The git commit of a checkout ("-dirty" where files differ) or of what pip installed; None if unknown."""
     if CHECKOUT is None:
         return _installed_revision()
     words = ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
