@@ -13,6 +13,7 @@ from pointclip.encoder.clip import Encoder
 from pointclip.encoder.device import PRECISIONS, check_device, native_precision
 from pointclip.encoder.hub import is_placed, weights_at
 from pointclip.encoder.installed import check_torchvision
+from pointclip.encoder.reachable import check_reachable
 from pointclip.errors import CannotFetch, InputError, first_line
 from pointclip.utils.files import expanded
 
@@ -122,6 +123,7 @@ def _fetch(name: str, tag: str, entry: dict) -> str:
     import open_clip
 
     try:
+        check_reachable(entry)
         return open_clip.download_pretrained(entry)
     except (OSError, RuntimeError) as error:
         place = entry.get("hf_hub") or entry.get("url")

@@ -1,8 +1,5 @@
 """The template of a report: a single HTML file with embedded style and scripts; it escapes all names."""
 
-import jinja2
-from markupsafe import Markup
-
 from pointclip.errors import escaped
 
 STYLE = """
@@ -172,6 +169,8 @@ def render(case: str = "", plotly: str = "", **content) -> str:
         plotly: the library's source, if clouds are shown.
         content: title, facts, notes, table, matrix, classes, confusions and sections, all but the title optional.
     """
+    import jinja2  # here, as it is slow to import and many runs need none of it
+
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown)
     bar = environment.from_string(BAR).module.bar
     macro = f"{{% macro draw(case, bar) %}}\n{case}\n{{% endmacro %}}"
@@ -184,6 +183,6 @@ def render(case: str = "", plotly: str = "", **content) -> str:
 
 def _shown(value: object) -> object:
     """What a page shows of a value: control characters but line ends are written out; our own markup stays."""
-    if not isinstance(value, str) or isinstance(value, Markup):
+    if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     return "\n".join(map(escaped, value.split("\n")))
