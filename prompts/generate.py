@@ -12,4 +12,4 @@ from pointclip.utils.command import run_command
 from pointclip.writing.generate import main
 
 if __name__ == "__main__":
-    run_command(main, after_stop="the answers so far are kept; run the same command again to go on")
+    run_command(main, after_stop="the answers so far are saved; run the same command again to continue")

@@ -118,7 +118,7 @@ def test_projection_beside_a_published_checkout(checkout, monkeypatch, capsys):
     assert lines[1].split("  ")[-1].strip() == "x published"
     assert [line.split(",")[0] for line in lines[3:5]] == ["published", "numba"]
     assert lines[6].startswith("segmentation: largest difference from the published depth maps")
-    assert lines[8].startswith("cpu, which copies")
+    assert lines[8].startswith("cpu, copy bandwidth")
     assert lines[11].split()[:3] == ["numba", "segmentation", "1"]
 
 

@@ -1,14 +1,14 @@
 """Make the sentence files from the facts: `python prompts/build.py [NAME ...]`.
 
-With `--by-kind FOLDER` it splits them instead: FOLDER/NAME_caption.json and so on, one file a command kind.
+With `--by-kind FOLDER` it splits them by kind of command instead: FOLDER/NAME_caption.json and so on.
 
-facts/NAME.json holds, per class (or per part of a category), what a language model wrote about its shape;
-patterns.yaml holds sentence patterns of the paper's four command kinds. This script combines them into NAME.json, in
-the published format. The same facts and patterns give the same bytes; nothing is random and nothing is downloaded.
+facts/NAME.json contains, for each class (or part of a category), what a language model wrote about its shape;
+patterns.yaml contains sentence patterns for the paper's four kinds of command. This script combines them into
+NAME.json, in the published format. It is deterministic and needs no network.
 
 A facts file is {class: entry} or {category: {part: entry}}; an entry is
     {"synonyms": [short singular noun phrases], "facts": [phrases that complete "a depth map of a chair, ..."],
-     "name": a noun phrase to use instead of the class's own name (optional, e.g. "flight of stairs" for stairs)}
+     "name": a noun phrase to use instead of the class name (optional, e.g. "flight of stairs" for stairs)}
 """
 
 import json
@@ -31,9 +31,9 @@ MIN_FACTS = 12
 MIN_NOUNS = 4
 MAX_TOKENS = 77
 
-# A fact that begins so is a noun phrase and can be the object of a verb; "the same from all sides" is none.
+# A fact with this beginning is a noun phrase and can be the object of a verb; "the same from all sides" is not.
 NOUN = re.compile("(a|an|its|one|two|three|four|five|six|seven|eight|several|many|the(?! same (from|left))) ")
-# Words that say the same, a group a line; a sentence takes one of each group at most from the word lists.
+# Groups of redundant words; a sentence uses at most one word of each group from the word lists.
 ALIKE = [
     re.compile(group, re.IGNORECASE)
     for group in (
@@ -48,10 +48,10 @@ ALIKE = [
 
 
 def by_kind(sentences: list[str]) -> dict[str, list[str]]:
-    """Split a class's sentences by command kind: they lie in four equal blocks, in the order of `KINDS`.
+    """Split a class's sentences by command kind: they form four equal blocks, in the order of `KINDS`.
 
     Raises:
-        InputError: when the number of sentences is not a multiple of four.
+        InputError: if the number of sentences is not a multiple of four.
     """
     size, rest = divmod(len(sentences), len(KINDS))
     if rest:
@@ -66,11 +66,11 @@ def write_by_kind(path: Path, folder: Path) -> dict[str, Path]:
     """Split a sentence file by command kind into files of the same format: {kind: its file in `folder`}.
 
     Raises:
-        InputError: when the file cannot be read, or its lists do not lie in four equal blocks.
+        InputError: if the file cannot be read, or its lists do not form four equal blocks.
     """
     prompts, files = read_prompts(path), {}
     for kind in KINDS:
-        own = {
+        of_kind = {
             name: {part: by_kind(sentences)[kind] for part, sentences in entry.items()}
             if isinstance(entry, dict)
             else by_kind(entry)[kind]
@@ -78,7 +78,7 @@ def write_by_kind(path: Path, folder: Path) -> dict[str, Path]:
         }
         files[kind] = folder / f"{path.stem}_{kind}.json"
         with atomic_path(files[kind]) as temporary:
-            temporary.write_text(to_json(own), encoding="utf-8")
+            temporary.write_text(to_json(of_kind), encoding="utf-8")
     return files
 
 
@@ -96,7 +96,7 @@ def article(word: str) -> str:
 
 
 def fix_articles(sentence: str) -> str:
-    """Put every "a" and "an" of a sentence right; a capital letter inside the sentence (an A-frame) is not one."""
+    """Correct every "a" and "an" of a sentence; a capital letter inside the sentence (an A-frame) is not an article."""
 
     def right(match: re.Match) -> str:
         put = article(match[2])
@@ -106,25 +106,25 @@ def fix_articles(sentence: str) -> str:
 
 
 class Cycle:
-    """Go round a list, `step` places a time; steps without a common divisor with the length reach every place."""
+    """Cycle through a list in steps of `step`, increased if necessary so that every item is reached."""
 
     def __init__(self, items: list[str], step: int = 1):
         while len(items) > 1 and len(items) % step == 0 and step > 1:
             step += 1
-        self.items, self.step, self.at = items, step, -step
+        self.items, self.step, self.index = items, step, -step
 
     def next(self) -> str:
-        self.at += self.step
-        return self.items[self.at % len(self.items)]
+        self.index += self.step
+        return self.items[self.index % len(self.items)]
 
 
 def fresh_word(words: Cycle, pattern: str) -> str:
-    """The next word that says nothing that the pattern says already: no "grey depth map in gray"."""
+    """The next word that is not redundant in the pattern: no "grey depth map in gray"."""
     for _ in words.items:
         word = words.next()
         if word not in pattern and not any(group.search(word) and group.search(pattern) for group in ALIKE):
             return word
-    raise InputError(f"No word of {words.items} fits {pattern!r} without saying a thing twice; change the pattern.")
+    raise InputError(f"No word of {words.items} fits {pattern!r} without redundancy; change the pattern.")
 
 
 class Filler:
@@ -135,7 +135,7 @@ class Filler:
         self.category = category.replace("_", " ") if category else None
         names = [name]
         for synonym in entry["synonyms"]:
-            names += [synonym, name]  # the name itself comes every second time
+            names += [synonym, name]  # every second one is the name itself
         self.names = Cycle(names)
         self.facts = Cycle(entry["facts"])
         self.nouns = Cycle([fact for fact in entry["facts"] if NOUN.match(fact)])
@@ -144,7 +144,7 @@ class Filler:
         self.looks = Cycle(patterns["look words"], 3)
 
     def fill(self, pattern: str) -> str:
-        """One sentence. Facts and words move on by one with each use, so filling again gives another sentence."""
+        """One sentence. Facts and words advance with each use, so filling again gives another sentence."""
         name, used = self.names.next(), []
 
         def other(cycle: Cycle) -> str:
@@ -162,9 +162,9 @@ class Filler:
             cycles = {"fact": self.facts, "fact2": self.facts, "noun": self.nouns}
             return other(cycles[key])
 
-        for place, words in (("{map}", self.maps), ("{poor}", self.poor), ("{look}", self.looks)):
-            if place in pattern:
-                pattern = pattern.replace(place, fresh_word(words, pattern))
+        for placeholder, words in (("{map}", self.maps), ("{poor}", self.poor), ("{look}", self.looks)):
+            if placeholder in pattern:
+                pattern = pattern.replace(placeholder, fresh_word(words, pattern))
         sentence = re.sub(r"\{([^{}]+)\}", value, pattern)
         return fix_articles(sentence[0].upper() + sentence[1:])
 
@@ -178,7 +178,7 @@ def sentences_of(name: str, entry: dict, patterns: dict, category: str | None = 
     """All sentences of one class or part: `PER_KIND` distinct ones of each kind, in the order of `KINDS`.
 
     Raises:
-        InputError: when there are too few facts for that many distinct sentences, or a sentence is malformed.
+        InputError: if there are too few facts for that many distinct sentences, or a sentence is malformed.
     """
     filler, sentences = Filler(name, entry, patterns, category), []
     for kind in KINDS:
@@ -203,28 +203,32 @@ def _clip_tokenizer():
 
 
 def token_count(sentence: str) -> int:
-    """The sentence's number of CLIP tokens, start and end included."""
+    """The number of CLIP tokens of a sentence, including start and end tokens."""
     return len(_clip_tokenizer().encode(sentence)) + 2
 
 
 def check_sentence(sentence: str) -> None:
-    """Raise InputError when a sentence is too long for CLIP, or has a doubled word or an unfilled place."""
+    """Raise InputError if a sentence is too long for CLIP, or has a doubled word or an unfilled placeholder."""
     if (tokens := token_count(sentence)) > MAX_TOKENS:
         raise InputError(f"{sentence!r} has {tokens} tokens, CLIP takes {MAX_TOKENS}; shorten its facts.")
     if doubled := re.search(r"\b(\w+) \1\b", sentence, re.IGNORECASE):
         raise InputError(f"{sentence!r} has a doubled word, {doubled[0]!r}; reword the fact or the pattern.")
     if re.search(r"[{}_]|  |\.\.", sentence) or not sentence.endswith("."):
-        raise InputError(f"{sentence!r} has an unfilled place or stray mark; put the fact or the pattern right.")
+        raise InputError(
+            f"{sentence!r} has an unfilled placeholder or stray punctuation; correct the fact or the pattern."
+        )
 
 
 def check_entry(where: str, entry: dict) -> None:
-    """Raise InputError when an entry of a facts file is not as the head of this file describes it."""
+    """Raise InputError if an entry of a facts file does not have the format described at the top of this file."""
     if not isinstance(entry, dict) or not {"synonyms", "facts"} <= set(entry) <= {"synonyms", "facts", "name"}:
-        raise InputError(f'{where}: expected {{"synonyms": [...], "facts": [...]}} and perhaps "name"; put it right.')
+        raise InputError(f'{where}: expected {{"synonyms": [...], "facts": [...]}} and optionally "name"; correct it.')
     facts, synonyms = entry["facts"], entry["synonyms"]
     for text in [*facts, *synonyms]:
         if not isinstance(text, str) or not re.fullmatch(r"[a-z0-9].*[^.;:,!?\s]", text) or "_" in text:
-            raise InputError(f"{where}: {text!r} should begin in lower case and end without a mark; rewrite it.")
+            raise InputError(
+                f"{where}: {text!r} should begin with a lower-case letter and end without punctuation; rewrite it."
+            )
         if fix_articles(text) != text:
             raise InputError(f"{where}: {text!r} has a wrong article; it should read {fix_articles(text)!r}.")
     if len(set(facts)) != len(facts) or len(facts) < MIN_FACTS:
@@ -260,7 +264,7 @@ def build(facts: dict, patterns: dict | None = None) -> dict:
     """Sentences for a facts file's content: {class: [sentence, ...]} or {category: {part: [sentence, ...]}}.
 
     Raises:
-        InputError: when an entry is malformed, a fact stands in two entries, or a sentence is too long for CLIP.
+        InputError: if an entry is malformed, a fact occurs in two entries, or a sentence is too long for CLIP.
     """
     patterns = patterns or load_patterns()
     made, owner = {}, {}
@@ -269,19 +273,21 @@ def build(facts: dict, patterns: dict | None = None) -> dict:
         check_entry(where, entry)
         for fact in entry["facts"]:
             if owner.setdefault(fact, where) != where:
-                raise InputError(f"{fact!r} describes both {owner[fact]} and {where}; write a fact of its own for one.")
-        place = made.setdefault(category, {}) if category else made
-        place[name] = sentences_of(name, entry, patterns, category)
+                raise InputError(
+                    f"{fact!r} describes both {owner[fact]} and {where}; write a different fact for one of them."
+                )
+        target = made.setdefault(category, {}) if category else made
+        target[name] = sentences_of(name, entry, patterns, category)
     return made
 
 
 def to_json(made: dict) -> str:
-    """The text of a sentence file, always the same for the same content."""
+    """The text of a sentence file, deterministic."""
     return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
 
 
 def facts_path(name: str) -> Path:
-    """Where the facts of a data set are. Raises InputError when there are none of that name."""
+    """The path of a data set's facts. Raises InputError if there are none of that name."""
     path = PROMPTS / "facts" / f"{name}.json"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.json")))
@@ -305,11 +311,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def make(name: str) -> None:
-    """Write NAME.json from its facts and say what is in it."""
+    """Write NAME.json from its facts and print a summary."""
     try:
         facts = json.loads(facts_path(name).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        raise InputError(f"prompts/facts/{name}.json is not JSON ({error}); put it right.") from error
+        raise InputError(f"prompts/facts/{name}.json is not valid JSON ({error}); correct it.") from error
     made = build(facts)
     with atomic_path(PROMPTS / f"{name}.json") as path:
         path.write_text(to_json(made), encoding="utf-8")

@@ -1,7 +1,7 @@
 """Have a language model write a sentence file: `python prompts/generate.py --classes A,B --model NAME --out FILE`.
 
-The model gets the paper's four kinds of command for every class (or every part of a category), several times each.
-Its answers gather in FILE.partial as they come, so that an interrupted run goes on when it is started again.
+The model is given the paper's four kinds of command for every class (or part of a category), several times each. Its
+answers are saved to FILE.partial as they arrive, so that an interrupted run can be continued by starting it again.
 """
 
 import argparse
@@ -20,16 +20,16 @@ from pointclip.utils.files import atomic_path
 from pointclip.writing.build import KINDS, MAX_TOKENS, fix_articles, to_json, token_count
 from pointclip.writing.models import Endpoint, LocalModel, Model, Task, answers
 
-MOST_ASKED = 3  # times the wanted number, to make up for repeated and unusable answers
-FEWEST_WORDS = 3
+MAX_REQUESTS = 3  # times the requested number of samples, to make up for duplicate and unusable answers
+MIN_WORDS = 3
 NUMBERING = re.compile(r"^\s*(?:(?:[-*•–]|#+|\(?\d{1,3}[.):])\s+)+")
 LABEL = re.compile(r"^(?:caption|answer|sentence|synonym|question|description|a|q):\s+", re.IGNORECASE)
 QUOTES = str.maketrans("_’‘", " ''", '"“”„«»`*')
 NO_SENTENCE = re.compile(
     r"\bas an ai\b|\bi(?:'m| am) (?:sorry|unable)|\bi (?:cannot|can't)\b|<[a-z!/]|[{}\\|\ufffd]|:$", re.IGNORECASE
-)  # refusals, markup, and what only leads to a sentence
+)  # refusals, markup, and introductions to a sentence
 
-Answers = dict[tuple[str, str, int], str]  # (class or part, kind, number of the sample) -> the answer as it came
+Answers = dict[tuple[str, str, int], str]  # (class or part, kind, number of the sample) -> the raw answer
 
 
 def commands(name: str, category: str | None = None) -> dict[str, str]:
@@ -48,8 +48,8 @@ def commands(name: str, category: str | None = None) -> dict[str, str]:
 
 @cache
 def usable(answer: str) -> str | None:
-    """The sentence in an answer, without numbering, label, quotes and what exceeds CLIP's tokens; None for none."""
-    answer = re.sub(r"<think>.*?</think>", "", answer, flags=re.DOTALL)  # a model's thoughts before its answer
+    """The sentences in an answer that fit into CLIP's tokens, without numbering, label and quotes; None for none."""
+    answer = re.sub(r"<think>.*?</think>", "", answer, flags=re.DOTALL)  # a reasoning model's thoughts
     return next(filter(None, map(_sentence, answer.splitlines())), None)
 
 
@@ -60,18 +60,18 @@ def _sentence(line: str) -> str | None:
         text = text[1:-1]
     if NO_SENTENCE.search(text) or not text.isprintable():
         return None
-    kept = ""
-    for sentence in re.split(r"(?<=[.!?])\s+", text):  # as many whole sentences as fit
-        longer = f"{kept} {sentence}".strip()
+    fitting = ""
+    for sentence in re.split(r"(?<=[.!?])\s+", text):  # as many complete sentences as fit
+        longer = f"{fitting} {sentence}".strip()
         longer += "" if longer.endswith((".", "!", "?")) else "."
         if token_count(longer) > MAX_TOKENS:
             break
-        kept = longer
-    return kept if len(re.findall(r"[^\W\d_]+", kept)) >= FEWEST_WORDS else None
+        fitting = longer
+    return fitting if len(re.findall(r"[^\W\d_]+", fitting)) >= MIN_WORDS else None
 
 
-def chosen(found: Answers, names: Sequence[str], samples: int) -> dict[tuple[str, str], list[str]]:
-    """Per name and kind the first `samples` usable sentences; none that a name has already, in any kind."""
+def select_sentences(found: Answers, names: Sequence[str], samples: int) -> dict[tuple[str, str], list[str]]:
+    """The first `samples` usable sentences per name and kind, without duplicates within a name."""
     picked, seen = {(name, kind): [] for name in names for kind in KINDS}, set()
     for name, kind, sample in sorted(found, key=lambda key: (KINDS.index(key[1]), key[2])):
         if (name, kind) not in picked or len(picked[name, kind]) == samples:
@@ -85,16 +85,16 @@ def chosen(found: Answers, names: Sequence[str], samples: int) -> dict[tuple[str
 
 
 def missing(found: Answers, picked: dict, texts: dict, samples: int) -> list[Task]:
-    """What is still to be asked: one command for each sentence that a kind lacks, as long as it may be asked."""
+    """The requests still to make: one for each missing sentence, up to the maximum number of requests."""
     tasks = []
     for (name, kind), sentences in picked.items():
-        free = [i for i in range(MOST_ASKED * samples) if (name, kind, i) not in found]
+        free = [i for i in range(MAX_REQUESTS * samples) if (name, kind, i) not in found]
         tasks += [Task((name, kind, i), texts[name][kind]) for i in free[: samples - len(sentences)]]
     return tasks
 
 
 class Partial:
-    """The answers so far, in a file beside the output: a line of settings, then a line an answer."""
+    """The answers so far, in a file beside the output: a line of settings, then one line per answer."""
 
     def __init__(self, out: Path, settings: dict):
         self.path = out.with_name(out.name + ".partial")
@@ -102,14 +102,14 @@ class Partial:
         if self.path.is_file():
             self._read(settings)
         rows = [settings, *([*key, answer] for key, answer in self.found.items())]
-        with atomic_path(self.path) as path:  # also drops a line that was cut off
+        with atomic_path(self.path) as path:  # this also drops a truncated line
             path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
     def _read(self, settings: dict) -> None:
         head, *lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n")
         if _json(head) != settings:
             raise InputError(
-                f"{self.path} was begun by another model or seed; give those again to go on, or remove that file."
+                f"{self.path} was started with another model or seed; use the same to continue, or remove the file."
             )
         for row in map(_json, lines):
             if isinstance(row, list) and list(map(type, row)) == [str, str, int, str] and row[1] in KINDS:
@@ -121,7 +121,7 @@ class Partial:
             with open(self.path, "a", encoding="utf-8") as file:
                 file.write(json.dumps([*task.key, answer]) + "\n")
         except OSError as error:
-            raise InputError(f"Cannot write {self.path} ({error.strerror}); make room and run again.") from error
+            raise InputError(f"Cannot write {self.path} ({error.strerror}); free some space and run again.") from error
 
 
 def _json(text: str) -> object:
@@ -132,15 +132,15 @@ def _json(text: str) -> object:
 
 
 def ask_all(model: Model, partial: Partial, texts: dict, args: argparse.Namespace) -> dict:
-    """Ask until every name has its sentences of every kind, or has been asked for them often enough."""
-    names, wanted = list(texts), args.samples
-    total = len(names) * len(KINDS) * wanted
+    """Ask until every name has its sentences of every kind, or the maximum number of requests is reached."""
+    names, samples = list(texts), args.samples
+    total = len(names) * len(KINDS) * samples
     with tqdm(total=total, unit="sentence", disable=args.quiet) as bar:
         while True:
-            picked = chosen(partial.found, names, wanted)
-            bar.n = sum(map(len, picked.values()))  # repeated answers were counted as they came
+            picked = select_sentences(partial.found, names, samples)
+            bar.n = sum(map(len, picked.values()))  # duplicates were counted as they arrived
             bar.refresh()
-            tasks = missing(partial.found, picked, texts, wanted)
+            tasks = missing(partial.found, picked, texts, samples)
             if not tasks:
                 return picked
             for answer in answers(model, tasks, args.jobs, args.retries, args.seed, partial.add):
@@ -148,10 +148,10 @@ def ask_all(model: Model, partial: Partial, texts: dict, args: argparse.Namespac
 
 
 def equal_blocks(picked: dict, names: Sequence[str], samples: int) -> tuple[dict[str, list[str]], list[str]]:
-    """Each name's sentences, the kinds in equal blocks in the order of KINDS, and notes on names with fewer than asked.
+    """Each name's sentences, the kinds in equal blocks in the order of KINDS, and notes on names with fewer.
 
     Raises:
-        InputError: when a name has no sentence of some kind.
+        InputError: if a name has no sentence of some kind.
     """
     sentences, notes = {}, []
     for name in names:
@@ -159,11 +159,13 @@ def equal_blocks(picked: dict, names: Sequence[str], samples: int) -> tuple[dict
         rarest = min(counts, key=counts.get)
         if counts[rarest] == 0:
             raise InputError(
-                f"No answer to the {rarest} command for {name!r} was usable, of {MOST_ASKED * samples}; take another "
-                "model, or raise --samples."
+                f"None of {MAX_REQUESTS * samples} answers to the {rarest} command for {name!r} is usable; use another "
+                "model, or increase --samples."
             )
         if counts[rarest] < samples:
-            notes.append(f"{name}: {counts[rarest]} of {samples} sentences a kind, so few {rarest} answers were usable")
+            notes.append(
+                f"{name}: {counts[rarest]} of {samples} sentences per kind, because few {rarest} answers were usable"
+            )
         sentences[name] = [s for kind in KINDS for s in picked[name, kind][: counts[rarest]]]
     return sentences, notes
 
@@ -171,18 +173,22 @@ def equal_blocks(picked: dict, names: Sequence[str], samples: int) -> tuple[dict
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = ArgumentParser(description="Have a language model write a sentence file.")
     parser.add_argument("--classes", type=names_from, default=(), metavar="A,B", help="class names")
-    parser.add_argument("--category", default="", metavar="NAME", help="with --parts: what they are parts of")
+    parser.add_argument("--category", default="", metavar="NAME", help="with --parts: the category that they belong to")
     parser.add_argument("--parts", type=names_from, default=(), metavar="A,B", help="part names, instead of classes")
-    parser.add_argument("--model", default="", metavar="NAME", help="a model of the server")
-    parser.add_argument("--base-url", metavar="URL", help="an OpenAI-compatible address; the key is in OPENAI_API_KEY")
-    parser.add_argument("--local", default="", metavar="MODEL", help="a transformers model instead of a server's")
+    parser.add_argument("--model", default="", metavar="NAME", help="name of the model on the server")
+    parser.add_argument(
+        "--base-url", metavar="URL", help="URL of an OpenAI-compatible server; the key is in OPENAI_API_KEY"
+    )
+    parser.add_argument("--local", default="", metavar="MODEL", help="a local transformers model instead of a server")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the sentence file to write")
-    parser.add_argument("--samples", type=int, default=60, help="sentences a kind of command (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=8, help="requests at a time (default: %(default)s)")
-    parser.add_argument("--retries", type=int, default=6, help="further tries of a request (default: %(default)s)")
-    parser.add_argument("--timeout", type=float, default=60, help="seconds to wait for a byte (default: %(default)s)")
-    parser.add_argument("--temperature", type=float, help="the model's own if not given")
-    parser.add_argument("--seed", type=int, default=0, help="of pauses and of a local model (default: %(default)s)")
+    parser.add_argument("--samples", type=int, default=60, help="sentences per kind of command (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=8, help="concurrent requests (default: %(default)s)")
+    parser.add_argument("--retries", type=int, default=6, help="retries per request (default: %(default)s)")
+    parser.add_argument(
+        "--timeout", type=float, default=60, help="seconds without data before a retry (default: %(default)s)"
+    )
+    parser.add_argument("--temperature", type=float, help="default: the model's")
+    parser.add_argument("--seed", type=int, default=0, help="for pauses and local models (default: %(default)s)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     args = parser.parse_args(arguments)
     _check(args)
@@ -191,26 +197,30 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _check(args: argparse.Namespace) -> None:
     if bool(args.classes) == bool(args.parts) or bool(args.parts) != bool(args.category):
-        raise InputError("The names are unclear; give either --classes A,B or --category NAME with --parts A,B.")
+        raise InputError(
+            "The names are missing or ambiguous; give either --classes A,B or --category NAME with --parts A,B."
+        )
     if bool(args.model) == bool(args.local) or (args.local and args.base_url):
-        raise InputError("The model is unclear; give either --model NAME, with --base-url URL, or --local MODEL.")
+        raise InputError(
+            "The model is missing or ambiguous; give either --model NAME, with --base-url URL, or --local MODEL."
+        )
     check_names(args.classes or args.parts, "class" if args.classes else "part")
     if args.category:
         check_names([args.category], "category")
     for name, least in (("samples", 1), ("jobs", 1), ("retries", 0), ("seed", 0)):
         if getattr(args, name) < least:
-            raise InputError(f"--{name} is {getattr(args, name)}; {least} or more was expected.")
+            raise InputError(f"--{name} is {getattr(args, name)}; expected at least {least}.")
     if not 0 < args.timeout < 1e6:
-        raise InputError(f"--timeout is {args.timeout}; more than 0 seconds was expected.")
+        raise InputError(f"--timeout is {args.timeout}; expected more than 0 seconds.")
     if args.temperature is not None and not 0 <= args.temperature <= 10:
-        raise InputError(f"--temperature is {args.temperature}; 0 to 10 was expected.")
+        raise InputError(f"--temperature is {args.temperature}; expected 0 to 10.")
     if args.out.is_dir() or args.out.exists():
-        raise InputError(f"{args.out} exists already; name another --out, or remove it.")
-    args.jobs = 1 if args.local else args.jobs  # one model on one machine
+        raise InputError(f"{args.out} already exists; give another --out, or remove it.")
+    args.jobs = 1 if args.local else args.jobs  # a local model answers one request at a time
 
 
 def run(args: argparse.Namespace) -> None:
-    """Ask, write the file, and say what is in it."""
+    """Ask, write the file, and print a summary."""
     texts = {name: commands(name, args.category or None) for name in args.classes or args.parts}
     if args.local:
         model = LocalModel(args.local, args.temperature)
@@ -229,9 +239,9 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line. Raises InputError for bad input, or a server that fails for good."""
+    """Run the command line. Raises InputError for bad input, or if the server keeps failing."""
     run(parse(arguments))
 
 
 if __name__ == "__main__":
-    run_command(main, after_stop="the answers so far are kept; run the same command again to go on")
+    run_command(main, after_stop="the answers so far are saved; run the same command again to continue")

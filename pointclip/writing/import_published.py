@@ -1,7 +1,7 @@
-"""Take the published sentences and view weights over: `python prompts/import_published.py PATH_OR_URL`.
+"""Import the published sentences and view weights: `python prompts/import_published.py PATH_OR_URL`.
 
-PATH_OR_URL is your own checkout of the published PointCLIP V2 repository, a .zip of it, or such an archive's address.
-Its Python files are parsed for literals and never run. What is found goes to prompts/published/.
+PATH_OR_URL is a checkout of the published PointCLIP V2 repository, a .zip archive of it, or the archive's URL. Its
+Python files are parsed for literals and never executed. The results are written to prompts/published/.
 """
 
 import argparse
@@ -35,36 +35,36 @@ SEARCHED += ["shapenetpart_vit_b16"]
 
 
 def collect(source: str) -> Material:
-    """Everything of use in a folder, a .zip file or the address of one.
+    """Collect the sentences and weights in a folder, a .zip file or the file at a URL.
 
     Raises:
-        InputError: when nothing is there, or something has another form than the published files.
+        InputError: if there are none, or a file does not have the format of the published ones.
     """
     if source.startswith(("http://", "https://")):
         with tempfile.TemporaryDirectory() as folder:
             return collect(str(fetch(source, Path(folder) / "published.zip")))
     material = Material()
-    for place, content in read_files(expanded(source)).items():
-        if place.name == PARAMETERS:
-            read_parameters(content, place, material)
+    for path, content in read_files(expanded(source)).items():
+        if path.name == PARAMETERS:
+            read_parameters(content, path, material)
         else:
-            read_candidates(content, place, material)
+            read_candidates(content, path, material)
     if not (material.candidates or material.sentences or material.weights):
         raise InputError(
-            f"{source} holds none of {', '.join(CANDIDATES)} and {PARAMETERS}; give a checkout or .zip of the "
+            f"{source} contains none of {', '.join(CANDIDATES)} and {PARAMETERS}; give a checkout or .zip of the "
             "published repository."
         )
     return material
 
 
 def write(material: Material, folder: Path) -> list[str]:
-    """Write the files and say of each what is in it."""
+    """Write the files; returns a summary line for each."""
     lines = []
     for name, sentences in [*material.candidates.items(), *material.sentences.items()]:
         rows = [row for entry in sentences.values() for row in (entry.values() if isinstance(entry, dict) else [entry])]
         with atomic_path(folder / f"{name}.json") as path:
             path.write_text(to_json(sentences), encoding="utf-8")
-        if name in material.sentences:  # chosen ones; a run that uses them says so
+        if name in material.sentences:  # searched ones; runs that use them say so
             with atomic_path(folder / f"{name}.origin.yaml") as path:
                 path.write_text(yaml.safe_dump({"origin": CHOSEN, "tuned_on_test_labels": True}), encoding="utf-8")
         lines.append(f"{folder / name}.json: {len(rows)} lists, {sum(map(len, rows))} sentences")
@@ -77,9 +77,9 @@ def write(material: Material, folder: Path) -> list[str]:
 
 
 def lacking(material: Material) -> list[str]:
-    """Which of the published files and entries were not there."""
+    """The published files and entries that were not found."""
     known = set().union(*material.weights.values())
-    # segmentation's weights go by category, which the readers have checked
+    # segmentation's weights are by category, already checked when read
     weights = [name for name in SEARCHED if not name.startswith("shapenetpart") and name not in known]
     weights += [] if "segmentation" in material.weights else ["shapenetpart_vit_b16"]
     return [
@@ -90,18 +90,18 @@ def lacking(material: Material) -> list[str]:
 
 
 def _compared(task: str, weights: dict[str, list[float]]) -> str:
-    """Whether the weights are those that this repository has already."""
+    """Whether the weights are the same as those in this repository."""
     path = PACKAGE.parent / TASKS[task] / "view_weights.yaml"
     ours = yaml.safe_load(path.read_text(encoding="utf-8"))["weights"]
-    other = [name for name, own in weights.items() if ours.get(name) != own]
+    different = [name for name, values in weights.items() if ours.get(name) != values]
     where = f"{TASKS[task]}/{path.name}"
-    return f"{', '.join(other)} differ from {where}" if other else f"the same as in {where}"
+    return f"{', '.join(different)} differ from {where}" if different else f"the same as in {where}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line. Raises InputError for bad arguments, and as `collect` does."""
     parser = ArgumentParser(description=__doc__.split("\n\n")[1], formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", metavar="PATH_OR_URL", help="a folder, a .zip file, or the address of one")
+    parser.add_argument("source", metavar="PATH_OR_URL", help="a folder, a .zip file, or the URL of one")
     parser.add_argument("--out", type=Path, default=PUBLISHED_PROMPTS, help=f"default: {PUBLISHED_PROMPTS}")
     args = parser.parse_args(arguments)
     material = collect(args.source)

@@ -6,7 +6,8 @@ import time
 import pytest
 from huggingface_hub import constants
 
-from pointclip.encoder import hub, load_encoder
+from pointclip.encoder import load_encoder
+from pointclip.encoder import reachable as hub
 from pointclip.errors import CannotFetch
 from pointclip.utils.reach import unreachable
 

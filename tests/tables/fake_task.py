@@ -17,10 +17,10 @@ TABLE = {
     "metric": "accuracy",
     "config": "demo",
     "tolerance": {"value": 0.5, "reason": "Because."},
-    "columns": [{"name": "own pose"}, {"name": "turned", "settings": {"DATASET.TURN": "free"}}],
+    "columns": [{"name": "canonical pose"}, {"name": "turned", "settings": {"DATASET.TURN": "free"}}],
     "rows": [
-        {"name": "template", "settings": {"PROMPTS.FILE": ""}, "published": {"own pose": 60.4}},
-        {"name": "searched", "search": {"what": "prompts", "split": "test", "in": "own pose"}},
+        {"name": "template", "settings": {"PROMPTS.FILE": ""}, "published": {"canonical pose": 60.4}},
+        {"name": "searched", "search": {"what": "prompts", "split": "test", "in": "canonical pose"}},
     ],
 }
 

@@ -20,13 +20,13 @@ def test_cells_rest_on_each_other_and_are_written(fake, capsys):
     searched = Path(fake.calls[3][2]["SEARCHED"])
     assert searched.read_text() == "call: 3"
     rows = fake.rows()
-    assert rows["template", "own pose"]["difference"] == "0.60"
-    assert rows["template", "own pose"]["verdict"] == "differs by +0.60"
+    assert rows["template", "canonical pose"]["difference"] == "0.60"
+    assert rows["template", "canonical pose"]["verdict"] == "differs by +0.60"
     assert rows["template", "turned"]["published"] == ""
     assert [row["tuned_on_test_labels"] for row in rows.values()] == ["0", "0", "1", "1"]
     assert rows["searched", "turned"]["notes"] == "Chosen on test labels."
     markdown = (fake.output / "t_demo.md").read_text()
-    assert "| template | own pose | 60.40 | 61.00 | +0.60 | differs by +0.60 |" in markdown
+    assert "| template | canonical pose | 60.40 | 61.00 | +0.60 | differs by +0.60 |" in markdown
     assert "| searched | turned | — | 64.00† [a] | — | — |" in markdown
     assert "[a] Chosen on test labels." in markdown
     assert "† Sentences or view weights were chosen" in markdown
@@ -34,7 +34,7 @@ def test_cells_rest_on_each_other_and_are_written(fake, capsys):
     printed = capsys.readouterr()
     assert "noise" not in printed.out + printed.err
     assert "64.00† [a]" in printed.out
-    assert "1/4 template × own pose … 61.00" in printed.err
+    assert "1/4 template × canonical pose … 61.00" in printed.err
     assert "noise of a run" in next(fake.output.glob("runs/*/log.txt")).read_text()
 
 

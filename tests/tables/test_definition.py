@@ -43,11 +43,15 @@ def test_settings_after_the_command_win_over_the_tables_but_not_over_its_rows(fa
 
 
 def test_notes_may_be_of_one_column(fake):
-    row = {"name": "a", "published": {"own pose": 60, "turned": 61}, "note": {"turned": "Turned how, is not told."}}
+    row = {
+        "name": "a",
+        "published": {"canonical pose": 60, "turned": 61},
+        "note": {"turned": "The rotation is not stated."},
+    }
     fake.table("t", TABLE | {"rows": [row], "published_note": "All of old."})
     fake.make()
     notes = [row["notes"] for row in fake.rows().values()]
-    assert notes == ["All of old.", "Turned how, is not told. All of old."]
+    assert notes == ["All of old.", "The rotation is not stated. All of old."]
 
 
 def test_config_is_only_for_tables_that_take_one(fake):

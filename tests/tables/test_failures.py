@@ -121,7 +121,7 @@ def test_ctrl_c_leaves_whole_files_and_the_next_call_goes_on(fake, capsys):
     fake.task = replace(fake.task, main=interrupted)
     with pytest.raises(KeyboardInterrupt):
         fake.make()
-    assert "3/4 searched × own pose … stopped" in capsys.readouterr().err
+    assert "3/4 searched × canonical pose … stopped" in capsys.readouterr().err
     assert [row["verdict"] for row in fake.rows().values()][2:] == ["not run yet", "not run yet"]
     assert not list(fake.output.rglob(".*"))
     for path in fake.output.rglob("*.json"):
