@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from pointclip.errors import InputError, first_line
-from pointclip.files import atomic_path
+from pointclip.utils.files import atomic_path
 
 FACTS = "pointclip"  # the key of the file's metadata
 

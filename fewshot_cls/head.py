@@ -12,8 +12,8 @@ from fewshot_cls.checkpoint import load_checkpoint, save_checkpoint
 from fewshot_cls.heads import Head, KernelRidge, Linear, TipAdapter, ZeroShot
 from fewshot_cls.smoothing import LearnedSmoothing
 from pointclip.errors import InputError
-from pointclip.files import expanded
 from pointclip.prompts import key_of
+from pointclip.utils.files import expanded
 
 FORMAT = 1
 KINDS: dict[str, Callable[..., Head]] = {  # how heads without an adapter are built again

@@ -13,7 +13,7 @@ from pointclip.errors import InputError
 from pointclip.projection import CLASSIFICATION, to_cells
 from pointclip.projection.images import CLIP_SIZE
 from pointclip.projection.reference import Box, before_smooth, grid_sizes, squeeze
-from pointclip.views import chosen_views, view_rotations
+from pointclip.projection.views import chosen_views, view_rotations
 from zeroshot_cls import perspective_projection, realistic_projection
 from zeroshot_cls.perspective_projection import Camera
 

@@ -10,7 +10,7 @@ from fewshot_cls.smoothing import LearnedSmoothing
 from pointclip.datasets.synthetic import generate
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
-from pointclip.features import encode_views, text_features
+from pointclip.features import FeatureExtractor
 from pointclip.projection import CLASSIFICATION, SEGMENTATION
 from zeroshot_cls.classifier import view_weighted_logits
 from zeroshot_cls.realistic_projection import RealisticProjection
@@ -25,11 +25,12 @@ def cloud(category: str = "chair") -> torch.Tensor:
 @torch.no_grad()
 def test_untrained_is_zero_shot():
     encoder = load_encoder("demo")
-    classes = text_features({name: [f"a depth map of a {name}."] for name in ("chair", "mug", "lamp")}, encoder)
+    sentences = {name: [f"a depth map of a {name}."] for name in ("chair", "mug", "lamp")}
     logits = []
     for projection in (LearnedProjection(VIEWS).eval(), RealisticProjection("reference", VIEWS)):
-        views = encode_views(projection(cloud()), encoder)
-        logits.append(view_weighted_logits(views, classes, torch.ones(len(VIEWS))))
+        extractor = FeatureExtractor(projection, encoder, progress=False)
+        views = extractor.encode_views(projection(cloud()))
+        logits.append(view_weighted_logits(views, extractor.class_features(sentences), torch.ones(len(VIEWS))))
     # 1e-4 of logits of some 100: the Gaussian is one 2-D sum instead of two 1-D ones, and CLIP passes the rounding on
     torch.testing.assert_close(*logits, atol=1e-4, rtol=0)
 

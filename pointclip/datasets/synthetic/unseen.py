@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pointclip.datasets.base import Shape, register
-from pointclip.datasets.primitives import (
+from pointclip.datasets.synthetic.primitives import (
     Mesh,
     bend,
     box,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pointclip.datasets import open_dataset
 from pointclip.datasets.shapenetpart_labels import CATEGORIES
-from pointclip.datasets.synthetic_unseen import KINDS, UnseenShapes, generate_unseen
+from pointclip.datasets.synthetic.unseen import KINDS, UnseenShapes, generate_unseen
 from pointclip.errors import InputError
 
 
