@@ -50,6 +50,8 @@ class HeadFacts:
     projection: dict  # PROJECTION's settings
     sentences: dict  # class -> its sentences
     numbers: dict  # α, β, … of the method
+    features: str  # what it takes: "unit" or "raw", of the length that CLIP gives them
+    smoothing: dict  # what builds its learned smoothing, {} where it has none
     shots: str  # "modelnet40, 16 shots, seed 0"
     chosen_on: str  # "validation shots", "test labels", "nothing"
 

@@ -1,4 +1,4 @@
-"""The projections that few-shot adds to zero-shot's: V1's ten views, and V2's with learned smoothing."""
+"""Which projection and view weights the settings mean; few-shot adds V1's ten views, and V2's learned smoothing."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,15 +7,20 @@ from math import pi
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from yacs.config import CfgNode
 
 from fewshot_cls.smoothing import LearnedSmoothing
+from pointclip.config import with_changes
 from pointclip.errors import InputError
-from pointclip.projection import CLASSIFICATION, to_cells
+from pointclip.projection import to_cells
 from pointclip.projection.images import CLIP_SIZE
 from pointclip.projection.reference import Box, before_smooth, grid_sizes, squeeze
-from pointclip.projection.views import chosen_views, view_rotations
+from pointclip.projection.views import chosen_views, view_rotations, views_from
+from pointclip.view_weights import ViewWeights, read_view_weights, uniform_weights
 from zeroshot_cls import perspective_projection, realistic_projection
-from zeroshot_cls.perspective_projection import Camera
+from zeroshot_cls import projections as zeroshot
+from zeroshot_cls.perspective_projection import Camera, PerspectiveProjection
+from zeroshot_cls.settings import PUBLISHED_WEIGHTS
 
 _SIDES, _ENDS = perspective_projection.VIEWS[:4], perspective_projection.VIEWS[4:]
 _CORNERS = tuple(((about * pi / 4, lean * pi / 4, pi / 2),) for about in (5, 7) for lean in (-1, 1))
@@ -25,9 +30,37 @@ V1_FEW_SHOT = Camera((*_SIDES, *_CORNERS, *_ENDS), size=224, distance=1.4)
 
 # The paper's densify keeps all 112 rows and columns; zero-shot's, as published, leaves 110.
 DENSIFY = {
-    "zeroshot": CLASSIFICATION,
-    "paper": replace(CLASSIFICATION, densify_window=(1, 5, 5), densify_padding=(0, 2, 2)),
+    "zeroshot": realistic_projection.SPEC,
+    "paper": replace(realistic_projection.SPEC, densify_window=(1, 5, 5), densify_padding=(0, 2, 2)),
 }
+
+
+def selected_views(settings: CfgNode) -> tuple[list[int], int]:
+    """As `zeroshot_cls.projections.selected_views`, with V1's few-shot views besides."""
+    if settings.PROJECTION.METHOD != "pointclip_v1_fewshot":
+        return zeroshot.selected_views(settings)
+    total = len(V1_FEW_SHOT.views)
+    return views_from(settings.PROJECTION.VIEWS, total), total
+
+
+def open_projection(settings: CfgNode) -> nn.Module:
+    """The projection that PROJECTION means, on the CPU: points [B, N, 3] -> CLIP's images.
+
+    Raises:
+        InputError: for unknown words, and for settings that the method has no use for.
+    """
+    if settings.PROJECTION.METHOD != "pointclip_v1_fewshot":
+        return zeroshot.open_projection(settings)
+    zeroshot.open_projection(with_changes(settings, {"PROJECTION.METHOD": "pointclip_v1", "PROJECTION.VIEWS": "all"}))
+    return PerspectiveProjection(selected_views(settings)[0], V1_FEW_SHOT)
+
+
+def open_view_weights(settings: CfgNode, searched: bool) -> ViewWeights:
+    """The view weights that VIEW_WEIGHTS means; uniform ones where a search has chosen them."""
+    views, total = selected_views(settings)
+    if searched:
+        return uniform_weights(len(views))
+    return read_view_weights(settings.VIEW_WEIGHTS, views, total, PUBLISHED_WEIGHTS)
 
 
 class LearnedProjection(nn.Module):

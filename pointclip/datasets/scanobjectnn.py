@@ -35,6 +35,10 @@ VARIANTS = {
     ),  # box moved by up to half its size, turned, scaled: the hardest
 }  # name -> folder, end of the file name
 
+# PB_T50_RS has up to five augmented copies of each object. Its files do not say which rows are of one object; copies are
+# taken to stand next to each other, and whoever splits the set should keep rows that are closer on one side.
+COPIES = 5
+
 FILE_SPLITS = {"train": "training", "test": "test"}
 
 
@@ -72,6 +76,7 @@ class ScanObjectNN:
             raise missing_data(SCANOBJECTNN, root, candidates)
         self._shapes = H5Shapes([path], len(CLASSES), num_points)
         self.labels = self._shapes.labels
+        self.copies = COPIES if variant == "pb_t50_rs" else 1
 
     def __len__(self) -> int:
         return len(self._shapes)

@@ -8,8 +8,8 @@ from fewshot_cls.choice import CLOSED_FORMS
 from fewshot_cls.head import AdaptedHead, HeadFacts, check_fits, class_columns, load_head, save_head
 from fewshot_cls.smoothing import LearnedSmoothing
 from pointclip.errors import InputError
-from pointclip.projection import CLASSIFICATION
 from tests.fewshot_cls.samples import VIEWS, WIDTH, labelled_views, zero_shot
+from zeroshot_cls.realistic_projection import SPEC
 
 NUMBERS = {"tip_adapter": {"alpha": 2.0, "beta": 3.0}, "kernel_ridge": {"alpha": 0.5, "beta": 3.0}}
 NAMES = ("chair", "night_stand", "lamp", "mug", "bed")
@@ -17,7 +17,7 @@ NAMES = ("chair", "night_stand", "lamp", "mug", "bed")
 
 def facts(method: str = "tip_adapter", numbers: dict | None = None) -> HeadFacts:
     return HeadFacts(
-        method, "demo, fp32", "key", VIEWS, NAMES, {"METHOD": "realistic"}, {"chair": ["a chair."]}, numbers or {},
+        method, "demo, fp32", "key", VIEWS, NAMES, {"METHOD": "realistic"}, {"chair": ["a chair."]}, numbers or {}, "unit", {},
         "set, 4 shots, seed 0", "validation shots",
     )  # fmt: skip
 
@@ -37,7 +37,7 @@ def made(method: str):
 @pytest.mark.parametrize("method", ["zero", "adapter", *CLOSED_FORMS])
 def test_reads_back_to_the_bit(tmp_path, method):
     head, name, numbers = made(method)
-    smoothing = LearnedSmoothing(CLASSIFICATION, seed=3) if name == "smoothing" else None
+    smoothing = LearnedSmoothing(SPEC, seed=3) if name == "smoothing" else None
     path = tmp_path / "head.safetensors"
     save_head(path, head, facts(name, numbers), smoothing)
     again, read, tensors = load_head(path)
@@ -46,7 +46,7 @@ def test_reads_back_to_the_bit(tmp_path, method):
         assert torch.equal(again(test), head.eval()(test))
     assert read == facts(name, numbers)
     if smoothing is not None:
-        LearnedSmoothing(CLASSIFICATION).load_state_dict(tensors)
+        LearnedSmoothing(SPEC).load_state_dict(tensors)
     assert bool(tensors) == (smoothing is not None)
 
 

@@ -11,9 +11,9 @@ from pointclip.datasets.synthetic import generate
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor
-from pointclip.projection import CLASSIFICATION, SEGMENTATION
 from zeroshot_cls.classifier import view_weighted_logits
-from zeroshot_cls.realistic_projection import RealisticProjection
+from zeroshot_cls.realistic_projection import SPEC, RealisticProjection
+from zeroshot_seg.realistic_projection import SPEC as SEG_SPEC
 
 VIEWS = (0, 5, 9)
 
@@ -67,7 +67,7 @@ def test_every_filter_learns():
 
 def test_gradients_in_float64():
     torch.manual_seed(0)
-    spec = replace(CLASSIFICATION, resolution=9, depth_cells=4, densify_window=(1, 1, 1), densify_padding=(0, 0, 0))
+    spec = replace(SPEC, resolution=9, depth_cells=4, densify_window=(1, 1, 1), densify_padding=(0, 0, 0))
     projection = LearnedProjection((0,))
     projection.spec, projection.smoothing = spec, LearnedSmoothing(spec, seed=1).double()
     for parameter in projection.smoothing.parameters():
@@ -105,7 +105,7 @@ def test_an_image_that_training_emptied_is_white():
     [
         (lambda: LearnedProjection(densify="fine"), "'zeroshot' or 'paper'"),
         (lambda: LearnedProjection(statistics="none"), "'frozen' or 'batch'"),
-        (lambda: LearnedSmoothing(SEGMENTATION), r"\(5, 5, 5\)"),
+        (lambda: LearnedSmoothing(SEG_SPEC), r"\(5, 5, 5\)"),
     ],
 )
 def test_errors(make, words):

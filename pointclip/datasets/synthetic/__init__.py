@@ -1,15 +1,6 @@
 """Synthetic shapes made on the fly from a seed: ShapeNetPart's sixteen categories with part labels, and four more."""
 
 from pointclip.datasets.synthetic.dataset import CATEGORIES, PART_NAMES, SPLITS, SyntheticShapes, generate
-from pointclip.datasets.synthetic.unseen import KINDS, UnseenShapes, generate_unseen
+from pointclip.datasets.synthetic.unseen import KINDS, UnseenShapes
 
-__all__ = [
-    "CATEGORIES",
-    "KINDS",
-    "PART_NAMES",
-    "SPLITS",
-    "SyntheticShapes",
-    "UnseenShapes",
-    "generate",
-    "generate_unseen",
-]
+__all__ = ["CATEGORIES", "KINDS", "PART_NAMES", "SPLITS", "SyntheticShapes", "UnseenShapes", "generate"]
