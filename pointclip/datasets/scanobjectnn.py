@@ -35,8 +35,8 @@ VARIANTS = {
     ),  # box moved by up to half its size, turned, scaled: the hardest
 }  # name -> folder, end of the file name
 
-# PB_T50_RS has up to five augmented copies of each object. Its files do not say which rows are of one object; copies are
-# taken to stand next to each other, and whoever splits the set should keep rows that are closer on one side.
+# PB_T50_RS has up to five augmented copies of each object. Its files do not say which rows show the same one; copies are
+# assumed to be neighbours, so a split should keep rows that are closer than this on one side.
 COPIES = 5
 
 FILE_SPLITS = {"train": "training", "test": "test"}

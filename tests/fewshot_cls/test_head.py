@@ -17,8 +17,8 @@ NAMES = ("chair", "night_stand", "lamp", "mug", "bed")
 
 def facts(method: str = "tip_adapter", numbers: dict | None = None) -> HeadFacts:
     return HeadFacts(
-        method, "demo, fp32", "key", VIEWS, NAMES, {"METHOD": "realistic"}, {"chair": ["a chair."]}, numbers or {}, "unit", {},
-        "set, 4 shots, seed 0", "validation shots",
+        method, "demo, fp32", "key", VIEWS, NAMES, {"METHOD": "realistic"}, {"chair": ["a chair."]},
+        numbers or {}, "unit", {}, "set, 4 shots, seed 0", "validation shots",
     )  # fmt: skip
 
 
