@@ -59,7 +59,7 @@ def parse_settings(
     if args.search_split and not args.search:
         raise InputError("--search-split goes with --search prompts, weights or prompts,weights; say what to search.")
     args.search_split = args.search_split or "train"
-    if args.up != "y" and not args.input:
+    if args.up != "y" and not (args.input or getattr(args, "train", None)):
         raise InputError("--up goes with --input FILE…; a data set brings its own up axis.")
     _check_settings_of_input(args, settings)
     check_search(args.search, settings)
