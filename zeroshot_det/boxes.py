@@ -7,7 +7,7 @@ Boxes of a scene are an array [n, 7] of float64; a box that cannot turn has head
 
 import numpy as np
 
-from pointclip.compiled import compiled, part
+from pointclip.utils.compiled import compiled, part
 from pointclip.errors import InputError
 
 CENTRE, SIZE, HEADING = slice(0, 3), slice(3, 6), 6  # columns of a box

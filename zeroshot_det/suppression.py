@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pointclip.compiled import compiled
+from pointclip.utils.compiled import compiled
 from zeroshot_det.boxes import hulls_of
 
 OVERLAP = 0.25

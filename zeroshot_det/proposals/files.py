@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pointclip.command import ArgumentParser, run_command
+from pointclip.utils.command import ArgumentParser, run_command
 from pointclip.errors import InputError, first_line
-from pointclip.files import atomic_path
+from pointclip.utils.files import atomic_path
 from zeroshot_det.boxes import from_camera_corners
 from zeroshot_det.proposals.base import Proposals, checked
 
