@@ -26,14 +26,16 @@ def crop(points: np.ndarray, box: np.ndarray, margin: float, most: int, seed: in
         most: how many points to return; of more, a random subset, of fewer, some come again, which changes no depth map.
 
     Returns:
-        [most, 3] float32, y up; [0, 3] when the box is empty.
+        [most, 3] float32, y up, in the unit sphere; [0, 3] when the box is empty.
     """
     found = points[inside(points, box, margin)]
     if not len(found):
         return np.zeros((0, 3), np.float32)
     rng = np.random.default_rng(seed)
     chosen = np.arange(most) % len(found) if len(found) <= most else rng.choice(len(found), most, replace=False)
-    return to_y_up(in_box_axes(found[chosen], box), "z").astype(np.float32)
+    points = to_y_up(in_box_axes(found[chosen], box), "z")
+    points -= (points.max(0) + points.min(0)) / 2  # PointCLIP V1's projection wants the unit sphere, V2's does not mind
+    return (points / max(np.linalg.norm(points, axis=1).max(), 1e-12)).astype(np.float32)
 
 
 class Crops:

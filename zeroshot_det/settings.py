@@ -40,6 +40,8 @@ def detection_defaults() -> CfgNode:
     c.DATASET.NAME = "synthetic_rooms"  # or "scannet", "sunrgbd"; MAX_SHAPES takes only so many scenes
     c.ON_BAD_SHAPE = "skip"  # scenes: report and count a bad one, and go on; "stop" ends the run
 
+    c.PROJECTION.METHOD = "realistic"  # or "pointclip_v1", the baseline's: six views in perspective
+
     c.SCENE = CfgNode()
     c.SCENE.POINTS = 40_000  # of a scene, drawn at random by SEED, as in the published evaluations; 0 takes all
     c.SCENE.VOXEL = 0.0  # metres; larger than 0, a scan becomes the means of its voxels first
