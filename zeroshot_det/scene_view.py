@@ -22,6 +22,7 @@ STYLE = """
 .sliders output { min-width: 2.5rem; font-variant-numeric: tabular-nums; }
 .dim { opacity: .35; }
 tr[data-box] { cursor: pointer; }
+tr[data-box] td { white-space: nowrap; }
 tr.chosen th { color: var(--accent); font-weight: 700; }
 .boxes { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: 1rem; }
 .boxes figure { border: 1px solid var(--line); border-radius: 8px; padding: .75rem; margin: 0; }
@@ -55,9 +56,9 @@ for (const canvas of document.querySelectorAll(".view")) {
     if (!w || !h) return;
     if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; }
     const ctx = canvas.getContext("2d"), image = ctx.createImageData(w, h), near = new Float32Array(w * h).fill(1e9);
-    const size = {w, h, k: look.zoom * 0.62 * Math.min(w, h * 1.3)};
+    const size = {w, h, k: look.zoom * 0.52 * Math.min(w * 0.9, h * 1.15)};
     image.data.fill(255);
-    const dot = Math.max(1, Math.round((whole ? 1.3 : 1.7) * ratio * Math.sqrt(look.zoom)));
+    const dot = Math.max(1, Math.round((whole ? 1.6 : 2) * ratio * Math.sqrt(look.zoom)));
     for (let i = 0; i < xyz.length / 3; i++) {
       const z = xyz[3 * i + 2] / 32767;
       if (data.low + (data.high - data.low) * top < z) continue;
@@ -209,5 +210,5 @@ def scene_json(
 
 def _by_height(height: np.ndarray) -> np.ndarray:
     """Greys, darker above: [N] in [0, 1] -> [N, 3] uint8."""
-    grey = 190 - 90 * np.clip(height, 0, 1)
+    grey = 165 - 110 * np.clip(1.6 * height, 0, 1)
     return np.stack([grey * 0.97, grey, grey * 1.05], axis=1).astype(np.uint8)

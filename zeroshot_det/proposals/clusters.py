@@ -1,4 +1,5 @@
-"""Proposals without training: what is left of a room without its floor and walls, in connected pieces at several scales.
+"""Proposals without training: what is left of a room without its floor and walls, in connected pieces at several scales,
+and large pieces cut into parts.
 
 Flat pieces above the floor are proposed as well, down to the floor, or tables, desks and counters would only be found with
 all that stands on them. What lies in a wall or flat against it (door, window, picture) goes with the wall and is not
@@ -8,6 +9,7 @@ proposed; a curtain is where it hangs more than 6 cm off.
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.cluster.vq import kmeans2
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 from zeroshot_det.boxes import CENTRE, SIZE, from_bounds, iou
@@ -20,6 +22,7 @@ CROWDS = (1, 6)  # see `pieces`
 FEWEST = 12  # voxels in a piece
 LONGEST, SHORTEST = 3.5, 0.15  # metres: the longest side of what is proposed
 SAME = 0.7  # boxes that overlap by more are the same
+SPLIT_FROM, PARTS = 1.0, (0.6, 1.2)  # metres: the side from which a piece is also cut, into parts of about this side
 STANDS = 0.35  # a piece that ends less than this above the floor stands on it
 SHELL = 0.12  # metres around a box, in which little should be
 ORIENTATIONS = ("aligned", "oriented")
@@ -67,7 +70,25 @@ def _groups(room: Room, rest: np.ndarray) -> Iterator[np.ndarray]:
                 labels = pieces(room.points[voxels], side, crowd)
                 order = np.argsort(labels, kind="stable")
                 starts = np.flatnonzero(np.diff(labels[order], prepend=-2))
-                yield from (g for g in np.split(voxels[order], starts[1:]) if labels[order[0]] >= -1)
+                for group in np.split(voxels[order], starts[1:]):
+                    yield group
+                    if side == SCALES[0]:
+                        yield from _parts(room.points, group)
+
+
+def _parts(points: np.ndarray, group: np.ndarray) -> Iterator[np.ndarray]:
+    """Parts of a large piece, such as chairs that touch each other: k-means on the floor plan, height counting little."""
+    extent = np.ptp(points[group], axis=0)[:2]
+    if len(group) < FEWEST or extent.max() < SPLIT_FROM:
+        return
+    where = points[group] * (1, 1, 0.3)
+    plan = len(np.unique(np.floor(where[:, :2] / 0.1).astype(int), axis=0)) * 0.01  # square metres
+    for side in PARTS:
+        count = min(round(1.5 * plan / side**2), 40)
+        if count >= 2:
+            _, labels = kmeans2(where, count, iter=10, minit="++", seed=np.random.default_rng(0), missing="warn")
+            for label in range(count):
+                yield group[labels == label]
 
 
 def _box(room: Room, group: np.ndarray, orientation: str) -> np.ndarray:
