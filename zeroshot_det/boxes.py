@@ -7,8 +7,8 @@ Boxes of a scene are an array [n, 7] of float64; a box that cannot turn has head
 
 import numpy as np
 
-from pointclip.utils.compiled import compiled, part
 from pointclip.errors import InputError
+from pointclip.utils.compiled import compiled, part
 
 CENTRE, SIZE, HEADING = slice(0, 3), slice(3, 6), 6  # columns of a box
 LARGEST_HEADING = 2 * np.pi + 0.01  # beyond a full turn, the angle is probably in degrees

@@ -63,7 +63,9 @@ def point_labels(points: np.ndarray, found: Detections) -> np.ndarray:
     labels = np.full(len(points), -1, np.int16)
     for i in np.argsort(found.scores, kind="stable"):  # the likeliest last, so that it stays
         if found.scores[i] >= LABELLED:
-            near = np.flatnonzero((np.abs(points - found.boxes[i, :3]) <= np.linalg.norm(found.boxes[i, SIZE]) / 2).all(1))
+            near = np.flatnonzero(
+                (np.abs(points - found.boxes[i, :3]) <= np.linalg.norm(found.boxes[i, SIZE]) / 2).all(1)
+            )
             labels[near[inside(points[near], found.boxes[i])]] = found.labels[i]
     return labels
 

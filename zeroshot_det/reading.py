@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from pointclip.datasets.base import Shape
 from pointclip.datasets.axes import to_y_up
+from pointclip.datasets.base import Shape
 from zeroshot_cls.classifier import view_weighted_logits
 from zeroshot_det.boxes import in_box_axes, inside
 from zeroshot_det.proposals.opening import Proposed

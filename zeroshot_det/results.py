@@ -158,15 +158,15 @@ def score_table(scores: DetectionScores, mean: str) -> str:
         if scores.named[low].truth[k] or scores.named[low].predictions[k]:
             rows.append([name, scores.named[low].truth[k], *map(_percent, values)])
     recall = [scores.recall[t] for t in THRESHOLDS]
-    rows.append(["mean", scores.truth, *(_percent(scores.named[t].mean(mean)) for t in THRESHOLDS), *map(_percent, recall)])
+    rows.append(
+        ["mean", scores.truth, *(_percent(scores.named[t].mean(mean)) for t in THRESHOLDS), *map(_percent, recall)]
+    )
     for name, own in (("boxes' own ceiling", scores.ceiling), ("chance labels", scores.chance)):
         rows.append([name, "", *(_percent(own[t].mean(mean)) for t in THRESHOLDS), "", ""])
     return table(["class", "boxes", f"AP{100 * low:.0f}", f"AP{100 * high:.0f}", "recall25", "recall50"], rows)
 
 
-def print_own_scans(
-    scenes: PreparedScenes, proposed: Sequence[Proposed], detections: Sequence[Detections]
-) -> None:
+def print_own_scans(scenes: PreparedScenes, proposed: Sequence[Proposed], detections: Sequence[Detections]) -> None:
     """The likeliest detections of each scan."""
     for own, found in zip(proposed, detections, strict=True):
         order = np.argsort(-found.scores, kind="stable")[:SHOWN]

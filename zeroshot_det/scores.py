@@ -19,7 +19,9 @@ class DetectionScores:
     """Scores by IoU threshold."""
 
     named: dict[float, average_precision.Scores]  # of the detections
-    ceiling: dict[float, average_precision.Scores]  # the same boxes, each with the label of the true box it overlaps most
+    ceiling: dict[
+        float, average_precision.Scores
+    ]  # the same boxes, each with the label of the true box it overlaps most
     chance: dict[float, average_precision.Scores]  # the same boxes, all classes equally likely
     recall: dict[float, float]  # share of the true boxes that some proposal overlaps, whatever its label
     class_recall: dict[float, np.ndarray]  # the same of each class [K], NaN without true boxes
@@ -56,9 +58,7 @@ def evaluate(
             hits[threshold].append(found(own.proposals.boxes, own.truth, threshold))
     labels = np.concatenate([np.zeros(0, np.int64), *(own.labels for own in proposed)])
     joined = {threshold: np.concatenate([np.zeros(0, bool), *parts]) for threshold, parts in hits.items()}
-    by_name = {
-        name: {threshold: meter.scores(threshold) for threshold in THRESHOLDS} for name, meter in meters.items()
-    }
+    by_name = {name: {threshold: meter.scores(threshold) for threshold in THRESHOLDS} for name, meter in meters.items()}
     return DetectionScores(
         **by_name,
         recall={threshold: float(hit.mean()) if len(hit) else float("nan") for threshold, hit in joined.items()},
@@ -68,9 +68,7 @@ def evaluate(
     )
 
 
-def _with_true_labels(
-    own: Proposed, confidence: float, overlap: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _with_true_labels(own: Proposed, confidence: float, overlap: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The proposals that overlap a true box, labelled by the one that each overlaps most, after suppression.
 
     Their score is objectness; what overlaps no true box by 0.25 gets no label and does not count.

@@ -180,7 +180,14 @@ def render(case: str = "", plotly: str = "", script: str = "", more_style: str =
     draw = environment.from_string(macro).module.draw
     empty = {"notes": (), "facts": {}, "table": {}, "sections": ()}
     return environment.from_string(PAGE).render(
-        **(empty | content), style=STYLE, turning=TURNING, plotly=plotly, script=script, more_style=more_style, bar=bar, draw=draw
+        **(empty | content),
+        style=STYLE,
+        turning=TURNING,
+        plotly=plotly,
+        script=script,
+        more_style=more_style,
+        bar=bar,
+        draw=draw,
     )
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pointclip.utils.command import ArgumentParser, run_command
 from pointclip.errors import InputError, first_line
+from pointclip.utils.command import ArgumentParser, run_command
 from pointclip.utils.files import atomic_path
 from zeroshot_det.boxes import from_camera_corners
 from zeroshot_det.proposals.base import Proposals, checked
@@ -37,7 +37,9 @@ def read_proposals(path: str | Path) -> Proposals:
         boxes = np.concatenate(parts, axis=1)
     except ValueError as error:
         shapes = ", ".join(str(list(np.shape(part))) for part in parts)
-        raise InputError(f"{path}: centre, size and heading have the shapes {shapes}; n of each was expected.") from error
+        raise InputError(
+            f"{path}: centre, size and heading have the shapes {shapes}; n of each was expected."
+        ) from error
     return checked(boxes, arrays["objectness"], str(path))
 
 
@@ -115,7 +117,9 @@ def main(words: list[str] | None = None) -> None:
     parser = ArgumentParser(description="Turn the dumps of VoteNet or 3DETR into files of proposals.")
     parser.add_argument("kind", choices=("votenet", "3detr"))
     parser.add_argument("folder", type=Path, help="…_pred_map_cls.txt of VoteNet, or one .npz a scene of 3DETR")
-    parser.add_argument("--scenes", type=Path, help="scene names in VoteNet's order, one a line; else files are numbered")
+    parser.add_argument(
+        "--scenes", type=Path, help="scene names in VoteNet's order, one a line; else files are numbered"
+    )
     parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
     args = parser.parse_args(words)
     ending, convert = (VOTENET_ENDING, from_votenet) if args.kind == "votenet" else (".npz", from_3detr)

@@ -7,7 +7,11 @@ from pointclip.errors import InputError
 from zeroshot_det.voxels import normals_of, voxels_of
 
 AXES = "xyz"
-_TO_Z_UP = {"x": ((1, 1), (2, 1), (0, 1)), "y": ((0, 1), (2, -1), (1, 1)), "z": ((0, 1), (1, 1), (2, 1))}  # (column, sign)
+_TO_Z_UP = {
+    "x": ((1, 1), (2, 1), (0, 1)),
+    "y": ((0, 1), (2, -1), (1, 1)),
+    "z": ((0, 1), (1, 1), (2, 1)),
+}  # (column, sign)
 
 
 def check_up(up: str, auto: bool = False) -> None:

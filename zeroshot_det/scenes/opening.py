@@ -67,7 +67,9 @@ class PreparedScenes:
             self._last = None  # lest two large scans be in memory
             scene = self.scenes[self.indices[place]]
             if self._c.VOXEL > 0:
-                scene = replace(scene, points=voxels_of(scene.points, self._c.VOXEL)[0].astype(np.float32), colours=None)
+                scene = replace(
+                    scene, points=voxels_of(scene.points, self._c.VOXEL)[0].astype(np.float32), colours=None
+                )
             self._last = place, thinned(scene, self._c.POINTS, self._seed)
         return self._last[1]
 

@@ -43,7 +43,9 @@ class OwnScans:
     def __getitem__(self, index: int) -> Scene:
         path = self.names[index]
         points = read_shape(path, seed=self.seed).points
-        if len(points) == MESH_POINTS:  # what a mesh gives unless asked for more; of so small a cloud, all is taken again
+        if (
+            len(points) == MESH_POINTS
+        ):  # what a mesh gives unless asked for more; of so small a cloud, all is taken again
             points = read_shape(path, SCAN_POINTS, seed=self.seed).points
         points = check_scene(points, path)
         if np.ptp(points, axis=0).max() == 0:
