@@ -5,7 +5,8 @@
         meter.add(boxes, labels, scores, true_boxes, true_labels)
     print(meter.scores(0.25).mean("published"))
 
-Per class, boxes of all scenes are gone through by falling score. A box is a hit if its IoU with the true box of its class
+Per class, boxes of all scenes are gone through by falling score. A box is a hit if its IoU with the true box of its
+class
 that it overlaps most is strictly greater than the threshold, unless that one has been hit before: then it is a false
 alarm. Boxes of equal score keep the order in which they were added (the published code leaves it open).
 """
@@ -113,8 +114,8 @@ class AveragePrecision:
     def _check(self, boxes, labels, scores, truth, truth_labels) -> None:
         if not len(boxes) == len(labels) == len(scores) or len(truth) != len(truth_labels):
             raise InputError(
-                f"{len(boxes)} boxes came with {len(labels)} labels and {len(scores)} scores, {len(truth)} true boxes with "
-                f"{len(truth_labels)} labels; one of each was expected for every box."
+                f"{len(boxes)} boxes came with {len(labels)} labels and {len(scores)} scores, {len(truth)} true boxes "
+                f"with {len(truth_labels)} labels; one of each was expected for every box."
             )
         for given in (labels, truth_labels):
             if len(given) and not 0 <= given.min() <= given.max() < len(self.class_names):

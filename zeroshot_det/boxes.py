@@ -1,6 +1,7 @@
 """Oriented 3-D boxes: one convention, conversions to it, their overlap, and the points in them.
 
-A box is a row (x, y, z, dx, dy, dz, heading): its centre, its full sizes along its own axes, and the angle from the x axis
+A box is a row (x, y, z, dx, dy, dz, heading): its centre, its full sizes along its own axes, and the angle from the x
+axis
 to the box's own x axis in radians, counter-clockwise seen from above. The z axis points up, and lengths are in metres.
 Boxes of a scene are an array [n, 7] of float64; a box that cannot turn has heading 0.
 """
@@ -41,7 +42,7 @@ def check_boxes(boxes: np.ndarray, where: str) -> np.ndarray:
         raise InputError(f"{where}: box {bad[0]} has the size {size}; all three sides must be greater than 0.")
     if (bad := np.flatnonzero(np.abs(boxes[:, HEADING]) > LARGEST_HEADING)).size:
         raise InputError(
-            f"{where}: box {bad[0]} has the heading {boxes[bad[0], HEADING]:g}; radians between -2π and 2π were expected "
+            f"{where}: box {bad[0]} has the heading {boxes[bad[0], HEADING]:g}; radians from -2π to 2π were expected "
             "(are these degrees?)."
         )
     return boxes

@@ -1,4 +1,5 @@
-"""Detections as files: JSON, CSV, boxes as lines in .ply and .obj, and labels of points, all in the scan's own frame."""
+"""Detections as files: JSON, CSV, boxes as lines in .ply and .obj, and labels of points, all in the scan's own
+frame."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,13 +19,13 @@ EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4),
 LABELLED = 0.05  # least score of a box whose points are labelled
 
 
-def box_rows(found: Detections, names: Sequence[str], up: str) -> list[list]:
+def box_rows(found: Detections, names: Sequence[str], up: str, offset: Sequence[float] = (0.0, 0.0, 0.0)) -> list[list]:
     """One row a detection, the likeliest first: `BOX_COLUMNS`.
 
     dx, dy, dz are full sizes along the scan's axes before the box is turned by its heading: radians about the scan's up
     axis, counter-clockwise seen from above.
     """
-    centres, sizes = from_z_up(found.boxes[:, :3], up), sizes_from_z_up(found.boxes[:, SIZE], up)
+    centres, sizes = from_z_up(found.boxes[:, :3], up) + np.array(offset), sizes_from_z_up(found.boxes[:, SIZE], up)
     rows = []
     for i in np.argsort(-found.scores, kind="stable"):
         numbers = [found.scores[i], found.probabilities[i].max(), found.objectness[i], *centres[i], *sizes[i]]
@@ -42,8 +43,8 @@ def write_scene(folder: Path, scene: Scene, found: Detections, scenes: PreparedS
         scene: the scan with all its points.
     """
     names, order = scenes.class_names, np.argsort(-found.scores, kind="stable")
-    rows = box_rows(found, names, scene.up)
-    corners = from_z_up(corners_of(found.boxes[order]), scene.up)  # [n, 8, 3]
+    rows = box_rows(found, names, scene.up, scene.offset)
+    corners = from_z_up(corners_of(found.boxes[order]), scene.up) + np.array(scene.offset)  # [n, 8, 3]
     boxes = [
         dict(zip(BOX_COLUMNS, row, strict=True)) | {"corners": np.round(eight, 5).tolist()}
         for row, eight in zip(rows, corners, strict=True)

@@ -16,14 +16,15 @@ from zeroshot_det.scenes.opening import PreparedScenes
 def crop(points: np.ndarray, box: np.ndarray, margin: float, most: int, seed: int = 0) -> np.ndarray:
     """The points in a box, in the box's own axes turned to y up.
 
-    A box's heading is only known up to quarter turns, which merely permute the views of a projection whose views go round
-    by quarters.
+    A box's heading is only known up to quarter turns, which merely permute the views of a projection whose views go
+    round by quarters.
 
     Args:
         points: [N, 3], z up.
         box: [7].
         margin: metres around the box that belong to it.
-        most: how many points to return; of more, a random subset, of fewer, some come again, which changes no depth map.
+        most: how many points to return; of more, a random subset, of fewer, some come again, which changes no depth
+            map.
 
     Returns:
         [most, 3] float32, y up, in the unit sphere; [0, 3] when the box is empty.

@@ -39,19 +39,21 @@ CASE = """
     {% endif %}
   </div>
   <canvas class="view" tabindex="0" role="img"
-    aria-label="The points of {{ case.name }} with {{ case.rows | length }} boxes; drag or use the arrow keys to turn"></canvas>
+    aria-label="The points of {{ case.name }} with {{ case.rows | length }} boxes; drag or use the arrow keys to
+    turn"></canvas>
   <script type="application/json">{{ case.json | safe }}</script>
   <div class="turn">{% for move, words in (("left", "◀ turn"), ("right", "turn ▶"), ("closer", "closer"),
     ("further", "further"), ("reset", "reset")) %}<button type="button" data-move="{{ move }}">{{ words }}</button>
   {% endfor %}</div>
   {% if case.rows %}<div class="scroll"><table><caption>Detections by score; choose one to mark its box{{ case.more }}
-    </caption><thead><tr><th scope="col" class="text">class</th><th scope="col">score</th><th scope="col">probability %</th>
-    <th scope="col">objectness</th><th scope="col">size (m)</th>{% if case.truth %}<th scope="col" class="text">truth there
-    </th>{% endif %}</tr></thead><tbody>{% for row in case.rows %}
-    <tr data-box="{{ row.box }}" data-score="{{ row.score }}" tabindex="0"><th scope="row" class="text"><i class="swatch"
-      style="background: {{ row.colour }}"></i>{{ row.name }}</th><td>{{ '%.2f' % row.score }}</td>
+    </caption><thead><tr><th scope="col" class="text">class</th>{% for words in ("score", "probability %", "objectness",
+    "size (m)") %}<th scope="col">{{ words }}</th>{% endfor %}{% if case.truth %}
+    <th scope="col" class="text">truth there</th>{% endif %}</tr></thead><tbody>{% for row in case.rows %}
+    <tr data-box="{{ row.box }}" data-score="{{ row.score }}" tabindex="0"><th scope="row" class="text">
+      <i class="swatch" style="background: {{ row.colour }}"></i>{{ row.name }}</th><td>{{ '%.2f' % row.score }}</td>
       <td>{{ '%.0f' % row.probability }}</td><td>{{ '%.2f' % row.objectness }}</td><td>{{ row.size }}</td>
-      {% if case.truth %}<td class="text">{{ row.truth }}</td>{% endif %}</tr>{% endfor %}</tbody></table></div>{% endif %}
+      {% if case.truth %}<td class="text">{{ row.truth }}</td>{% endif %}</tr>{% endfor %}</tbody></table></div>
+  {% endif %}
   {% if case.boxes %}<h3>What named the likeliest boxes</h3><div class="boxes">{% for box in case.boxes %}
     <figure><b><i class="swatch" style="background: {{ box.colour }}"></i>{{ box.name }}</b>
       <span class="soft">score {{ '%.2f' % box.score }}</span>

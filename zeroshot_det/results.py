@@ -1,4 +1,5 @@
-"""What a detection run leaves behind: a table, metrics.json, predictions.csv, a folder a scene, report.html, config.yaml."""
+"""What a detection run leaves behind: a table, metrics.json, predictions.csv, a folder a scene, report.html,
+config.yaml."""
 
 import argparse
 from collections.abc import Sequence

@@ -12,7 +12,8 @@ def suppress(boxes: np.ndarray, objectness: np.ndarray, labels: np.ndarray, over
     """Which boxes stay when of those that overlap only the best does.
 
     Boxes are gone through by falling objectness, not score; a box removes what comes after it, has the same label and
-    overlaps it by an IoU of more than `overlap`. The IoU is that of the axis-aligned hulls, also for boxes that are turned.
+    overlaps it by an IoU of more than `overlap`. The IoU is that of the axis-aligned hulls, also for boxes that are
+    turned.
 
     Args:
         boxes: [n, 7]; objectness: [n]; labels: [n] the likeliest class of each.

@@ -46,7 +46,8 @@ def pieces(points: np.ndarray, side: float, crowd: int = 1) -> np.ndarray:
     Args:
         points: [N, 3].
         side: of a cell.
-        crowd: how many occupied cells among the 27 around a cell, itself included, let it connect others; with more than
+        crowd: how many occupied cells among the 27 around a cell, itself included, let it connect others; with more
+            than
             1, pieces that only a thin bridge joins fall apart (as in DBSCAN).
 
     Returns:

@@ -15,7 +15,7 @@ BOX = np.array([0, 0, 0, 1, 1, 1, 0.0])
 
 
 def at(x: float) -> np.ndarray:
-    return BOX + (x, 0, 0, 0, 0, 0, 0)
+    return BOX + np.array([x, 0, 0, 0, 0, 0, 0])
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from zeroshot_det.boxes import hulls_of, iou
 from zeroshot_det.suppression import suppress
 
 BOX = np.array([0, 0, 0, 1, 1, 1, 0.0])
-NEAR = BOX + (0.3, 0, 0, 0, 0, 0, 0)
+NEAR = BOX + np.array([0.3, 0, 0, 0, 0, 0, 0])
 
 
 def test_the_likelier_box_stays_and_only_within_a_class():

@@ -1,7 +1,8 @@
-"""Proposals without training: what is left of a room without its floor and walls, in connected pieces at several scales,
-and large pieces cut into parts.
+"""Proposals without training: what is left of a room without its floor and walls, in connected pieces at several
+scales, and large pieces cut into parts.
 
-Flat pieces above the floor are proposed as well, down to the floor, or tables, desks and counters would only be found with
+Flat pieces above the floor are proposed as well, down to the floor, or tables, desks and counters would only be found
+with
 all that stands on them. What lies in a wall or flat against it (door, window, picture) goes with the wall and is not
 proposed; a curtain is where it hangs more than 6 cm off.
 """
@@ -77,9 +78,8 @@ def _groups(room: Room, rest: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _parts(points: np.ndarray, group: np.ndarray) -> Iterator[np.ndarray]:
-    """Parts of a large piece, such as chairs that touch each other: k-means on the floor plan, height counting little."""
-    extent = np.ptp(points[group], axis=0)[:2]
-    if len(group) < FEWEST or extent.max() < SPLIT_FROM:
+    """Parts of a large piece, such as chairs that touch each other: k-means, height counting little."""
+    if len(group) < FEWEST or np.ptp(points[group], axis=0)[:2].max() < SPLIT_FROM:
         return
     where = points[group] * (1, 1, 0.3)
     plan = len(np.unique(np.floor(where[:, :2] / 0.1).astype(int), axis=0)) * 0.01  # square metres

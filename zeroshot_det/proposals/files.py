@@ -55,8 +55,8 @@ def write_proposals(path: str | Path, proposals: Proposals) -> None:
 def from_votenet(path: str | Path) -> Proposals:
     """Proposals from a `…_pred_map_cls.txt` that VoteNet's evaluation dumps for a scene.
 
-    A line is a class number, the 24 coordinates of the corners in camera axes, and a score. A box comes once a class, or
-    once in all; its scores p_k · objectness sum to its objectness either way.
+    A line is a class number, the 24 coordinates of the corners in camera axes, and a score. A box comes once a class,
+    or once in all; its scores p_k · objectness sum to its objectness either way.
 
     Raises:
         InputError: for a line of another form, and boxes that are none.

@@ -79,7 +79,7 @@ def _walls(points: np.ndarray, normals: np.ndarray, floor: float, in_floor: np.n
             middle = np.median(distance[facing & (np.abs(distance - low - (place + 0.5) * NEAR) <= NEAR / 2)])
             inside = facing & (np.abs(distance - middle) <= NEAR)
             if _is_wall(distance, along, points[:, 2] - floor, inside, middle, ~in_floor):
-                ends = np.percentile(along[inside], (1, 99)) + (-NEAR, NEAR)
+                ends = np.percentile(along[inside], (1, 99)) + np.array([-NEAR, NEAR])
                 in_wall |= (np.abs(distance - middle) <= NEAR) & (along > ends[0]) & (along < ends[1])
     return in_wall & ~in_floor
 

@@ -1,6 +1,6 @@
 """What a scene is: points with z up, and the true boxes where they are known."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +26,7 @@ class Scene:
     labels: np.ndarray = field(default_factory=_no_labels)  # [m] int64, index into the set's class_names
     colours: np.ndarray | None = None  # [N, 3] uint8; only for pictures
     up: str = "z"  # the axis of the scan's own frame that became z
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)  # taken off the scan's own coordinates
 
 
 class SceneSet(Protocol):
@@ -49,7 +50,7 @@ def check_scene(points: np.ndarray, where: str, least: int = 100) -> np.ndarray:
     points = np.asarray(points)
     if points.ndim != 2 or points.shape[1] < 3 or points.dtype.kind not in "fiu":
         raise InputError(
-            f"{where} holds {points.dtype} of shape {list(points.shape)}; a scan's points [N, 3] or wider were expected."
+            f"{where} holds {points.dtype} of shape {list(points.shape)}; points [N, 3] or wider were expected."
         )
     if len(points) < least:
         raise InputError(f"{where} holds {len(points)} points; a scan of a room with at least {least} was expected.")
@@ -66,4 +67,4 @@ def thinned(scene: Scene, most: int, seed: int) -> Scene:
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.choice(len(scene.points), most, replace=False))
     colours = None if scene.colours is None else scene.colours[chosen]
-    return Scene(scene.name, scene.points[chosen], scene.boxes, scene.labels, colours, scene.up)
+    return replace(scene, points=scene.points[chosen], colours=colours)

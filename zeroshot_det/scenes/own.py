@@ -42,13 +42,11 @@ class OwnScans:
 
     def __getitem__(self, index: int) -> Scene:
         path = self.names[index]
-        points = read_shape(path, seed=self.seed).points
-        if (
-            len(points) == MESH_POINTS
-        ):  # what a mesh gives unless asked for more; of so small a cloud, all is taken again
-            points = read_shape(path, SCAN_POINTS, seed=self.seed).points
-        points = check_scene(points, path)
+        shape = read_shape(path, seed=self.seed)
+        if len(shape.points) == MESH_POINTS:  # of a mesh, that is what it gives unless asked for more
+            shape = read_shape(path, SCAN_POINTS, seed=self.seed)
+        points = check_scene(shape.points, path)
         if np.ptp(points, axis=0).max() == 0:
             raise InputError(f"{path}: all points are at one place; a scan needs an extent.")
         up = likeliest_up(points) if self.up == "auto" else self.up
-        return Scene(path, np.ascontiguousarray(to_z_up(points, up)), up=up)
+        return Scene(path, np.ascontiguousarray(to_z_up(points, up)), up=up, offset=shape.offset)

@@ -62,8 +62,8 @@ class SyntheticRooms:
             raise InputError(f"The split is {split!r}, but the synthetic rooms have {', '.join(SPLITS)}.")
         if count < 1 or not 1 <= cameras <= 8 or not 0 <= noise <= 0.1:
             raise InputError(
-                f"{count} rooms, {cameras} cameras and a noise of {noise:g} m came; at least 1 room, 1 to 8 cameras and 0 "
-                "to 0.1 m were expected."
+                f"{count} rooms, {cameras} cameras and a noise of {noise:g} m came; at least 1 room, 1 to 8 cameras "
+                "and 0 to 0.1 m were expected."
             )
         self.names = [f"{split}-room-{number}" for number in range(count)]
         self._split, self._cameras, self._noise = SPLITS.index(split), cameras, noise
@@ -109,7 +109,7 @@ def _furnish(rng: np.random.Generator, wide: np.ndarray, seed: int) -> list[_Thi
         if rng.random() < 0.6:
             name = str(rng.choice(ON_TABLES))
             small = _shape(rng, name, names.index(name), seed * 20 + 19)
-            where = table.box[:3] + (0, 0, table.box[5] / 2 + small.box[5] / 2)
+            where = table.box[:3] + np.array([0, 0, table.box[5] / 2 + small.box[5] / 2])
             things.append(_moved(small, where))
     for _ in range(rng.integers(1, 4)):
         size = rng.uniform(0.15, 0.5, 3)

@@ -16,8 +16,8 @@ FOLDER = "scannet_train_detection_data"  # holds train and validation scenes
 SPLITS = {"train": "scannetv2_train.txt", "val": "scannetv2_val.txt"}
 LIST_FOLDERS = (".", "meta_data", "..", "../meta_data", FOLDER)
 MISSING = (
-    "agree to the terms at http://www.scan-net.org (the form goes to scannet@googlegroups.com), fetch ScanNet V2, and run "
-    "VoteNet's scannet/batch_load_scannet_data.py, which makes the folder scannet_train_detection_data"
+    "agree to the terms at http://www.scan-net.org (the form goes to scannet@googlegroups.com), fetch ScanNet V2, run "
+    "VoteNet's scannet/batch_load_scannet_data.py on it, which makes the folder scannet_train_detection_data"
 )
 
 
@@ -46,7 +46,7 @@ class ScanNet:
         listed = next((path for path in lists if path.is_file()), None)
         if listed is None:
             raise InputError(
-                f"There is no {SPLITS[split]} beside {self.folder}; put VoteNet's scannet/meta_data/{SPLITS[split]} there."
+                f"There is no {SPLITS[split]} beside {self.folder}; put the one of VoteNet's scannet/meta_data there."
             )
         self.names = sorted(line.strip() for line in listed.read_text().splitlines() if line.strip())
 

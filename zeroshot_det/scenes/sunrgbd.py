@@ -14,8 +14,8 @@ from zeroshot_det.scenes.files import load_array
 FOLDER = "sunrgbd_pc_bbox_votes_50k_v1_{}"
 SPLITS = ("train", "val")
 MISSING = (
-    "fetch SUNRGBD.zip and its toolbox from https://rgbd.cs.princeton.edu, agreeing to the terms there, and run VoteNet's "
-    "sunrgbd/sunrgbd_data.py --gen_v1_data, which makes sunrgbd_pc_bbox_votes_50k_v1_train and _val"
+    "fetch SUNRGBD.zip and its toolbox from https://rgbd.cs.princeton.edu, agreeing to the terms there, and run "
+    "VoteNet's sunrgbd/sunrgbd_data.py --gen_v1_data, which makes sunrgbd_pc_bbox_votes_50k_v1_train and _val"
 )
 
 
