@@ -117,7 +117,7 @@ PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ title }}</title>
 <link rel="icon" href="data:,">
-<style>{{ style | safe }}</style>
+<style>{{ style | safe }}{{ more_style | safe }}</style>
 </head>
 <body>
 <main>
@@ -156,17 +156,19 @@ the share of the row.</p>
 </main>
 {% if plotly %}<script>{{ plotly | safe }}</script>
 <script>{{ turning | safe }}</script>{% endif %}
+{% if script %}<script>{{ script | safe }}</script>{% endif %}
 </body>
 </html>
 """
 
 
-def render(case: str = "", plotly: str = "", **content) -> str:
+def render(case: str = "", plotly: str = "", script: str = "", more_style: str = "", **content) -> str:
     """The whole page.
 
     Args:
         case: a Jinja template that renders one case of a section, the variable `case`; it may call `bar(percent)`.
         plotly: the library's source, if clouds are shown.
+        script, more_style: of this kind of page alone.
         content: title, facts, notes, table, matrix, classes, confusions and sections, all but the title optional.
     """
     import jinja2  # here, as it is slow to import and many runs need none of it
@@ -177,7 +179,14 @@ def render(case: str = "", plotly: str = "", **content) -> str:
     draw = environment.from_string(macro).module.draw
     empty = {"notes": (), "facts": {}, "table": {}, "sections": ()}
     return environment.from_string(PAGE).render(
-        **(empty | content), style=STYLE, turning=TURNING, plotly=plotly, bar=bar, draw=draw
+        **(empty | content),
+        style=STYLE,
+        turning=TURNING,
+        plotly=plotly,
+        script=script,
+        more_style=more_style,
+        bar=bar,
+        draw=draw,
     )
 
 

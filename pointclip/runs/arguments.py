@@ -64,10 +64,10 @@ def parse_settings(
     _check_settings_of_input(args, settings)
     check_search(args.search, settings)
     args.folder = run_folder(args, settings)
-    _make_folder(args.folder, "OUTPUT")
-    _make_folder(staging_place(args.folder.resolve()), "OUTPUT")
+    make_folder(args.folder, "OUTPUT")
+    make_folder(staging_place(args.folder.resolve()), "OUTPUT")
     if cache := cache_folder(settings, bool(args.search)):
-        _make_folder(cache, "CACHE")
+        make_folder(cache, "CACHE")
     return args, settings
 
 
@@ -90,7 +90,8 @@ def cache_folder(settings: CfgNode, searching: bool) -> Path | None:
     return expanded(folder) if folder else None
 
 
-def _make_folder(folder: Path, setting: str) -> None:
+def make_folder(folder: Path, setting: str) -> None:
+    """Make a folder that a setting names; an InputError says why it cannot be made or written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
