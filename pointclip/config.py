@@ -20,7 +20,7 @@ def defaults() -> CfgNode:
     c = CfgNode()
     c.BATCH_SIZE = 0  # shapes projected and encoded at a time; 0 takes 4 on a CPU, whose caches they fit, 32 on a GPU
     c.DEVICE = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
-    c.ON_BAD_SHAPE = "stop"  # or "skip": report and count it, go on without it
+    c.ON_BAD_SHAPE = "auto"  # "stop", or "skip": report and count it, go on without it; "auto" skips own files only
     c.SEED = 0  # of what is drawn at random: points of own meshes and clouds, DATASET.TURN, DATASET.MAX_SHAPES, guesses
     c.OUTPUT = "output"  # a run writes OUTPUT/<config name>/
     c.REPORT = True  # whether report.html and its pictures are written; they take some seconds
@@ -184,8 +184,8 @@ def _nearest(name: str, base: CfgNode) -> str:
 
 
 def _validate(settings: CfgNode) -> None:
-    if settings.ON_BAD_SHAPE not in ("stop", "skip"):
-        raise InputError(f"ON_BAD_SHAPE is {settings.ON_BAD_SHAPE!r}; 'stop' or 'skip' was expected.")
+    if settings.ON_BAD_SHAPE not in ("auto", "stop", "skip"):
+        raise InputError(f"ON_BAD_SHAPE is {settings.ON_BAD_SHAPE!r}; 'auto', 'stop' or 'skip' was expected.")
     least = {"BATCH_SIZE": 0, "SEED": 0, "DATASET.NUM_POINTS": 0, "DATASET.MAX_SHAPES": 0, "SEARCH.MAX_SHAPES": 0}
     for name, smallest in least.items():
         value = settings
