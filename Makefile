@@ -5,9 +5,11 @@ INSTALLED = $(VENV)/.installed
 
 .PHONY: demo tables test lint clean
 
-demo: $(INSTALLED)  ## classification and segmentation on what is bundled; needs no weights, data or network
+demo: $(INSTALLED)  ## every task on what is bundled; needs no weights, data or network
 	cd zeroshot_cls && $(RUN) main.py --config configs/demo.yaml
 	cd zeroshot_seg && $(RUN) main.py --config configs/demo.yaml
+	cd fewshot_cls && $(RUN) main.py --config configs/demo.yaml
+	cd zeroshot_det && $(RUN) main.py --config configs/demo.yaml
 
 tables: $(INSTALLED)  ## ablations and what rests on what, on what is bundled, by the code that makes the paper's tables
 	PYTHON=$(RUN) scripts/demo_tables.sh

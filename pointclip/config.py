@@ -20,7 +20,7 @@ def defaults() -> CfgNode:
     c = CfgNode()
     c.BATCH_SIZE = 0  # shapes projected and encoded at a time; 0 for 4 on a CPU (fits its caches) or 32 on a GPU
     c.DEVICE = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
-    c.ON_BAD_SHAPE = "stop"  # or "skip": report it, and continue without it
+    c.ON_BAD_SHAPE = "auto"  # "stop", or "skip": report it and continue without it; "auto" skips shape files only
     c.SEED = 0  # for sampling points of shape files, DATASET.TURN, DATASET.MAX_SHAPES and random baselines
     c.OUTPUT = "output"  # a run writes OUTPUT/<config name>/
     c.REPORT = True  # write report.html and its pictures, which takes a few seconds
@@ -185,8 +185,8 @@ def _nearest(name: str, base: CfgNode) -> str:
 
 
 def _validate(settings: CfgNode) -> None:
-    if settings.ON_BAD_SHAPE not in ("stop", "skip"):
-        raise InputError(f"ON_BAD_SHAPE is {settings.ON_BAD_SHAPE!r}; expected 'stop' or 'skip'.")
+    if settings.ON_BAD_SHAPE not in ("auto", "stop", "skip"):
+        raise InputError(f"ON_BAD_SHAPE is {settings.ON_BAD_SHAPE!r}; expected 'auto', 'stop' or 'skip'.")
     least = {"BATCH_SIZE": 0, "SEED": 0, "DATASET.NUM_POINTS": 0, "DATASET.MAX_SHAPES": 0, "SEARCH.MAX_SHAPES": 0}
     for name, smallest in least.items():
         value = settings

@@ -3,9 +3,6 @@
 import importlib
 import os
 import sys
-import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +12,7 @@ from pathlib import Path
 from pointclip.bundled import CHECKOUT, DATA, PUBLISHED_PROMPTS, bundled
 from pointclip.utils.caches import user_cache
 from pointclip.utils.command import ArgumentParser
+from pointclip.utils.reach import unreachable
 from pointclip.version import __version__
 from pointclip_cli.cache import check_free, hub_cache
 from pointclip_cli.cache import kept as kept_between_runs
@@ -161,25 +159,6 @@ def weights(offline: bool) -> Iterator[Finding]:
         "give weights you have: --encoder NAME ENCODER.PRETRAINED /path/to/ViT-B-16.pt; or set HTTPS_PROXY, HF_ENDPOINT"
     )
     yield Finding("hub", f"cannot be reached ({reason})" if reason else "can be reached", mend if reason else "")
-
-
-def unreachable(url: str, seconds: float) -> str:
-    """Why a server cannot be reached within so many seconds, looking up its name included; "" where it can."""
-    reasons = []
-
-    def ask() -> None:
-        try:
-            urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds).close()
-            reasons.append("")
-        except urllib.error.HTTPError:  # it answers
-            reasons.append("")
-        except (OSError, ValueError) as error:
-            reasons.append(str(getattr(error, "reason", error)))
-
-    asking = threading.Thread(target=ask, daemon=True)  # a name's look-up knows no time limit
-    asking.start()
-    asking.join(seconds)
-    return reasons[0] if reasons else f"no answer in {seconds:g} s"
 
 
 def data_sets(root: Path, verify: bool) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from tests.tasks import ROOT, TABLES, TASKS
 
 SCRIPTS = sorted([*ROOT.glob("scripts/*.sh"), *(path for name in TASKS for path in (ROOT / name).glob("*.sh"))])
 OF_ANY_DATA = [path for path in TABLES if "\nconfig: demo" in path.read_text(encoding="utf-8")]
-REAL = {"zeroshot_cls": "modelnet40_vit_b16", "zeroshot_seg": "shapenetpart"}
+REAL = {"zeroshot_cls": "modelnet40_vit_b16", "zeroshot_seg": "shapenetpart", "fewshot_cls": "modelnet40_vit_b16"}
 
 
 def relative(path: Path) -> str:

@@ -140,7 +140,8 @@ def _parse(arguments: Sequence[str] | None):
     parser.add_argument("--encoder", default="", metavar="NAME", help="an encoder preset, such as vit_b16")
     parser.add_argument("--view", metavar="A,B,C", help="the side from which each shape is seen, or one for all: V1's "
                         "view 0 to 3 (around), 4 (below) or 5 (above), which is V2's 4 to 9 (default: 1)")  # fmt: skip
-    parser.add_argument("--up", choices=("y", "z"), default="y", help="the up axis of the files (default: y)")
+    what = "the up axis of the files; auto guesses it (default)"
+    parser.add_argument("--up", choices=("auto", "x", "y", "z"), default="auto", help=what)
     parser.add_argument("--centred", action="store_true", help="subtract the mean from each similarity map")
     parser.add_argument("--output", type=Path, metavar="FILE", help="the picture (default: OUTPUT/v1_v2.png)")
     args = parser.parse_intermixed_args(arguments)
@@ -151,7 +152,7 @@ def _parse(arguments: Sequence[str] | None):
 def _shapes(args, num_points: int | None, seed: int) -> tuple[tuple[str, ...], list[torch.Tensor]]:
     """Class names and clouds [N, 3] of the files, or of the bundled shapes."""
     if not args.shapes:
-        if args.up != "y" or args.classes:
+        if args.up != "auto" or args.classes:
             raise InputError("--up and --classes need shape files; name the files first.")
         shapes = [generate(category, shape_seed) for category, shape_seed, _ in BUNDLED]
         return tuple(name for name, *_ in BUNDLED), [torch.from_numpy(shape.points[:num_points]) for shape in shapes]

@@ -1,6 +1,7 @@
 """PointCLIP V1's projection, the baseline: six sparse depth maps by perspective projection of the points."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import pi
 
 import torch
@@ -10,7 +11,7 @@ from pointclip.errors import InputError
 from pointclip.projection.cells import to_unit_box, turn
 from pointclip.projection.images import clip_images
 from pointclip.projection.points import check_points
-from pointclip.projection.views import chosen_views, view_rotations
+from pointclip.projection.views import Euler, chosen_views, view_rotations
 
 # Each view is a rotation by one Euler triple.
 VIEWS = (
@@ -23,8 +24,18 @@ VIEWS = (
     ((0, -pi / 2, pi / 2),),
     ((0, pi / 2, pi / 2),),
 )
-SIZE = 128  # rows and columns of a depth map
-DISTANCE = 1.6  # from the camera to the centre of the unit sphere; every point is in front of it and inside the image
+
+
+@dataclass(frozen=True)
+class Camera:
+    """The views of a perspective projection, and the pinhole that they share."""
+
+    views: Sequence[Sequence[Euler]]
+    size: int  # rows and columns of a depth map
+    distance: float  # from the pinhole to the middle of the unit sphere, more than 1
+
+
+ZERO_SHOT = Camera(VIEWS, size=128, distance=1.6)  # at 1.6 every point of the unit sphere is in the image
 
 # A cloud counts as normalised within these limits: the first half of a normalised cloud's points has its mean within
 # 0.05 of the origin and its farthest point at 0.92 or more (measured on 240 synthetic shapes); 1.001 allows rounding.
@@ -43,12 +54,15 @@ class PerspectiveProjection(nn.Module):
     normalised again.
 
     Args:
-        views: which of the six views to make, all by default; with fewer, the 6 in the shapes below is their number.
+        views: which of the camera's views, all by default. They are V in the shapes below.
+        camera: zero-shot's by default, with six views.
     """
 
-    def __init__(self, views: Sequence[int] = range(len(VIEWS))):
+    def __init__(self, views: Sequence[int] | None = None, camera: Camera = ZERO_SHOT):
         super().__init__()
-        rotations = view_rotations(chosen_views(VIEWS, views))
+        self.camera = camera
+        views = range(len(camera.views)) if views is None else views
+        rotations = view_rotations(chosen_views(camera.views, views))
         self.register_buffer("rotations", rotations, persistent=False)  # [V, 1, 3, 3]
 
     def depth_maps(self, points: Tensor) -> Tensor:
@@ -58,21 +72,23 @@ class PerspectiveProjection(nn.Module):
             points: [B, N, 3] floating point, N >= 2, any position and scale; on the module's device. No gradients.
 
         Returns:
-            [B, 6, 128, 128] float32: each pixel is the harmonic mean of its points' depths, 0.6 to 2.6, far is bright;
-            background is 0.
+            [B, V, 128, 128] float32: in a pixel the harmonic mean of its points' depths, 0.6 to 2.6, far is bright;
+            background is 0. Points outside the image are dropped (only a camera closer than zero-shot's has any).
 
         Raises:
             InputError: for a wrong shape or type, NaN or infinite coordinates, clouds without extent, or points that
                 require gradients.
         """
         x, y, z = turn(to_unit_sphere(points), self.rotations)  # [B, V, N] each
-        z = z + DISTANCE
-        row, column = (torch.ceil((side / z + 1) / 2 * SIZE - 0.5).long() for side in (x, y))
-        maps = harmonic_means(z.flatten(0, 1), (row * SIZE + column).flatten(0, 1), SIZE * SIZE)  # [B · V, SIZE · SIZE]
-        return maps.view(*z.shape[:2], SIZE, SIZE)
+        z, size = z + self.camera.distance, self.camera.size
+        row, column = (torch.ceil((side / z + 1) / 2 * size - 0.5).long() for side in (x, y))
+        inside = (row >= 0) & (row < size) & (column >= 0) & (column < size)
+        pixel = (row * size + column).where(inside, size * size)  # one pixel more takes what falls outside
+        maps = harmonic_means(z.flatten(0, 1), pixel.flatten(0, 1), size * size + 1)[:, :-1]  # [B · V, size · size]
+        return maps.reshape(*z.shape[:2], size, size)
 
     def forward(self, points: Tensor) -> Tensor:
-        """Images for CLIP: points [B, N, 3] -> [B, 6, 3, 224, 224], three identical channels, 0 to 2.6."""
+        """Images as CLIP takes them: points [B, N, 3] -> [B, V, 3, 224, 224], three equal channels, 0 to 2.6."""
         return clip_images(self.depth_maps(points))
 
 

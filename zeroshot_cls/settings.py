@@ -12,7 +12,7 @@ from pointclip.errors import InputError
 from pointclip.prompts import PromptFile
 from pointclip.published import PublishedSets
 from pointclip.runs.arguments import argument_parser, parse_settings
-from pointclip.utils.command import names_from
+from pointclip.runs.inputs import names_or_list
 
 CONFIGS = Path(__file__).with_name("configs")
 PUBLISHED_WEIGHTS = Path(__file__).with_name("view_weights.yaml")
@@ -23,6 +23,7 @@ PUBLISHED_SETS = PublishedSets(
         "scanobjectnn_obj_only": "scanobjectnn",
         "scanobjectnn_obj_bg": "scanobjectnn",
         "scanobjectnn_pb_t50_rs": "scanobjectnn",
+        "h5_folder": "scanobjectnn",  # the published code's layout, in which it reads ScanObjectNN
     },
     encoders={"RN50": "rn50", "RN101": "rn101", "ViT-B-32": "vit_b32", "ViT-B-16": "vit_b16"},
 )
@@ -45,7 +46,13 @@ def load(config: str | Path, overrides: Sequence[str] = (), encoder: str = "") -
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
     parser = argument_parser("Zero-shot classification of point clouds with CLIP (PointCLIP V2).")
-    parser.add_argument("--classes", type=names_from, default=(), metavar="A,B,C", help="class names for --input")
+    parser.add_argument(
+        "--classes",
+        type=names_or_list,
+        default=(),
+        metavar="A,B,C",
+        help="class names for --input, or @FILE with one a line",
+    )
     return parser
 
 

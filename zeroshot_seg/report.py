@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from plotly.offline import get_plotlyjs
 
 from pointclip.errors import InputError
 from pointclip.report import pictures
@@ -83,6 +82,8 @@ def write_segmentation_report(
     rows = [[cell(row.get(entry["name"])) for entry in columns] for row in category_table]
     hint = TURN_BOTH if any(len(case["clouds"]) > 1 for case in (*best, *worst)) else TURN_ONE
     sections = [(headings[0], hint, best), (headings[1], hint, worst)]
+    from plotly.offline import get_plotlyjs  # here, as it is slow to import and many runs need none of it
+
     page = render(
         CASE,
         plotly=get_plotlyjs() if best or worst else "",  # 4.8 MB, once a page

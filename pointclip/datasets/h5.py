@@ -118,6 +118,7 @@ class H5Shapes:
         classes: labels must lie in 0 … classes − 1.
         num_points: how many points of each shape to take, the first ones; None takes all.
         parts_key: name of the array of point labels, None when there are none to read.
+        names: the file that names the classes, for messages.
 
     Raises:
         InputError: naming the file, when it cannot be read, lacks an array, or an array has another shape or type, or a
@@ -125,12 +126,18 @@ class H5Shapes:
     """
 
     def __init__(
-        self, files: Sequence[Path], classes: int, num_points: int | None = None, parts_key: str | None = None
+        self,
+        files: Sequence[Path],
+        classes: int,
+        num_points: int | None = None,
+        parts_key: str | None = None,
+        names: Path | None = None,
     ) -> None:
         check_num_points(num_points)
         self.files = list(files)
         self.num_points = num_points
         self.parts_key = parts_key
+        self.names = names
         labels = [self._check(path, classes) for path in self.files]
         self.labels = np.concatenate(labels)
         self._ends = np.cumsum([len(part) for part in labels])
@@ -188,7 +195,7 @@ class H5Shapes:
                     raise InputError(
                         f"{path}: `{self.parts_key}` is {_kind(parts)}, expected integers of shape {data.shape[:2]}."
                     )
-            return _labels(_array(file, "label", path), len(data), classes, path)
+            return _labels(_array(file, "label", path), len(data), classes, path, self.names)
 
 
 def _array(file: h5py.File, key: str, path: Path) -> h5py.Dataset:
@@ -197,13 +204,14 @@ def _array(file: h5py.File, key: str, path: Path) -> h5py.Dataset:
     return file[key]
 
 
-def _labels(array: h5py.Dataset, rows: int, classes: int, path: Path) -> np.ndarray:
+def _labels(array: h5py.Dataset, rows: int, classes: int, path: Path, names: Path | None) -> np.ndarray:
     if array.shape not in ((rows,), (rows, 1)) or array.dtype.kind not in "iu":
         raise InputError(f"{path}: `label` is {_kind(array)}, expected integers of shape [{rows}] or [{rows}, 1].")
     labels = array[()].reshape(-1).astype(np.int64)  # [rows]
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(wrong):
-        raise InputError(f"{path}: row {wrong[0]} has label {labels[wrong[0]]}, expected 0 to {classes - 1}.")
+        why = f": {names.name} names {classes} classes; complete it" if names else ""
+        raise InputError(f"{path}: row {wrong[0]} has label {labels[wrong[0]]}, expected 0 to {classes - 1}{why}.")
     return labels
 
 

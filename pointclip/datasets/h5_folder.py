@@ -41,7 +41,7 @@ class H5Folder:
             )
         self.class_names = read_class_names(folder / NAMES)
         files, self.notes = _files_of(folder, split)
-        self._shapes = H5Shapes(files, len(self.class_names), num_points)
+        self._shapes = H5Shapes(files, len(self.class_names), num_points, names=folder / NAMES)
         self.labels: np.ndarray = self._shapes.labels
 
     def __len__(self) -> int:

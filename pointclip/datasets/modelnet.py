@@ -208,7 +208,7 @@ def _named(shapes: OffShapes | TextShapes) -> tuple[tuple[str, ...], Shapes]:
 def _open_h5_layout(folder: Path, split: str, num_points: int) -> tuple[tuple[str, ...], H5Shapes]:
     classes = read_class_names(folder / "shape_names.txt")
     files = listed_files(folder, f"{split}_files.txt", f"ply_data_{split}*.h5")
-    return classes, H5Shapes(files, len(classes), num_points)
+    return classes, H5Shapes(files, len(classes), num_points, names=folder / "shape_names.txt")
 
 
 Shapes = H5Shapes | OffShapes | TextShapes

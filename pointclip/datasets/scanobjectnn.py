@@ -37,6 +37,10 @@ VARIANTS = {
 
 FOLDS = ("main_split", "split1", "split2", "split3", "split4")  # ways to part the objects into training and test
 
+# PB_T50_RS has up to five augmented copies of each object. Its files do not say which rows show the same one; copies
+# are assumed to be neighbours, so a split should keep rows that are closer than this on one side.
+COPIES = 5
+
 FILE_SPLITS = {"train": "training", "test": "test"}
 
 
@@ -82,6 +86,7 @@ class ScanObjectNN:
             raise missing_data(SCANOBJECTNN, root, candidates)
         self._shapes = H5Shapes([path], len(CLASSES), num_points)
         self.labels = self._shapes.labels
+        self.copies = COPIES if variant == "pb_t50_rs" else 1
 
     def __len__(self) -> int:
         return len(self._shapes)

@@ -49,12 +49,14 @@ class Encoder(nn.Module):
         """Made when the first sentence comes: SigLIP's is fetched from the hub, and images need none."""
         return load_tokenizer(self.architecture)
 
-    def encode_images(self, images: Tensor) -> Tensor:
+    def encode_images(self, images: Tensor, unit: bool = True) -> Tensor:
         """Features of whole images: [n, 3, H, H] in [0, 1] -> [n, C] float32 of unit length.
 
-        CLIP is frozen, but gradients pass through it to images that require them.
+        CLIP is frozen, but gradients pass through it to images that require them. Without `unit` the features keep the
+        length that CLIP gives them, which PointCLIP V1's adapter sees.
         """
-        return self._unit(self.model.encode_image(self._prepare(images)))
+        features = self.model.encode_image(self._prepare(images))
+        return self._unit(features) if unit else features.float()
 
     def encode_patches(self, images: Tensor) -> Tensor:
         """Features of an image's patches in the space of the sentences: [n, 3, H, H] in [0, 1] -> [n, P, C].

@@ -13,6 +13,7 @@ from pointclip.encoder.clip import Encoder
 from pointclip.encoder.device import PRECISIONS, check_device, native_precision
 from pointclip.encoder.hub import is_placed, weights_at
 from pointclip.encoder.installed import check_torchvision
+from pointclip.encoder.reachable import check_reachable
 from pointclip.errors import CannotFetch, InputError, first_line
 from pointclip.utils.files import expanded
 
@@ -122,6 +123,7 @@ def _fetch(name: str, tag: str, entry: dict) -> str:
     import open_clip
 
     try:
+        check_reachable(entry)
         return open_clip.download_pretrained(entry)
     except (OSError, RuntimeError) as error:
         place = entry.get("hf_hub") or entry.get("url")
@@ -139,11 +141,13 @@ def _build(name: str, weights: dict | None, source: str, quick_gelu: bool, preci
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)  # open_clip warns that no weights were loaded; they are, below
     try:
+        if is_placed(name) and "trust_remote_code" in str(open_clip.get_model_config(name)):
+            raise InputError(f"The config of {name} asks to run code from its repository (trust_remote_code): refused.")
         model = open_clip.create_model(
             name, load_weights=False, precision=precision, force_quick_gelu=quick_gelu, pretrained_text=False
         )
     except (OSError, RuntimeError, ValueError) as error:
-        if not is_placed(name):
+        if not is_placed(name) or isinstance(error, InputError):
             raise
         raise InputError(
             f"{name} cannot be built ({first_line(error)[:200]}); check its open_clip_config.json."

@@ -127,9 +127,9 @@ class FeatureExtractor:
         for batch, features in self.batches(reader, encode, lambda points: forms):
             yield batch, features["views"]
 
-    def encode_views(self, images: Tensor) -> Tensor:
-        """Unit features of every view: images [B, V, 3, H, W] -> [B, V, C] float32."""
-        return self.encoder.encode_images(images.flatten(0, 1)).unflatten(0, images.shape[:2])
+    def encode_views(self, images: Tensor, unit: bool = True) -> Tensor:
+        """Features of every view, of unit length or not: images [B, V, 3, H, W] -> [B, V, C] float32."""
+        return self.encoder.encode_images(images.flatten(0, 1), unit).unflatten(0, images.shape[:2])
 
     def encode_view_patches(self, images: Tensor) -> Tensor:
         """Unit features of every view's patches: images [B, V, 3, H, W] -> [B, V, P, C] float32."""

@@ -49,16 +49,30 @@ def project(cells: Cells, spec: ProjectionSpec, lookup: Cells | None = None) -> 
     images, values = [], []
     for start in range(0, batch * views, step):
         part = slice(start, start + step)
-        grid = voxelize(flat[part], box)  # [M, depth, row, column]
-        grid, grid_box = densify(grid, box, spec)
+        grid, grid_box = before_smooth(flat[part], spec, box)  # [M, depth, row, column]
         grid, grid_box = smooth(grid, grid_box, spec)
-        image = (squeeze if spec.squeeze else average)(grid, grid_box, spec)  # [M, H, H]
-        largest = image.amax((1, 2))
-        images.append(1 - image / largest[:, None, None])
+        image, largest = after_smooth(grid, grid_box, spec)
+        images.append(image)  # [M, H, H]
         if wanted is not None:
             values.append(1 - read_grid(grid, grid_box, wanted[part]) / largest[:, None])
     maps = torch.cat(images).unflatten(0, (batch, views))
     return maps, torch.cat(values).unflatten(0, (batch, views)) if values else None
+
+
+def before_smooth(cells: Cells, spec: ProjectionSpec, box: Box | None = None) -> tuple[Tensor, Box]:
+    """Voxelize and densify: cells [M, N] -> the grid [M, depth, row, column] and the box that it fills.
+
+    `box` is a part of the voxel grid that holds all the cells; None finds the smallest.
+    """
+    box = _occupied(cells) if box is None else box
+    return densify(voxelize(cells, box), box, spec)
+
+
+def after_smooth(grid: Tensor, box: Box, spec: ProjectionSpec) -> tuple[Tensor, Tensor]:
+    """Squeeze and invert: the grid -> depth maps [M, H, H], near is dark, and the largest value of each, [M]."""
+    image = (squeeze if spec.squeeze else average)(grid, box, spec)  # [M, H, H]
+    largest = image.amax((1, 2))
+    return 1 - image / largest[:, None, None], largest
 
 
 def voxelize(cells: Cells, box: Box) -> Tensor:

@@ -3,14 +3,19 @@
 A page needs no network: style, scripts and point clouds are embedded, pictures are linked by relative paths.
 """
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from pointclip.report import pictures
 from pointclip.utils.files import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Album:

@@ -1,8 +1,5 @@
 """The template of a report: a single HTML file with embedded style and scripts; it escapes all names."""
 
-import jinja2
-from markupsafe import Markup
-
 from pointclip.errors import escaped
 
 STYLE = """
@@ -120,7 +117,7 @@ PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ title }}</title>
 <link rel="icon" href="data:,">
-<style>{{ style | safe }}</style>
+<style>{{ style | safe }}{{ more_style | safe }}</style>
 </head>
 <body>
 <main>
@@ -159,31 +156,42 @@ the share of the row.</p>
 </main>
 {% if plotly %}<script>{{ plotly | safe }}</script>
 <script>{{ turning | safe }}</script>{% endif %}
+{% if script %}<script>{{ script | safe }}</script>{% endif %}
 </body>
 </html>
 """
 
 
-def render(case: str = "", plotly: str = "", **content) -> str:
+def render(case: str = "", plotly: str = "", script: str = "", more_style: str = "", **content) -> str:
     """The whole page.
 
     Args:
         case: a Jinja template that renders one case of a section, the variable `case`; it may call `bar(percent)`.
         plotly: the library's source, if clouds are shown.
+        script, more_style: of this kind of page alone.
         content: title, facts, notes, table, matrix, classes, confusions and sections, all but the title optional.
     """
+    import jinja2  # here, as it is slow to import and many runs need none of it
+
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown)
     bar = environment.from_string(BAR).module.bar
     macro = f"{{% macro draw(case, bar) %}}\n{case}\n{{% endmacro %}}"
     draw = environment.from_string(macro).module.draw
     empty = {"notes": (), "facts": {}, "table": {}, "sections": ()}
     return environment.from_string(PAGE).render(
-        **(empty | content), style=STYLE, turning=TURNING, plotly=plotly, bar=bar, draw=draw
+        **(empty | content),
+        style=STYLE,
+        turning=TURNING,
+        plotly=plotly,
+        script=script,
+        more_style=more_style,
+        bar=bar,
+        draw=draw,
     )
 
 
 def _shown(value: object) -> object:
     """What a page shows of a value: control characters but line ends are written out; our own markup stays."""
-    if not isinstance(value, str) or isinstance(value, Markup):
+    if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     return "\n".join(map(escaped, value.split("\n")))

@@ -3,19 +3,21 @@
 Figures are created directly, never through pyplot, so that its global state is left to library users.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-import plotly.graph_objects as go
-from matplotlib.axes import Axes
-from matplotlib.colors import PowerNorm
-from matplotlib.figure import Figure
-from matplotlib.ft2font import FT2Font
 
 from pointclip.errors import InputError
 from pointclip.utils.files import atomic_path
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # RGB in 0..255. Okabe and Ito's palette without black and yellow, which are hard to see on dark and on white pages,
 # followed by four colours that remain distinguishable from them for most kinds of colour blindness.
@@ -133,6 +135,9 @@ def confusion_matrix(confusion: np.ndarray, class_names: Sequence[str]) -> Figur
         )
     shares = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
     side = max(2.4, 0.17 * size + 1.5) if size > COUNTED_CLASSES else max(2.4, 0.42 * size)
+    from matplotlib.colors import PowerNorm  # here, as it is slow to import and many runs need none of it
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(side + 2.6, side + 1.9), dpi=DPI, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     drawn = axes.imshow(100 * shares, cmap="Blues", norm=PowerNorm(0.6, 0, 100))  # makes small shares visible
@@ -171,6 +176,8 @@ def point_cloud(points: np.ndarray, labels: np.ndarray, part_names: Sequence[str
     points = np.round((points - (low + high) / 2) / max((high - low).max(), 1e-12), 4)
     # Plotly's camera orbits about z: passing z, x, y as x, y, z makes it orbit about our y, without mirroring.
     x, y, z = points[:, 2], points[:, 0], points[:, 1]
+    import plotly.graph_objects as go  # here, as it is slow to import and many runs need none of it
+
     figure = go.Figure()
     for label in np.unique(labels):
         mask = labels == label
@@ -214,6 +221,9 @@ def even_choice(count: int, most: int) -> np.ndarray:
 
 def drawable(text: str, instead: str, length: int = NAME_LENGTH) -> str:
     """The text shortened to `length`, or `instead` if the pictures' font lacks some of its characters."""
+    import matplotlib  # here, as it is slow to import and many runs need none of it
+    from matplotlib.ft2font import FT2Font
+
     font = FT2Font(os.path.join(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"))
     if not text.isprintable() or any(font.get_char_index(ord(letter)) == 0 for letter in text):
         return instead
@@ -231,6 +241,8 @@ def _tiles(maps: np.ndarray, titles: Sequence[str] | None, columns: int) -> tupl
     columns = min(columns, len(maps))
     rows = -(-len(maps) // columns)
     width, height = columns * (TILE + GAP) + GAP, rows * (TILE + TITLE + GAP) + GAP  # pixels
+    from matplotlib.figure import Figure  # here, as it is slow to import and many runs need none of it
+
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
     tiles = []
     for number, title in enumerate(titles):

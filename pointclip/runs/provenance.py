@@ -12,6 +12,8 @@ from pointclip.features import FeatureExtractor
 from pointclip.origin import Origin
 from pointclip.search.result import SearchResult
 
+MOST_REASONS = 20  # why own files were left out, shown in full
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -70,9 +72,14 @@ def run_notes(
         notes.append(f"Every shape was turned at random {how} (seed {settings.SEED}).")
     if extractor.store and (damaged := extractor.store.damaged):
         notes.append(f"{len(damaged)} file(s) of kept features were damaged and made anew, such as {min(damaged)}.")
-    if reader.notes:
-        more = f" (and {len(reader.notes) - 3} more notes of this kind)" if len(reader.notes) > 3 else ""
-        notes.append(" ".join(reader.notes[:3]) + more)
-    if reader.bad:
+    notes += reader.notes[:3]
+    if len(reader.notes) > 3:
+        notes.append(f"{len(reader.notes) - 3} more shape(s) have notes of this kind.")
+    if reader.bad and getattr(reader.shapes, "labels", None) is None:  # a user's own files
+        reasons = list(reader.bad.values())
+        notes += [f"left out: {reason}" for reason in reasons[:MOST_REASONS]]
+        if len(reasons) > MOST_REASONS:
+            notes.append(f"{len(reasons) - MOST_REASONS} more file(s) were left out; metrics.json has the reasons.")
+    elif reader.bad:
         notes.append(f"{len(reader.bad)} bad shape(s) left out, the first: {next(iter(reader.bad.values()))}")
     return notes

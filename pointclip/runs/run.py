@@ -12,6 +12,7 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.errors import escaped
 from pointclip.features import FeatureExtractor
 from pointclip.origin import Origin
+from pointclip.runs.environment import environment
 from pointclip.runs.output import write_json, write_settings
 from pointclip.runs.provenance import Provenance, provenance, run_notes
 from pointclip.runs.whole import whole_folder
@@ -30,6 +31,7 @@ class Run:
     origin: Provenance  # of its sentences and view weights
     seconds: float | None  # from reading all shapes to their features or labels; None where features were kept before
     notes: list[str] = field(default_factory=list)  # what else a reader of any table must know
+    environment: dict = field(default_factory=dict)  # see `pointclip.runs.environment`
 
     @property
     def all_notes(self) -> list[str]:
@@ -88,6 +90,7 @@ def describe_run(
         origin=provenance(settings, origins, search, encoder, reader, bool(args.input)),
         seconds=None if extractor.store else seconds,
         notes=run_notes(settings, extractor, reader, sentences),
+        environment=environment(encoder.device, encoder.precision, settings.SEED),
     )
 
 
@@ -101,6 +104,7 @@ def summary_of(run: Run, reader: BatchReader, shapes: int, named: int | None = N
     names = ("dataset", "split", "shapes", "data", "encoder", "procedure", "score")
     search = run.origin.search
     return {
+        **run.environment,
         "dataset": run.data,
         "encoder": run.encoder,
         "shapes": shapes,

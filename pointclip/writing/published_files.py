@@ -8,6 +8,7 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from pointclip.bundled import PROMPTS
 from pointclip.datasets.scanobjectnn import CLASSES as SCANOBJECTNN_CLASSES
 from pointclip.datasets.shapenetpart_labels import PART_NAMES
 from pointclip.errors import InputError
@@ -36,7 +37,7 @@ def class_names(data: str) -> list[str]:
     """The classes of a classification data set in label order."""
     if data == "scanobjectnn":
         return list(SCANOBJECTNN_CLASSES)
-    return list(read_prompts(Path(__file__).with_name("modelnet40.json")))
+    return list(read_prompts(PROMPTS / "modelnet40.json"))
 
 
 def read_files(source: Path) -> dict[PurePosixPath | Path, bytes]:

@@ -206,7 +206,6 @@ REAL = Path(__file__).parents[3] / "shared" / "real_data"
     [
         ("modelnet40", "modelnet40_normal_resampled", "train", 40),
         ("modelnet40", "ModelNet40", "train", 4),
-        ("h5_folder", "pointclip_layout_ycb", "test", 6),
         ("shapenetpart", "shapenetcore_partanno_segmentation_benchmark_v0_normal", "val", 16),
     ],
 )
@@ -215,3 +214,9 @@ def test_real_data_in_the_layouts_that_people_have(name, root, split, classes):
     batch = next(iter(BatchReader(shapes, 2, "skip")))
     assert len(shapes.class_names) == classes
     assert batch.points.shape[1:] == (1024, 3)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="research data, which is not in the repository")
+def test_a_real_folder_whose_names_lack_a_class_is_told():
+    with pytest.raises(InputError, match=r"row 5 has label 5, expected 0 to 4: shape_names\.txt names 5 classes"):
+        open_dataset("h5_folder", REAL / "pointclip_layout_ycb", "test")

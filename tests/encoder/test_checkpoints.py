@@ -147,6 +147,14 @@ def test_models_named_by_a_place(tiny_state_dict, tmp_path, place, monkeypatch):
         assert torch.equal(encoder.encode_text(["a chair"]), expected.encode_text(["a chair"]))
 
 
+def test_a_config_that_asks_to_run_code_is_refused(tmp_path):
+    config = open_clip.get_model_config("tiny-vit")
+    config["text_cfg"] = config["text_cfg"] | {"tokenizer_kwargs": {"trust_remote_code": True}}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+    with pytest.raises(InputError, match="asks to run code from its repository"):
+        load_encoder(f"local-dir:{tmp_path}", None)
+
+
 class Layer(nn.Module):
     def __init__(self):
         super().__init__()

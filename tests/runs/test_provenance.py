@@ -11,8 +11,12 @@ from pointclip.origin import Origin
 from pointclip.runs.provenance import provenance, run_notes
 from pointclip.search.result import ALL, SearchResult
 
-ENCODER = SimpleNamespace(name="tiny", context_length=77, count_cut=lambda sentences: len(sentences) - 1)
+ENCODER = SimpleNamespace(
+    name="tiny", notes=("Of its weights.",), context_length=77, count_cut=lambda sentences: len(sentences) - 1
+)
+EXTRACTOR = SimpleNamespace(encoder=ENCODER, store=None)
 READER = SimpleNamespace(
+    notes=["a: 1.", "b: 2.", "c: 3.", "d: 4.", "e: 5."],
     fingerprint="abc",
     bad={4: "x#4: NaN."},
     shapes=SimpleNamespace(class_names=("chair", "sofa"), labels=np.array([0, 1, 0])),
@@ -72,8 +76,11 @@ def test_classes_that_nothing_was_chosen_for_are_named():
 
 def test_notes_on_cut_sentences_demo_turned_and_bad_shapes():
     settings = load_config(defaults(), None, ["DATASET.TURN", "up"])
-    notes = run_notes(settings, ENCODER, READER, {"chair": ["one", "two"]})
+    notes = run_notes(settings, EXTRACTOR, READER, {"chair": ["one", "two"]})
+    assert notes[0] == "Of its weights."
+    notes = notes[1:]
     assert notes[0] == "1 sentence(s) were cut after the 77 tokens that the encoder reads."
     assert "no research results" in notes[1]
     assert notes[2] == "Every shape was turned at random about the up axis (seed 0)."
-    assert notes[3] == "1 bad shape(s) left out, the first: x#4: NaN."
+    assert notes[3:7] == ["a: 1.", "b: 2.", "c: 3.", "2 more shape(s) have notes of this kind."]
+    assert notes[7] == "1 bad shape(s) left out, the first: x#4: NaN."

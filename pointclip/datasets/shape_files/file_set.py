@@ -1,5 +1,6 @@
 """Shape files as a data set."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,14 +35,14 @@ class ShapeFiles:
         class_names: Sequence[str] = (),
         seed: int = 0,
     ) -> None:
-        check_up(up)
+        check_up(up, auto=True)
         check_num_points(num_points)
         self.paths = [Path(path) for path in paths]
         if not self.paths:
             raise InputError("No shape file is given; name at least one.")
-        for position, path in enumerate(self.paths):
-            if path in self.paths[:position]:
-                raise InputError(f"{path} is given twice; name each file once.")
+        path, count = Counter(self.paths).most_common(1)[0]
+        if count > 1:
+            raise InputError(f"{path} is given twice; name each file once.")
         self.num_points = num_points
         self.up = up
         self.seed = seed

@@ -20,6 +20,7 @@ from pointclip.datasets.shape_files.pcd import read_pcd
 from pointclip.datasets.shape_files.ply import read_ply
 from pointclip.datasets.shape_files.stl import read_stl
 from pointclip.datasets.shape_files.text import read_text
+from pointclip.datasets.up_axis import guess_up
 from pointclip.errors import InputError
 from pointclip.projection.points import check_num_points
 from pointclip.utils.causes import HEAD_BYTES, cannot_open, check_is_no_stand_in
@@ -55,7 +56,8 @@ def read_shape(path: str | Path, num_points: int | None = None, up: str = "y", s
     Args:
         path: the file; its ending says the format.
         num_points: how many points to sample or at most to take; None takes a whole cloud, and 2048 from a mesh.
-        up: the axis that points up in the file, "y" or "z"; z-up shapes are turned to y up.
+        up: the axis that points up in the file, "x", "y" or "z"; the shape is turned to y up. "auto" guesses it (see
+            `pointclip.datasets.up_axis`), which a note of the shape tells.
         seed: for sampling and thinning; same file and seed, same points.
 
     Returns:
@@ -65,7 +67,7 @@ def read_shape(path: str | Path, num_points: int | None = None, up: str = "y", s
         InputError: when the file is missing, empty, cut short, damaged, not supported, or holds no points.
     """
     path = Path(path)
-    check_up(up)
+    check_up(up, auto=True)
     check_num_points(num_points)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError(f"The seed is {seed!r}, but it must be a whole number of at least 0.")
@@ -82,9 +84,16 @@ def read_shape(path: str | Path, num_points: int | None = None, up: str = "y", s
         raise InputError(f"{path} holds no points; is it the right file?")
     if num_points is not None and len(points) > num_points:
         points, kept = points[np.sort(rng.choice(len(points), num_points, replace=False))], None
+    notes = geometry.notes
+    if up == "auto":
+        guess = guess_up(points, path.suffix.lower())
+        up, notes = guess.axis, (*notes, guess.words)
     with np.errstate(over="ignore"):  # what is too large for float32 becomes inf, for the caller's check to find
         points = to_y_up(_near_origin(points), up).astype(np.float32)
-    return Shape(np.ascontiguousarray(points), -1, printable(path), kept=kept, notes=geometry.notes)
+    return Shape(np.ascontiguousarray(points), -1, printable(path), kept=kept, notes=notes)
+
+
+ENDINGS = (*_READERS, *packed.ENDINGS)  # of the files that `read_shape` takes
 
 
 def printable(path: Path) -> str:

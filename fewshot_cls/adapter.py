@@ -1,0 +1,62 @@
+"""PointCLIP's inter-view adapter: a small network on the frozen features of a shape's views."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+RESIDUAL = 0.6  # the share of the adapted features in the result; the frozen ones have the rest
+SCALE = 100  # of the logits, CLIP's own
+
+
+class InterViewAdapter(nn.Module):
+    """Gathers all views into one global feature and hands it back to each view (PointCLIP V1, section 3.2).
+
+    scale of each view -> batch norm -> dropout -> flatten -> linear to C -> batch norm -> ReLU -> dropout is the global
+    feature; linear to C -> ReLU -> linear to V · C -> ReLU makes view features of it; the result is 0.6 of these and
+    0.4 of the frozen ones. Values from the published code.
+
+    Args:
+        views: V.
+        width: C.
+        scale: what every view's learned scale starts as.
+        dropout: probability, in both places; V1 has 0.075, V2 0.5.
+        seed: of the initial weights, drawn as torch draws those of linear layers.
+    """
+
+    def __init__(self, views: int, width: int, scale: float = 0.5, dropout: float = 0.075, seed: int = 0):
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.view_scale = nn.Parameter(torch.full((views,), scale))
+            self.view_norm = nn.BatchNorm1d(width)
+            self.gather = nn.Linear(views * width, width)
+            self.global_norm = nn.BatchNorm1d(width)
+            self.hidden = nn.Linear(width, width)
+            self.spread = nn.Linear(width, views * width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Adapted features, not of unit length: [n, V, C] as the encoder gives them -> [n, V, C]."""
+        scaled = features * self.view_scale[:, None]  # [n, V, C]
+        normed = self.view_norm(scaled.flatten(0, 1)).view_as(scaled)  # a channel's statistics are over n · V
+        gathered = self.gather(self.dropout(normed).flatten(1))  # [n, C]
+        overall = self.dropout(F.relu(self.global_norm(gathered)))  # [n, C], the global feature
+        spread = F.relu(self.spread(F.relu(self.hidden(overall)))).view_as(features)  # [n, V, C]
+        return RESIDUAL * spread + (1 - RESIDUAL) * features
+
+
+def joined_logits(features: Tensor, classes: Tensor, scale: float = SCALE) -> Tensor:
+    """Cosines of a shape's joined views with each class's feature, repeated for every view, times `scale`.
+
+    For unit features they are 1/√V of `zeroshot_cls.classifier.view_weighted_logits` with equal weights.
+
+    Args:
+        features: [n, V, C] of any length; all views of a shape are made unit as one.
+        classes: [K, C], unit features.
+
+    Returns:
+        [n, K].
+    """
+    views = features.shape[1]
+    shapes = F.normalize(features.flatten(1), dim=-1)  # [n, V · C]
+    return scale * shapes @ F.normalize(classes.to(shapes).repeat(1, views), dim=-1).T

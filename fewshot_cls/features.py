@@ -1,0 +1,118 @@
+"""The training shapes of all draws, and the features that a method takes of any shapes."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from yacs.config import CfgNode
+
+from fewshot_cls.head import HeadFacts
+from fewshot_cls.learn import Labelled
+from fewshot_cls.settings import SMOOTHING
+from fewshot_cls.shots import Shots, draw_shots
+from fewshot_cls.training_shapes import Augmented, FolderShapes
+from pointclip.config import with_changes
+from pointclip.datasets.batches import BatchReader, usual_batch_size
+from pointclip.features import FeatureExtractor, FeatureStore
+from pointclip.runs.opening import open_extractor, open_split
+from zeroshot_cls.classifier import Features, extract_features
+
+
+def open_training(settings: CfgNode, args: argparse.Namespace) -> Augmented:
+    """The training split, or the shapes under --train, with AUGMENT copies of each shape."""
+    if args.train:
+        num_points = settings.DATASET.NUM_POINTS or None
+        return Augmented(FolderShapes(args.train, num_points, args.up, settings.SEED), settings.AUGMENT, settings.SEED)
+    changes = {"DATASET.SPLIT": "train", "DATASET.MAX_SHAPES": 0, "DATASET.CATEGORIES": ""}
+    return Augmented(open_split(with_changes(settings, changes)).shapes, settings.AUGMENT, settings.SEED)
+
+
+def draw_all(settings: CfgNode, args: argparse.Namespace, training: Augmented) -> list[Shots]:
+    """The shots of every seed."""
+    name = Path(args.train).name if args.train else Path(settings.DATASET.NAME).stem
+    return [
+        draw_shots(
+            training.own_labels,
+            training.class_names,
+            settings.SHOTS,
+            seed,
+            name,
+            settings.PROTOCOL == "validation",
+            training.neighbours,
+        )
+        for seed in range(settings.SEED, settings.SEED + settings.SEEDS)
+    ]
+
+
+def open_method_extractor(
+    settings: CfgNode, projection: nn.Module, args: argparse.Namespace, unit: bool
+) -> FeatureExtractor:
+    """The extractor, whose store keeps features of CLIP's own length apart from those of unit length."""
+    extractor = open_extractor(settings, projection, args)
+    if extractor.store and not unit:
+        folder = extractor.store.sentences_folder.parent / "raw"
+        extractor.store = FeatureStore(folder, extractor.encoder, extractor.projection)
+    return extractor
+
+
+@torch.no_grad()
+def extract(reader: BatchReader, extractor: FeatureExtractor, unit: bool) -> Features:
+    """View features of every shape that the reader gives, of unit length or as CLIP gives them."""
+    if unit:
+        return extract_features(reader, extractor)
+    views, shapes, indices = [], [], []
+    for batch, features in extractor.batches(reader, lambda images: {"views": extractor.encode_views(images, False)}):
+        views.append(features["views"].cpu())
+        shapes += [(shape.label, shape.name) for shape in batch.shapes]
+        indices += batch.indices
+    labels, names = zip(*shapes, strict=True)
+    return Features(torch.cat(views), torch.tensor(labels), list(names), indices)
+
+
+def extract_shots(
+    settings: CfgNode, training: Augmented, draws: Sequence[Shots], extractor: FeatureExtractor, unit: bool
+) -> Features:
+    """The features of every shape that any draw needs; a bad one stops the run, since the draw is fixed."""
+    wanted = sorted({i for draw in draws for i in (*training.with_copies(draw.train), *draw.validation)})
+    size = settings.BATCH_SIZE or usual_batch_size(extractor.device)
+    return extract(BatchReader(training, size, "stop", wanted), extractor, unit)
+
+
+def labelled(settings: CfgNode, features: Features, indices: Sequence[int], shapes) -> Labelled:
+    """Some shapes of what was extracted, with their points where the method learns the smoothing.
+
+    `shapes` is the data set that the indices count in.
+    """
+    place = {index: row for row, index in enumerate(features.indices)}
+    rows = [place[index] for index in indices]
+    clouds = [torch.from_numpy(shapes[index].points) for index in indices] if settings.METHOD in SMOOTHING else []
+    return Labelled(features.views[rows], features.labels[rows], clouds)
+
+
+def judges(settings: CfgNode, draw: Shots, shots: Features, training: Augmented, test: Features | None, reader):
+    """The shapes that choose, by PROTOCOL: validation shots, the test split, or none."""
+    if settings.PROTOCOL == "published":
+        known = [index for index, label in zip(test.indices, test.labels.tolist(), strict=True) if label >= 0]
+        return labelled(settings, test, known, reader.shapes)
+    return labelled(settings, shots, draw.validation, training) if draw.validation else None
+
+
+def unit_views(features: Features) -> Tensor:
+    """[n, V, C] of unit length, for zero-shot beside any method."""
+    return F.normalize(features.views, dim=-1)
+
+
+def facts_of(settings: CfgNode, class_names: Sequence[str], **rest) -> HeadFacts:
+    """What a head's file says of how it was made; `rest` are the fields that settings do not tell."""
+    c = settings.PROJECTION
+    smoothing = {"densify": settings.DENSIFY, "statistics": settings.SMOOTHING.STATISTICS}
+    return HeadFacts(
+        method=settings.METHOD,
+        class_names=tuple(class_names),
+        projection={"METHOD": c.METHOD, "STEPS": c.STEPS, "VIEWS": c.VIEWS},
+        smoothing=smoothing if settings.METHOD in SMOOTHING else {},
+        **rest,
+    )

@@ -1,0 +1,93 @@
+"""Few-shot classification of a data set or of own shapes: `python main.py --config configs/demo.yaml --shots 16`."""
+
+if __name__ == "__main__":  # from a checkout, installed or not
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from pointclip.runs.start import run_task
+
+    run_task("fewshot_cls")
+
+import time
+from collections.abc import Sequence
+
+from fewshot_cls.features import (
+    draw_all,
+    extract,
+    extract_shots,
+    judges,
+    labelled,
+    open_method_extractor,
+    open_training,
+    unit_views,
+)
+from fewshot_cls.heads import ZeroShot
+from fewshot_cls.learn import learn, takes_unit
+from fewshot_cls.projections import open_projection, open_view_weights, selected_views
+from fewshot_cls.results import Answer, marked, report_own_shapes, report_test, report_training, write_learned
+from fewshot_cls.settings import parse
+from fewshot_cls.trained_head import apply_head, logits_of
+from fewshot_cls.watch import watch_training
+from pointclip.features.store import fingerprint_of_encoder
+from pointclip.prompts import class_sentences, open_prompts
+from pointclip.runs.opening import open_shapes
+from pointclip.runs.run import describe_run
+from pointclip.search.result import read_result
+from zeroshot_cls.classifier import TASK as ZERO_SHOT
+
+
+def main(words: Sequence[str] | None = None) -> dict:
+    """Run the command line `words`, the process's own by default; returns what stands in metrics.json."""
+    # settings
+    args, settings = parse(words)
+    if args.head:
+        return apply_head(args, settings)
+    result = read_result(settings.SEARCHED, ZERO_SHOT) if settings.SEARCHED else None
+    weights = open_view_weights(settings, searched=bool(result and result.weights))
+
+    # data
+    training = open_training(settings, args)
+    draws = draw_all(settings, args, training)
+    reader = None if args.train and not args.input else open_shapes(settings, args, training.class_names)
+    sentences = class_sentences(training.class_names, open_prompts(settings.PROMPTS.FILE), settings.PROMPTS.TEMPLATE)
+    if result:
+        sentences, weights = result.apply_to_classes(sentences, weights, selected_views(settings)[0])
+
+    # model
+    unit = takes_unit(settings)
+    extractor = open_method_extractor(settings, open_projection(settings), args, unit)
+    encoder = extractor.encoder
+    zero = ZeroShot(extractor.class_features(sentences).cpu(), weights.values)
+
+    # features: frozen CLIP sees every shape once
+    start = time.perf_counter()
+    shots = extract_shots(settings, training, draws, extractor, unit)
+    test = extract(reader, extractor, unit) if reader else None
+    seconds = time.perf_counter() - start
+
+    # learning, once for each draw
+    answers = []
+    for draw in draws:
+        support = labelled(settings, shots, training.with_copies(draw.train), training)
+        judged = judges(settings, draw, shots, training, test, reader)
+        checkpoint = args.folder / f"training_seed{draw.seed}.safetensors"
+        with watch_training(args, settings, draw) as watch:
+            learned = learn(
+                settings, zero, support, judged, encoder, seed=draw.seed, checkpoint=checkpoint, watch=watch
+            )
+        logits = logits_of(learned, test, reader, extractor, unit) if reader else None
+        answers.append(Answer(draw, learned, logits))
+
+    # answer
+    facts = {"encoder": f"{encoder.name}, {encoder.precision}", "encoder_key": fingerprint_of_encoder(encoder)}
+    facts |= {"view_count": len(weights.values), "sentences": dict(sentences), "features": "unit" if unit else "raw"}
+    write_learned(args.folder, settings, answers, training, shots, **facts)
+    if not reader:
+        return report_training(args.folder, settings, answers, facts["encoder"])
+    origins = sentences.origin, weights.origin
+    run = marked(describe_run(args, settings, extractor, reader, sentences, origins, result, seconds), settings)
+    before = zero(unit_views(test))
+    if args.input:
+        return report_own_shapes(run, training.class_names, reader, test, before, answers[0], extractor.projection)
+    return report_test(run, reader, test, before, answers, extractor.projection)

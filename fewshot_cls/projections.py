@@ -1,0 +1,129 @@
+"""Which projection and view weights the settings mean; few-shot adds V1's ten views, and V2's learned smoothing."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import pi
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from yacs.config import CfgNode
+
+from fewshot_cls.smoothing import LearnedSmoothing
+from pointclip.config import with_changes
+from pointclip.errors import InputError
+from pointclip.projection import to_cells
+from pointclip.projection.images import CLIP_SIZE
+from pointclip.projection.reference import Box, before_smooth, grid_sizes, squeeze
+from pointclip.projection.views import chosen_views, view_rotations, views_from
+from pointclip.view_weights import ViewWeights, read_view_weights, uniform_weights
+from zeroshot_cls import perspective_projection, realistic_projection
+from zeroshot_cls import projections as zeroshot
+from zeroshot_cls.perspective_projection import Camera, PerspectiveProjection
+from zeroshot_cls.settings import PUBLISHED_WEIGHTS
+
+_SIDES, _ENDS = perspective_projection.VIEWS[:4], perspective_projection.VIEWS[4:]
+_CORNERS = tuple(((about * pi / 4, lean * pi / 4, pi / 2),) for about in (5, 7) for lean in (-1, 1))
+
+# PointCLIP V1's few-shot views: four sides, four corners, below and above (published code)
+V1_FEW_SHOT = Camera((*_SIDES, *_CORNERS, *_ENDS), size=224, distance=1.4)
+
+# The paper's densify keeps all 112 rows and columns; zero-shot's, as published, leaves 110.
+DENSIFY = {
+    "zeroshot": realistic_projection.SPEC,
+    "paper": replace(realistic_projection.SPEC, densify_window=(1, 5, 5), densify_padding=(0, 2, 2)),
+}
+
+
+def selected_views(settings: CfgNode) -> tuple[list[int], int]:
+    """As `zeroshot_cls.projections.selected_views`, with V1's few-shot views besides."""
+    if settings.PROJECTION.METHOD != "pointclip_v1_fewshot":
+        return zeroshot.selected_views(settings)
+    total = len(V1_FEW_SHOT.views)
+    return views_from(settings.PROJECTION.VIEWS, total), total
+
+
+def open_projection(settings: CfgNode) -> nn.Module:
+    """The projection that PROJECTION means, on the CPU: points [B, N, 3] -> CLIP's images.
+
+    Raises:
+        InputError: for unknown words, and for settings that the method has no use for.
+    """
+    if settings.PROJECTION.METHOD != "pointclip_v1_fewshot":
+        return zeroshot.open_projection(settings)
+    zeroshot.open_projection(with_changes(settings, {"PROJECTION.METHOD": "pointclip_v1", "PROJECTION.VIEWS": "all"}))
+    return PerspectiveProjection(selected_views(settings)[0], V1_FEW_SHOT)
+
+
+def open_view_weights(settings: CfgNode, searched: bool) -> ViewWeights:
+    """The view weights that VIEW_WEIGHTS means; uniform ones where a search has chosen them."""
+    views, total = selected_views(settings)
+    if searched:
+        return uniform_weights(len(views))
+    return read_view_weights(settings.VIEW_WEIGHTS, views, total, PUBLISHED_WEIGHTS)
+
+
+class LearnedProjection(nn.Module):
+    """V2's ten views with learned smoothing: gradients reach the convolutions, through squeeze.
+
+    Args:
+        views: which of the ten views, all by default. They are V in the shapes below.
+        densify: "zeroshot" for zero-shot's windows, with which the untrained projection is zero-shot's, or "paper".
+        statistics: see `LearnedSmoothing`.
+        seed: see `LearnedSmoothing`.
+
+    Raises:
+        InputError: for another `densify` or other statistics.
+    """
+
+    def __init__(
+        self,
+        views: Sequence[int] = range(len(realistic_projection.VIEWS)),
+        densify: str = "zeroshot",
+        statistics: str = "frozen",
+        seed: int = 0,
+    ):
+        super().__init__()
+        if densify not in DENSIFY:
+            raise InputError(f"The densify step is {densify!r}; 'zeroshot' or 'paper' was expected.")
+        self.spec = DENSIFY[densify]
+        self.smoothing = LearnedSmoothing(self.spec, statistics, seed)
+        rotations = view_rotations(chosen_views(realistic_projection.VIEWS, views))
+        self.register_buffer("rotations", rotations, persistent=False)  # [V, 2, 3, 3]
+
+    @torch.no_grad()
+    def grids(self, points: Tensor) -> Tensor:
+        """The densified grids, of which nothing is learned: [B, N, 3] -> [B, V, depth, row, column].
+
+        They are whole, unlike those of the engines, since what is learned need not keep empty cells at 0.
+        """
+        cells = to_cells(points, self.rotations, self.spec)
+        grid, box = before_smooth(cells.flat(), self.spec)
+        whole = grid_sizes(self.spec, after_densify=True)
+        margins = zip(reversed(box.low), reversed(box.high), reversed(whole), strict=True)
+        grid = F.pad(grid, [cells for low, high, size in margins for cells in (low, size - high)])
+        return grid.unflatten(0, (len(points), len(self.rotations)))
+
+    def images(self, grids: Tensor) -> Tensor:
+        """CLIP's images of densified grids: [M, depth, row, column] -> [M, 3, 224, 224] in [0, 1].
+
+        The three channels are learned apart, and divided by the largest value of all three.
+        """
+        smooth = self.smoothing(grids)  # [M, 3, depth, row, column]
+        box = Box((0, 0, 0), tuple(grids.shape[1:]))
+        maps = squeeze(smooth.flatten(0, 1), box, self.spec).unflatten(0, smooth.shape[:2])  # [M, 3, H, H]
+        largest = maps.amax((1, 2, 3), keepdim=True)
+        inverted = 1 - maps / largest.clamp(min=torch.finfo(maps.dtype).tiny)  # training may darken all of an image
+        return F.interpolate(inverted, size=(CLIP_SIZE, CLIP_SIZE), mode="bilinear", align_corners=True)
+
+    def depth_maps(self, points: Tensor) -> Tensor:
+        """What a reader of the maps sees, the mean of the three channels: [B, N, 3] -> [B, V, 224, 224]."""
+        return self(points).mean(2)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Images as CLIP takes them: [B, N, 3], y up -> [B, V, 3, 224, 224] in [0, 1].
+
+        Raises:
+            InputError: as `zeroshot_cls.realistic_projection.RealisticProjection`.
+        """
+        return self.images(self.grids(points).flatten(0, 1)).unflatten(0, (len(points), len(self.rotations)))

@@ -1,0 +1,111 @@
+"""The page of a few-shot run: learning curve, accuracy by class beside zero-shot, shapes that changed their answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from fewshot_cls.training import Training
+from pointclip.report import pictures
+from pointclip.report.album import Album, cell, column
+from pointclip.report.page import render
+from pointclip.report.pictures import INK, LINE
+
+CASE = """
+<article class="card">
+  {% if case.curve %}<h3>{{ case.name }}</h3>
+  <a href="{{ case.curve }}"><img src="{{ case.curve }}" alt="Loss and accuracy of every epoch, {{ case.name }}"></a>
+  {% else %}<div class="head"><h3>{{ case.name }}</h3>
+    {% if case.truth %}<span class="{{ 'right' if case.right else 'wrong' }}">
+      {{ '✓ now right' if case.right else '✗ now wrong' }}</span>{% endif %}</div>
+  <p>{% if case.truth %}<span class="soft">truth</span> <b>{{ case.truth }}</b> · {% endif -%}
+    <span class="soft">zero-shot</span> <b>{{ case.before }}</b> {{ '%.1f' % (100 * case.before_share) }} % ·
+    <span class="soft">few-shot</span> <b>{{ case.after }}</b> {{ '%.1f' % (100 * case.after_share) }} %</p>
+  <a href="{{ case.picture }}"><img src="{{ case.picture }}" loading="lazy" alt="depth maps of {{ case.name }}"></a>
+  {% endif %}
+</article>
+"""
+COLOURS = ("#0072b2", "#d55e00")  # told apart with any colour blindness
+
+
+@dataclass(frozen=True)
+class Change:
+    """A shape to which few-shot gives another class than zero-shot, or simply one shape of a user's."""
+
+    name: str
+    truth: str  # "" where it is not known
+    before: str
+    before_share: float  # of probability
+    after: str
+    after_share: float
+    maps: np.ndarray  # [V, H, W] in [0, 1]
+
+
+def write_fewshot_report(
+    path: Path,
+    title: str,
+    facts: Mapping[str, object],
+    notes: Sequence[str],
+    trainings: Mapping[str, Training],
+    classes: Mapping[str, tuple[float, float, int]],
+    sections: Sequence[tuple[str, str, Sequence[Change]]],
+) -> None:
+    """Write the page and its pictures.
+
+    Args:
+        trainings: those of the seeds, by name; empty for methods without training.
+        classes: class -> zero-shot's accuracy and few-shot's in percent, shapes; may be empty.
+        sections: heading, explanation, shapes.
+    """
+    album = Album(path)
+    curves = [
+        {"name": name, "curve": album.add(f"curve-{number}", learning_curve(training))}
+        for number, (name, training) in enumerate(trainings.items())
+    ]
+    rows = [
+        [name, after, cell(after), cell(before), cell(after - before), cell(count)]
+        for name, (before, after, count) in sorted(classes.items(), key=lambda item: -item[1][1])
+    ]
+    columns = [column("class", text=True), column("few-shot", bar=True)]
+    columns += map(column, ("few-shot %", "zero-shot %", "gain", "shapes"))
+    shown = [
+        (heading, explanation, [_drawn(album, f"{place}-{i}", case) for i, case in enumerate(cases)])
+        for place, (heading, explanation, cases) in enumerate(sections)
+    ]
+    explanation = "Loss of the shots, accuracy of the shots and of the shapes that choose the epoch; the line marks it."
+    table = {"title": "Accuracy of each class", "caption": "Mean over the draws.", "columns": columns, "rows": rows}
+    page = render(
+        CASE,
+        title=title,
+        facts=facts,
+        notes=notes,
+        table=table,
+        sections=[("Learning curve", explanation, curves), *shown],
+    )
+    album.write_page(page)
+
+
+def learning_curve(training: Training) -> Figure:
+    """Loss and accuracies over the epochs, the kept epoch marked."""
+    epochs = [epoch.number + 1 for epoch in training.epochs]
+    figure = Figure(figsize=(9, 3), dpi=120, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot(epochs, [epoch.loss for epoch in training.epochs], color=COLOURS[0])
+    right.plot(epochs, [epoch.accuracy for epoch in training.epochs], color=COLOURS[0], label="shots")
+    if training.epochs[0].chosen_on is not None:
+        judged = [epoch.chosen_on for epoch in training.epochs]
+        right.plot(epochs, judged, color=COLOURS[1], linestyle="--", label="chosen on")
+        right.legend(frameon=False, fontsize=8)
+    for axes, words in ((left, "loss"), (right, "accuracy %")):
+        axes.axvline(training.chosen + 1, color=LINE, linewidth=1)
+        axes.set_xlabel("epoch", color=INK)
+        axes.set_ylabel(words, color=INK)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _drawn(album: Album, name: str, case: Change) -> dict:
+    picture = album.add(f"change-{name}", pictures.depth_map_strip(case.maps))
+    return vars(case) | {"right": case.after == case.truth, "picture": picture}

@@ -1,0 +1,322 @@
+"""What a few-shot run leaves behind: a table, metrics.json, predictions.csv, heads, shots, report.html, config.yaml."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from yacs.config import CfgNode
+
+from fewshot_cls.features import facts_of
+from fewshot_cls.head import HeadFacts, save_head
+from fewshot_cls.learn import CHOSEN_ON, Learned
+from fewshot_cls.report import Change, write_fewshot_report
+from fewshot_cls.shots import Shots, listing
+from fewshot_cls.training_shapes import Augmented
+from pointclip.datasets.base import ShapeSet
+from pointclip.datasets.batches import BatchReader
+from pointclip.runs.output import table, write_csv, write_json, write_settings
+from pointclip.runs.run import Run, summary_of
+from zeroshot_cls.classifier import Features
+from zeroshot_cls.scores import Scores, evaluate
+
+TASK = "few-shot classification"
+SHOWN = 4  # shapes of each kind of change on the page
+TUNED = "Numbers or the epoch were chosen on the labels of the split that is reported (PROTOCOL published)."
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one draw of shots led to."""
+
+    draw: Shots
+    learned: Learned
+    logits: Tensor | None  # [n, K] of the reported shapes, None where there are none
+
+
+def write_learned(
+    folder: Path, settings: CfgNode, answers: Sequence[Answer], training: Augmented, shots: Features, **facts
+) -> None:
+    """Write every draw's shots and head, and the epochs of those that were trained.
+
+    Args:
+        shots: features of the training shapes, for their names.
+        facts: of the heads, see `facts_of`.
+    """
+    names = dict(zip(shots.indices, shots.names, strict=True))
+    for draw, learned in ((answer.draw, answer.learned) for answer in answers):
+        ending = f"_seed{draw.seed}" if len(answers) > 1 else ""
+        write_json(folder / f"shots{ending}.json", listing(draw, training.labels, training.class_names, names))
+        chosen_on = CHOSEN_ON[settings.PROTOCOL]
+        words = f"{draw.dataset}, {draw.words}"
+        made = facts_of(
+            settings, training.class_names, numbers=learned.numbers, shots=words, chosen_on=chosen_on, **facts
+        )
+        smoothing = learned.projection and learned.projection.smoothing
+        save_head(folder / f"head{ending}.safetensors", learned.head, made, smoothing)
+        if learned.training:
+            rows = [list(asdict(epoch).values()) for epoch in learned.training.epochs]
+            header = ["epoch", "rate", "loss", "accuracy", "chosen_on_accuracy", "chosen_on_loss"]
+            write_csv(folder / f"epochs{ending}.csv", header, rows)
+
+
+def marked(run: Run, settings: CfgNode, notes: Sequence[str] = ()) -> Run:
+    """The run with its method's notes, and the mark of a choice on test labels."""
+    tuned = settings.PROTOCOL == "published"
+    notes = [*([TUNED] if tuned else []), *notes]
+    if settings.SHOTS and settings.AUGMENT:
+        notes.append(f"{settings.AUGMENT} scaled copies of every training shape were learned from besides.")
+    return replace(run, origin=replace(run.origin, tuned=run.origin.tuned or tuned), notes=[*run.notes, *notes])
+
+
+def report_test(
+    run: Run, reader: BatchReader, test: Features, zero: Tensor, answers: Sequence[Answer], projection: nn.Module
+) -> dict:
+    """Score every draw beside zero-shot, print the table, write the run's files; returns what metrics.json holds.
+
+    `zero` are zero-shot's logits [n, K].
+    """
+    names, settings = reader.shapes.class_names, run.settings
+    before = evaluate(zero, test.labels, names)
+    after = [evaluate(answer.logits, test.labels, names) for answer in answers]
+    accuracies = [scores.accuracy for scores in after]
+    deviation = float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None
+    per_class = np.mean([scores.class_accuracy for scores in after], axis=0)
+    summary = {
+        "task": TASK,
+        **summary_of(run, reader, before.shapes, len(before.truth)),
+        **method_summary(settings, answers),
+        "accuracy": float(np.mean(accuracies)),
+        "accuracy_deviation": deviation,
+        "accuracy_by_seed": accuracies,
+        "zeroshot_accuracy": before.accuracy,
+        "gain": float(np.mean(accuracies)) - before.accuracy,
+        "mean_class_accuracy": float(np.mean([scores.mean_class_accuracy for scores in after])),
+        "class_accuracy": dict(zip(names, per_class.tolist(), strict=True)),
+        "zeroshot_class_accuracy": dict(zip(names, before.class_accuracy.tolist(), strict=True)),
+        "changed_to_right": int((_right(after[0]) & ~_right(before)).sum()),
+        "changed_to_wrong": int((~_right(after[0]) & _right(before)).sum()),
+    }
+    write_json(run.folder / "metrics.json", summary)
+    write_predictions(run, names, test, before, after[0])
+    counts = before.confusion.sum(1)
+    if settings.REPORT:
+        classes = {
+            name: (before.class_accuracy[k], per_class[k], int(counts[k])) for k, name in enumerate(names) if counts[k]
+        }
+        changes = _changes(before, after[0], test, reader.shapes, projection)
+        _write_page(run, answers, summary, classes, changes)
+    write_settings(run.folder / "config.yaml", settings)
+
+    rows = [
+        [name, counts[k], f"{before.class_accuracy[k]:.1f}", f"{per_class[k]:.1f}"]
+        for k, name in enumerate(names)
+        if counts[k]
+    ]
+    spread = "" if deviation is None else f" ± {deviation:.2f}"
+    rows.append(["all", before.shapes, f"{before.accuracy:.2f}", f"{summary['accuracy']:.2f}{spread}"])
+    print(table(["class", "shapes", "zero-shot %", "few-shot %"], rows))
+    print(f"\n{method_in_words(settings)}; {_found(answers[0])}")
+    run.print_footer(before.shapes, len(before.truth))
+    return summary
+
+
+def report_own_shapes(
+    run: Run, names: Sequence[str], reader: BatchReader, test: Features, zero: Tensor | None, answer: Answer, projection
+) -> dict:
+    """Print the likeliest classes of own shapes, and write the run's files.
+
+    `zero` are zero-shot's logits [n, K] of the same classes.
+    """
+    shares = answer.logits.softmax(1).numpy()  # [n, K]
+    order = np.argsort(-shares, axis=1, kind="stable")
+    before = shares if zero is None else zero.softmax(1).numpy()
+    cases = [
+        Change(
+            name,
+            "",
+            names[before[i].argmax()],
+            float(before[i].max()),
+            names[order[i, 0]],
+            float(shares[i, order[i, 0]]),
+            _maps(reader.shapes, test.indices[i], projection),
+        )
+        for i, name in enumerate(test.names)
+    ]
+    given = {"input": reader.shapes.given, "classes": list(names)}
+    summary = {"task": TASK, **given, **summary_of(run, reader, len(cases))}
+    summary["method"] = run.settings.METHOD
+    write_json(run.folder / "metrics.json", summary)
+    rows = [
+        [name, names[row[0]], f"{share[row[0]]:.6f}"]
+        for name, row, share in zip(test.names, order, shares, strict=True)
+    ]
+    write_csv(run.folder / "predictions.csv", ["shape", "prediction", "probability"], rows)
+    if run.settings.REPORT:
+        training = answer.learned.training
+        sections = [("Shapes", "Each with zero-shot's answer, few-shot's, and the depth maps that CLIP saw.", cases)]
+        write_fewshot_report(
+            run.folder / "report.html",
+            "Few-shot classification: own shapes",
+            run.facts,
+            run.all_notes,
+            {} if training is None else {answer.draw.words: training},
+            {},
+            sections,
+        )
+    write_settings(run.folder / "config.yaml", run.settings)
+    for name, row, share in zip(test.names, order, shares, strict=True):
+        best = [[names[k], f"{100 * share[k]:.1f}"] for k in row[:5]]
+        print(f"\n{table([name, 'probability %'], best)}")
+    run.print_footer(len(cases))
+    return summary
+
+
+def method_in_words(settings: CfgNode) -> str:
+    """The method, the shots and the protocol, for people."""
+    shots = f"{settings.SHOTS} shots" if settings.SHOTS else "all training shapes"
+    seeds = f", mean of {settings.SEEDS} draws" if settings.SEEDS > 1 else ""
+    return f"{settings.METHOD.replace('_', ' ')}, {shots}{seeds}; chosen on {CHOSEN_ON[settings.PROTOCOL]}"
+
+
+def method_summary(settings: CfgNode, answers: Sequence[Answer]) -> dict:
+    """What metrics.json says of the method."""
+    return {
+        "method": settings.METHOD,
+        "shots": settings.SHOTS,
+        "seeds": [answer.draw.seed for answer in answers],
+        "protocol": settings.PROTOCOL,
+        "chosen_on": CHOSEN_ON[settings.PROTOCOL],
+        "found": [answer.learned.found for answer in answers],
+    }
+
+
+def write_predictions(run: Run, names: Sequence[str], test: Features, before: Scores, after: Scores) -> None:
+    """One row a shape: its truth where known, zero-shot's answer and the first draw's."""
+    header = ["shape", "truth", "zeroshot", "prediction", "probability", "correct", "tuned_on_test_labels"]
+    first, second = before.probabilities.argmax(1), after.probabilities.argmax(1)
+    rows = []
+    for i, (name, label) in enumerate(zip(test.names, test.labels.tolist(), strict=True)):
+        share, known = after.probabilities[i, second[i]], label >= 0
+        row = [name, names[label] if known else "", names[first[i]], names[second[i]], f"{share:.6f}"]
+        rows.append([*row, int(second[i] == label) if known else "", int(run.origin.tuned)])
+    write_csv(run.folder / "predictions.csv", header, rows)
+
+
+def _write_page(run: Run, answers: Sequence[Answer], summary: dict, classes: dict, changes) -> None:
+    facts = run.facts | {
+        "Method": method_in_words(run.settings),
+        "Found": _found(answers[0]),
+        "Shapes": f"{summary['shapes']}",
+        "Accuracy": f"{summary['accuracy']:.2f} %, zero-shot {summary['zeroshot_accuracy']:.2f} %",
+    }
+    trainings = {answer.draw.words: answer.learned.training for answer in answers if answer.learned.training}
+    title = f"Few-shot classification: {run.folder.name}"
+    write_fewshot_report(run.folder / "report.html", title, facts, run.all_notes, trainings, classes, changes)
+
+
+def _changes(before: Scores, after: Scores, test: Features, shapes: ShapeSet, projection: nn.Module):
+    """Sections of the page: answers that became right, and those that became wrong; the surest first."""
+    right = _right(after)
+    became = {
+        ("Became right", "Wrong by zero-shot, right by few-shot."): right & ~_right(before) & (after.truth >= 0),
+        ("Became wrong", "Right by zero-shot, wrong by few-shot."): ~right & _right(before),
+    }
+    sections = []
+    for (heading, words), mask in became.items():
+        places = np.flatnonzero(mask)
+        places = places[np.argsort(-after.probabilities[places].max(1), kind="stable")]
+        cases = [_change(i, before, after, test, shapes, projection) for i in places[:SHOWN]]
+        sections.append((heading, f"{words} {len(places)} shape{'s' * (len(places) != 1)}.", cases))
+    return sections
+
+
+def _change(i: int, before: Scores, after: Scores, test: Features, shapes: ShapeSet, projection: nn.Module) -> Change:
+    names, first, second = after.names, before.probabilities[i], after.probabilities[i]
+    return Change(
+        test.names[i],
+        names[after.truth[i]],
+        names[first.argmax()],
+        float(first.max()),
+        names[second.argmax()],
+        float(second.max()),
+        _maps(shapes, test.indices[i], projection),
+    )
+
+
+@torch.no_grad()
+def _maps(shapes: ShapeSet, index: int, projection: nn.Module) -> np.ndarray:
+    """The depth maps of a shape, [V, H, W] in [0, 1]."""
+    points = torch.from_numpy(shapes[index].points)[None].to(projection.rotations.device)
+    maps = projection.depth_maps(points)[0].cpu().numpy()
+    return maps / max(1, maps.max())  # PointCLIP V1's reach to 2.6
+
+
+def _right(scores: Scores) -> np.ndarray:
+    return scores.probabilities.argmax(1) == scores.truth
+
+
+def _found(answer: Answer) -> str:
+    """What was chosen, in words: "alpha 1, beta 5.5"."""
+    pairs = ((name.replace("_", " "), value) for name, value in answer.learned.found.items())
+    return ", ".join(f"{name} {value:g}" for name, value in pairs) or "nothing chosen"
+
+
+def report_training(folder: Path, settings: CfgNode, answers: Sequence[Answer], encoder: str) -> dict:
+    """Write and say what was learned, where no shapes came to be named."""
+    summary = {"task": TASK, "dataset": "own shapes", "encoder": encoder, "shapes": 0}
+    summary |= {**method_summary(settings, answers), "training_shapes": len(answers[0].draw.train)}
+    write_json(folder / "metrics.json", summary)
+    write_settings(folder / "config.yaml", settings)
+    print(f"{method_in_words(settings)}; {_found(answers[0])}; the head is in {folder / 'head.safetensors'}")
+    return summary
+
+
+def report_head_on_files(
+    run: Run, facts: HeadFacts, reader: BatchReader, test: Features, logits: Tensor, projection: nn.Module
+) -> dict:
+    """As `report_own_shapes`, for a head from a file."""
+    learned = Learned(nn.Identity(), {}, {})
+    answer = Answer(Shots("", 0, 0, [], []), learned, logits)
+    return report_own_shapes(run, facts.class_names, reader, test, None, answer, projection)
+
+
+def report_head_on_set(
+    run: Run, facts: HeadFacts, reader: BatchReader, test: Features, logits: Tensor, columns: Sequence[int]
+) -> dict:
+    """Score a head from a file on the classes that it shares with a data set; returns what metrics.json holds.
+
+    Args:
+        test: whose labels are places among the shared classes.
+        logits: [n, shared classes].
+        columns: the head's own places of these classes.
+    """
+    names = [facts.class_names[column] for column in columns]
+    scores = evaluate(logits, test.labels, names)
+    total = len(reader.shapes.class_names)
+    note = f"Scored on the {len(names)} of {total} classes that the head knows, and chosen among these alone."
+    run = replace(run, notes=[*run.notes, note])
+    summary = {
+        "task": TASK,
+        **summary_of(run, reader, scores.shapes),
+        "method": facts.method,
+        "trained_on": facts.shots,
+        "chosen_on": facts.chosen_on,
+        "accuracy": scores.accuracy,
+        "mean_class_accuracy": scores.mean_class_accuracy,
+        "class_accuracy": dict(zip(names, scores.class_accuracy.tolist(), strict=True)),
+    }
+    write_json(run.folder / "metrics.json", summary)
+    write_predictions(run, names, test, scores, scores)
+    write_settings(run.folder / "config.yaml", run.settings)
+    rows = [
+        [name, int(row.sum()), f"{share:.1f}"]
+        for name, row, share in zip(names, scores.confusion, scores.class_accuracy, strict=True)
+    ]
+    rows.append(["all", scores.shapes, f"{scores.accuracy:.2f}"])
+    print(table(["class", "shapes", "accuracy %"], rows))
+    print(f"\n{facts.method.replace('_', ' ')}, trained on {facts.shots}; chosen on {facts.chosen_on}")
+    run.print_footer(scores.shapes)
+    return summary

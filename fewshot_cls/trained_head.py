@@ -1,0 +1,93 @@
+"""A trained head's answers: of the run that made it, and read from a file, for own shapes or another data set."""
+
+import argparse
+import time
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from yacs.config import CfgNode
+
+from fewshot_cls.features import extract, open_method_extractor
+from fewshot_cls.head import HeadFacts, check_fits, class_columns, load_head
+from fewshot_cls.learn import Learned
+from fewshot_cls.projections import LearnedProjection, open_projection, selected_views
+from fewshot_cls.results import report_head_on_files, report_head_on_set
+from pointclip.config import with_changes
+from pointclip.datasets.batches import BatchReader
+from pointclip.errors import InputError
+from pointclip.features import FeatureExtractor
+from pointclip.features.store import fingerprint_of_encoder
+from pointclip.origin import Origin
+from pointclip.runs.opening import open_shapes
+from pointclip.runs.run import describe_run
+from zeroshot_cls.classifier import Features
+
+
+@torch.no_grad()
+def logits_of(learned: Learned, test: Features, reader: BatchReader, extractor: FeatureExtractor, unit: bool) -> Tensor:
+    """Logits [n, K] of the reader's shapes, seen anew where the smoothing was learned.
+
+    `test` are their features by the fixed projection.
+    """
+    if learned.projection is not None:
+        learnt = FeatureExtractor(learned.projection.eval(), extractor.encoder, progress=extractor.progress)
+        test = extract(reader, learnt, unit)
+    return learned.head(test.views)
+
+
+def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
+    """Answer by a head from a file; returns what stands in metrics.json."""
+    # settings and model
+    head, facts, smoothing = load_head(args.head)
+    settings = with_changes(settings, {"METHOD": facts.method})
+    _check_projection(facts, settings)
+    projection = _open_projection(facts, settings, smoothing)
+    unit = facts.features == "unit"
+    extractor = open_method_extractor(settings, projection, args, unit)
+    encoder = extractor.encoder
+    check_fits(
+        facts, fingerprint_of_encoder(encoder), f"{encoder.name}, {encoder.precision}", len(projection.rotations)
+    )
+
+    # data
+    reader = open_shapes(settings, args, facts.class_names)
+    if not args.input:
+        columns, places = class_columns(facts, reader.shapes.class_names)
+        reader = replace(reader, indices=_of_classes(reader, places))
+
+    # answer
+    start = time.perf_counter()
+    test = extract(reader, extractor, unit)
+    seconds = time.perf_counter() - start
+    with torch.no_grad():
+        logits = head(test.views)
+    origins = Origin(f"of the head ({facts.shots})", tuned=facts.tuned_on_test), Origin("of the head")
+    run = describe_run(args, settings, extractor, reader, facts.sentences, origins, None, seconds)
+    if args.input:
+        return report_head_on_files(run, facts, reader, test, logits, projection)
+    labels = torch.tensor([places.index(label) for label in test.labels.tolist()])
+    return report_head_on_set(run, facts, reader, replace(test, labels=labels), logits[:, columns], columns)
+
+
+def _check_projection(facts: HeadFacts, settings: CfgNode) -> None:
+    for name in ("METHOD", "STEPS"):
+        if settings.PROJECTION[name] != facts.projection[name]:
+            raise InputError(
+                f"The head was made with PROJECTION.{name} {facts.projection[name]}, but it is "
+                f"{settings.PROJECTION[name]}; set it to the head's."
+            )
+
+
+def _open_projection(facts: HeadFacts, settings: CfgNode, smoothing: dict[str, Tensor]):
+    if not facts.smoothing:
+        return open_projection(settings)
+    projection = LearnedProjection(selected_views(settings)[0], **facts.smoothing)
+    projection.smoothing.load_state_dict(smoothing)
+    return projection.eval().requires_grad_(False)
+
+
+def _of_classes(reader: BatchReader, labels: list[int]) -> list[int]:
+    """The reader's shapes that are of these classes."""
+    wanted = range(len(reader.shapes)) if reader.indices is None else reader.indices
+    return [index for index in wanted if reader.shapes.labels[index] in labels]

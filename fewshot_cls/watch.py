@@ -1,0 +1,46 @@
+"""Progress of a training: a bar with loss and accuracy, and curves for TensorBoard by choice."""
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+from yacs.config import CfgNode
+
+from fewshot_cls.settings import TRAINED
+from fewshot_cls.shots import Shots
+from fewshot_cls.training import Epoch
+from pointclip.errors import InputError
+
+
+@contextmanager
+def watch_training(args: argparse.Namespace, settings: CfgNode, draw: Shots) -> Iterator[Callable[[Epoch], None]]:
+    """What to tell every epoch of a draw's training to."""
+    writer = _writer(args, draw) if settings.TRAIN.TENSORBOARD and settings.METHOD in TRAINED else None
+    quiet = args.quiet or settings.METHOD not in TRAINED
+    with tqdm(desc=f"train, {draw.words}", unit="epoch", disable=quiet) as bar:
+
+        def watch(epoch: Epoch) -> None:
+            bar.n = epoch.number + 1
+            judged = "" if epoch.chosen_on is None else f", chosen on {epoch.chosen_on:.1f} %"
+            bar.set_postfix_str(f"loss {epoch.loss:.3f}, shots {epoch.accuracy:.1f} %{judged}")
+            if writer:
+                for name in ("loss", "accuracy", "rate", "chosen_on", "chosen_on_loss"):
+                    if (value := getattr(epoch, name)) is not None:
+                        writer.add_scalar(name, value, epoch.number + 1)
+
+        try:
+            yield watch
+        finally:
+            if writer:
+                writer.close()
+
+
+def _writer(args: argparse.Namespace, draw: Shots):
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise InputError(
+            "TRAIN.TENSORBOARD is set, but the package tensorboard is not installed; pip install -e .[tensorboard]."
+        ) from error
+    return SummaryWriter(str(args.folder / "tensorboard" / f"seed{draw.seed}"))

@@ -1,0 +1,172 @@
+"""The few-shot command, end to end with a tiny encoder, and what it says to bad input."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fewshot_cls import main as command
+from fewshot_cls.settings import METHODS, load, parse
+from pointclip.datasets.synthetic.unseen import KINDS, generate_unseen
+from pointclip.encoder import load_encoder
+from pointclip.errors import InputError
+
+CONFIGS = Path(command.__file__).with_name("configs")
+QUICK = ["PROJECTION.VIEWS", "4, 9", "DATASET.NUM_POINTS", 64, "DATASET.MAX_SHAPES", 9, "TRAIN.EPOCHS", 2]
+SMALL = ["PROJECTION.VIEWS", "4", "DATASET.MAX_SHAPES", 4, "TRAIN.EPOCHS", 1]  # a smoothing takes its time on a CPU
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    torch.manual_seed(3)
+    return load_encoder("tiny-vit", None, precision="fp32")
+
+
+@pytest.fixture
+def run(encoder, tmp_path, monkeypatch):
+    """Run main() with a tiny encoder for "demo", few views and points; returns the run's folder."""
+    monkeypatch.setattr("pointclip.runs.opening.load_encoder", lambda *rest: encoder)
+
+    def run(*words: object, config: str = "demo", output: str = "out") -> Path:
+        words = ["--quiet", "--config", CONFIGS / f"{config}.yaml", *QUICK, *words, "OUTPUT", tmp_path / output]
+        command.main([str(word) for word in words])
+        return next(path.parent for path in (tmp_path / output).rglob("metrics.json"))
+
+    return run
+
+
+def metrics(folder: Path) -> dict:
+    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def classes(tmp_path_factory) -> Path:
+    """Own training shapes: two folders of three files."""
+    folder = tmp_path_factory.mktemp("train")
+    for kind in KINDS[:2]:
+        (folder / kind).mkdir()
+        for seed in range(3):
+            np.save(folder / kind / f"{seed}.npy", generate_unseen(kind, seed, 80).points)
+    (folder / "notes.txt").write_text("not a class")
+    return folder
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method(run, method):
+    folder = run(
+        "METHOD", method, "--shots", 1, "--seeds", 2, "REPORT", False, *(SMALL if "smoothing" in method else [])
+    )
+    summary = metrics(folder)
+    assert summary["task"] == "few-shot classification"
+    assert (summary["method"], summary["shots"], summary["seeds"]) == (method, 1, [0, 1])
+    assert summary["accuracy"] == pytest.approx(np.mean(summary["accuracy_by_seed"]))
+    assert summary["gain"] == pytest.approx(summary["accuracy"] - summary["zeroshot_accuracy"])
+    assert summary["chosen_on"] == "validation shots"
+    assert summary["tuned_on_test_labels"] is False
+    shots = [json.loads((folder / f"shots_seed{seed}.json").read_text()) for seed in (0, 1)]
+    assert shots[0] != shots[1]
+    assert all(len(sides["train"]) == len(sides["validation"]) == 1 for sides in shots[0]["classes"].values())
+    assert (folder / "head_seed1.safetensors").is_file()
+    assert not list(folder.glob("training*"))  # checkpoints of finished trainings are gone
+    with open(folder / "predictions.csv", newline="") as file:
+        assert len(list(csv.DictReader(file))) == summary["shapes"]
+
+
+@pytest.mark.parametrize("method", ["kernel_ridge", "adapter"])
+def test_published_protocol_is_marked_everywhere(run, method):
+    folder = run("--shots", 2, "PROTOCOL", "published", "METHOD", method)
+    summary = metrics(folder)
+    assert summary["tuned_on_test_labels"] is True
+    assert any("PROTOCOL published" in note for note in summary["notes"])
+    assert "PROTOCOL published" in (folder / "report.html").read_text(encoding="utf-8")
+    with open(folder / "predictions.csv", newline="") as file:
+        assert {row["tuned_on_test_labels"] for row in csv.DictReader(file)} == {"1"}
+
+
+def test_page(run):
+    page = (run("--shots", 2, "METHOD", "adapter") / "report.html").read_text(encoding="utf-8")
+    for words in ("Learning curve", "Accuracy of each class", "zero-shot %", "bottle", "pictures/curve-0.png"):
+        assert words in page
+
+
+@pytest.mark.parametrize("method", ["tip_adapter", "adapter_smoothing"])
+def test_a_head_answers_again_from_its_file(run, tmp_path, method):
+    more = ["METHOD", method, "REPORT", False, *SMALL]
+    first = run("--shots", 1, *more)
+    again = run("--head", first / "head.safetensors", *more, output="again")
+    assert metrics(again)["accuracy"] == pytest.approx(metrics(first)["accuracy"])
+    assert "4 of 4 classes" in metrics(again)["notes"][-1]
+    # a data set with none of its classes
+    with pytest.raises(InputError, match="none of the data set's classes"):
+        run("--init", first / "head.safetensors", "DATASET.NAME", "synthetic", *more)
+    if method == "tip_adapter":
+        with pytest.raises(InputError, match=r"made for 1 views, but the projection has 3"):
+            run("--init", first / "head.safetensors", *more, "PROJECTION.VIEWS", "1, 2, 3")
+
+
+def test_head_of_test_labels_stays_marked(run):
+    first = run("--shots", 1, "PROTOCOL", "published", "REPORT", False)
+    again = metrics(run("--head", first / "head.safetensors", "REPORT", False, output="again"))
+    assert again["tuned_on_test_labels"] is True
+
+
+def test_own_shapes(run, classes, tmp_path):
+    shape = tmp_path / "mine.npy"
+    np.save(shape, generate_unseen("ladder", 9, 80).points)
+    more = ["ENCODER.NAME", "demo", "DATASET.MAX_SHAPES", 0]
+    base = ["--quiet", "--config", str(CONFIGS / "own_shapes.yaml")]
+
+    def main(*words, output="own"):
+        return command.main([*map(str, [*base, *words, *QUICK[:4], *more, "OUTPUT", tmp_path / output])])
+
+    summary = main("--train", classes, "--input", shape)
+    assert summary["classes"] == ["bottle", "ladder"]
+    head = tmp_path / "own" / "own_shapes_vit_b16" / "input" / "head.safetensors"
+    answer = (head.parent / "predictions.csv").read_text()
+    main("--head", head, "--input", shape, output="later")
+    assert next((tmp_path / "later").rglob("predictions.csv")).read_text() == answer
+    only = main("--train", classes, output="alone")
+    assert only["training_shapes"] == 6
+
+
+def test_augmented_copies(run):
+    assert any("2 scaled copies" in note for note in metrics(run("--shots", 1, "AUGMENT", 2, "REPORT", False))["notes"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["METHOD", "nearest"], "METHOD is 'nearest'; one of tip_adapter"),
+        (["PROTOCOL", "test"], "validation, fixed, published"),
+        (["--shots", "-1"], "SHOTS is -1"),
+        (["--seeds", "0"], "SEEDS is 0"),
+        (["--shots", "0"], "leaves none to validate on"),
+        (["--input", "a.ply"], "add --train FOLDER"),
+        (["--search", "weights"], "zeroshot_cls"),
+        (["--head", "a", "--train", "b"], "came together"),
+        (["METHOD", "smoothing", "PROJECTION.METHOD", "pointclip_v1"], "realistic"),
+        (["METHOD", "smoothing", "ENCODER.PRECISION", "bf16"], "fp32"),
+    ],
+)
+def test_wrong_settings(tmp_path, words, message):
+    with pytest.raises(InputError, match=message):
+        parse(["--config", str(CONFIGS / "demo.yaml"), *words, "OUTPUT", str(tmp_path)])
+
+
+def test_too_few_shapes_of_a_class(run):
+    with pytest.raises(InputError, match="'bottle' has 100 training shapes, too few for 98 shots and 4"):
+        run("--shots", 98)
+
+
+@pytest.mark.parametrize("data", ["modelnet40", "modelnet10", "scanobjectnn_obj_only", "scanobjectnn_pb_t50_rs"])
+@pytest.mark.parametrize("variant", ["vit_b16", "rn101_pointclip_v1", "vit_b16_pointclip_v2"])
+def test_configs_of_the_data_sets(data, variant):
+    found, settings = load(f"{data}_{variant}")
+    assert found.name == f"{data}_{variant}"
+    assert data == settings.DATASET.NAME
+    assert {"pointclip_v1": "adapter", "pointclip_v2": "adapter_smoothing"}.get(
+        found.variant, "kernel_ridge"
+    ) == settings.METHOD

@@ -1,0 +1,117 @@
+"""V2's learned smoothing: it starts as the fixed one, and its gradients are right."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from fewshot_cls.projections import DENSIFY, LearnedProjection
+from fewshot_cls.smoothing import LearnedSmoothing
+from pointclip.datasets.synthetic import generate
+from pointclip.encoder import load_encoder
+from pointclip.errors import InputError
+from pointclip.features import FeatureExtractor
+from zeroshot_cls.classifier import view_weighted_logits
+from zeroshot_cls.realistic_projection import SPEC, RealisticProjection
+from zeroshot_seg.realistic_projection import SPEC as SEG_SPEC
+
+VIEWS = (0, 5, 9)
+
+
+def cloud(category: str = "chair") -> torch.Tensor:
+    return torch.from_numpy(generate(category, 7, 600).points)[None]
+
+
+@torch.no_grad()
+def test_untrained_is_zero_shot():
+    encoder = load_encoder("demo")
+    sentences = {name: [f"a depth map of a {name}."] for name in ("chair", "mug", "lamp")}
+    logits = []
+    for projection in (LearnedProjection(VIEWS).eval(), RealisticProjection("reference", VIEWS)):
+        extractor = FeatureExtractor(projection, encoder, progress=False)
+        views = extractor.encode_views(projection(cloud()))
+        logits.append(view_weighted_logits(views, extractor.class_features(sentences), torch.ones(len(VIEWS))))
+    # 1e-4 of logits of some 100: the Gaussian is one 2-D sum instead of two 1-D ones, and CLIP passes the rounding on
+    torch.testing.assert_close(*logits, atol=1e-4, rtol=0)
+
+
+@torch.no_grad()
+def test_frozen_statistics_leave_the_start_alone_and_a_batchs_do_not():
+    fixed = RealisticProjection("reference", VIEWS)(cloud())
+    frozen, batch = (LearnedProjection(VIEWS, statistics=kind).train() for kind in ("frozen", "batch"))
+    torch.testing.assert_close(frozen(cloud()), fixed, atol=1e-5, rtol=0)
+    assert (batch(cloud()) - fixed).abs().max() > 0.01
+    assert torch.equal(frozen.smoothing.norms[0].running_mean, torch.zeros(3))
+    assert not torch.equal(batch.smoothing.norms[0].running_mean, torch.zeros(3))
+
+
+@torch.no_grad()
+def test_densify_of_the_paper_keeps_all_rows():
+    assert LearnedProjection(VIEWS[:1]).grids(cloud()).shape == (1, 1, 8, 110, 110)
+    paper = LearnedProjection(VIEWS[:1], densify="paper")
+    assert paper.grids(cloud()).shape == (1, 1, 8, 112, 112)
+    assert paper(cloud()).shape == (1, 1, 3, 224, 224)
+
+
+def test_every_filter_learns():
+    projection = LearnedProjection(VIEWS[:1]).train()
+    images = projection(cloud())
+    (images * torch.randn(images.shape, generator=torch.Generator().manual_seed(0))).sum().backward()
+    for convolution in projection.smoothing.convolutions[::2]:
+        assert convolution.weight.grad.flatten(2).abs().amax(-1).min() > 0
+    # the blurs get theirs as soon as the third convolution reads them
+    third = projection.smoothing.convolutions[2].weight
+    assert third.grad[:, 3:].abs().max() > 0
+    assert not torch.equal(third.grad[:, 3], third.grad[:, 4])
+
+
+def test_gradients_in_float64():
+    torch.manual_seed(0)
+    spec = replace(SPEC, resolution=9, depth_cells=4, densify_window=(1, 1, 1), densify_padding=(0, 0, 0))
+    projection = LearnedProjection((0,))
+    projection.spec, projection.smoothing = spec, LearnedSmoothing(spec, seed=1).double()
+    for parameter in projection.smoothing.parameters():
+        parameter.data += 0.02 * torch.rand_like(parameter)  # no two channels are equal, no weight is 0
+    grids = 1 + torch.rand(2, 4, 9, 9, dtype=torch.float64)  # positive, all different: no ties
+    names, values = zip(*projection.smoothing.named_parameters(), strict=True)
+    probe = torch.randn(2, 3, 224, 224, dtype=torch.float64)
+
+    def loss(*weights):
+        state = dict(zip((f"smoothing.{name}" for name in names), weights, strict=True))
+        images = torch.func.functional_call(_Images(projection), {f"inner.{k}": v for k, v in state.items()}, (grids,))
+        return (images * probe).sum() / 1000
+
+    assert torch.autograd.gradcheck(loss, values, fast_mode=True)  # one random direction through all of it
+
+
+class _Images(torch.nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, grids):
+        return self.inner.images(grids)
+
+
+def test_an_image_that_training_emptied_is_white():
+    projection = LearnedProjection(VIEWS[:1])
+    with torch.no_grad():
+        projection.smoothing.convolutions[0].weight.neg_()
+        torch.testing.assert_close(projection(cloud()), torch.ones(1, 1, 3, 224, 224))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: LearnedProjection(densify="fine"), "'zeroshot' or 'paper'"),
+        (lambda: LearnedProjection(statistics="none"), "'frozen' or 'batch'"),
+        (lambda: LearnedSmoothing(SEG_SPEC), r"\(5, 5, 5\)"),
+    ],
+)
+def test_errors(make, words):
+    with pytest.raises(InputError, match=words):
+        make()
+
+
+def test_the_papers_densify_is_method_sections_9():
+    assert DENSIFY["paper"].image_size == 112

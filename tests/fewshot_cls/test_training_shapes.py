@@ -1,0 +1,49 @@
+"""Own training shapes in folders, and augmented copies."""
+
+import numpy as np
+import pytest
+
+from fewshot_cls.training_shapes import Augmented, FolderShapes
+from pointclip.datasets.synthetic.unseen import UnseenShapes
+from pointclip.errors import InputError
+
+
+def test_folders_are_classes(tmp_path):
+    for name, count in (("sofa", 2), ("Bottle of wine", 1)):
+        (tmp_path / name).mkdir()
+        for number in range(count):
+            np.save(tmp_path / name / f"{number}.npy", np.random.default_rng(number).normal(size=(20, 3)))
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "sofa" / ".DS_Store").write_bytes(b"")
+    shapes = FolderShapes(tmp_path)
+    assert shapes.class_names == ("Bottle of wine", "sofa")
+    assert shapes.labels.tolist() == [0, 1, 1]
+    assert [shapes[i].label for i in range(3)] == [0, 1, 1]
+
+
+def test_folder_errors(tmp_path):
+    with pytest.raises(InputError, match="There is no folder"):
+        FolderShapes(tmp_path / "none")
+    (tmp_path / "a").mkdir()
+    with pytest.raises(InputError, match=r"1 folder\(s\)"):
+        FolderShapes(tmp_path)
+    (tmp_path / "b").mkdir()
+    with pytest.raises(InputError, match="holds no files"):
+        FolderShapes(tmp_path)
+
+
+def test_copies():
+    shapes = UnseenShapes(split="train", num_points=50)
+    augmented = Augmented(shapes, 2, seed=1)
+    n = len(shapes)
+    assert len(augmented) == 3 * n
+    assert augmented.with_copies([3, 5]) == [3, 5, n + 3, n + 5, 2 * n + 3, 2 * n + 5]
+    own, first, second = augmented[3], augmented[n + 3], augmented[2 * n + 3]
+    assert np.array_equal(own.points, shapes[3].points)
+    assert own.label == first.label == second.label
+    assert len({own.name, first.name, second.name}) == 3
+    ratio = np.ptp(first.points, axis=0) / np.ptp(own.points, axis=0)  # a scale for each axis
+    assert ((ratio > 0.66) & (ratio < 1.51)).all()
+    assert np.ptp(ratio) > 0.01
+    assert not np.allclose(first.points, second.points)
+    assert np.array_equal(first.points, Augmented(shapes, 2, seed=1)[n + 3].points)
