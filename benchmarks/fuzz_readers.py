@@ -26,7 +26,7 @@ from pointclip.datasets.h5 import H5Shapes
 from pointclip.datasets.shape_files import read_shape
 from pointclip.encoder.checkpoints import read_state_dict
 from pointclip.errors import InputError
-from pointclip.features.store import read_kept, write_kept
+from pointclip.features.store import read_features, write_features
 from pointclip.projection.points import check_points
 from pointclip.prompts import open_prompts
 from pointclip.search.result import read_result
@@ -230,13 +230,13 @@ def _read_partial(path: Path) -> None:
 def _kept() -> list[bytes]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "kept.safetensors"
-        write_kept(path, {"views": torch.arange(20.0).reshape(2, 10)})
+        write_features(path, {"views": torch.arange(20.0).reshape(2, 10)})
         return [path.read_bytes()]
 
 
-def _read_kept(path: Path) -> None:
+def _read_cached(path: Path) -> None:
     """Damage gives None; whatever else comes out must be what went in."""
-    kept = read_kept(path)
+    kept = read_features(path)
     whole = {"views": torch.arange(20.0).reshape(2, 10)}
     if kept is None:
         raise InputError("damaged")
@@ -283,7 +283,7 @@ READERS = {
     "prompts": Reader("a.json", open_prompts, _prompt_file),
     "searched": Reader("searched.yaml", lambda path: read_result(path, "t"), _searched),
     "partial": Reader("out.json.partial", _read_partial, _partial),
-    "kept features": Reader("kept.safetensors", _read_kept, _kept),
+    "kept features": Reader("kept.safetensors", _read_cached, _kept),
     "download note": Reader("a.part.json", read_note, _note),
     "candidates": Reader(
         "a.json",

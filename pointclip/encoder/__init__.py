@@ -1,4 +1,4 @@
-"""CLIP through open_clip: images, their patches and sentences become unit features in one space."""
+"""CLIP through open_clip: from images, patches and sentences to unit features in a common space."""
 
 from pointclip.encoder.clip import Encoder
 from pointclip.encoder.device import DTYPES, PRECISIONS, check_device, native_precision, projection_device

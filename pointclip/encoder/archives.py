@@ -1,7 +1,7 @@
-"""TorchScript archives, as OpenAI publishes CLIP: their tensors, read without running or compiling their code.
+"""TorchScript archives, as OpenAI publishes CLIP: reading their tensors without executing or compiling their code.
 
-`torch.jit.load` builds the module, and so runs whatever `__setstate__` the archive brings. Here its pickle makes
-nothing but stand-ins, and its code is only searched for the lists of parameters and buffers that begin each class.
+`torch.jit.load` builds the module and therefore executes any `__setstate__` in the archive. Here its pickle creates
+only stand-ins, and its code is only searched for the lists of parameters and buffers at the start of each class.
 """
 
 import math
@@ -30,20 +30,20 @@ DTYPES = {
     "ByteStorage": torch.uint8,
     "BoolStorage": torch.bool,
 }
-MOST_NAMES = 100_000  # modules and tensors, as modules may hold each other many times over
-MOST_DEPTH = 100  # modules within modules
+MAX_NAMES = 100_000  # modules and tensors, since modules may refer to each other many times
+MAX_DEPTH = 100  # of nested modules
 
 
 @dataclass(frozen=True)
 class _Storage:
     dtype: torch.dtype
     key: str
-    count: int  # of numbers
+    count: int  # number of elements
 
 
 @dataclass(frozen=True)
 class _View:
-    """A tensor that is not read yet."""
+    """A tensor that has not been read yet."""
 
     storage: _Storage
     offset: int
@@ -52,9 +52,9 @@ class _View:
 
 
 class _Object:
-    """Stands for an object of a class of the archive; of its state, only the names and values are kept."""
+    """A stand-in for an object of one of the archive's classes, with only the names and values of its state."""
 
-    place: tuple[str, str]  # module and name of its class
+    class_name: tuple[str, str]  # module and name of its class
     state: object = None
 
     def __setstate__(self, state: object) -> None:
@@ -62,7 +62,7 @@ class _Object:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file is a TorchScript archive: a zip that holds code beside its data, as no pickled state dict does."""
+    """Whether a file is a TorchScript archive: a zip with code beside its data, unlike a pickled state dict."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
@@ -73,8 +73,8 @@ def read_archive(path: Path) -> dict[str, Tensor]:
     """The tensors that `torch.jit.load(path).state_dict()` would give, under the same names and in the same order.
 
     Raises:
-        InputError: for an archive whose pickle asks for more than tensors and plain values, whose classes restore
-            themselves by code of their own (`__setstate__`), or whose records do not fit what the pickle says.
+        InputError: for an archive whose pickle contains more than tensors and plain values, whose classes define
+            `__setstate__`, or whose records do not match the pickle.
     """
     with zipfile.ZipFile(path) as file:
         return _Archive(file, path).state_dict()
@@ -86,7 +86,7 @@ class _Archive:
         self.names = set(file.namelist())
         found = [name for name in self.names if PurePosixPath(name).name == "data.pkl" and name.count("/") <= 1]
         if len(found) != 1:
-            raise InputError(f"The weights file {path} has no data.pkl; it was cut short, or is no archive of a model.")
+            raise InputError(f"The weights file {path} has no data.pkl; it is truncated, or not an archive of a model.")
         self.folder = found[0].removesuffix("data.pkl")
         order = f"{self.folder}byteorder"
         if order in self.names and file.read(order).strip() != b"little":
@@ -100,7 +100,7 @@ class _Archive:
         with self.file.open(f"{self.folder}data.pkl") as stream:
             root = _Unpickler(stream).load()
         if not isinstance(root, _Object):
-            raise InputError(f"The weights file {self.path} is an archive, but of no model.")
+            raise InputError(f"The weights file {self.path} is an archive, but not of a model.")
         weights: dict[str, Tensor] = {}
         for name, view in self._tensors(root, "", 0):
             weights[name] = self._read(view)
@@ -110,10 +110,10 @@ class _Archive:
         """Parameters, buffers, and those of the modules within: the order of `state_dict`."""
         lists = self._lists_of(module)
         self._visited += 1 + sum(map(len, lists or ()))
-        if self._visited > MOST_NAMES:
-            raise InputError(f"The weights file {self.path} has more than {MOST_NAMES} tensors; is it a CLIP model's?")
-        if lists is None or depth > MOST_DEPTH or not isinstance(module.state, dict):
-            raise InputError(f"The weights file {self.path} has a module that is not as TorchScript writes them.")
+        if self._visited > MAX_NAMES:
+            raise InputError(f"The weights file {self.path} has more than {MAX_NAMES} tensors; is it a CLIP model's?")
+        if lists is None or depth > MAX_DEPTH or not isinstance(module.state, dict):
+            raise InputError(f"The weights file {self.path} has a module that is not in TorchScript's format.")
         for names in lists:
             for name in names:
                 if isinstance(value := module.state.get(name), _View):
@@ -123,11 +123,11 @@ class _Archive:
                 yield from self._tensors(value, f"{prefix}{name}.", depth + 1)
 
     def _lists_of(self, item: _Object) -> tuple[list[str], list[str]] | None:
-        """The names of a module's parameters and buffers, as its class lists them; None for what is no module."""
-        place = item.place
-        if place not in self._lists:
-            self._lists[place] = self._search(*place)
-        return self._lists[place]
+        """The names of a module's parameters and buffers, as listed by its class; None if it is not a module."""
+        class_name = item.class_name
+        if class_name not in self._lists:
+            self._lists[class_name] = self._search(*class_name)
+        return self._lists[class_name]
 
     def _search(self, module: str, name: str) -> tuple[list[str], list[str]] | None:
         text = self._text(f"{self.folder}code/{module.replace('.', '/')}.py")
@@ -136,8 +136,8 @@ class _Archive:
             return None
         if re.search(r"^\s*def __setstate__\b", head[2], re.MULTILINE):
             raise InputError(
-                f"The weights file {self.path} restores its {name} by code (__setstate__), which is not run; "
-                "save its state_dict() instead, where you trust it."
+                f"The weights file {self.path} restores its {name} by code (__setstate__), which is not executed; "
+                "if you trust it, save its state_dict() instead."
             )
         lists = []
         for key in ("__parameters__", "__buffers__"):
@@ -155,34 +155,38 @@ class _Archive:
     def _read(self, view: _View) -> Tensor:
         count = math.prod(view.size)
         last = view.offset + sum((n - 1) * step for n, step in zip(view.size, view.stride, strict=True))
-        whole = min((view.offset, *view.size, *view.stride)) >= 0 and count <= view.storage.count
-        if not whole or (count and last >= view.storage.count):
-            raise InputError(f"The weights file {self.path} has a tensor that is larger than its record; get it again.")
+        fits = min((view.offset, *view.size, *view.stride)) >= 0 and count <= view.storage.count
+        if not fits or (count and last >= view.storage.count):
+            raise InputError(
+                f"The weights file {self.path} has a tensor that is larger than its record; download it again."
+            )
         return self._storage(view.storage).as_strided(view.size, view.stride, view.offset)
 
     def _storage(self, storage: _Storage) -> Tensor:
-        """A record's numbers, [count]."""
+        """The values of a record, [count]."""
         kept, numbers = self._storages.get(storage.key, (None, None))
         if kept is None:
             record = f"{self.folder}data/{storage.key}"
             size = storage.count * storage.dtype.itemsize
             if record not in self.names:
-                raise InputError(f"The weights file {self.path} lacks the record {record}; get it again.")
+                raise InputError(f"The weights file {self.path} lacks the record {record}; download it again.")
             info = self.file.getinfo(record)
             if info.file_size != size or info.compress_type != zipfile.ZIP_STORED:
                 raise InputError(
-                    f"The weights file {self.path} says {size} bytes for {record}, which holds {info.file_size}; "
-                    "get it again."
+                    f"The weights file {self.path} declares {size} bytes for {record}, which has {info.file_size}; "
+                    "download it again."
                 )
             content = bytearray(self.file.read(record))
             numbers = torch.frombuffer(content, dtype=storage.dtype) if size else torch.empty(0, dtype=storage.dtype)
             self._storages[storage.key] = storage, numbers
         elif kept != storage:
-            raise InputError(f"The weights file {self.path} reads its record {storage.key} in two ways; get it again.")
+            raise InputError(
+                f"The weights file {self.path} uses its record {storage.key} with two types; download it again."
+            )
         return numbers
 
 
-def _rebuilt(storage: _Storage, offset: int, size: tuple, stride: tuple, *_: object) -> _View:
+def _rebuild_tensor(storage: _Storage, offset: int, size: tuple, stride: tuple, *_: object) -> _View:
     numbers = (offset, *size, *stride)
     if not isinstance(storage, _Storage) or not all(type(n) is int for n in numbers) or len(size) != len(stride):
         raise pickle.UnpicklingError("a tensor of another form")
@@ -195,7 +199,7 @@ def _first(value: object, *_: object) -> object:
 
 _ALLOWED = {
     ("collections", "OrderedDict"): OrderedDict,
-    ("torch._utils", "_rebuild_tensor_v2"): _rebuilt,
+    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
     ("torch._utils", "_rebuild_parameter"): _first,
     ("torch", "device"): _first,
     ("torch.jit._pickle", "restore_type_tag"): _first,
@@ -208,19 +212,19 @@ _ALLOWED = {
 
 
 class _Unpickler(pickle.Unpickler):
-    """Makes stand-ins, tensors that are not read yet, and plain values."""
+    """Creates stand-ins, tensors that have not been read yet, and plain values."""
 
     def __init__(self, stream):
         super().__init__(stream)
         self._classes: dict[tuple[str, str], type[_Object]] = {}
 
     def find_class(self, module: str, name: str) -> object:
-        place = (module, name)
-        if place in _ALLOWED:
-            return _ALLOWED[place]
+        class_name = (module, name)
+        if class_name in _ALLOWED:
+            return _ALLOWED[class_name]
         if module.split(".")[0] != "__torch__":
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return self._classes.setdefault(place, type("_Of", (_Object,), {"place": place}))
+            raise pickle.UnpicklingError(f"it refers to {module}.{name}")
+        return self._classes.setdefault(class_name, type("_Of", (_Object,), {"class_name": class_name}))
 
     def persistent_load(self, reference: tuple) -> _Storage:
         kind, dtype, key, _, count = reference

@@ -1,4 +1,4 @@
-"""CLIP weights from a file or folder, read without ever running code that they bring."""
+"""CLIP weights from a file or folder, read without ever executing code in them."""
 
 import json
 import pickle
@@ -19,37 +19,37 @@ from pointclip.utils.causes import cannot_open, check_head
 from pointclip.utils.files import expanded
 
 OPENAI_CONSTANTS = ("input_resolution", "context_length", "vocab_size")  # beside the weights in OpenAI's archives
-CONTAINERS = ("state_dict", "model_state_dict", "model")  # where trainers keep the weights in a checkpoint
-OWN_WORDS = (
+CONTAINERS = ("state_dict", "model_state_dict", "model")  # keys of the weights in training checkpoints
+CLIP_PREFIXES = (
     "visual",
     "text",
     "transformer",
     "vision_model",
     "text_model",
-)  # begin a CLIP's own names
+)  # first parts of the names in a CLIP
 FILES = (
     "open_clip_model.safetensors",
     "open_clip_pytorch_model.safetensors",
     "open_clip_pytorch_model.bin",
     "model.safetensors",
     "pytorch_model.bin",
-)  # in a folder of weights, the first that is there
+)  # looked for in a folder of weights, in this order
 
 
 def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], bool | None]:
     """Read the weights of a CLIP model.
 
     Takes OpenAI's TorchScript archives (ViT-B-16.pt and the like), pickled state dicts and training checkpoints
-    (tensors and numbers only), safetensors, and folders that hold one of `FILES`. What a file is shows in its first
-    bytes, not in its ending. Hugging Face's CLIPModel layout is turned into OpenAI's.
+    (tensors and numbers only), safetensors, and folders with one of `FILES`. The type is detected from the first
+    bytes, not the extension. Hugging Face's CLIPModel layout is converted to OpenAI's.
 
     Returns:
-        The state dict on the CPU, and whether its model has QuickGELU: True for OpenAI's archives, what config.json
-        says beside files of Hugging Face's, None where nothing tells.
+        The state dict on the CPU, and whether its model has QuickGELU: True for OpenAI's archives, as in
+        config.json for Hugging Face's files, None if unknown.
 
     Raises:
-        InputError: when there is no such file, it is cut short or no file of weights, would run code, or has weights
-            that are no finite numbers.
+        InputError: if the file does not exist, is truncated or not a weights file, would execute code, or has weights
+            that are not finite.
     """
     path = expanded(path)
     if path.is_dir():
@@ -66,10 +66,10 @@ def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], bool | None]:
             raise
         if isinstance(error, PermissionError):
             raise cannot_open(path, error) from error
-        raise InputError(f"The weights file {path} is truncated or of another kind: {first_line(error)}.") from error
-    except Exception as error:  # pickle.UnpicklingError and what malformed pickles raise
+        raise InputError(f"The weights file {path} is truncated or has another format: {first_line(error)}.") from error
+    except Exception as error:  # pickle.UnpicklingError and others raised by malformed pickles
         raise InputError(
-            f"The weights file {path} is damaged or holds more than tensors, and was not opened; get it again."
+            f"The weights file {path} is damaged or contains more than tensors, and was not loaded; download it again."
         ) from error
     weights = _tensors_of(loaded, path)
     is_openai = all(name in weights for name in OPENAI_CONSTANTS)
@@ -84,7 +84,7 @@ def _file_in(folder: Path) -> Path:
     if found is None:
         shards = next(iter(sorted(folder.glob("*.index.json"))), None)
         what = f"weights in several files ({shards.name})" if shards else "no weights file"
-        raise InputError(f"The folder {folder} has {what}; one of {', '.join(FILES)} was expected.")
+        raise InputError(f"The folder {folder} has {what}; expected one of {', '.join(FILES)}.")
     return found
 
 
@@ -98,26 +98,26 @@ def _load(path: Path) -> object:
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
-                raise InputError(f"The weights file {path} is compressed, as torch writes none; unpack it first.")
+                raise InputError(f"The weights file {path} is compressed, unlike torch's files; unpack it first.")
     with open(path, "rb") as file, warnings.catch_warnings(), torch.serialization.safe_globals(_NUMPY):
-        warnings.simplefilter("ignore", UserWarning)  # on pickle protocols other than torch's
-        return torch.load(file, map_location="cpu", weights_only=True)  # of a path, torch would look at the ending
+        warnings.simplefilter("ignore", UserWarning)  # about pickle protocols other than torch's
+        return torch.load(file, map_location="cpu", weights_only=True)  # given a path, torch would use the extension
 
 
 class _Type:
-    """Stands for numpy.dtype in pickles of numpy numbers, as trainers keep with a checkpoint (epoch, best accuracy)."""
+    """A stand-in for numpy.dtype in pickled numpy numbers, as in training checkpoints (epoch, best accuracy)."""
 
     def __init__(self, code: str, *_: object):
         if not isinstance(code, str) or code[:1] not in "biufcSU":
-            raise pickle.UnpicklingError("a numpy type that is no number")
+            raise pickle.UnpicklingError("a numpy type that is not a number")
         self.code = code
 
     def __setstate__(self, state: object) -> None:
-        pass  # its byte order; the number itself is of no use here
+        pass  # its byte order, which is not needed
 
 
 def _number(kind: _Type, content: bytes) -> float:
-    """Stands for a numpy number, of whose value nothing is needed."""
+    """A stand-in for a numpy number, whose value is not needed."""
     return 0.0
 
 
@@ -131,33 +131,35 @@ _NUMPY = [
 
 
 def _tensors_of(weights: object, path: Path) -> dict[str, Tensor]:
-    """The state dict inside a checkpoint, without the wrappings that trainers put around it."""
+    """The state dict inside a checkpoint, without the wrappers added by training code."""
     for _ in CONTAINERS:
         inner = [weights[key] for key in CONTAINERS if isinstance(weights, dict) and isinstance(weights.get(key), dict)]
         weights = inner[0] if inner else weights
     if not isinstance(weights, dict) or not weights or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise InputError(f"The weights file {path} holds no state dict (names to tensors); is it a CLIP model's?")
+        raise InputError(f"The weights file {path} has no state dict (names to tensors); is it a CLIP model's?")
     if wrong := [name for name in weights if not isinstance(name, str)]:
-        raise InputError(f"The weights file {path} has the name {wrong[0]!r:.40} of a tensor, which is no text.")
+        raise InputError(f"The weights file {path} has a tensor whose name is not text: {wrong[0]!r:.40}.")
     weights = _without_prefix(weights)
     for name, value in weights.items():
         if value.is_floating_point() and not bool(value.isfinite().all()):
-            raise InputError(f"The weights file {path} has NaN or infinite numbers in {name}; get or train it again.")
+            raise InputError(
+                f"The weights file {path} has NaN or infinite values in {name}; download or train it again."
+            )
     return weights
 
 
 def _without_prefix(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The weights under names without what all of them begin with, such as module., _orig_mod. or clip_model."""
+    """Remove a prefix common to all names, such as module., _orig_mod. or clip_model."""
     while len(weights) > 1:
         firsts = {name.partition(".")[0] if "." in name else "" for name in weights}
-        if len(firsts) > 1 or firsts & {"", *OWN_WORDS}:
+        if len(firsts) > 1 or firsts & {"", *CLIP_PREFIXES}:
             break
         weights = {name.partition(".")[2]: value for name, value in weights.items()}
     return weights
 
 
 def _hidden_act(config: Path) -> bool | None:
-    """Whether a config.json of Hugging Face's says QuickGELU; None where there is none."""
+    """Whether Hugging Face's config.json specifies QuickGELU; None if there is no such file."""
     try:
         values = json.loads(config.read_text(encoding="utf-8"))
         towers = [values.get(f"{tower}_config") or {} for tower in ("vision", "text")]
@@ -165,4 +167,4 @@ def _hidden_act(config: Path) -> bool | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, AttributeError, RecursionError) as error:
-        raise InputError(f"{config} cannot be read ({first_line(error)[:120]}); get it again.") from error
+        raise InputError(f"{config} cannot be read ({first_line(error)[:120]}); download it again.") from error

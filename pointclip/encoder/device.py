@@ -1,4 +1,4 @@
-"""Where an encoder runs, and in which precision."""
+"""Devices and precisions of encoders."""
 
 import torch
 
@@ -9,16 +9,20 @@ PRECISIONS = ("auto", *DTYPES)
 
 
 def native_precision(device: torch.device) -> str:
-    """The fastest precision that the device computes in natively.
+    """The fastest precision with native support on the device.
 
     "bf16" on GPUs since Ampere and CPUs with bf16 instructions (AMX, AVX-512 BF16), "fp16" on older GPUs, else "fp32":
-    a CPU without such instructions emulates them, several times slower.
+    a CPU without such instructions would emulate them, several times slower.
     """
     if device.type == "cuda":
         return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
     if device.type == "cpu":
-        able = getattr(torch.cpu, "get_capabilities", dict)()  # older releases of torch cannot tell
-        return "bf16" if able.get("amx_bf16") or able.get("avx512_bf16") or able.get("bf16") else "fp32"
+        capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # not in older releases of torch
+        return (
+            "bf16"
+            if capabilities.get("amx_bf16") or capabilities.get("avx512_bf16") or capabilities.get("bf16")
+            else "fp32"
+        )
     return "fp32"
 
 
@@ -26,7 +30,7 @@ def check_device(device: str | torch.device) -> torch.device:
     """The device of that name; "auto" is the GPU if there is one, else the CPU.
 
     Raises:
-        InputError: for a device that is not there or of an unknown kind.
+        InputError: for an unavailable or unsupported device.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if has_mps() else "cpu")
@@ -37,10 +41,10 @@ def check_device(device: str | torch.device) -> torch.device:
     if device.type not in ("cpu", "cuda", "mps"):
         raise InputError(f"The device {str(device)!r} is not supported; use 'auto', 'cpu', 'cuda' or 'mps'.")
     if device.type == "mps" and not has_mps():
-        raise InputError("The device 'mps' is not here, which takes an Apple GPU; use 'auto' or 'cpu'.")
+        raise InputError("The device 'mps' is not available, as it needs an Apple GPU; use 'auto' or 'cpu'.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise InputError(
-            f"The device {str(device)!r} is not here ({torch.cuda.device_count()} GPUs found); use 'auto' or 'cpu'."
+            f"The device {str(device)!r} is not available ({torch.cuda.device_count()} GPUs); use 'auto' or 'cpu'."
         )
     return device
 
@@ -51,8 +55,8 @@ def has_mps() -> bool:
 
 
 def projection_device(device: torch.device) -> torch.device:
-    """Where shapes are projected for an encoder on `device`: there, but on the CPU for Apple's GPUs.
+    """The device for projections for an encoder on `device`: the same, except the CPU for Apple's GPUs.
 
-    Cells are found in float64, which MPS does not have.
+    Projection needs float64, which MPS does not support.
     """
     return torch.device("cpu") if device.type == "mps" else device

@@ -1,4 +1,4 @@
-"""Models and weights that are named by a place: hf-hub:organisation/repository, or local-dir:folder."""
+"""Models and weights given by location: hf-hub:organisation/repository, or local-dir:folder."""
 
 from pathlib import Path
 
@@ -10,20 +10,20 @@ HUGGING_FACE_FILES = ("model.safetensors", "pytorch_model.bin")  # beside open_c
 
 
 def is_placed(name: str) -> bool:
-    """Whether a name says where a model is, as open_clip takes it."""
+    """Whether a name is a location in open_clip's notation."""
     return name.startswith((HUB, FOLDER))
 
 
 def weights_at(name: str) -> Path:
-    """The weights' file or folder at a place, fetched from the hub unless it is in the cache; config.json beside it.
+    """The weights file or folder at a location, downloaded unless cached, with config.json beside it.
 
     Raises:
-        InputError: when the folder is not there, or the repository cannot be reached or has no weights.
+        InputError: if the folder does not exist, or the repository cannot be reached or has no weights.
     """
     if name.startswith(FOLDER):
         folder = expanded(name.removeprefix(FOLDER))
         if not folder.is_dir():
-            raise InputError(f"{name} names no folder; check the path.")
+            raise InputError(f"{name} is not a folder; check the path.")
         return folder
     return _fetched(name.removeprefix(HUB))
 
@@ -42,13 +42,13 @@ def _fetched(repository: str) -> Path:
             _fetch_config(repository)
         return path
     raise CannotFetch(
-        f"No weights could be fetched from {HUB}{repository} ({first_line(failure)[:200]}); check the name and the "
+        f"Cannot download weights from {HUB}{repository} ({first_line(failure)[:200]}); check the name and the "
         "network, or give the path of a file you have as ENCODER.PRETRAINED."
     )
 
 
 def _fetch_config(repository: str) -> None:
-    """Fetch config.json beside Hugging Face's weights, which says whether they need QuickGELU."""
+    """Fetch config.json beside Hugging Face's weights, which specifies whether they need QuickGELU."""
     from open_clip.pretrained import download_pretrained_from_hf
 
     try:

@@ -1,4 +1,4 @@
-"""Whether what CLIP needs is installed so that it works."""
+"""Check that the packages needed by CLIP work."""
 
 from importlib.metadata import PackageNotFoundError, version
 
@@ -6,13 +6,13 @@ from pointclip.errors import InputError, first_line
 
 
 def check_torchvision() -> None:
-    """Raise an InputError that names both where torch and torchvision do not fit each other; open_clip needs both."""
+    """Raise an InputError if torch and torchvision are incompatible; open_clip needs both."""
     try:
-        import torchvision  # noqa: F401 - whether this works is the question
+        import torchvision  # noqa: F401 - only to check that it works
     except (ImportError, RuntimeError, OSError, AttributeError) as error:
         raise InputError(
-            f"torch {_version('torch')} and torchvision {_version('torchvision')} do not fit each other "
-            f"({first_line(error)[:160]}); install both in one go: pip install --upgrade torch torchvision."
+            f"torch {_version('torch')} and torchvision {_version('torchvision')} are incompatible "
+            f"({first_line(error)[:160]}); install both together: pip install --upgrade torch torchvision."
         ) from error
 
 

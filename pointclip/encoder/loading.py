@@ -27,28 +27,28 @@ def load_encoder(
     precision: str = "auto",
     quick_gelu: bool | None = None,
 ) -> Encoder:
-    """Load a CLIP: "demo" is the bundled stand-in, every other name is open_clip's.
+    """Load a CLIP: "demo" is the bundled stand-in, all other names are open_clip's.
 
     Args:
-        name: "RN50", "RN101", "ViT-B-32", "ViT-B-16", …, any of open_clip's models, "demo", or a place that holds an
+        name: "RN50", "RN101", "ViT-B-32", "ViT-B-16", …, any of open_clip's models, "demo", or a location with
             open_clip_config.json and weights: "hf-hub:organisation/repository" or "local-dir:folder".
-        pretrained: a tag such as "openai" (fetched from the hub once, with a progress bar, resumable), the path of a
+        pretrained: a tag such as "openai" (downloaded once, with a progress bar, resumable), the path of a
             .pt or .safetensors file or of a folder with one, "hf-hub:organisation/repository", or None for random
-            weights (timings and tests). "auto" is "openai", or for "demo" and places what is there.
+            weights (timings and tests). "auto" is "openai", or the included weights for "demo" and locations.
         device: where it runs.
-        precision: "fp32", "bf16", "fp16", or "auto": the fastest that the device has natively (see `native_precision`).
-        quick_gelu: whether a file's model was trained with QuickGELU, as OpenAI's were. None takes this from the tag,
-            and for a file from the model's config or from what the file shows (see `read_state_dict`).
+        precision: "fp32", "bf16", "fp16", or "auto": the fastest with native support (see `native_precision`).
+        quick_gelu: whether a file's model was trained with QuickGELU, as OpenAI's were. None determines this from the
+            tag, or for a file from the model's config or the file itself (see `read_state_dict`).
 
     Raises:
-        InputError: for an unknown name, tag or precision, a missing, truncated or unfitting file, weights that are no
-            finite numbers, and for torch and torchvision that do not fit each other.
+        InputError: for an unknown name, tag or precision, a missing, truncated or mismatching file, non-finite
+            weights, or incompatible versions of torch and torchvision.
     """
     check_torchvision()
     import open_clip
 
     if precision not in PRECISIONS:
-        raise InputError(f"The precision is {precision!r}, but the known ones are {', '.join(PRECISIONS)}.")
+        raise InputError(f"Unknown precision {precision!r}; choose one of {', '.join(PRECISIONS)}.")
     device = check_device(device)
     precision = native_precision(device) if precision == "auto" else precision
     if is_placed(name):
@@ -58,7 +58,7 @@ def load_encoder(
     if name == "demo":
         if pretrained not in ("auto", "openai"):
             raise InputError(
-                f"The encoder 'demo' brings its own weights, but {str(pretrained)!r} came; name its model too."
+                f"The encoder 'demo' includes its weights, but {str(pretrained)!r} was given; name its model too."
             )
         _add_demo_model()
         name, pretrained = "demo-clip", DEMO_FOLDER / "demo-clip.safetensors"
@@ -89,27 +89,27 @@ def load_encoder(
 
 
 def _weights_of_place(name: str, pretrained: str, quick_gelu: bool | None) -> dict[str, Tensor]:
-    """The weights of a model named by a place, whose config settles all else."""
+    """The weights of a model given by location, whose config determines everything else."""
     if pretrained not in ("auto", "openai") or quick_gelu is not None:
-        raise InputError(f"{name} brings its own weights and config; leave ENCODER.PRETRAINED and QUICK_GELU 'auto'.")
+        raise InputError(f"{name} includes weights and config; leave ENCODER.PRETRAINED and QUICK_GELU 'auto'.")
     return read_state_dict(weights_at(name))[0]
 
 
 def _notes_on_quick_gelu(name: str, source: str, quick_gelu: bool | None) -> list[str]:
-    """A note where a file leaves open what OpenAI's weights of the model need."""
+    """A note if a file does not specify what OpenAI's weights of the model need."""
     import open_clip
 
     tag = open_clip.get_pretrained_cfg(name, "openai") or {}
     if quick_gelu is not None or not tag.get("quick_gelu"):
         return []
     return [
-        f"{source} does not say whether {name} runs with QuickGELU, which OpenAI's weights need; it ran without "
+        f"{source} does not specify whether {name} uses QuickGELU, which OpenAI's weights need; it was run without "
         "(set ENCODER.QUICK_GELU yes or no)."
     ]
 
 
 def _add_demo_model() -> None:
-    """Make the bundled model's architecture known to open_clip under the name "demo-clip"."""
+    """Register the bundled model's architecture with open_clip under the name "demo-clip"."""
     import open_clip
 
     if not (DEMO_FOLDER / "demo-clip.json").is_file():
@@ -119,7 +119,7 @@ def _add_demo_model() -> None:
 
 
 def _fetch(name: str, tag: str, entry: dict) -> str:
-    """The file of a tag's weights, fetched from the hub (or its address) unless it is in the cache."""
+    """The file of a tag's weights, downloaded unless cached."""
     import open_clip
 
     try:
@@ -128,8 +128,8 @@ def _fetch(name: str, tag: str, entry: dict) -> str:
     except (OSError, RuntimeError) as error:
         place = entry.get("hf_hub") or entry.get("url")
         raise CannotFetch(
-            f"The weights {tag!r} of {name} could not be fetched from {place} ({first_line(error)}); "
-            "try again (a broken download resumes), give the path of a file you have as ENCODER.PRETRAINED, or try "
+            f"The weights {tag!r} of {name} could not be downloaded from {place} ({first_line(error)}); "
+            "try again (a broken download resumes), give the path of a file you have as ENCODER.PRETRAINED, or use "
             "ENCODER.NAME demo, which is bundled."
         ) from error
 
@@ -139,7 +139,7 @@ def _build(name: str, weights: dict | None, source: str, quick_gelu: bool, preci
     import open_clip
 
     previous = logging.root.manager.disable
-    logging.disable(logging.WARNING)  # open_clip warns that no weights were loaded; they are, below
+    logging.disable(logging.WARNING)  # open_clip warns that no weights are loaded, which happens below
     try:
         if is_placed(name) and "trust_remote_code" in str(open_clip.get_model_config(name)):
             raise InputError(f"The config of {name} asks to run code from its repository (trust_remote_code): refused.")
@@ -167,11 +167,11 @@ def _fill(model: nn.Module, weights: dict[str, Tensor], name: str, source: str) 
         weights = convert_state_dict(model, weights)
         if "positional_embedding" in weights and not hasattr(model, "positional_embedding"):
             weights = convert_to_custom_text_state_dict(weights)
-        for scalar in {"logit_scale", "logit_bias"} & weights.keys():  # files have them with and without a dimension
+        for scalar in {"logit_scale", "logit_bias"} & weights.keys():  # stored with or without a dimension
             weights[scalar] = weights[scalar].reshape(getattr(model, scalar).shape)
         resize_pos_embed(weights, model)
         model.load_state_dict(weights)
     except (RuntimeError, KeyError, AttributeError) as error:
         raise InputError(
-            f"The weights in {source} do not fit {name}: {' '.join(str(error).split())[:200]} …"
+            f"The weights in {source} do not match {name}: {' '.join(str(error).split())[:200]} …"
         ) from error

@@ -1,8 +1,8 @@
-"""Text towers, which read no more of their context than a sentence fills where that changes nothing.
+"""Text towers with a context shortened to the sentence where that does not change the result.
 
-CLIP's text tower is causal and takes a sentence's feature at its end mark, so what stands behind the mark changes
-nothing: the context is cut to the next multiple of `STEP`, and positions and mask with it. Whether a tower allows it is
-read off its own mask and the way it pools: SigLIP's and MobileCLIP2-S4's attend to the whole context and get all of it.
+CLIP's text tower is causal and takes a sentence's feature at its end token, so the positions after it have no effect:
+the context is cut to the next multiple of `STEP`, with positions and mask. Whether a tower allows this is determined
+from its mask and pooling: SigLIP's and MobileCLIP2-S4's attend to the full context and always get all of it.
 """
 
 from collections.abc import Iterator
@@ -11,51 +11,53 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-STEP = 8  # contexts are cut to multiples of this, so that a sentence's length is its own, not its neighbours'
-ROWS = 8  # sentences at a time are a multiple of this: CPUs sum odd numbers of rows in another order
+STEP = 8  # contexts are cut to multiples of this, independent of other sentences in the batch
+ROWS = 8  # batch sizes are multiples of this, since CPUs sum odd numbers of rows in another order
 
 
 def context_needed(model: nn.Module, tokens: Tensor) -> Tensor:
-    """How many places of the context each sentence needs: [k, L] -> [k], multiples of `STEP` or L itself.
+    """The context length that each sentence needs: [k, L] -> [k], multiples of `STEP` or L itself.
 
     Args:
-        model: one of open_clip's models.
+        model: a model of open_clip.
         tokens: of k sentences.
     """
     tower = getattr(model, "text", model)
-    whole = torch.full((len(tokens),), tokens.shape[1])
+    full = torch.full((len(tokens),), tokens.shape[1])
     pooled_at = getattr(tower, "text_pool_type", getattr(tower, "pool_type", None))
     if pooled_at not in ("argmax", "eos") or not _is_causal(tower):
-        return whole
+        return full
     if pooled_at == "argmax":
         ends = tokens.argmax(1).cpu()
     else:
         is_end = tokens == getattr(tower, "text_eos_id", getattr(tower, "eos_id", None))
-        ends = is_end.int().argmax(1).where(is_end.any(1), 0).cpu()  # as the tower pools where there is no mark
-    return torch.minimum((ends + STEP) // STEP * STEP, whole)  # the mark at place 7 needs 8 places
+        ends = (
+            is_end.int().argmax(1).where(is_end.any(1), 0).cpu()
+        )  # as in the tower's pooling if there is no end token
+    return torch.minimum((ends + STEP) // STEP * STEP, full)  # an end token at position 7 needs length 8
 
 
 def text_batches(model: nn.Module, tokens: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """The features of all sentences, the shortest first: (their places [b], features [b, C]), at most `size` at a time.
+    """The features of all sentences, the shortest first: (their indices [b], features [b, C]), at most `size` each.
 
-    A batch is filled up to a multiple of `ROWS`, so that a sentence's last bits do not depend on what is encoded with
-    it (as far as the device's products go by rows; GPUs choose their kernels by the number of rows).
+    Batches are padded to a multiple of `ROWS`, so that a sentence's feature is bit-identical whatever else is in the
+    batch (on CPUs; GPUs choose their kernels by the number of rows).
 
     Args:
-        model: one of open_clip's models, on the tokens' device.
+        model: a model of open_clip, on the tokens' device.
         tokens: [k, L].
-        size: sentences at a time.
+        size: maximum batch size.
     """
     needed = context_needed(model, tokens)
     for length in needed.unique().tolist():  # ascending
-        for places in (needed == length).nonzero()[:, 0].split(size):
-            rows = torch.cat([places, places[-1:].expand(-len(places) % ROWS)])
+        for indices in (needed == length).nonzero()[:, 0].split(size):
+            rows = torch.cat([indices, indices[-1:].expand(-len(indices) % ROWS)])
             features = _at_length(model, tokens[rows.to(tokens.device)], length)
-            yield places, features[: len(places)]
+            yield indices, features[: len(indices)]
 
 
 def _at_length(model: nn.Module, tokens: Tensor, length: int) -> Tensor:
-    """What `encode_text` gives when the context has only `length` places; the model itself stays as it is."""
+    """The result of `encode_text` with a context of only `length` tokens; the model is not modified."""
     if length == tokens.shape[1]:
         return model.encode_text(tokens)
     tower, prefix = (model.text, "model.text.") if hasattr(model, "text") else (model, "model.")
@@ -67,16 +69,16 @@ def _at_length(model: nn.Module, tokens: Tensor, length: int) -> Tensor:
 
 
 def _is_causal(tower: nn.Module) -> bool:
-    """Whether no place sees those behind it: the mask is 0 up to the diagonal and −inf above it."""
+    """Whether attention is causal: the mask is 0 up to the diagonal and −inf above it."""
     mask = getattr(tower, "attn_mask", None)
-    if mask is None or getattr(tower, "cls_emb", None) is not None:  # CoCa appends a token that sees all
+    if mask is None or getattr(tower, "cls_emb", None) is not None:  # CoCa appends a token that attends to all
         return False
     above = torch.ones_like(mask, dtype=torch.bool).triu(1)
     return bool((mask[above] == -torch.inf).all() and (mask[~above] == 0).all())
 
 
 class _EncodesText(nn.Module):
-    """`encode_text` as the forward pass, which is what `functional_call` calls."""
+    """`encode_text` as a forward pass, for `functional_call`."""
 
     def __init__(self, model: nn.Module):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Features of sentences and shapes, and the folder that keeps them."""
+"""Features of sentences and shapes, and their caches."""
 
 from pointclip.features.extractor import FeatureExtractor
 from pointclip.features.sentences import SentenceCache

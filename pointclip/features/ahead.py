@@ -10,10 +10,10 @@ R = TypeVar("R")
 
 
 def ahead(work: Callable[[T], R], items: Iterable[T], depth: int = 1) -> Iterator[tuple[T, R]]:
-    """Yield (item, work(item)) in order, while a thread already works on what comes next.
+    """Yield (item, work(item)) in order, while a thread already works on the next ones.
 
-    `depth` finished results wait at most, besides the one being worked on. What the thread raises is raised here, at
-    the item where it happened; leaving the loop early ends the thread.
+    At most `depth` finished results are queued, besides the one in progress. An exception in the thread is raised here,
+    at its item; leaving the loop early stops the thread.
     """
     results: queue.Queue = queue.Queue(maxsize=depth)
     stop = threading.Event()
@@ -36,7 +36,7 @@ _END = object()
 
 
 class _Failure:
-    """What the thread could not do."""
+    """An exception in the thread."""
 
     def __init__(self, error: BaseException):
         self.error = error
@@ -56,5 +56,5 @@ def _fill(results: queue.Queue, stop: threading.Event, work: Callable, items: It
                 return
             put((item, work(item)))
         put(_END)
-    except BaseException as error:  # handed over, to be raised in the caller's thread
+    except BaseException as error:  # raised again in the caller's thread
         put(_Failure(error))

@@ -1,4 +1,4 @@
-"""CLIP features of sentences and of shapes, the next shapes being read and projected while these are encoded."""
+"""CLIP features of sentences and shapes; the next shapes are projected while the current ones are encoded."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
@@ -23,12 +23,11 @@ class FeatureExtractor:
     """A projection and a frozen CLIP: from sentences and shapes to unit features.
 
     Args:
-        projection: a task's projection, points [B, N, 3] -> whatever it gives; moved to where it runs best for the
-            encoder's device.
+        projection: a task's projection, points [B, N, 3] -> images or more; moved to the matching device.
         encoder: see `pointclip.encoder.load_encoder`.
-        store: keeps features for later runs, and gives those that earlier ones kept; None does neither.
+        store: caches features across runs; None for no cache.
         progress: whether to show progress bars.
-        sentence_cache: keeps sentences' features, one by one, in the store's place.
+        sentence_cache: caches the features of single sentences, instead of the store.
     """
 
     def __init__(
@@ -56,31 +55,31 @@ class FeatureExtractor:
             K tensors [S, C] float32, on the encoder's device.
         """
         store = None if self.sentence_cache else self.store
-        kept = {name: store.load_sentences(group) if store else None for name, group in sentences.items()}
-        missing = {name: group for name, group in sentences.items() if kept[name] is None}
+        cached = {name: store.load_sentences(group) if store else None for name, group in sentences.items()}
+        missing = {name: group for name, group in sentences.items() if cached[name] is None}
         found = self._features_of(dict.fromkeys(sentence for group in missing.values() for sentence in group))
         for name, group in missing.items():
-            kept[name] = torch.stack([found[sentence] for sentence in group])
+            cached[name] = torch.stack([found[sentence] for sentence in group])
             if store:
-                store.save_sentences(group, kept[name])
-        return [features.to(self.device) for features in kept.values()]
+                store.save_sentences(group, cached[name])
+        return [features.to(self.device) for features in cached.values()]
 
     def _features_of(self, sentences: Iterable[str]) -> dict[str, Tensor]:
-        """The feature [C] of each sentence, on the CPU; what is encoded is kept batch by batch."""
+        """The feature [C] of each sentence, on the CPU; new ones are cached batch by batch."""
         found = self.sentence_cache.load(sentences) if self.sentence_cache else {}
         missing = [sentence for sentence in sentences if sentence not in found]
         quiet = not self.progress or not missing
         with tqdm(total=len(missing), desc="encode sentences", unit="sentence", disable=quiet) as bar:
-            for places, features in self.encoder.encode_text_batches(missing) if missing else ():
-                some, features = [missing[place] for place in places.tolist()], features.cpu()
-                found |= zip(some, features, strict=True)
+            for indices, features in self.encoder.encode_text_batches(missing) if missing else ():
+                batch, features = [missing[index] for index in indices.tolist()], features.cpu()
+                found |= zip(batch, features, strict=True)
                 if self.sentence_cache:
-                    self.sentence_cache.save(some, features)
-                bar.update(len(some))
+                    self.sentence_cache.save(batch, features)
+                bar.update(len(batch))
         return found
 
     def class_features(self, sentences: Mapping[str, Sequence[str]]) -> Tensor:
-        """One unit feature a name: the mean of its sentences' unit features, made unit length again, as CLIP does.
+        """One unit feature per name: the normalised mean of its sentences' unit features, as in CLIP.
 
         Returns:
             [K, C] float32, on the encoder's device.
@@ -93,15 +92,15 @@ class FeatureExtractor:
         encode: Callable[[R], dict[str, Tensor]],
         forms: Callable[[int], Forms] | None = None,
     ) -> Iterator[tuple[Batch, dict[str, Tensor]]]:
-        """Yield every batch of the reader with its features, the next one being read and projected meanwhile.
+        """Yield every batch of the reader with its features; the next one is read and projected in the meantime.
 
         Args:
-            reader: gives the batches; its `bad` afterwards holds what it left out.
-            encode: what the projection gives -> features by name, [B, ...] each.
-            forms: number of points -> the types and shapes of a shape's features, which kept ones are checked by.
+            reader: yields the batches; skipped shapes are listed in its `bad` afterwards.
+            encode: the projection's output -> features by name, [B, ...] each.
+            forms: number of points -> the expected types and shapes of a shape's cached features.
 
         Raises:
-            InputError: when no shape is left.
+            InputError: if no shape is left.
         """
         done = 0
         with tqdm(total=reader.total, unit="shape", desc="project, encode", disable=not self.progress) as bar:
@@ -118,7 +117,7 @@ class FeatureExtractor:
             raise InputError(f"No shape is left ({reason.rstrip('.')}); check the input.")
 
     def view_features(self, reader: BatchReader) -> Iterator[tuple[Batch, Tensor]]:
-        """Yield every batch with its views' unit features [B, V, C], for a projection that gives images."""
+        """Yield every batch with its views' unit features [B, V, C], for a projection that returns images."""
         forms = {"views": (torch.float32, (None, None))}
 
         def encode(images: Tensor) -> dict[str, Tensor]:
@@ -136,11 +135,11 @@ class FeatureExtractor:
         return self.encoder.encode_patches(images.flatten(0, 1)).unflatten(0, images.shape[:2])
 
     def _prepare(self, batch: Batch, forms: Callable[[int], Forms] | None) -> tuple[dict[str, Tensor] | None, object]:
-        """The features that the store has of a batch, or else its projection."""
+        """The cached features of a batch, or else its projection."""
         expected = forms(batch.points.shape[1]) if forms else None
-        kept = self.store.load(_clouds(batch), expected) if self.store else None
-        if kept is not None:
-            return kept, None
+        cached = self.store.load(_clouds(batch), expected) if self.store else None
+        if cached is not None:
+            return cached, None
         return None, self.projection(batch.points.to(projection_device(self.device)))
 
 

@@ -1,4 +1,4 @@
-"""Features kept on disk, so that shapes and sentences go through CLIP once per encoder and projection."""
+"""Features cached on disk, so that shapes and sentences are encoded only once per encoder and projection."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,26 +15,26 @@ from pointclip.encoder import Encoder, projection_device
 from pointclip.errors import InputError, first_line
 from pointclip.utils.files import atomic_path
 
-FORMAT = 2  # raise it when what is kept of the same input changes: how patches are read, how sentences are cut
+FORMAT = 2  # increment when features of the same input change, such as by reading patches or cutting sentences
 
 Forms: TypeAlias = Mapping[str, tuple[torch.dtype, tuple[int | None, ...]]]  # name -> type and shape, None for any size
 
 
 class FeatureStore:
-    """A folder of features, one file a shape and one a name's sentences.
+    """A folder of features, with one file per shape and one per name's sentences.
 
-    A file is found by what went in, not by name: the encoder's weights and layers, what the projection makes of a
-    fixed cloud, and the shape's points. So other data, settings or weights never get the wrong features, an extraction
-    that was interrupted goes on where it stopped, and splits and subsets share what they have in common. Every file has
-    a checksum; a damaged or misplaced one is made anew. Nothing is ever removed; deleting the folder does no harm.
+    Files are keyed by their inputs: the encoder's weights and layers, the projection's output for a fixed cloud, and
+    the shape's points. Other data, settings or weights therefore never get the wrong features, an interrupted
+    extraction continues where it stopped, and splits and subsets share features. Every file has a checksum; damaged or
+    misplaced files are replaced. The folder is never cleaned up, but can safely be deleted.
 
     Args:
         folder: shared by all encoders and projections.
-        encoder: whose features these are.
+        encoder: the encoder of the features.
         projection: a task's projection, on its device (see `projection_device`).
 
     Attributes:
-        damaged: the files that were there but not sound, so that they were made anew.
+        damaged: files that were damaged and replaced.
     """
 
     def __init__(self, folder: str | Path, encoder: Encoder, projection: nn.Module):
@@ -44,54 +44,55 @@ class FeatureStore:
         self.damaged: set[Path] = set()
 
     def load(self, clouds: Iterable[np.ndarray], forms: Forms | None = None) -> dict[str, Tensor] | None:
-        """The features of these clouds, stacked; None unless all of them are there and sound.
+        """The features of these clouds, stacked; None unless all of them are cached and intact.
 
         Args:
-            forms: what each must be; None takes any, as long as those of the clouds are alike.
+            forms: expected types and shapes; None for any, as long as all clouds have the same.
         """
-        kept = []
+        loaded = []
         for points in clouds:
             path = self._shape_path(points)
-            own = self._read(path)
-            if own is not None and not (
-                _fits(own, forms or _forms(own)) and _fits(own, _forms(kept[0] if kept else own))
+            features = self._read(path)
+            if features is not None and not (
+                _fits(features, forms or _forms(features))
+                and _fits(features, _forms(loaded[0] if loaded else features))
             ):
                 self.damaged.add(path)
-                own = None
-            if own is None:
+                features = None
+            if features is None:
                 return None
-            kept.append(own)
-        return {name: torch.stack([own[name] for own in kept]) for name in kept[0]} if kept else None
+            loaded.append(features)
+        return {name: torch.stack([features[name] for features in loaded]) for name in loaded[0]} if loaded else None
 
     def save(self, clouds: Iterable[np.ndarray], features: Mapping[str, Tensor]) -> None:
-        """Keep the features of these B clouds: by name, [B, ...] each."""
+        """Cache the features of B clouds: by name, [B, ...] each."""
         clouds = list(clouds)
         if any(len(tensor) != len(clouds) for tensor in features.values()):
-            raise InputError(f"Features came with {len(clouds)} clouds, but not of as many; give those of each.")
+            raise InputError(f"There are {len(clouds)} clouds, but not as many features; give those of each.")
         for b, points in enumerate(clouds):
-            write_kept(self._shape_path(points), {name: tensor[b] for name, tensor in features.items()})
+            write_features(self._shape_path(points), {name: tensor[b] for name, tensor in features.items()})
 
     def load_sentences(self, sentences: Sequence[str]) -> Tensor | None:
-        """The features [k, C] of a name's k sentences; None where they are not there, or not sound."""
+        """The features [k, C] of a name's k sentences; None if they are not cached or not intact."""
         path = self._sentences_path(sentences)
-        own = self._read(path)
-        if own is not None and not _fits(own, {"features": (torch.float32, (len(sentences), None))}):
+        features = self._read(path)
+        if features is not None and not _fits(features, {"features": (torch.float32, (len(sentences), None))}):
             self.damaged.add(path)
             return None
-        return own and own["features"]
+        return features and features["features"]
 
     def save_sentences(self, sentences: Sequence[str], features: Tensor) -> None:
-        """Keep the features [k, C] of a name's k sentences."""
-        write_kept(self._sentences_path(sentences), {"features": features})
+        """Cache the features [k, C] of a name's k sentences."""
+        write_features(self._sentences_path(sentences), {"features": features})
 
     def _read(self, path: Path) -> dict[str, Tensor] | None:
-        """What a file holds; None where it is not there, or damaged and to be made anew."""
+        """The content of a file; None if it does not exist or is damaged."""
         if not path.is_file():
             return None
-        own = read_kept(path)
-        if own is None:
+        features = read_features(path)
+        if features is None:
             self.damaged.add(path)
-        return own
+        return features
 
     def _sentences_path(self, sentences: Sequence[str]) -> Path:
         key = _digest(*(text.encode() for text in sentences))
@@ -103,21 +104,21 @@ class FeatureStore:
 
 
 def fingerprint_of_points(points: np.ndarray) -> str:
-    """What tells a cloud from any other."""
+    """A fingerprint of a cloud."""
     return _digest(np.ascontiguousarray(points, np.float32))
 
 
 def fingerprint_of_encoder(encoder: Encoder) -> str:
-    """What tells an encoder from any other: its weights, their precision, its layers, and the size of its images."""
+    """A fingerprint of an encoder: its weights, their precision, its layers, and its image size."""
     plan = f"{FORMAT} {encoder.architecture} {encoder.precision} {encoder.image_size} {encoder.model}"
-    parts = [plan.encode()]  # layers are told too, since the same weights may go with GELU or with QuickGELU
+    parts = [plan.encode()]  # layers too, since the same weights may be used with GELU or QuickGELU
     for name, tensor in sorted(encoder.model.state_dict().items()):
         parts += [name.encode(), tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()]
     return _digest(*parts)
 
 
 def fingerprint_of_projection(projection: nn.Module, device: torch.device) -> str:
-    """What tells a projection from others: what it makes of a fixed cloud, to three digits."""
+    """A fingerprint of a projection: its output for a fixed cloud, to three digits."""
     cloud = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (1, 256, 3)).astype(np.float32))
     seen = projection(cloud.to(device))
     outputs = [seen] if isinstance(seen, Tensor) else [getattr(seen, name) for name in sorted(vars(seen))]
@@ -127,25 +128,32 @@ def fingerprint_of_projection(projection: nn.Module, device: torch.device) -> st
 def _digest(*parts) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
-        digest.update(f"{memoryview(part).nbytes} ".encode())  # so that parts cannot run into each other
+        digest.update(f"{memoryview(part).nbytes} ".encode())  # makes the concatenation unambiguous
         digest.update(part)
     return digest.hexdigest()
 
 
-def read_kept(path: Path) -> dict[str, Tensor] | None:
-    """What a file holds; None where it is damaged, of another input, or holds what is no number."""
+def read_features(path: Path) -> dict[str, Tensor] | None:
+    """The content of a file; None if it is damaged, belongs to another input, or has non-finite values."""
     try:
         with safe_open(path, "pt") as file:
-            kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
-            told = (file.metadata() or {}).get("checksum")
-        sound = told == _checksum(path, kept) and all(map(_is_finite, kept.values()))
-    except (SafetensorError, OSError, ValueError, TypeError, AttributeError, RuntimeError):  # all that damage can raise
+            loaded = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is not a dict
+            checksum = (file.metadata() or {}).get("checksum")
+        intact = checksum == _checksum(path, loaded) and all(map(_is_finite, loaded.values()))
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+    ):  # anything that damage can raise
         return None
-    return kept if sound else None
+    return loaded if intact else None
 
 
 def _checksum(path: Path, tensors: Mapping[str, Tensor]) -> str:
-    """Of the tensors, their names, types and shapes, and of the input that the file is named by."""
+    """Checksum of the tensors, their names, types and shapes, and of the input in the file's name."""
     parts = [path.stem.encode()]
     for name, tensor in sorted(tensors.items()):
         plain = tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
@@ -162,7 +170,7 @@ def _forms(tensors: Mapping[str, Tensor]) -> Forms:
 
 
 def _fits(tensors: Mapping[str, Tensor], forms: Forms) -> bool:
-    """Whether these are the tensors named, of the types and shapes."""
+    """Whether the tensors have these names, types and shapes."""
     if tensors.keys() != forms.keys():
         return False
     for name, (dtype, shape) in forms.items():
@@ -173,14 +181,14 @@ def _fits(tensors: Mapping[str, Tensor], forms: Forms) -> bool:
     return True
 
 
-def write_kept(path: Path, tensors: Mapping[str, Tensor]) -> None:
+def write_features(path: Path, tensors: Mapping[str, Tensor]) -> None:
     if not all(map(_is_finite, tensors.values())):
-        raise InputError("The encoder gave features that are not finite numbers; try ENCODER.PRECISION fp32.")
+        raise InputError("The encoder returned features that are not finite; try ENCODER.PRECISION fp32.")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
         try:
             save_file(tensors, temporary, metadata={"checksum": _checksum(path, tensors)})
         except SafetensorError as error:  # a full disk
             raise InputError(
-                f"Cannot keep features in {path.parent} ({first_line(error)}); make room, or set CACHE elsewhere."
+                f"Cannot cache features in {path.parent} ({first_line(error)}); free space, or set another CACHE."
             ) from error

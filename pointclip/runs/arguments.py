@@ -19,32 +19,32 @@ Load = Callable[..., tuple[Config, CfgNode]]  # (config, overrides, encoder) -> 
 
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
-    """The arguments that every task takes."""
+    """The arguments common to all tasks."""
     parser = ArgumentParser(description=description)
-    parser.add_argument("--config", required=True, metavar="FILE", help="a file of settings, such as configs/demo.yaml")
+    parser.add_argument("--config", required=True, metavar="FILE", help="a settings file, such as configs/demo.yaml")
     what = "an encoder preset, such as vit_b16, instead of the config's encoder"
     parser.add_argument("--encoder", default="", metavar="NAME", help=what)
     what = "own shapes instead of a data set: files, folders, patterns such as 'scans/*.ply', and @LIST, a file of them"
     parser.add_argument("--input", nargs="+", metavar="FILE", help=what)
     what = "the up axis of the --input files; auto guesses it for each file (default)"
     parser.add_argument("--up", choices=("auto", "x", "y", "z"), default="auto", help=what)
-    what = "first choose prompts, weights or prompts,weights by labels (SEARCH.* says how)"
+    what = "first search prompts, weights or prompts,weights using labels (procedure: SEARCH.*)"
     parser.add_argument("--search", type=names_from, default=(), metavar="WHAT", help=what)
-    where = "the split whose labels choose: train (default), val or test"
+    where = "the split to search on: train (default), val or test"
     parser.add_argument("--search-split", metavar="SPLIT", help=where)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="settings that win over the config's")
+    parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="settings that override the config's")
     return parser
 
 
 def parse_settings(
     parser: argparse.ArgumentParser, base: CfgNode, load: Load, words: Sequence[str] | None = None
 ) -> tuple[argparse.Namespace, CfgNode]:
-    """The arguments and the settings of a run; the run's folder is made, so that a bad place shows before the work.
+    """The arguments and the settings of a run; the run's folder is made, so that a bad path fails before the work.
 
     Args:
         base: the task's defaults.
-        load: from config, overrides and encoder to the task's settings.
+        load: (config, overrides, encoder) -> the task's settings.
         words: the command line, the process's own by default. KEY VALUE pairs may also stand right behind --input's
             files.
 
@@ -57,9 +57,9 @@ def parse_settings(
         args.overrides = [*args.overrides, *settings_words]
     args.config, settings = load(args.config, args.overrides, args.encoder)
     if args.search and args.input:
-        raise InputError("--search needs labels, which --input files do not have; search on a data set.")
+        raise InputError("--search needs labels, which --input files do not have; use a data set.")
     if args.search_split and not args.search:
-        raise InputError("--search-split goes with --search prompts, weights or prompts,weights; say what to search.")
+        raise InputError("--search-split needs --search prompts, weights or prompts,weights.")
     args.search_split = args.search_split or "train"
     if args.up != "auto" and not (args.input or getattr(args, "train", None)):
         raise InputError("--up goes with --input FILE…; a data set brings its own up axis.")
@@ -87,7 +87,7 @@ def run_folder(args: argparse.Namespace, settings: CfgNode) -> Path:
 
 
 def cache_folder(settings: CfgNode, searching: bool) -> Path | None:
-    """Where features are kept: CACHE, or for a search OUTPUT/cache; None to keep none."""
+    """The feature cache: CACHE, or for a search OUTPUT/cache; None for no cache."""
     folder = settings.CACHE or (f"{settings.OUTPUT}/cache" if searching else "")
     return expanded(folder) if folder else None
 
@@ -98,13 +98,13 @@ def make_folder(folder: Path, setting: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"Cannot make the folder {folder} ({reason}); set {setting} to another place.") from error
+        raise InputError(f"Cannot make the folder {folder} ({reason}); set {setting} to another folder.") from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"Cannot write to the folder {folder}; set {setting} to another place.")
+        raise InputError(f"Cannot write to the folder {folder}; set {setting} to another folder.")
 
 
 def _check_settings_of_input(args: argparse.Namespace, settings: CfgNode) -> None:
     for name, rest in (("TURN", "none"), ("CATEGORIES", ""), ("MAX_SHAPES", 0)):
         value = settings.DATASET[name]
         if args.input and value != rest:
-            raise InputError(f"DATASET.{name} is {value!r}, but does nothing with --input files; leave it {rest!r}.")
+            raise InputError(f"DATASET.{name} is {value!r}, but has no effect on --input files; leave it {rest!r}.")

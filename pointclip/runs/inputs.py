@@ -1,4 +1,4 @@
-"""From the words of --input and --classes to files and names: folders, patterns, and lists in files."""
+"""Expand the arguments of --input and --classes: folders, patterns, and lists in files."""
 
 from collections.abc import Collection, Iterator, Sequence
 from glob import glob, has_magic
@@ -7,11 +7,11 @@ from pathlib import Path
 from pointclip.errors import InputError
 from pointclip.utils.files import expanded
 
-LIST_MARK = "@"  # before the name of a file that lists files or names, one a line
+LIST_MARK = "@"  # prefix of a file that lists files or names, one per line
 
 
 def expand_inputs(words: Sequence[str], endings: Collection[str]) -> list[Path]:
-    """The shape files that the words of --input mean, each once, in order.
+    """The shape files given by the arguments of --input, without duplicates, in order.
 
     Args:
         words: files; folders, of which all files of known endings are taken, also in folders below, by name; patterns
@@ -34,50 +34,52 @@ def _files(word: str, endings: Collection[str]) -> Iterator[Path]:
         for line in read_lines(word[1:]):
             yield from _files(str(folder / expanded(line)), endings)
     elif path.is_dir():
-        yield from _some(_in_folder(path, endings), f"The folder {word} holds no shape ({' '.join(sorted(endings))})")
+        yield from _non_empty(
+            _in_folder(path, endings), f"The folder {word} contains no shapes ({' '.join(sorted(endings))})"
+        )
     elif has_magic(word) and not path.exists():
-        yield from _some((Path(name) for name in sorted(glob(str(path), recursive=True))), f"No file fits {word}")
+        yield from _non_empty((Path(name) for name in sorted(glob(str(path), recursive=True))), f"No file fits {word}")
     else:
         yield path
 
 
 def _in_folder(folder: Path, endings: Collection[str]) -> Iterator[Path]:
-    """The shapes in a folder and below it; what starts with a dot is another program's."""
+    """The shapes in a folder and its subfolders; hidden files and folders are skipped."""
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if not hidden and path.suffix.lower() in endings and path.is_file():
             yield path
 
 
-def _some(paths: Iterator[Path], complaint: str) -> Iterator[Path]:
+def _non_empty(paths: Iterator[Path], problem: str) -> Iterator[Path]:
     none = True
     for path in paths:
         none = False
         yield path
     if none:
-        raise InputError(f"{complaint}; check --input.")
+        raise InputError(f"{problem}; check --input.")
 
 
 def names_or_list(text: str) -> tuple[str, ...]:
-    """Names between commas, or those of @FILE, one a line."""
+    """Comma-separated names, or those in @FILE, one per line."""
     if text.startswith(LIST_MARK):
         return tuple(read_lines(text[1:]))
     return tuple(name.strip() for name in text.split(","))
 
 
 def read_lines(path: str) -> list[str]:
-    """The lines of a text file, without blank ones and those that start with #.
+    """The lines of a text file, except blank ones and those that start with #.
 
     Raises:
-        InputError: for a file that cannot be read, or holds none.
+        InputError: for a file that cannot be read, or has none.
     """
     try:
         text = expanded(path).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
-        raise InputError(f"Cannot read the list {path} ({reason}); give a text file with one name a line.") from error
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise InputError(f"Cannot read the list {path} ({reason}); give a text file with one name per line.") from error
     lines = [line.strip() for line in text.splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
     if not lines:
-        raise InputError(f"The list {path} is empty; write one name a line.")
+        raise InputError(f"The list {path} is empty; write one name per line.")
     return lines

@@ -1,4 +1,4 @@
-"""From settings to what a run works with: shapes, encoder, features, and the result of a search."""
+"""From settings to the objects of a run: shapes, encoder, feature extractor, and the result of a search."""
 
 import argparse
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from pointclip.utils.files import expanded
 def open_shapes(
     settings: CfgNode, args: argparse.Namespace, class_names: Sequence[str] = (), parts_wanted: bool = False
 ) -> BatchReader:
-    """A reader of the shapes that the settings name, or of the files under --input.
+    """A reader of the settings' data set, or of the --input files.
 
     Args:
         class_names: what own shapes may be.
@@ -41,7 +41,7 @@ def open_shapes(
 
 
 def open_split(settings: CfgNode, parts_wanted: bool = False) -> BatchReader:
-    """A reader of the wanted shapes of the data set and split that the settings name."""
+    """A reader of the selected shapes of the settings' data set and split."""
     c = settings.DATASET
     shapes = turned(open_dataset(c.NAME, expanded(c.ROOT), c.SPLIT, c.NUM_POINTS or None), c.TURN, settings.SEED)
     of_categories = _of_categories(shapes, c.CATEGORIES)
@@ -50,13 +50,13 @@ def open_split(settings: CfgNode, parts_wanted: bool = False) -> BatchReader:
 
 
 def search_settings(settings: CfgNode, split: str) -> CfgNode:
-    """The settings of a search on a split: that split as DATASET.SPLIT, and SEARCH.MAX_SHAPES where it is set."""
+    """The settings of a search on a split: with that split as DATASET.SPLIT, and SEARCH.MAX_SHAPES if set."""
     most = settings.SEARCH.MAX_SHAPES or settings.DATASET.MAX_SHAPES
     return with_changes(settings, {"DATASET.SPLIT": split, "DATASET.MAX_SHAPES": most})
 
 
 def open_extractor(settings: CfgNode, projection: nn.Module, args: argparse.Namespace) -> FeatureExtractor:
-    """The projection with the encoder that the settings name, and with a store where features are kept."""
+    """A feature extractor with the settings' encoder and caches."""
     encoder = open_encoder(settings)
     folder = cache_folder(settings, bool(args.search))
     store = FeatureStore(folder, encoder, projection.to(projection_device(encoder.device))) if folder else None
@@ -66,11 +66,11 @@ def open_extractor(settings: CfgNode, projection: nn.Module, args: argparse.Name
 
 
 def open_encoder(settings: CfgNode) -> Encoder:
-    """The encoder that the settings name, on their device."""
+    """The settings' encoder, on their device."""
     c = settings.ENCODER
     known = {"auto": None, "yes": True, "no": False}
     if c.QUICK_GELU not in known:
-        raise InputError(f"ENCODER.QUICK_GELU is {c.QUICK_GELU!r}; 'auto', 'yes' or 'no' was expected.")
+        raise InputError(f"ENCODER.QUICK_GELU is {c.QUICK_GELU!r}; expected 'auto', 'yes' or 'no'.")
     return load_encoder(c.NAME, c.PRETRAINED, settings.DEVICE, c.PRECISION, known[c.QUICK_GELU])
 
 
@@ -80,7 +80,9 @@ def keep_result(result: SearchResult, settings: CfgNode, args: argparse.Namespac
     `measure` is what its score is.
     """
     path = args.folder / "searched.yaml"
-    print(f"{result.words}: {result.what}, {measure} {result.score:.2f} % there; goes to {path}\n", flush=True)
+    print(
+        f"{result.words}: {result.what}, {measure} {result.score:.2f} % there; will be written to {path}\n", flush=True
+    )
     return with_changes(settings, {"SEARCHED": str(path)})
 
 
@@ -93,12 +95,12 @@ def _reader(shapes: ShapeSet, settings: CfgNode, wanted: list[int], parts_wanted
 
 
 def _of_categories(shapes: ShapeSet, categories: str) -> np.ndarray:
-    """Indices of the shapes of the named categories, of all where none is named."""
+    """Indices of the shapes of the named categories, or of all shapes if none is named."""
     if not categories:
         return np.arange(len(shapes))
     numbers = {key_of(name): number for number, name in enumerate(shapes.class_names)}
     wanted = [numbers.get(key_of(name)) for name in names_from(categories)]
     if None in wanted:
         known = ", ".join(shapes.class_names)
-        raise InputError(f"DATASET.CATEGORIES is {categories!r}; names out of these were expected: {known}.")
+        raise InputError(f"DATASET.CATEGORIES is {categories!r}; expected names out of {known}.")
     return np.flatnonzero(np.isin(shapes.labels, wanted))

@@ -13,14 +13,14 @@ from pointclip.utils.files import atomic_path
 
 
 def write_json(path: Path, values: dict) -> None:
-    """Write a JSON file; numbers that are not a number become null."""
+    """Write a JSON file; non-finite numbers become null."""
     text = json.dumps(_plain(values), indent=2, ensure_ascii=False, allow_nan=False)
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence]) -> None:
-    """Write a CSV file with a header line; texts come as `safe_cell` gives them."""
+    """Write a CSV file with a header line; texts are made safe by `safe_cell`."""
     with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(map(safe_cell, header))
@@ -28,9 +28,9 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence]) -> No
 
 
 def safe_cell(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula: a text that begins like one gets an apostrophe before it.
+    """Prevent spreadsheets from interpreting a text as a formula, by a leading apostrophe.
 
-    Control characters are escaped; numbers, also as text, stay as they are.
+    Control characters are escaped; numbers, also as text, are unchanged.
     """
     if not isinstance(value, str):
         return value
@@ -47,13 +47,13 @@ def _is_number(text: str) -> bool:
 
 
 def write_settings(path: Path, settings: CfgNode) -> None:
-    """Write the settings as run, in a form that --config takes again."""
+    """Write the settings as used, as a file for --config."""
     with atomic_path(path) as temporary:
         temporary.write_text(settings.dump(), encoding="utf-8")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence]) -> str:
-    """Columns for the terminal: the first is text and left-aligned, the others are right-aligned."""
+    """An aligned table for the terminal: the first column to the left, the others to the right."""
     cells = [[escaped(str(cell)) for cell in row] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []

@@ -1,4 +1,4 @@
-"""Where a run's sentences and view weights came from, and what a reader of its figures must know."""
+"""The origin of a run's sentences and view weights, and notes for readers of its figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ MOST_REASONS = 20  # why own files were left out, shown in full
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a run used in the end."""
+    """The sentences and view weights that a run used."""
 
     prompts: str
     view_weights: str
     notes: list[str]
-    tuned: bool  # whether labels of a test split chose any of it
-    search: SearchResult | None  # the search that chose any of it
+    tuned: bool  # whether labels of a test split were used to choose any of it
+    search: SearchResult | None  # the search that chose any of it, if one did
 
 
 def provenance(
@@ -34,14 +34,14 @@ def provenance(
     reader: BatchReader,
     own_shapes: bool,
 ) -> Provenance:
-    """What a run used, and what its readers must know of it.
+    """The sentences and view weights that a run used, with notes for readers.
 
     Args:
         settings: of the run.
         origins: of the sentences and of the view weights that it used.
         search: the search that chose any of them.
         reader: of the shapes that are reported, after they were read.
-        own_shapes: whether the shapes are a user's own, not those of DATASET.
+        own_shapes: whether the shapes are --input files rather than those of DATASET.
     """
     sentences, weights = origins
     notes = [origin.note for origin in (weights, sentences) if origin.note]
@@ -51,7 +51,7 @@ def provenance(
         tuned = tuned or search.on_same(*shown)
         notes += [search.note(*shown), *search.differences(settings, encoder.name)]
         if missing := search.missing(reader.classes_read()):
-            notes.append(f"Nothing was chosen for {', '.join(missing)}: no shape of theirs was searched on.")
+            notes.append(f"Nothing was chosen for {', '.join(missing)}: the search had no shapes of theirs.")
     return Provenance(sentences.words, weights.words, notes, tuned, search)
 
 
@@ -65,13 +65,13 @@ def run_notes(
         notes.append(f"{cut} sentence(s) were cut after the {encoder.context_length} tokens that the encoder reads.")
     if settings.ENCODER.NAME == "demo":
         notes.append(
-            "The bundled demo encoder only knows 16 kinds of synthetic shapes: its figures are no research results."
+            "The bundled demo encoder only knows 16 kinds of synthetic shapes: its figures are not research results."
         )
     if settings.DATASET.TURN != "none":
-        how = {"up": "about the up axis", "free": "in any direction"}[settings.DATASET.TURN]
-        notes.append(f"Every shape was turned at random {how} (seed {settings.SEED}).")
+        axis = {"up": "about the up axis", "free": "in 3-D"}[settings.DATASET.TURN]
+        notes.append(f"Every shape was randomly rotated {axis} (seed {settings.SEED}).")
     if extractor.store and (damaged := extractor.store.damaged):
-        notes.append(f"{len(damaged)} file(s) of kept features were damaged and made anew, such as {min(damaged)}.")
+        notes.append(f"{len(damaged)} damaged file(s) of cached features were replaced, such as {min(damaged)}.")
     notes += reader.notes[:3]
     if len(reader.notes) > 3:
         notes.append(f"{len(reader.notes) - 3} more shape(s) have notes of this kind.")
@@ -81,5 +81,5 @@ def run_notes(
         if len(reasons) > MOST_REASONS:
             notes.append(f"{len(reasons) - MOST_REASONS} more file(s) were left out; metrics.json has the reasons.")
     elif reader.bad:
-        notes.append(f"{len(reader.bad)} bad shape(s) left out, the first: {next(iter(reader.bad.values()))}")
+        notes.append(f"{len(reader.bad)} bad shape(s) skipped, the first: {next(iter(reader.bad.values()))}")
     return notes

@@ -1,4 +1,4 @@
-"""What a run is, and what any task's metrics.json says of it."""
+"""A run, and the part of metrics.json common to all tasks."""
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,15 +22,15 @@ from pointclip.utils.files import expanded
 
 @dataclass
 class Run:
-    """How the answers of a run came about: what stands in every table and file of it."""
+    """The circumstances of a run, as stated in all its tables and files."""
 
     folder: Path
     settings: CfgNode
     data: str  # "modelnet40 (test)", "own shapes"
     encoder: str
     origin: Provenance  # of its sentences and view weights
-    seconds: float | None  # from reading all shapes to their features or labels; None where features were kept before
-    notes: list[str] = field(default_factory=list)  # what else a reader of any table must know
+    seconds: float | None  # from reading all shapes to their features or labels; None if features may have been cached
+    notes: list[str] = field(default_factory=list)  # further notes for readers
     environment: dict = field(default_factory=dict)  # see `pointclip.runs.environment`
 
     @property
@@ -39,7 +39,7 @@ class Run:
 
     @property
     def facts(self) -> dict[str, str]:
-        """The above in words, for reports."""
+        """A summary for reports."""
         return {
             "Data": self.data,
             "Encoder": self.encoder,
@@ -47,20 +47,20 @@ class Run:
             "View weights": self.origin.view_weights,
         }
 
-    def print_footer(self, shapes: int, named: int | None = None) -> None:
-        """Print what stands below a table of `shapes` shapes; `named` is how many were named in all (None: as many)."""
-        told = f"{self.data}; {self.encoder}; {self.origin.prompts}; view weights: {self.origin.view_weights}"
-        print(f"\n{escaped(told)}")
+    def print_footer(self, shapes: int, predicted: int | None = None) -> None:
+        """Print the lines below a table of `shapes` shapes; `predicted` counts all predictions (default: as many)."""
+        summary_line = f"{self.data}; {self.encoder}; {self.origin.prompts}; view weights: {self.origin.view_weights}"
+        print(f"\n{escaped(summary_line)}")
         for note in self.all_notes:
             print(f"note: {escaped(note)}")
         count = f"{shapes} shape{'s' * (shapes != 1)}"
-        rate = self.rate(shapes if named is None else named)
+        rate = self.rate(shapes if predicted is None else predicted)
         speed = "" if rate is None else f" at {rate:.1f} shapes/s"
         print(f"{count}{speed}; files in {escaped(str(self.folder))}")
 
-    def rate(self, named: int) -> float | None:
-        """Shapes a second."""
-        return None if self.seconds is None else named / self.seconds
+    def rate(self, predicted: int) -> float | None:
+        """Shapes per second."""
+        return None if self.seconds is None else predicted / self.seconds
 
 
 def describe_run(
@@ -73,12 +73,12 @@ def describe_run(
     search: SearchResult | None,
     seconds: float,
 ) -> Run:
-    """The run of a task, after its shapes were read.
+    """Describe the run of a task, after its shapes were read.
 
     Args:
         sentences: of every class or part.
         origins: of the sentences and of the view weights.
-        search: what chose any of them by labels, None where nothing did.
+        search: the search that chose any of them, None if there was none.
         seconds: from reading all shapes to their features or labels.
     """
     encoder = extractor.encoder
@@ -95,12 +95,12 @@ def describe_run(
 
 
 def data_in_words(settings: CfgNode) -> str:
-    """The data set and its split: "modelnet40 (test)"; a data set of one's own goes by its file's name."""
+    """The data set and its split: "modelnet40 (test)"; a user-defined data set is named after its file."""
     return f"{Path(settings.DATASET.NAME).stem} ({settings.DATASET.SPLIT})"
 
 
-def summary_of(run: Run, reader: BatchReader, shapes: int, named: int | None = None) -> dict:
-    """What metrics.json holds of any run, besides its scores; `shapes` and `named` as for `Run.print_footer`."""
+def summary_of(run: Run, reader: BatchReader, shapes: int, predicted: int | None = None) -> dict:
+    """The content of metrics.json except the scores; `shapes` and `predicted` as for `Run.print_footer`."""
     names = ("dataset", "split", "shapes", "data", "encoder", "procedure", "score")
     search = run.origin.search
     return {
@@ -115,19 +115,19 @@ def summary_of(run: Run, reader: BatchReader, shapes: int, named: int | None = N
         "tuned_on_test_labels": run.origin.tuned,
         "notes": run.all_notes,
         "bad_shapes": reader.bad,
-        "shapes_per_second": run.rate(shapes if named is None else named),
+        "shapes_per_second": run.rate(shapes if predicted is None else predicted),
     }
 
 
 @contextmanager
 def run_files(run: Run, summary: Mapping) -> Iterator[Path]:
-    """Give the folder that a task writes its files to; with metrics.json and config.yaml they replace the last run's.
+    """The folder to which a task writes its files; with metrics.json and config.yaml they replace the previous run's.
 
-    All of them do, or none (see `pointclip.runs.whole`). A search's result that lies in the run's folder is written
-    with them.
+    They are replaced all at once or not at all (see `pointclip.runs.whole`). The result of a search in the run's folder
+    is written with them.
 
     Args:
-        summary: what metrics.json holds.
+        summary: the content of metrics.json.
     """
     with whole_folder(run.folder) as folder:
         write_json(folder / "metrics.json", summary)

@@ -1,4 +1,4 @@
-"""How a task's main.py starts: what needs no torch is answered before the imports, which take seconds."""
+"""Starting a task's main.py: anything that does not need torch is handled before the slow imports."""
 
 import importlib
 import os
@@ -13,9 +13,9 @@ MEMORY_ADVICE = "set BATCH_SIZE 1, or DATASET.NUM_POINTS to a smaller number"
 
 
 def run_task(name: str) -> NoReturn:
-    """Run the task in the folder `name` on the process's command line, and end the process.
+    """Run the task in the folder `name` with the command line of the process, and exit.
 
-    --help, wrong settings and a missing environment are answered by the task's settings.py alone.
+    --help, invalid settings and a missing environment are handled by the task's settings.py, without importing torch.
     """
     signal.signal(signal.SIGINT, _end)
     try:
@@ -36,5 +36,5 @@ def run_task(name: str) -> NoReturn:
 
 
 def _end(signum: int, frame: FrameType | None) -> NoReturn:
-    """Ctrl-C during the imports ends them without a stack trace."""
+    """Exit without a stack trace on Ctrl-C during the imports."""
     os._exit(INTERRUPTED)

@@ -1,13 +1,13 @@
-"""A run's folder, replaced as one: what is in it always comes from one run, also after a crash or on a full disk.
+"""Atomic replacement of a run's folder: its files always come from a single run, even after a crash or a full disk.
 
-`with whole_folder(run.folder) as folder:` gives an empty folder beside the run's to write to. When the block ends well
-it takes the place of the run's folder in one step; when it fails, or the process dies, the old results stay as they
-were. Only what an earlier run put there is replaced: all else in the folder is kept, such as the results of own shapes
-(`input/`), notes of the user, and a `searched.yaml` that other runs may name.
+`with whole_folder(run.folder) as folder:` provides an empty folder beside the run's folder to write to. If the block
+succeeds, it replaces the run's folder in one step; if it fails, or the process dies, the old results are unchanged.
+Only files of earlier runs are replaced; all others are kept, such as the results of own shapes (`input/`), a user's
+notes, and a `searched.yaml` that other runs may use.
 
-Beside the folder may stand, for a folder called `demo`: `.demo.lock`, held by the one process that writes, with its
-number; `.demo.new`, which is being written; `.demo.old`, the results that were just replaced. What a killed process
-left of these is cleared by the next run.
+Beside a folder `demo` there may be: `.demo.lock`, held by the process that is writing, with its process ID;
+`.demo.new`, which is being written; `.demo.old`, the results that have just been replaced. If a process is killed, the
+next run cleans these up.
 """
 
 import ctypes
@@ -23,24 +23,24 @@ from filelock import FileLock, Timeout
 
 from pointclip.errors import InputError
 
-OWN_SHAPES = "input"  # inside a run's folder: the folder of the same run on own shapes
-LISTING = ".files"  # in a run's folder: the names that the run put there, a line each
-UNFINISHED = ".unfinished"  # in a new folder until it is in place, so that it is never taken for the old one
+OWN_SHAPES = "input"  # subfolder for the same run on own shapes
+LISTING = ".files"  # in a run's folder: the names of the run's files, one per line
+UNFINISHED = ".unfinished"  # in a new folder until it is in place, to distinguish it from an old one
 BEFORE_LISTINGS = ("metrics.json", "predictions.csv", "report.html", "pictures", "config.yaml", "ply")
-LASTING = ("searched.yaml",)  # stays until another run writes one, since other runs' settings name it
+LASTING = ("searched.yaml",)  # kept until another run writes one, since other runs' settings refer to it
 WAIT_SECONDS = 600  # for another run to finish writing, which takes seconds
 
 
 @contextmanager
 def whole_folder(folder: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[Path]:
-    """Give an empty folder to write a run's files to; it replaces `folder` when the block ends well.
+    """An empty folder for a run's files, which replaces `folder` if the block succeeds.
 
-    A second process that writes to the same folder waits, and says so.
+    A second process that writes to the same folder prints a message and waits.
 
     Raises:
-        InputError: when the place cannot be written to, or another process holds it for longer than `wait_seconds`.
+        InputError: if the folder is not writable, or another process holds it for longer than `wait_seconds`.
     """
-    folder = folder.resolve()  # where `folder` is a link, its target is replaced, not the link
+    folder = folder.resolve()  # if `folder` is a link, its target is replaced, not the link
     new, old = _beside(folder, "new"), _beside(folder, "old")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -57,17 +57,17 @@ def whole_folder(folder: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[P
             finally:
                 if (new / UNFINISHED).exists():
                     shutil.rmtree(new, ignore_errors=True)
-    except BrokenPipeError:  # not a file's
+    except BrokenPipeError:  # not from a file
         raise
     except OSError as error:
         reason = error.strerror or error
-        raise InputError(f"Cannot write the results to {folder} ({reason}); make room, or set OUTPUT.") from error
+        raise InputError(f"Cannot write the results to {folder} ({reason}); free some space, or set OUTPUT.") from error
 
 
 def staging_place(folder: Path) -> Path:
     """The folder in which new results are written before they replace those in `folder`.
 
-    It is not the run's folder of own shapes' results, which may itself be replaced meanwhile.
+    For own shapes it is outside the enclosing run's folder, which may itself be replaced in the meantime.
     """
     return folder.parent.parent if folder.name == OWN_SHAPES else folder.parent
 
@@ -79,7 +79,7 @@ def _beside(folder: Path, ending: str) -> Path:
 
 @contextmanager
 def _locked(folder: Path, wait_seconds: float) -> Iterator[None]:
-    """Hold the folder's lock. The system frees it when its process ends, however it ends."""
+    """Hold the folder's lock, which the system releases when the process ends for any reason."""
     path = _beside(folder, "lock")
     lock = FileLock(path)
     try:
@@ -91,7 +91,7 @@ def _locked(folder: Path, wait_seconds: float) -> Iterator[None]:
         except Timeout as error:
             raise InputError(
                 f"{_holder(path).capitalize()} has been writing to {folder} for over {wait_seconds:g} s; wait for it, "
-                "or set OUTPUT to another place."
+                "or set OUTPUT to another folder."
             ) from error
     try:
         path.write_text(f"{os.getpid()}\n")
@@ -106,7 +106,7 @@ def _holder(lock: Path) -> str:
 
 
 def _clear(folder: Path) -> None:
-    """Finish or undo what a killed process began."""
+    """Finish or undo the work of a killed process."""
     new, old = _beside(folder, "new"), _beside(folder, "old")
     if (new / UNFINISHED).exists():
         shutil.rmtree(new)
@@ -118,8 +118,10 @@ def _clear(folder: Path) -> None:
 
 
 def _swap(new: Path, folder: Path, old: Path) -> None:
-    """Put `new` in the place of `folder`, whose content goes to `old`."""
-    for _ in range(100):  # the folder above may be swapped at the same time, which takes `folder` away for an instant
+    """Replace `folder` by `new`; its previous content goes to `old`."""
+    for _ in range(
+        100
+    ):  # the parent may be swapped at the same time, during which `folder` does not exist for an instant
         try:
             if _exchange(new, folder):
                 os.replace(new, old)
@@ -132,11 +134,11 @@ def _swap(new: Path, folder: Path, old: Path) -> None:
             if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST):
                 raise
         time.sleep(0.01)
-    raise OSError(errno.EBUSY, "another process replaces it again and again")
+    raise OSError(errno.EBUSY, "another process keeps replacing it")
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Let two folders change places in one step; False where the system cannot, or `other` is not there."""
+    """Swap two folders atomically; False if the system does not support it, or `other` does not exist."""
     function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if os.name == "posix" else None
     if function is None or not other.is_dir():
         return False
@@ -150,7 +152,7 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 def _keep_others(old: Path, folder: Path) -> None:
-    """Move what no run listed from the old folder to the new one, and remove the rest."""
+    """Move files that no run listed from the old folder to the new one, and remove the rest."""
     (folder / UNFINISHED).unlink(missing_ok=True)
     if not old.is_dir():
         return

@@ -116,7 +116,7 @@ def test_a_damaged_file_is_begun_anew(place, cache, encoder):
 
 
 def test_what_was_not_used_for_longest_goes_first(tmp_path, encoder):
-    cache = SentenceCache(tmp_path, encoder, most_bytes=400_000)
+    cache = SentenceCache(tmp_path, encoder, max_bytes=400_000)
     old = [f"old {i}" for i in range(1000)]
     cache.save(old, torch.rand(1000, 32))
     change(cache.path, f"UPDATE features SET used = used - {3 * DAY}")
