@@ -1,8 +1,8 @@
-"""Probabilities that mean something: one temperature for the logits, fitted on labelled shapes.
+"""Calibrated probabilities: a temperature for the logits, fitted on labelled shapes.
 
 CLIP's logits are a hundred times a cosine, and the softmax of PointCLIP V2's is nearly always close to 0 or 1. Dividing
-them by one number changes no answer, and can make the probability of an answer agree with how often such answers are
-right (Guo et al., On Calibration of Modern Neural Networks, ICML 2017).
+them by a temperature changes no prediction, and can make the probability of a prediction agree with its accuracy (Guo
+et al., On Calibration of Modern Neural Networks, ICML 2017).
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -19,13 +19,13 @@ from torch import Tensor
 from pointclip.errors import InputError
 from pointclip.utils.files import atomic_path, read_yaml
 
-BINS = 15  # of the calibration error, as is usual
+BINS = 15  # of the calibration error, the usual number
 RANGE = (1e-2, 1e3)  # of temperatures
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A temperature, and what it was fitted on."""
+    """A temperature, and the data it was fitted on."""
 
     temperature: float
     data: str  # "synthetic (val)"
@@ -48,11 +48,11 @@ def fit(logits: Tensor, labels: Tensor, data: str, encoder: str) -> Calibration:
 
     Args:
         logits: [n, K].
-        labels: [n], -1 where a class is not known; such shapes are left out.
-        data, encoder: what they are of.
+        labels: [n], -1 if unknown; such shapes are ignored.
+        data, encoder: their data set and encoder.
 
     Raises:
-        InputError: where no class is known.
+        InputError: if no class is known.
     """
     known = labels >= 0
     if not bool(known.any()):
@@ -69,7 +69,7 @@ def fit(logits: Tensor, labels: Tensor, data: str, encoder: str) -> Calibration:
 
 
 def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
-    """The expected calibration error in percent: how far confidence and accuracy lie apart, over 15 equal bins.
+    """The expected calibration error in percent: the difference of confidence and accuracy, over 15 equal bins.
 
     Args:
         probabilities: [n, K].
@@ -84,31 +84,31 @@ def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
 
 
 def write_calibration(path: Path, calibration: Calibration) -> None:
-    """Write it as YAML, as the setting CALIBRATION takes it."""
+    """Write it as YAML, for the setting CALIBRATION."""
     with atomic_path(path) as temporary:
         temporary.write_text(yaml.safe_dump(asdict(calibration), sort_keys=False), encoding="utf-8")
 
 
 def read_calibration(path: str | Path) -> Calibration:
-    """Read such a file.
+    """Read a calibration file.
 
     Raises:
-        InputError: for a file that cannot be read or has another form.
+        InputError: for a file that cannot be read or is not a calibration.
     """
     values = read_yaml(path, "CALIBRATION", "give the calibration.yaml that --calibrate wrote")
     kinds = {field.name: field.type for field in fields(Calibration)}
     if not isinstance(values, dict) or values.keys() != kinds.keys():
-        raise InputError(f"CALIBRATION {path} is no calibration; give the calibration.yaml that --calibrate wrote.")
+        raise InputError(f"CALIBRATION {path} is not a calibration; give the calibration.yaml that --calibrate wrote.")
     for name, kind in kinds.items():
         if not isinstance(values[name], kind) or (kind is float and not np.isfinite(values[name])):
             raise InputError(f"CALIBRATION {path}: {name} is {values[name]!r}; {kind.__name__} was expected.")
     if not RANGE[0] <= values["temperature"] <= RANGE[1]:
-        raise InputError(f"CALIBRATION {path}: the temperature is {values['temperature']}; {RANGE} was expected.")
+        raise InputError(f"CALIBRATION {path}: the temperature is {values['temperature']}; expected {RANGE}.")
     return Calibration(**values)
 
 
 def margins(logits: Tensor, views: int) -> Tensor:
-    """By how much the best class leads in mean cosine, [n]; logits [n, K] as `view_weighted_logits` gives them."""
+    """The margin of the best class in mean cosine, [n]; logits [n, K] as returned by `view_weighted_logits`."""
     if logits.shape[1] < 2:
         return torch.full((len(logits),), torch.nan)
     best = logits.topk(2, 1).values

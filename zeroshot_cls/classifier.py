@@ -10,21 +10,21 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.features import FeatureExtractor
 
 TASK = "zero-shot classification"
-TOP = 5  # classes told of a shape
+TOP = 5  # classes reported per shape
 
 
 @dataclass(frozen=True)
 class Features:
-    """What CLIP makes of a data set: all that scoring needs."""
+    """The view features of a data set, with labels."""
 
     views: Tensor  # [n, V, C] float32 on the CPU, unit length
-    labels: Tensor  # [n] int64, -1 where it is not known
+    labels: Tensor  # [n] int64, -1 if unknown
     names: list[str]
-    indices: list[int]  # places in the data set
+    indices: list[int]  # indices in the data set
 
 
 def extract_features(reader: BatchReader, extractor: FeatureExtractor) -> Features:
-    """Project and encode every shape that the reader gives; the next batch is projected while one is encoded."""
+    """Project and encode all shapes of the reader; the next batch is projected while one is encoded."""
     views, shapes, indices = [], [], []
     for batch, features in extractor.view_features(reader):
         views.append(features.cpu())
@@ -36,17 +36,17 @@ def extract_features(reader: BatchReader, extractor: FeatureExtractor) -> Featur
 
 @dataclass(frozen=True)
 class Answers:
-    """What shapes were named: all that the results need, of the same small size a shape for any number of classes."""
+    """Predictions for shapes, of the same small size per shape for any number of classes."""
 
-    labels: np.ndarray  # [n] int64, -1 where it is not known
+    labels: np.ndarray  # [n] int64, -1 if unknown
     names: list[str]
-    indices: list[int]  # places in the data set
-    top: np.ndarray  # [n, T] int64, the likeliest classes, best first
-    probabilities: np.ndarray  # [n, T] float32, theirs
+    indices: list[int]  # indices in the data set
+    top: np.ndarray  # [n, T] int64, the most probable classes, best first
+    probabilities: np.ndarray  # [n, T] float32, their probabilities
 
 
 def classify(reader: BatchReader, extractor: FeatureExtractor, classes: Tensor, weights: Tensor) -> Answers:
-    """Name every shape that the reader gives; features live no longer than their batch.
+    """Classify all shapes of the reader, without keeping their features.
 
     Args:
         classes: [K, C], unit features of the classes' sentences.
@@ -64,7 +64,7 @@ def classify(reader: BatchReader, extractor: FeatureExtractor, classes: Tensor, 
 
 
 def likeliest(logits: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """The `TOP` likeliest classes of logits [n, K] and their probabilities, [n, T] each; of equal ones the first."""
+    """The `TOP` most probable classes of logits [n, K] and their probabilities, [n, T] each; ties go to the first."""
     shares = logits.softmax(1).cpu().numpy()
     best = np.argsort(-shares, axis=1, kind="stable")[:, :TOP]
     return best, np.take_along_axis(shares, best, 1)

@@ -1,4 +1,4 @@
-"""Which projection and view weights the settings mean."""
+"""The projection and view weights selected by the settings."""
 
 from yacs.config import CfgNode
 
@@ -17,10 +17,10 @@ VIEW_COUNTS = {"realistic": len(realistic_projection.VIEWS), "pointclip_v1": len
 
 
 def selected_views(settings: CfgNode) -> tuple[list[int], int]:
-    """The numbers of the views that PROJECTION.VIEWS chooses, and how many PROJECTION.METHOD has.
+    """The view numbers selected by PROJECTION.VIEWS, and the number of views of PROJECTION.METHOD.
 
     Raises:
-        InputError: for an unknown method and for views that it has not.
+        InputError: for an unknown method or view.
     """
     method = settings.PROJECTION.METHOD
     if method not in VIEW_COUNTS:
@@ -29,10 +29,10 @@ def selected_views(settings: CfgNode) -> tuple[list[int], int]:
 
 
 def open_projection(settings: CfgNode) -> Projection:
-    """The projection that PROJECTION.METHOD, BACKEND, STEPS and VIEWS mean, on the CPU: [B, N, 3] -> CLIP's images.
+    """The projection for PROJECTION.METHOD, BACKEND, STEPS and VIEWS, on the CPU: [B, N, 3] -> CLIP's images.
 
     Raises:
-        InputError: for unknown words, and for settings that the method has no use for.
+        InputError: for invalid settings, or settings that do not apply to the method.
     """
     views, _ = selected_views(settings)
     c = settings.PROJECTION
@@ -50,7 +50,7 @@ def open_projection(settings: CfgNode) -> Projection:
 
 
 def open_view_weights(settings: CfgNode, searched: bool) -> ViewWeights:
-    """The view weights that VIEW_WEIGHTS means; uniform ones where a search chooses them, or has chosen them."""
+    """The view weights of VIEW_WEIGHTS; uniform ones if a search chooses or has chosen them."""
     views, total = selected_views(settings)
     if searched:
         return uniform_weights(len(views))

@@ -23,9 +23,9 @@ SPEC = ProjectionSpec(
     sigma_image=3.0,
 )
 
-TILT, LEAN = pi / 9, pi / 15  # what turns the camera off the object's axes
+TILT, LEAN = pi / 9, pi / 15  # angles of the camera to the object's axes
 
-# Each view is turned by the first Euler triple, then by the second.
+# Each view is a rotation by the first Euler triple, then by the second.
 VIEWS = (
     # four corners
     ((pi / 4, 0, pi / 2), (0, TILT, 0)),
@@ -47,9 +47,9 @@ class RealisticProjection(nn.Module):
     """Ten realistic depth maps of each point cloud (PointCLIP V2, section 3.2, classification's parameters).
 
     Args:
-        backend: the engine, "auto" for the fastest that runs here (see `pointclip.projection`).
-        views: which of the ten views, all by default; with fewer, 10 is their number in the shapes told below.
-        steps: what comes after voxelize, all by default (see `ProjectionSpec.only`); without densify, maps are
+        backend: the engine, "auto" for the fastest available (see `pointclip.projection`).
+        views: which of the ten views to make, all by default; with fewer, the 10 in the shapes below is their number.
+        steps: the steps after voxelize, all by default (see `ProjectionSpec.only`); without densify, maps are
             112 x 112 instead of 110 x 110.
 
     Raises:
@@ -64,7 +64,7 @@ class RealisticProjection(nn.Module):
         self.register_buffer("rotations", rotations, persistent=False)  # [V, 2, 3, 3]
 
     def depth_maps(self, points: Tensor) -> Tensor:
-        """Depth maps of clouds whose up axis is y.
+        """Depth maps of clouds with y up.
 
         Args:
             points: [B, N, 3] floating point, N >= 2, any position and scale; on the module's device.
@@ -78,8 +78,8 @@ class RealisticProjection(nn.Module):
         unit = to_unit_box(points)
         views = view_slices(unit, len(self.rotations))
         cells = (cells_of_unit(unit, self.rotations[part], self.spec) for part in views)
-        return torch.cat([project(some, self.spec, backend=self.backend)[0] for some in cells], 1)
+        return torch.cat([project(view_cells, self.spec, backend=self.backend)[0] for view_cells in cells], 1)
 
     def forward(self, points: Tensor) -> Tensor:
-        """Images as CLIP takes them: points [B, N, 3] -> [B, 10, 3, 224, 224] in [0, 1], three equal channels."""
+        """Images for CLIP: points [B, N, 3] -> [B, 10, 3, 224, 224] in [0, 1], three identical channels."""
         return clip_images(self.depth_maps(points))

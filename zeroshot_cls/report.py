@@ -1,4 +1,4 @@
-"""The page of a classification run: accuracy and confusions, and single shapes with their depth maps."""
+"""The report of a classification run: accuracy, confusions, and examples with their depth maps."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,17 +12,17 @@ from pointclip.report import pictures
 from pointclip.report.album import Album, cell, column
 from pointclip.report.page import render
 
-COMMONEST = 10  # confusions listed below the matrix
-MOST_DRAWN = 60  # classes up to which the matrix is drawn: names beside a larger one cannot be read
+MAX_CONFUSIONS = 10  # listed below the matrix
+MAX_CLASSES = 60  # for which the matrix is drawn: names beside a larger one would be unreadable
 CASE = """
 <article class="card">
   <div class="head"><h3>{{ case.name }}</h3>
     {% if case.truth is not none %}
-    <span class="{{ 'right' if case.right else 'wrong' }}">{{ '✓ right' if case.right else '✗ wrong' }}</span>
+    <span class="{{ 'right' if case.right else 'wrong' }}">{{ '✓ correct' if case.right else '✗ wrong' }}</span>
     {% endif %}</div>
   <p>{% if case.truth is not none %}<span class="soft">truth</span> <b>{{ case.truth }}</b> · {% endif -%}
     <span class="soft">prediction</span> <b>{{ case.prediction }}</b> {{ '%.1f' % (100 * case.confidence) }} %</p>
-  <div class="scroll guesses"><table><caption>The likeliest classes</caption>
+  <div class="scroll guesses"><table><caption>Most probable classes</caption>
     <thead><tr><th scope="col" class="text">class</th><th scope="col" class="text">probability</th>
       <th scope="col">%</th></tr></thead>
     <tbody>{% for name, probability in case.top %}
@@ -37,10 +37,10 @@ CASE = """
 
 @dataclass
 class ClassificationCase:
-    """One shape and what was made of it."""
+    """One shape with its prediction."""
 
     name: str
-    truth: str | None  # None where it is not known
+    truth: str | None  # None if unknown
     prediction: str
     confidence: float  # probability of the prediction, in [0, 1]
     maps: np.ndarray  # [V, H, W] in [0, 1], the depth maps
@@ -58,33 +58,33 @@ def write_classification_report(
     worst: Iterable[ClassificationCase],
     notes: Sequence[str] = (),
 ) -> None:
-    """Write the page of a classified data set.
+    """Write the report of a classified data set.
 
     Args:
-        path: the page; its pictures go to the folder `pictures` beside it.
-        facts: shown in their order: encoder, data set, accuracy and the like.
-        class_accuracy: class -> (right, total).
-        confusion: [K, K] counts, rows are the truth; drawn up to `MOST_DRAWN` classes, the commonest always listed.
+        path: the HTML file; pictures are written to the folder `pictures` beside it.
+        facts: shown in the given order: encoder, data set, accuracy and so on.
+        class_accuracy: class -> (correct, total).
+        confusion: [K, K] counts, rows are the truth; drawn up to `MAX_CLASSES` classes; the most common are listed.
         class_names: K names, in the order of the matrix.
         best, worst: cases to show; either may be empty.
-        notes: sentences that a reader must not miss.
+        notes: important notes for readers.
 
     Raises:
-        InputError: when matrix and names do not fit, a case's maps are of a wrong shape, or files cannot be written.
+        InputError: if matrix and names do not match, a case's maps have a wrong shape, or files cannot be written.
     """
     counts, size = coo_array(confusion), len(class_names)
     if counts.shape != (size, size) or not size:
         raise InputError(
-            f"A confusion matrix of shape {list(counts.shape)} came with {size} class names; expected as many rows and "
-            "columns as names, and at least one."
+            f"A confusion matrix {list(counts.shape)} does not match {size} class names; expected as many rows "
+            "and columns as names, and at least one."
         )
     album, matrix = Album(path), None
-    if size <= MOST_DRAWN:
+    if size <= MAX_CLASSES:
         matrix = album.add("confusion", pictures.confusion_matrix(counts.toarray(), class_names))
     columns = [column("class", text=True), column("accuracy", bar=True), *map(column, ("%", "right", "shapes"))]
     sections = [
-        ("Best cases", "Right, and the surest of it.", _classified(album, "best", best)),
-        ("Worst cases", "Wrong, and the surest of it.", _classified(album, "worst", worst)),
+        ("Best cases", "Correct, with the highest confidence.", _classified(album, "best", best)),
+        ("Worst cases", "Wrong, with the highest confidence.", _classified(album, "worst", worst)),
     ]
     page = render(
         CASE,
@@ -93,7 +93,7 @@ def write_classification_report(
         notes=notes,
         matrix=matrix,
         classes=len(class_names),
-        confusions=_commonest(counts, class_names),
+        confusions=_most_common(counts, class_names),
         table={
             "title": "Accuracy of each class",
             "caption": "Best class first.",
@@ -112,19 +112,19 @@ def write_shapes_report(
     cases: Iterable[ClassificationCase],
     notes: Sequence[str] = (),
 ) -> None:
-    """Write the page of a user's own shapes: for each the likeliest classes, and its depth maps.
+    """Write the report of a user's own shapes: the most probable classes and depth maps of each.
 
     Raises:
-        InputError: when a case's maps are of a wrong shape, or files cannot be written.
+        InputError: if a case's maps have a wrong shape, or files cannot be written.
     """
-    explanation = "Each with its likeliest classes, and the depth maps that CLIP saw."
+    explanation = "Each with its most probable classes, and the depth maps that CLIP saw."
     album = Album(path)
     sections = [("Shapes", explanation, _classified(album, "shape", cases))]
     album.write_page(render(CASE, title=title, facts=facts, notes=notes, sections=sections))
 
 
 def _accuracy_rows(class_accuracy: Mapping[str, tuple[int, int]]) -> list[list]:
-    """Class, bar, percent, right, total; best first, classes without shapes last."""
+    """Class, bar, percent, correct, total; best first, classes without shapes last."""
     rows = []
     for name, (right, total) in class_accuracy.items():
         percent = 100 * right / total if total else None
@@ -132,13 +132,13 @@ def _accuracy_rows(class_accuracy: Mapping[str, tuple[int, int]]) -> list[list]:
     return sorted(rows, key=lambda row: -1 if row[1] is None else row[1], reverse=True)
 
 
-def _commonest(confusion: coo_array, class_names: Sequence[str]) -> list[tuple[str, str, int, float]]:
-    """Truth, prediction, count and share of the true class in percent, commonest first."""
+def _most_common(confusion: coo_array, class_names: Sequence[str]) -> list[tuple[str, str, int, float]]:
+    """Truth, prediction, count and share of the true class in percent, most common first."""
     (truth, prediction), totals = confusion.coords, confusion.sum(1)
     wrong = np.flatnonzero((truth != prediction) & (confusion.data > 0))
     order = np.lexsort((prediction[wrong], truth[wrong], -confusion.data[wrong]))
     rows = []
-    for i in wrong[order[:COMMONEST]]:
+    for i in wrong[order[:MAX_CONFUSIONS]]:
         count, share = int(confusion.data[i]), 100 * confusion.data[i] / totals[truth[i]]
         rows.append((class_names[truth[i]], class_names[prediction[i]], count, share))
     return rows

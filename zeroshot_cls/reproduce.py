@@ -1,4 +1,4 @@
-"""Classification as tables run it: `scripts/table.sh NAME`."""
+"""Classification as run by tables: `scripts/table.sh NAME`."""
 
 from pathlib import Path
 

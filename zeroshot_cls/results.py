@@ -1,4 +1,4 @@
-"""What a classification run leaves behind: a table, metrics.json, predictions.csv, report.html, config.yaml."""
+"""The output of a classification run: a table, metrics.json, predictions.csv, report.html, config.yaml."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -21,9 +21,9 @@ SHOWN = 100  # own shapes printed and shown in the report; more make a page that
 
 
 def report_test(run: Run, reader: BatchReader, answers: Answers, scores: Scores, projection: Projection) -> dict:
-    """Print the table per class, write the run's files, return what metrics.json holds."""
+    """Print the table per class, write the run's files, return the content of metrics.json."""
     if unknown := len(scores.truth) - scores.shapes:
-        note = f"{unknown} shape(s) of unknown class were named, in predictions.csv, but count in no score."
+        note = f"{unknown} shape(s) of unknown class are in predictions.csv, but not scored."
         run = replace(run, notes=[*run.notes, note])
     summary = {
         "task": TASK,
@@ -47,7 +47,7 @@ def report_test(run: Run, reader: BatchReader, answers: Answers, scores: Scores,
                 "Mean class accuracy": f"{scores.mean_class_accuracy:.2f} %",
             }
             title, page = f"Zero-shot classification: {run.folder.name}", folder / "report.html"
-            cases = [make_cases(places, reader.shapes, answers, projection) for places in (best, worst)]
+            cases = [make_cases(indices, reader.shapes, answers, projection) for indices in (best, worst)]
             write_classification_report(
                 page, title, facts, counts, scores.confusion, scores.names, *cases, run.all_notes
             )
@@ -79,7 +79,7 @@ def report_own_shapes(run: Run, reader: BatchReader, answers: Answers, projectio
 
 
 def best_and_worst(truth: np.ndarray, answers: Answers) -> tuple[np.ndarray, np.ndarray]:
-    """Places of the shapes that were named right, and of those named wrong, the surest first, CASES of each."""
+    """Indices of the correctly and of the wrongly classified shapes with the highest confidence, CASES of each."""
     sure, right = answers.probabilities[:, 0], answers.top[:, 0] == truth
     order = np.argsort(-sure, kind="stable")
     known = truth[order] >= 0
@@ -87,11 +87,11 @@ def best_and_worst(truth: np.ndarray, answers: Answers) -> tuple[np.ndarray, np.
 
 
 def make_cases(
-    places: Iterable[int], shapes: ShapeSet, answers: Answers, projection: Projection
+    indices: Iterable[int], shapes: ShapeSet, answers: Answers, projection: Projection
 ) -> Iterator[ClassificationCase]:
-    """The shapes for the report, one at a time, since their depth maps are large."""
+    """The shapes for the report, one by one, since their depth maps are large."""
     names = shapes.class_names
-    for i in places:
+    for i in indices:
         shape = shapes[answers.indices[i]]
         points = torch.from_numpy(shape.points)[None].to(projection.rotations.device)
         maps = projection.depth_maps(points)[0].cpu().numpy()
@@ -102,16 +102,16 @@ def make_cases(
             truth=names[shape.label] if shape.label >= 0 else None,
             prediction=top[0][0],
             confidence=top[0][1],
-            maps=maps / max(1, maps.max()),  # PointCLIP V1's reach to 2.6
+            maps=maps / max(1, maps.max()),  # PointCLIP V1's reach 2.6
             top=top,
         )
 
 
 def write_predictions(folder: Path, run: Run, names: Sequence[str], answers: Answers) -> None:
-    """One row a shape: its truth where known, and the top classes with their probabilities."""
+    """One row per shape: its true class if known, and the top classes with their probabilities."""
     header = ["shape", "truth", "prediction", "correct"]
-    for place in range(1, answers.top.shape[1] + 1):
-        header += [f"class_{place}", f"probability_{place}"]
+    for rank in range(1, answers.top.shape[1] + 1):
+        header += [f"class_{rank}", f"probability_{rank}"]
     header.append("tuned_on_test_labels")
 
     def rows() -> Iterator[list]:

@@ -1,4 +1,4 @@
-"""Choosing classification's sentences and view weights by the labels of one split."""
+"""Search for classification's sentences and view weights on one split."""
 
 import argparse
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ from zeroshot_cls.settings import PUBLISHED_SETS, PUBLISHED_WEIGHTS
 
 @dataclass(frozen=True)
 class Split:
-    """What a search chooses on."""
+    """The data of a search."""
 
-    settings: CfgNode  # DATASET.SPLIT is the split; SEARCH.* say how to choose
+    settings: CfgNode  # DATASET.SPLIT is the split; SEARCH.* define the procedure
     reader: BatchReader
 
 
 def open_search(settings: CfgNode, args: argparse.Namespace) -> Split:
-    """The split that --search-split names."""
+    """The split given by --search-split."""
     settings = search_settings(settings, args.search_split)
     return Split(settings, open_split(settings))
 
@@ -39,13 +39,13 @@ def open_search(settings: CfgNode, args: argparse.Namespace) -> Split:
 def search_split(
     what: Sequence[str], split: Split, sentences: Sentences, weights: ViewWeights, extractor: FeatureExtractor
 ) -> SearchResult:
-    """Extract a split's features and choose on its labels.
+    """Extract a split's features and search using its labels.
 
     Args:
         what: "prompts", "weights" or both.
-        sentences: for each class its candidates; where prompts are not searched for, all of them averaged.
-        weights: [V], to begin with. SEARCH.START published begins with the paper's sentences and weights instead, and
-            takes other weights only if they beat equal ones, as the published search does.
+        sentences: each class's candidates; all of them are averaged if prompts are not searched for.
+        weights: [V], initial weights. SEARCH.START published starts from the paper's sentences and weights instead, and
+            accepts other weights only if they are better than uniform ones, as in the published search.
     """
     views, total = selected_views(split.settings)
     origins, start, baseline = [sentences.origin, weights.origin], None, None

@@ -1,4 +1,4 @@
-"""Classification's settings and arguments. Imports no torch, so that wrong ones are answered at once."""
+"""Classification's settings and arguments. Does not import torch, so that errors are reported at once."""
 
 import argparse
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ PUBLISHED_WEIGHTS = Path(__file__).with_name("view_weights.yaml")
 PUBLISHED_SETS = PublishedSets(
     data={
         "modelnet40": "modelnet40",
-        "modelnet10": "modelnet40",  # for this, OBJ_ONLY and OBJ_BG nothing else is published
+        "modelnet10": "modelnet40",  # nothing is published for this, OBJ_ONLY and OBJ_BG
         "scanobjectnn_obj_only": "scanobjectnn",
         "scanobjectnn_obj_bg": "scanobjectnn",
         "scanobjectnn_pb_t50_rs": "scanobjectnn",
@@ -30,14 +30,14 @@ PUBLISHED_SETS = PublishedSets(
 
 
 def classification_defaults() -> CfgNode:
-    """The shared settings and classification's own."""
+    """The shared settings, and those of classification."""
     c = defaults()
-    c.PROJECTION.METHOD = "realistic"  # or "pointclip_v1", the baseline's: six views in perspective
+    c.PROJECTION.METHOD = "realistic"  # or "pointclip_v1", the baseline: six views in perspective
     return c
 
 
 def load(config: str | Path, overrides: Sequence[str] = (), encoder: str = "") -> tuple[Config, CfgNode]:
-    """From a config's path or name, KEY VALUE words and an encoder preset to the config found and its settings."""
+    """Load a config by path or name, with KEY VALUE words and an encoder preset: the config and its settings."""
     found = find_config(config, encoder, CONFIGS)
     settings = PUBLISHED_SETS.with_prompts(load_config(classification_defaults(), found, overrides))
     return found, PUBLISHED_SETS.with_view_weights(settings)
@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
         type=names_or_list,
         default=(),
         metavar="A,B,C",
-        help="class names for --input, or @FILE with one a line",
+        help="class names for --input, or @FILE with one per line",
     )
     return parser
 
@@ -60,13 +60,13 @@ def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNo
     """The arguments and settings of a run; see `pointclip.runs.arguments.parse_settings`."""
     args, settings = parse_settings(parser(), classification_defaults(), load, words)
     if args.classes and not args.input:
-        raise InputError("--classes goes with --input FILE…; a data set brings its own classes.")
+        raise InputError("--classes needs --input FILE…; a data set defines its classes.")
     return args, settings
 
 
 def own_classes(args: argparse.Namespace, prompts: PromptFile) -> tuple[str, ...]:
-    """The classes of own shapes: those given, or all of the prompt file's; () without --input."""
+    """The classes for --input: those given, or all of the prompt file; () without --input."""
     classes = args.classes or tuple(prompts.entries)
     if args.input and not classes:
-        raise InputError("No class names came for --input; name them with --classes a,b,c.")
+        raise InputError("There are no class names for --input; give them with --classes a,b,c.")
     return classes if args.input else ()

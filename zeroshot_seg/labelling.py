@@ -17,12 +17,12 @@ from zeroshot_seg.realistic_projection import ProjectedPoints, SeenPoints
 from zeroshot_seg.segmenter import arranged, nearest_seen, part_logits, read_points
 
 TASK = "zero-shot part segmentation"
-SLOW = 500_000  # points from which labelling a shape takes so long that it shows a bar
+SLOW = 500_000  # points from which labelling a shape is slow and shows a progress bar
 
 
 @dataclass(frozen=True)
 class Category:
-    """What is needed to segment the shapes of one category."""
+    """Part features and view weights of one category."""
 
     parts: tuple[str, ...]
     features: Tensor  # [P, C], unit features of the parts' sentences
@@ -32,7 +32,7 @@ class Category:
 def make_categories(
     parts: Mapping[str, tuple[str, ...]], features: Tensor, weights: Mapping[str, ViewWeights]
 ) -> dict[str, Category]:
-    """The categories, from the features [parts of all, C] of all their parts in order."""
+    """The categories, from the features [total parts, C] of all their parts in order."""
     groups = features.split([len(names) for names in parts.values()])
     return {
         name: Category(parts[name], group, weights[name].values.to(features.device))
@@ -44,11 +44,11 @@ def make_categories(
 class Segmented:
     """One shape with its labelled points."""
 
-    index: int  # place in the data set
+    index: int  # index in the data set
     name: str
     category: str
     labels: np.ndarray  # [N] int16, index into the category's parts
-    truth: np.ndarray | None  # [N] int16, -1 where a point's part is not known
+    truth: np.ndarray | None  # [N] int16, -1 for unlabelled points
     unseen: int  # points that no view sees
 
 
@@ -59,13 +59,13 @@ def segment(
     protocol: str = "standard",
     order: str = "in_order",
 ) -> list[Segmented]:
-    """Label the points of every shape that the reader gives.
+    """Label the points of all shapes of the reader.
 
     Args:
-        categories: for every class name of the data set.
-        protocol: "standard", or "published" for two habits of the published evaluation: lamp's last two parts are
-            never predicted, and points that no view sees get a fixed part (`protocol.PUBLISHED_UNSEEN`) instead of
-            their nearest seen neighbour's.
+        categories: one for every class name of the data set.
+        protocol: "standard", or "published" for two peculiarities of the published evaluation: lamp's last two parts
+            are never predicted, and points that no view sees get a fixed part (`protocol.PUBLISHED_UNSEEN`) instead of
+            that of their nearest visible neighbour.
         order: how a patch's feature is read; see `segmenter.arranged`.
     """
     shapes = []
@@ -76,9 +76,9 @@ def segment(
 
 
 def seen_batches(reader: BatchReader, extractor: FeatureExtractor) -> Iterator[tuple[Batch, SeenPoints, Tensor]]:
-    """Yield every batch with where its points are seen, and the patches' unit features [B, V, P, C].
+    """Yield every batch with the pixels and visibility of its points, and the patches' unit features [B, V, P, C].
 
-    Features come in half precision, from CLIP as from the store, so that both give the same labels: a shape takes 2 MB.
+    Features are in half precision, whether computed or cached, so that both give the same labels: 2 MB per shape.
     """
 
     def encode(seen: ProjectedPoints) -> dict[str, Tensor]:
@@ -89,8 +89,8 @@ def seen_batches(reader: BatchReader, extractor: FeatureExtractor) -> Iterator[t
         where = {"visible": (torch.bool, (None, points)), "pixel": (torch.int16, (None, points, 2))}
         return {"patches": (torch.float16, (None, None, None)), **where}
 
-    for batch, kept in extractor.batches(reader, encode, forms):
-        yield batch, SeenPoints(kept["visible"], kept["pixel"]), kept["patches"]
+    for batch, features in extractor.batches(reader, encode, forms):
+        yield batch, SeenPoints(features["visible"], features["pixel"]), features["patches"]
 
 
 def label_batch(
@@ -105,7 +105,7 @@ def label_batch(
     """Label the points of one batch from its patch features [B, V, P, C]; `names` are the data set's classes."""
     shapes = []
     for b, (shape, index) in enumerate(zip(batch.shapes, batch.indices, strict=True)):
-        name = names[max(shape.label, 0)]  # own shapes have no label, and one category
+        name = names[max(shape.label, 0)]  # own shapes have no label, and a single category
         category, seen_at = categories[name], SeenPoints(seen.visible[b, None], seen.pixel[b, None])
         logits = part_logits(patches[b, None].float(), category.features)  # [1, V, P, parts]
         logits = read_points(logits, seen_at, category.weights, progress=progress)[0]  # [N, parts]

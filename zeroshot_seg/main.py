@@ -1,4 +1,4 @@
-"""Zero-shot part segmentation of a data set or of own shapes: `python main.py --config configs/demo.yaml`."""
+"""Zero-shot part segmentation of a data set or your own shapes: `python main.py --config configs/demo.yaml`."""
 
 if __name__ == "__main__":  # from a checkout, installed or not
     import sys
@@ -26,7 +26,7 @@ from zeroshot_seg.settings import own_parts, parse
 
 
 def main(words: Sequence[str] | None = None) -> dict:
-    """Run the command line `words`, the process's own by default; returns what stands in metrics.json."""
+    """Run the command line `words` (default: sys.argv); returns the content of metrics.json."""
     # settings
     args, settings = parse(words)
     result = read_result(settings.SEARCHED, TASK, by_part=True) if settings.SEARCHED else None
@@ -45,7 +45,7 @@ def main(words: Sequence[str] | None = None) -> dict:
     # model
     extractor = open_extractor(settings, open_projection(settings, not args.quiet), args)
 
-    # choice of sentences and view weights by labels, where one is asked for
+    # search for sentences and view weights using labels, if requested
     if split:
         result = search_split(args.search, split, sentences, weights, extractor)
         settings = keep_result(result, settings, args, "instance mIoU")

@@ -1,4 +1,4 @@
-"""Which projection and view weights the settings mean."""
+"""The projection and view weights selected by the settings."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,31 +18,31 @@ from zeroshot_seg.settings import PUBLISHED_WEIGHTS
 
 
 def selected_views(settings: CfgNode) -> tuple[list[int], int]:
-    """The numbers of the views that PROJECTION.VIEWS chooses, and how many there are.
+    """The view numbers selected by PROJECTION.VIEWS, and the total number of views.
 
     Raises:
-        InputError: for views that there are not.
+        InputError: for an unknown view.
     """
     return views_from(settings.PROJECTION.VIEWS, len(VIEWS)), len(VIEWS)
 
 
 def open_projection(settings: CfgNode, progress: bool = False) -> RealisticProjection:
-    """The projection that LOOKUP and PROJECTION.BACKEND, STEPS and VIEWS mean, on the CPU.
+    """The projection for LOOKUP and PROJECTION.BACKEND, STEPS and VIEWS, on the CPU.
 
     Raises:
-        InputError: for unknown words.
+        InputError: for invalid settings.
     """
     c, (views, _) = settings.PROJECTION, selected_views(settings)
     return RealisticProjection(settings.LOOKUP, c.BACKEND, views, steps_from(c.STEPS), torch.int16, progress)
 
 
 def open_view_weights(settings: CfgNode, categories: Iterable[str], searched: bool) -> dict[str, ViewWeights]:
-    """The view weights of each category; VIEW_WEIGHTS "published" has a set for each.
+    """The view weights of each category; VIEW_WEIGHTS "published" has one set per category.
 
-    They are uniform where a search chooses them, or has chosen them.
+    They are uniform if a search chooses or has chosen them.
 
     Raises:
-        InputError: for a setting that means none.
+        InputError: for an invalid setting.
     """
     views, total = selected_views(settings)
     if searched:
@@ -50,11 +50,11 @@ def open_view_weights(settings: CfgNode, categories: Iterable[str], searched: bo
     if settings.VIEW_WEIGHTS != PUBLISHED:
         weights = read_view_weights(settings.VIEW_WEIGHTS, views, total, PUBLISHED_WEIGHTS)
         return dict.fromkeys(categories, weights)
-    found = {}
+    by_category = {}
     for name in categories:
         if key_of(name) not in PART_NAMES:
             raise InputError(f"VIEW_WEIGHTS is 'published', but there are none for {name!r}; use 'uniform' instead.")
         weights = read_view_weights(key_of(name), views, total, PUBLISHED_WEIGHTS)
-        origin = replace(weights.origin, words="published, a set a category")
-        found[name] = replace(weights, origin=origin)
-    return found
+        origin = replace(weights.origin, words="published, one set per category")
+        by_category[name] = replace(weights, origin=origin)
+    return by_category

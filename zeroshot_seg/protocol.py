@@ -1,4 +1,4 @@
-"""Where the published evaluation departs from the standard one, by choice."""
+"""Optional departures of the published evaluation from the standard one."""
 
 import numpy as np
 from yacs.config import CfgNode
@@ -9,30 +9,30 @@ from pointclip.metrics import IOU_RULES
 PROTOCOLS = ("standard", "published")
 ORDERS = ("in_order", "scrambled")  # of patch features, see `zeroshot_seg.segmenter.arranged`
 PUBLISHED_LAMP_PARTS = 2  # the published prompts name the first two of lamp's four; the others are never predicted
-# The part of a point that no view sees, by the number of parts with a sentence. Its logits are all 0, and this is what
-# the published code's `torch.topk(logits, 1)` gives for equal values on a CPU, as a run of that code showed; on a
-# GPU it was not tried. Numbers of parts that ShapeNetPart does not have get the first part.
+# The part of a point that no view sees, by the number of parts with sentences. Its logits are all 0, and this is the
+# result of the published code's `torch.topk(logits, 1)` for equal values on a CPU, as observed; not tried on a GPU.
+# Numbers of parts that do not occur in ShapeNetPart get the first part.
 PUBLISHED_UNSEEN = {2: 0, 3: 0, 4: 2, 6: 3}
 
 
 def check_rules(settings: CfgNode) -> None:
-    """Raise an InputError for a PROTOCOL, an IOU_RULE or FEATURES that are not known."""
+    """Raise an InputError for an unknown PROTOCOL, IOU_RULE or FEATURES."""
     for name, known in (("PROTOCOL", PROTOCOLS), ("IOU_RULE", IOU_RULES), ("FEATURES", ORDERS)):
         if settings[name] not in known:
             raise InputError(f"{name} is {settings[name]!r}; {' or '.join(known)} was expected.")
 
 
 def fixed_parts(visible: np.ndarray, parts: int, protocol: str) -> np.ndarray:
-    """The parts [N] of points that get one whatever is read: unseen ones under the published protocol; -1 elsewhere.
+    """The parts [N] of points with a fixed part (invisible ones under the published protocol); -1 for all others.
 
     Args:
         visible: [V, N] bool.
-        parts: how many parts have a sentence.
+        parts: number of parts with sentences.
     """
     seen = visible.any(0)
     return np.where(seen | (protocol == "standard"), -1, PUBLISHED_UNSEEN.get(parts, 0))
 
 
 def predicted_parts(category: str, parts: int, protocol: str) -> int:
-    """How many of a category's parts can be predicted: all, or under the published protocol lamp's first two."""
+    """The number of a category's parts that can be predicted: all, or lamp's first two under the published protocol."""
     return PUBLISHED_LAMP_PARTS if protocol == "published" and category == "lamp" else parts

@@ -1,4 +1,4 @@
-"""Segmentation's realistic projection: its ten views, its parameters, and where each point is seen."""
+"""Segmentation's realistic projection: its ten views, its parameters, and each point's pixel and visibility."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -35,16 +35,16 @@ SPEC = ProjectionSpec(
     sigma_image=1.0,
 )
 
-MARGIN = 20  # rows and columns cut off each side before the image is enlarged to CLIP's size
+MARGIN = 20  # rows and columns cropped on each side before resizing to CLIP's size
 CROP_SIZE = SPEC.image_size - 2 * MARGIN
-VISIBLE_WITHIN = 0.1  # how far a point's own depth may lie from the depth map's
+VISIBLE_WITHIN = 0.1  # maximum difference of a point's depth from the depth map
 LOOKUPS = ("corrected", "published")
 
 LIFT, TILT, LEAN, NONE = pi / 4, pi / 9, pi / 15, (0, 0, 0)
 SIDES = ((0, 0, pi / 2), (pi / 2, 0, pi / 2), (pi, 0, pi / 2), (3 * pi / 2, 0, pi / 2))
 BELOW_AND_ABOVE = ((0, -pi / 2, pi / 2), (0, pi / 2, pi / 2))
 
-# Each view is turned by the first Euler triple, then the second, then the third.
+# Each view is a rotation by the first Euler triple, then the second, then the third.
 VIEWS = (
     *((side, (LIFT, 0, 0), (0, TILT, 0)) for side in SIDES),
     *((side, NONE, (0, TILT, 0)) for side in SIDES),
@@ -54,17 +54,17 @@ VIEWS = (
 
 @dataclass(frozen=True)
 class SeenPoints:
-    """Where CLIP sees each point."""
+    """Each point's pixel and visibility."""
 
-    visible: Tensor  # [B, 10, N] bool, nothing nearer covers the point in this view
+    visible: Tensor  # [B, 10, N] bool, whether nothing nearer occludes the point in this view
     pixel: Tensor  # [B, 10, N, 2] int64, (row, column) in the 224 x 224 image
 
 
 @dataclass(frozen=True)
 class ProjectedPoints(SeenPoints):
-    """What CLIP sees, and where it sees each point."""
+    """The images for CLIP, with each point's pixel and visibility."""
 
-    images: Tensor  # [B, 10, 3, 224, 224] float32 in [0, 1], three equal channels that share memory
+    images: Tensor  # [B, 10, 3, 224, 224] float32 in [0, 1], three identical channels that share memory
 
 
 class RealisticProjection(nn.Module):
@@ -72,12 +72,12 @@ class RealisticProjection(nn.Module):
 
     Args:
         lookup: "corrected" reads a point at its own pixel. "published" does what the published code does:
-            it swaps row and column when it looks a point up, and a cell keeps its last point's depth, not the nearest.
-        backend: the engine, "auto" for the fastest that runs here (see `pointclip.projection`).
-        views: which of the ten views, all by default; with fewer, 10 is their number in the shapes told below.
-        steps: what comes after voxelize, all by default (see `ProjectionSpec.only`).
+            it swaps row and column when looking up a point, and a cell keeps its last point's depth, not the nearest.
+        backend: the engine, "auto" for the fastest available (see `pointclip.projection`).
+        views: which of the ten views to make, all by default; with fewer, the 10 in the shapes below is their number.
+        steps: the steps after voxelize, all by default (see `ProjectionSpec.only`).
         pixel_type: of the pixels; int16 takes a quarter of the memory.
-        progress: whether to show a bar for clouds so large that their views are worked on one after the other.
+        progress: whether to show a progress bar for clouds so large that their views are processed one by one.
 
     Raises:
         InputError: for an unknown lookup, backend or step.
@@ -95,7 +95,7 @@ class RealisticProjection(nn.Module):
         super().__init__()
         self.pixel_type, self.progress = pixel_type, progress
         if lookup not in LOOKUPS:
-            raise InputError(f"The lookup is {lookup!r}, but the known ones are {' and '.join(LOOKUPS)}.")
+            raise InputError(f"Unknown lookup {lookup!r}; choose {' or '.join(LOOKUPS)}.")
         self.lookup = lookup
         self.backend = check_backend(backend)
         self.spec = SPEC.only(steps)
@@ -103,7 +103,7 @@ class RealisticProjection(nn.Module):
         self.register_buffer("rotations", rotations, persistent=False)  # [V, 3, 3, 3]
 
     def depth_maps(self, points: Tensor) -> Tensor:
-        """Depth maps of clouds whose up axis is y.
+        """Depth maps of clouds with y up.
 
         Args:
             points: [B, N, 3] floating point, N >= 2, any position and scale; on the module's device.
@@ -116,34 +116,34 @@ class RealisticProjection(nn.Module):
         """
         unit = to_unit_box(points)
         cells = (self._cells(unit, part) for part in self._parts(unit))
-        return torch.cat([project(some, self.spec, backend=self.backend)[0] for some in cells], 1)
+        return torch.cat([project(group, self.spec, backend=self.backend)[0] for group in cells], 1)
 
     def forward(self, points: Tensor) -> ProjectedPoints:
-        """Images for CLIP, and where each point is seen in them: points [B, N, 3], see `depth_maps`."""
+        """Images for CLIP, and each point's pixel and visibility in them: points [B, N, 3], see `depth_maps`."""
         unit = to_unit_box(points)
         seen = [self._see(unit, part) for part in self._parts(unit)]
         if len(seen) == 1:
             return seen[0]
         fields = ("visible", "pixel", "images")
-        return ProjectedPoints(**{name: torch.cat([getattr(some, name) for some in seen], 1) for name in fields})
+        return ProjectedPoints(**{name: torch.cat([getattr(group, name) for group in seen], 1) for name in fields})
 
     def _see(self, unit: Tensor, part: slice) -> ProjectedPoints:
-        """What a part of the views sees of clouds in unit boxes."""
+        """Project clouds in unit boxes in group of the views."""
         cells = self._cells(unit, part)
         seen_at = self.lookup_cells(cells)
-        # squeeze decides what a map shows, not what covers what, so it is in here even where the maps go without it
+        # squeeze does not affect occlusion, so it is used here even if the maps are made without it
         nearest, own_depth = project(cells, replace(self.spec, squeeze=True), lookup=seen_at, backend=self.backend)
         maps = nearest if self.spec.squeeze else project(cells, self.spec, backend=self.backend)[0]
         pixel = seen_at.row * self.spec.image_size + seen_at.column  # [B, 10, N]
         visible = (nearest.flatten(2).gather(2, pixel) - own_depth).abs() < VISIBLE_WITHIN
-        # whole numbers all the way: ceil((position − margin) · 224 / 184)
-        places = [-((MARGIN - place) * CLIP_SIZE // CROP_SIZE) for place in (seen_at.row, seen_at.column)]
-        position = torch.stack([place.to(self.pixel_type) for place in places], dim=-1)  # [B, 10, N, 2]
+        # in integers: ceil((position − margin) · 224 / 184)
+        indices = [-((MARGIN - coordinate) * CLIP_SIZE // CROP_SIZE) for coordinate in (seen_at.row, seen_at.column)]
+        position = torch.stack([coordinate.to(self.pixel_type) for coordinate in indices], dim=-1)  # [B, 10, N, 2]
         images = clip_images(maps[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN])
         return ProjectedPoints(visible, position, images)
 
     def _parts(self, unit: Tensor) -> Iterable[slice]:
-        """The views in groups, with a bar where there are several."""
+        """The views in groups, with a progress bar if there are several."""
         parts = view_slices(unit, len(self.rotations))
         return tqdm(parts, desc="project views", unit="view", leave=False, disable=not self.progress or len(parts) == 1)
 
@@ -152,9 +152,9 @@ class RealisticProjection(nn.Module):
         return last_writer_wins(cells) if self.lookup == "published" else cells
 
     def lookup_cells(self, cells: Cells) -> Cells:
-        """The cells where the points are looked up; the outermost depth layers read their inner neighbour.
+        """The cells at which points are looked up; the outermost depth slices use their inner neighbour.
 
-        Densify has filled that neighbour too; without it, every point reads its own layer.
+        Densify has filled that neighbour too; without it, every point uses its own slice.
         """
         densified = self.spec.densify_window[0] > 1
         depth = cells.depth.clamp(1, self.spec.depth_cells - 3) if densified else cells.depth
@@ -164,9 +164,9 @@ class RealisticProjection(nn.Module):
 
 
 def last_writer_wins(cells: Cells) -> Cells:
-    """Give all points of one cell the value of the last of them, as the published segmentation code stores it.
+    """Give all points of a cell the value of the last one, as stored by the published segmentation code.
 
-    The outcome depends on the order of the points; without this step a cell keeps the largest value, in any order.
+    The result depends on the order of the points; without this step a cell keeps the largest value in any order.
     """
     size = SPEC.resolution
     index = (cells.depth * size + cells.row) * size + cells.column  # [B, V, N]

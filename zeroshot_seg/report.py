@@ -1,4 +1,4 @@
-"""The page of a segmentation run: IoU by category, and single shapes as clouds that can be turned."""
+"""The report of a segmentation run: IoU by category, and examples as interactive point clouds."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,8 +11,8 @@ from pointclip.report import pictures
 from pointclip.report.album import Album, cell, column
 from pointclip.report.page import render
 
-TURN_BOTH = "Drag a cloud to turn it; its neighbour turns with it. The depth maps below are what CLIP sees."
-TURN_ONE = "Drag a cloud to turn it. The depth maps below are what CLIP sees."
+TURN_BOTH = "Drag a cloud to rotate it; its neighbour follows. The depth maps below are what CLIP sees."
+TURN_ONE = "Drag a cloud to rotate it. The depth maps below are what CLIP sees."
 CASE = """
 <article class="card shape">
   <div class="head"><h3>{{ case.name }}</h3>
@@ -24,7 +24,7 @@ CASE = """
       <div class="cloud" role="img" aria-label="{{ title }}: point cloud of {{ case.name }} coloured by part"></div>
       <script type="application/json">{{ figure | safe }}</script></figure>{% endfor %}
   </div>
-  <div class="turn">{% for move, label in (("left", "↺ turn left"), ("right", "↻ turn right"), ("closer", "+ closer"),
+  <div class="turn">{% for move, label in (("left", "↺ left"), ("right", "↻ right"), ("closer", "+ closer"),
       ("further", "− further"), ("reset", "reset")) %}
     <button type="button" data-move="{{ move }}">{{ label }}</button>{% endfor %}</div>
   <p class="soft">{{ case.size }}</p>
@@ -42,13 +42,13 @@ class SegmentationCase:
     category: str
     points: np.ndarray  # [N, 3], y up
     prediction: np.ndarray  # [N] int, index into part_names
-    truth: np.ndarray | None  # [N] int, negative where a point's part is not known; None where no part is known
+    truth: np.ndarray | None  # [N] int, negative for unlabelled points; None if there are none
     part_names: Sequence[str]
     iou: float | None  # in percent; None without truth
     maps: np.ndarray  # [V, 224, 224] in [0, 1], the images that CLIP sees
     pixel: np.ndarray  # [V, N, 2], (row, column) of each point in them
     visible: np.ndarray  # [V, N] bool
-    count: int = 0  # points of the whole cloud, of which `points` may be a choice; 0 for N
+    count: int = 0  # points of the full cloud, of which `points` may be a subset; 0 for N
 
 
 def write_segmentation_report(
@@ -60,18 +60,18 @@ def write_segmentation_report(
     worst: Iterable[SegmentationCase],
     notes: Sequence[str] = (),
 ) -> None:
-    """Write the page of segmented shapes, with point clouds that can be turned.
+    """Write the report of segmented shapes, with interactive point clouds.
 
     Args:
-        path: the page; its pictures go to the folder `pictures` beside it.
-        facts: shown in their order.
-        category_table: rows, column name -> cell; columns stand in order of first appearance. Floats get one decimal,
-            None and nan a dash. May be empty.
-        best, worst: cases to show; either may be empty. Without any `iou` they are shown as just shapes.
-        notes: sentences that a reader must not miss.
+        path: the HTML file; pictures are written to the folder `pictures` beside it.
+        facts: shown in the given order.
+        category_table: rows, column name -> cell; columns are in order of first appearance. Floats have one decimal,
+            None and NaN are a dash. May be empty.
+        best, worst: cases to show; either may be empty. Without `iou` they are shown without a ranking.
+        notes: important notes for readers.
 
     Raises:
-        InputError: when the arrays of a case do not fit together, or files cannot be written.
+        InputError: if the arrays of a case do not match, or files cannot be written.
     """
     album = Album(path)
     best, worst = _segmented(album, "best", best), _segmented(album, "worst", worst)
@@ -82,11 +82,11 @@ def write_segmentation_report(
     rows = [[cell(row.get(entry["name"])) for entry in columns] for row in category_table]
     hint = TURN_BOTH if any(len(case["clouds"]) > 1 for case in (*best, *worst)) else TURN_ONE
     sections = [(headings[0], hint, best), (headings[1], hint, worst)]
-    from plotly.offline import get_plotlyjs  # here, as it is slow to import and many runs need none of it
+    from plotly.offline import get_plotlyjs  # imported here since it is slow and not needed by many runs
 
     page = render(
         CASE,
-        plotly=get_plotlyjs() if best or worst else "",  # 4.8 MB, once a page
+        plotly=get_plotlyjs() if best or worst else "",  # 4.8 MB, once per page
         title=title,
         facts=facts,
         notes=notes,
@@ -127,5 +127,5 @@ def _segmented_case(album: Album, picture: str, case: SegmentationCase) -> dict:
 
 
 def _json(case: SegmentationCase, labels: np.ndarray) -> str:
-    """A cloud as JSON that can stand inside of a script element: no "<" in it, so nothing can end the element."""
+    """A cloud as JSON for a script element: without "<", so that nothing can close the element."""
     return pictures.point_cloud(case.points, labels, case.part_names).to_json().replace("<", "\\u003c")

@@ -1,4 +1,4 @@
-"""Part segmentation as tables run it: `scripts/table.sh NAME`."""
+"""Part segmentation as run by tables: `scripts/table.sh NAME`."""
 
 from pathlib import Path
 

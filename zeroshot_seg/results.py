@@ -1,4 +1,4 @@
-"""What a segmentation run leaves behind: a table, metrics.json, predictions.csv, report.html, config.yaml, .ply."""
+"""The output of a segmentation run: a table, metrics.json, predictions.csv, report.html, config.yaml, .ply."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -19,8 +19,8 @@ from zeroshot_seg.report import SegmentationCase, write_segmentation_report
 from zeroshot_seg.scores import Scores
 
 CASES = 3  # best and worst shapes shown in the report
-SHOWN = 20  # own shapes printed and shown in the report, with a cloud that can be turned each
-DRAWN = 100_000  # points of a cloud that its pictures are made of
+SHOWN = 20  # own shapes printed and shown in the report, each with an interactive cloud
+DRAWN = 100_000  # maximum number of points in pictures
 
 Parts = Mapping[str, tuple[str, ...]]  # category -> its parts
 
@@ -34,7 +34,7 @@ def report_test(
     projection: RealisticProjection,
     save_ply: bool,
 ) -> dict:
-    """Print the table per category, write the run's files, return what metrics.json holds."""
+    """Print the table per category, write the run's files, return the content of metrics.json."""
     settings = run.settings
     rows = category_rows(shapes, scores)
     summary = summarize(run, reader, shapes, scores, rows)
@@ -73,7 +73,7 @@ def report_own_shapes(
     projection: RealisticProjection,
     save_ply: bool,
 ) -> dict:
-    """Print how many points each part has, and write the files of own shapes to the run's folder."""
+    """Print the number of points of each part, and write the files of own shapes to the run's folder."""
     given, count = {"input": reader.shapes.given, "parts": parts}, len(shapes)
     summary = {"task": TASK, **given, **summary_of(run, reader, count)}
     for shape in shapes[:SHOWN]:
@@ -99,7 +99,7 @@ def report_own_shapes(
 
 
 def print_categories(rows: list[dict], shapes: list[Segmented], scores: Scores) -> None:
-    """Print the table of the categories, with the means over them and over all shapes."""
+    """Print the table of categories, with the means over categories and over shapes."""
     means = ["mean of categories", len(shapes), *(np.mean([list(row.values())[c] for row in rows]) for c in (2, 3, 4))]
     instance = ["all shapes", len(shapes), *(part.mean() for part in (scores.iou, scores.largest, scores.chance))]
     cells = [
@@ -110,24 +110,24 @@ def print_categories(rows: list[dict], shapes: list[Segmented], scores: Scores) 
 
 
 def category_rows(shapes: list[Segmented], scores: Scores) -> list[dict]:
-    """One row a category, by name."""
+    """One row per category, by name."""
     rows = []
     for name in sorted({shape.category for shape in shapes}):
-        here = np.array([shape.category == name for shape in shapes])
+        in_category = np.array([shape.category == name for shape in shapes])
         rows.append(
             {
                 "category": name,
-                "shapes": int(here.sum()),
-                "mIoU": float(scores.iou[here].mean()),
-                "largest part": float(scores.largest[here].mean()),
-                "chance": float(scores.chance[here].mean()),
+                "shapes": int(in_category.sum()),
+                "mIoU": float(scores.iou[in_category].mean()),
+                "largest part": float(scores.largest[in_category].mean()),
+                "chance": float(scores.chance[in_category].mean()),
             }
         )
     return rows
 
 
 def summarize(run: Run, reader: BatchReader, shapes: list[Segmented], scores: Scores, rows: list[dict]) -> dict:
-    """What metrics.json holds."""
+    """The content of metrics.json."""
     return {
         "task": TASK,
         **summary_of(run, reader, len(shapes)),
@@ -151,7 +151,7 @@ def make_cases(
     parts: Parts,
     projection: RealisticProjection,
 ) -> Iterator[SegmentationCase]:
-    """Shapes with their IoU for the report, one at a time, since they are large; big clouds are thinned for it."""
+    """Shapes with their IoU for the report, one by one, since they are large; large clouds are subsampled."""
     for segmented, iou in chosen:
         points = reader.shapes[segmented.index].points
         drawn = even_choice(len(points), DRAWN)
@@ -173,7 +173,7 @@ def make_cases(
 
 
 def write_predictions(folder: Path, run: Run, shapes: list[Segmented], ious: np.ndarray | None) -> None:
-    """One row a shape."""
+    """One row per shape."""
     header = ["shape", "category", "points", "unseen_points", "iou", "tuned_on_test_labels"]
     rows = [[shape.name, shape.category, len(shape.labels), shape.unseen] for shape in shapes]
     shown = [""] * len(rows) if ious is None else [f"{iou:.4f}" for iou in ious]
@@ -184,7 +184,7 @@ def write_predictions(folder: Path, run: Run, shapes: list[Segmented], ious: np.
 def save_clouds(folder: Path, reader: BatchReader, shapes: list[Segmented], parts: Parts) -> None:
     """Write each shape as .ply: x, y, z, the part's colour and its label.
 
-    Rows of a shape's file that were dropped for NaN keep their place, as NaN in grey with label -1.
+    Rows of the input file that were dropped because of NaN are kept, as gray NaN points with label -1.
     """
     fields = [(axis, "f4") for axis in "xyz"] + [(colour, "u1") for colour in ("red", "green", "blue")]
     for segmented in shapes:

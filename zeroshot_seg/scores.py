@@ -12,7 +12,7 @@ from zeroshot_seg.labelling import Segmented
 
 @dataclass(frozen=True)
 class Scores:
-    """IoU in percent, per shape, of the prediction and of two guesses that look at nothing."""
+    """IoU in percent, per shape, of the prediction and of two trivial baselines."""
 
     iou: np.ndarray  # [n]
     largest: np.ndarray  # [n], every point labelled as its category's largest part (known from the truth)
@@ -20,7 +20,7 @@ class Scores:
 
 
 def evaluate(shapes: list[Segmented], parts: Mapping[str, tuple[str, ...]], rule: str, seed: int) -> Scores:
-    """Score segmented shapes of known truth; `rule` as in `pointclip.metrics.shape_iou`."""
+    """Score segmented shapes with ground truth; `rule` as in `pointclip.metrics.shape_iou`."""
     for shape in shapes:
         check_parts_known(shape.name, shape.truth)
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Choosing segmentation's sentences and view weights by the labels of one split, category by category."""
+"""Search for segmentation's sentences and view weights on one split, category by category."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -28,30 +28,30 @@ from zeroshot_seg.realistic_projection import SeenPoints
 from zeroshot_seg.segmenter import arranged, nearest_seen, part_logits, read_points
 from zeroshot_seg.settings import PUBLISHED_SETS
 
-MOST_BYTES = 3 << 30  # of points' features that are held at once; those of further shapes are made when asked for
+MAX_BYTES = 3 << 30  # of point features stored in memory; those of further shapes are computed on demand
 
 
 @dataclass(frozen=True)
 class Split:
-    """What a search chooses on."""
+    """The data of a search."""
 
-    settings: CfgNode  # DATASET.SPLIT is the split; SEARCH.* say how to choose, PROTOCOL and IOU_RULE what is scored
+    settings: CfgNode  # DATASET.SPLIT is the split; SEARCH.* define the procedure, PROTOCOL and IOU_RULE the score
     reader: BatchReader
 
 
 def open_search(settings: CfgNode, args: argparse.Namespace) -> Split:
-    """The split that --search-split names."""
+    """The split given by --search-split."""
     settings = search_settings(settings, args.search_split)
     return Split(settings, open_split(settings, parts_wanted=True))
 
 
 @dataclass(frozen=True)
 class LabelledShape:
-    """A shape to choose on."""
+    """A shape with labels."""
 
-    points: np.ndarray  # [N, 3], by which the store finds its features
-    truth: Tensor  # [N] int64, -1 where a point's part is not known
-    source: Tensor  # [N] int64, the point that each point is labelled like: itself, or its nearest seen one
+    points: np.ndarray  # [N, 3], the key of its features in the store
+    truth: Tensor  # [N] int64, -1 for unlabelled points
+    source: Tensor  # [N] int64, the point whose part each point gets: itself, or its nearest visible one
     visible: np.ndarray  # [V, N] bool
 
 
@@ -62,14 +62,14 @@ def search_split(
     weights: Mapping[str, ViewWeights],
     extractor: FeatureExtractor,
 ) -> SearchResult:
-    """Extract a split's features and choose on its labels.
+    """Extract a split's features and search using its labels.
 
     Args:
         what: "prompts", "weights" or both.
-        sentences: for each category and part its candidates; where prompts are not searched for, all of them averaged.
-        weights: for each category [V], to begin with. SEARCH.START published begins with the paper's sentences and
+        sentences: candidates of each category and part; all of them are averaged if prompts are not searched for.
+        weights: initial weights [V] of each category. SEARCH.START published starts from the paper's sentences and
             weights instead.
-        extractor: with a store, from which the features are read again and again.
+        extractor: with a store, from which the features are read many times.
     """
     settings, (views, _) = split.settings, selected_views(split.settings)
     shapes = labelled_shapes(split.reader, extractor, settings.PROTOCOL)
@@ -84,13 +84,13 @@ def search_split(
         parts = sentences.by_category[name]
         groups = predicted(parts, name, settings.PROTOCOL)
         candidates = [features.cpu() for features in extractor.sentence_features(groups)]
-        start, places = weights[name].values, None
+        start, indices = weights[name].values, None
         if published:
             start = published_weights[name].values
-            places = published_indices(published_parts(published, name), groups)
-        kept = KeptShapes(labelled, extractor.store, extractor.device, settings.FEATURES)
-        problem = as_problem(kept, start, len(groups), len(parts), settings)
-        best[name] = search(problem, candidates, start, what, settings.SEARCH, views, extractor.progress, places)
+            indices = published_indices(published_parts(published, name), groups)
+        stored = StoredShapes(labelled, extractor.store, extractor.device, settings.FEATURES)
+        problem = as_problem(stored, start, len(groups), len(parts), settings)
+        best[name] = search(problem, candidates, start, what, settings.SEARCH, views, extractor.progress, indices)
         choices = zip(groups.items(), best[name].choices, strict=True)
         chosen[name] = {part: [group[i] for i in choice] for (part, group), choice in choices}
 
@@ -111,21 +111,21 @@ def search_split(
 
 
 def published_parts(published: PromptFile, category: str) -> Mapping[str, list[str]]:
-    """The published sentences of a category's parts; {} where there are none."""
+    """The published sentences of a category's parts; {} if there are none."""
     by_key = {key_of(name): entry for name, entry in published.entries.items()}
     return by_key.get(key_of(category), {})
 
 
-def as_problem(kept: "KeptShapes", weights: Tensor, predicted: int, parts: int, settings: CfgNode) -> Segmentation:
-    """The shapes of a category as the search library takes them; the first `predicted` of its parts have sentences."""
+def as_problem(stored: "StoredShapes", weights: Tensor, predicted: int, parts: int, settings: CfgNode) -> Segmentation:
+    """The search problem of a category; the first `predicted` of its parts have sentences."""
     return Segmentation(
-        [shape.truth for shape in kept.shapes],
+        [shape.truth for shape in stored.shapes],
         len(weights),
-        point_features=lambda view_weights: PointFeatures(kept, view_weights),
-        view_logits=lambda texts: [kept.view_logits(i, texts) for i in range(len(kept))],
+        point_features=lambda view_weights: PointFeatures(stored, view_weights),
+        view_logits=lambda texts: [stored.view_logits(i, texts) for i in range(len(stored))],
         parts=parts,
         rule=settings.IOU_RULE,
-        fixed=[torch.from_numpy(fixed_parts(shape.visible, predicted, settings.PROTOCOL)) for shape in kept.shapes],
+        fixed=[torch.from_numpy(fixed_parts(shape.visible, predicted, settings.PROTOCOL)) for shape in stored.shapes],
     )
 
 
@@ -135,7 +135,7 @@ def predicted(sentences: Mapping[str, list[str]], category: str, protocol: str) 
 
 
 def labelled_shapes(reader: BatchReader, extractor: FeatureExtractor, protocol: str) -> dict[str, list[LabelledShape]]:
-    """By category the shapes to choose on; their features are in the store afterwards."""
+    """The shapes to search on, by category; their features are in the store afterwards."""
     shapes: dict[str, list[LabelledShape]] = {}
     for batch, seen, _ in seen_batches(reader, extractor):
         for shape, visible in zip(batch.shapes, seen.visible.cpu(), strict=True):
@@ -148,8 +148,8 @@ def labelled_shapes(reader: BatchReader, extractor: FeatureExtractor, protocol: 
 
 
 @dataclass(frozen=True)
-class KeptShapes:
-    """Shapes whose features are in a store."""
+class StoredShapes:
+    """Shapes with features in a store."""
 
     shapes: list[LabelledShape]
     store: FeatureStore
@@ -168,25 +168,25 @@ class KeptShapes:
         """The logits of shape i's points in each view by sentences [K, C]: [N, V, K] float32, 0 where not visible."""
         seen, patches = self._load(i)
         logits = part_logits(patches, texts.to(self.device))[0]  # [V, P, K]
-        each = SeenPoints(seen.visible[0, :, None], seen.pixel[0, :, None])  # every view as a cloud of its own
+        each = SeenPoints(seen.visible[0, :, None], seen.pixel[0, :, None])  # each view as a separate cloud
         read = read_points(logits[:, None], each, torch.ones(1))  # [V, N, K]
         return read.transpose(0, 1)[self.shapes[i].source].cpu()
 
     def _load(self, i: int) -> tuple[SeenPoints, Tensor]:
-        kept = self.store.load([self.shapes[i].points])
-        if kept is None:
-            raise InputError("Kept features went missing from the cache during the search; search again.")
-        kept = {name: tensor.to(self.device) for name, tensor in kept.items()}
-        return SeenPoints(kept["visible"], kept["pixel"].long()), arranged(kept["patches"], self.order).float()
+        stored = self.store.load([self.shapes[i].points])
+        if stored is None:
+            raise InputError("Features were removed from the cache during the search; search again.")
+        stored = {name: tensor.to(self.device) for name, tensor in stored.items()}
+        return SeenPoints(stored["visible"], stored["pixel"].long()), arranged(stored["patches"], self.order).float()
 
 
 class PointFeatures(Sequence):
-    """All shapes' point features at given view weights, held as far as `MOST_BYTES` go, else made when asked for."""
+    """All shapes' point features at given view weights, in memory up to `MAX_BYTES`, otherwise computed on demand."""
 
-    def __init__(self, kept: KeptShapes, weights: Tensor):
-        self.kept, self.weights = kept, weights
+    def __init__(self, stored: StoredShapes, weights: Tensor):
+        self.kept, self.weights = stored, weights
         self.held: dict[int, Tensor] = {}
-        self.room = MOST_BYTES
+        self.room = MAX_BYTES
 
     def __len__(self) -> int:
         return len(self.kept)

@@ -1,10 +1,10 @@
-"""Zero-shot part segmentation: every point reads the patches it lies on, in every view that sees it.
+"""Zero-shot part segmentation: every point samples the patches at its pixel, in every view in which it is visible.
 
-The method is stated for 14 × 14 patches in an image of 224 pixels. Another encoder resizes the image to its own input
-and cuts it into another grid, such as 16 × 16 or 27 × 27, which covers the same image. So a point's pixel, counted in
-the image of 224, finds its patch in any grid, and the smoothing window keeps its extent in the image, not its number
-of patches: a patch that it covers in part counts in part. With 14 × 14 it is the method's, to the bit. (An input that
-its patches do not divide, as SigLIP's 384 pixels by 14, has a border that no patch covers; it is taken as covered.)
+The method is defined for 14 × 14 patches in an image of 224 pixels. Other encoders resize the image to their input and
+divide it into another grid, such as 16 × 16 or 27 × 27, of the same image. A point's pixel in the image of 224 pixels
+therefore has a patch in any grid, and the smoothing window keeps its extent in the image, not its number of patches:
+partially covered patches count partially. With 14 × 14 patches the result is bit-identical to the method. (If the input
+size is not divisible by the patch size, such as SigLIP's 384 by 14, the uncovered border is treated as covered.)
 """
 
 import math
@@ -19,28 +19,28 @@ from tqdm import tqdm
 from pointclip.errors import InputError
 from zeroshot_seg.realistic_projection import SeenPoints
 
-GRID = 14  # rows (= columns) of patches that the method is stated for
-SMOOTHING = 6  # a logit map is averaged over windows of so many patches of that grid …
-CHUNK = 100_000  # points of a cloud read at a time, so that memory does not grow with the cloud
-MOST_MAPPED = 64  # logits up to which maps of all pixels are made for a cloud of more points than pixels
-BEFORE = 2  # … of which so many lie before the patch itself; beyond the border, its patches are repeated
+GRID = 14  # rows (= columns) of patches for which the method is defined
+SMOOTHING = 6  # width of the averaging window for logit maps, in patches of that grid …
+CHUNK = 100_000  # points processed at a time, so that memory does not grow with the cloud
+MOST_MAPPED = 64  # logits up to which maps of all pixels are used for a cloud with more points than pixels
+BEFORE = 2  # … and its part before the patch itself; border patches are replicated
 
 
 def read_points(
     patches: Tensor, seen: SeenPoints, weights: Tensor, image_size: int = 224, progress: bool = False
 ) -> Tensor:
-    """What each point reads: Σ_v w_v · visible_v · (the patches under its pixel, smoothed and upsampled).
+    """Features or logits of each point: Σ_v w_v · visible_v · (patches at its pixel, smoothed and upsampled).
 
-    The published code smooths, upsamples and gathers maps of logits; all of it is linear, so it is applied here to the
-    points' coordinates, and no map of the image's size is made. Being linear, it reads features, which then serve any
-    number of sentences, as well as logits, which is faster for few of them: the results are the same.
+    The published code smooths, upsamples and gathers maps of logits; all of this is linear, so here it is applied at the
+    points' coordinates, without maps of image size. Because of linearity it can sample features, which serve any number
+    of sentences, or logits, which is faster for a few of them, with the same result.
 
     Args:
-        patches: [B, V, P, C] features or logits, row by row, P a square number.
-        seen: where and whether the points are seen, [B, V, N].
+        patches: [B, V, P, C] features or logits, row-major, P a square number.
+        seen: pixels and visibility of the points, [B, V, N].
         weights: [V], view weights.
-        image_size: rows (= columns) of the image that the pixels count in.
-        progress: whether to show a bar.
+        image_size: rows (= columns) of the image to which the pixels refer.
+        progress: whether to show a progress bar.
 
     Returns:
         [B, N, C] float32; zero for points that no view sees.
@@ -57,20 +57,20 @@ def read_points(
 
 
 def _pixel_maps(table: Tensor, image_size: int) -> Tensor:
-    """What every pixel reads in smoothed patches [B, V, row, column, C]: [B, V, image_size², C]."""
+    """The sampled values of every pixel, from smoothed patches [B, V, row, column, C]: [B, V, image_size², C]."""
     batch, views = table.shape[:2]
-    place = torch.arange(image_size, device=table.device)
-    pixel = torch.stack(torch.meshgrid(place, place, indexing="ij"), -1).reshape(1, 1, -1, 2)
+    position = torch.arange(image_size, device=table.device)
+    pixel = torch.stack(torch.meshgrid(position, position, indexing="ij"), -1).reshape(1, 1, -1, 2)
     pixel = pixel.expand(batch * views, -1, -1, -1)
     visible = torch.ones_like(pixel[..., 0], dtype=torch.bool)
-    each = table.flatten(0, 1)[:, None]  # every view as a cloud of its own
+    each = table.flatten(0, 1)[:, None]  # each view as a separate cloud
     return _read_some(each, visible, pixel, torch.ones(1), image_size).unflatten(0, (batch, views))
 
 
 def _read_maps(maps: Tensor, visible: Tensor, pixel: Tensor, weights: Tensor, image_size: int) -> Tensor:
-    """As `_read_some`, from maps of all pixels [B, V, image_size², C]: a quarter of the work where points are many."""
+    """As `_read_some`, from maps of all pixels [B, V, image_size², C]: a quarter of the work for many points."""
     batch, views, count, width = maps.shape
-    # a point seen outside the image reads what the border has, as the neighbours of `_read_some` do
+    # a visible point outside the image uses the border's value, as in `_read_some`
     row, column = pixel.long().clamp(0, image_size - 1).unbind(-1)  # [B, V, N]
     view = torch.arange(batch * views, device=maps.device).view(batch, views, 1)
     index = view * count + row * image_size + column
@@ -81,7 +81,7 @@ def _read_maps(maps: Tensor, visible: Tensor, pixel: Tensor, weights: Tensor, im
 
 
 def _read_some(table: Tensor, visible: Tensor, pixel: Tensor, weights: Tensor, image_size: int) -> Tensor:
-    """What points read in smoothed patches [B, V, row, column, C], where visible [B, V, N]: [B, N, C]."""
+    """The sampled values of points from smoothed patches [B, V, row, column, C], where visible [B, V, N]: [B, N, C]."""
     batch, views, grid, _, width = table.shape
     row, row_share = _neighbours(pixel[..., 0], grid, image_size)  # [B, V, N, 2] each
     column, column_share = _neighbours(pixel[..., 1], grid, image_size)
@@ -96,23 +96,23 @@ def _read_some(table: Tensor, visible: Tensor, pixel: Tensor, weights: Tensor, i
 
 
 def arranged(patches: Tensor, order: str) -> Tensor:
-    """Patch features as they are multiplied with sentences.
+    """Patch features in the order in which they are multiplied with sentences.
 
-    "in_order" leaves them as they are. "scrambled" does what the published code does: it keeps the features of an image
-    channel by channel, as [C, 14, 14], and reads that memory back as [196, C]. So a row is not a patch's feature but C
-    consecutive numbers out of a few channels. The paper's segmentation figures rest on this.
+    "in_order" leaves them unchanged. "scrambled" does what the published code does: it stores an image's features
+    channel-first, as [C, 14, 14], and reads that memory as [196, C]. A row is then not a patch's feature but C
+    consecutive numbers from a few channels. The paper's segmentation figures depend on this.
 
     Args:
-        patches: [..., P, C], row by row.
+        patches: [..., P, C], row-major.
 
     Raises:
-        InputError: for scrambled features of another grid than 14 × 14, for which nothing is published.
+        InputError: for scrambled features of another grid than 14 × 14, which the published code does not have.
     """
     if order == "in_order":
         return patches
     if patches.shape[-2] != GRID**2:
         raise InputError(
-            f"FEATURES is 'scrambled', which the published code does to {GRID} × {GRID} patches, but the encoder gives "
+            f"FEATURES is 'scrambled', which the published code does with {GRID} × {GRID} patches, but the encoder has "
             f"{patches.shape[-2]}; use ViT-B/16 at 224 pixels, or FEATURES in_order."
         )
     return patches.transpose(-1, -2).reshape(patches.shape)
@@ -124,22 +124,22 @@ def part_logits(features: Tensor, parts: Tensor) -> Tensor:
 
 
 def nearest_seen(points: Tensor, visible: Tensor, progress: bool = False) -> Tensor:
-    """For each point the nearest one that some view sees: itself, if one does.
+    """For each point the nearest visible point: itself, if it is visible in some view.
 
     Args:
         points: [N, 3].
         visible: [V, N] bool.
-        progress: whether to show a bar.
+        progress: whether to show a progress bar.
 
     Returns:
-        Indices [N] int64. Where no point is seen, each point's own.
+        Indices [N] int64; each point's own if no point is visible.
     """
     seen = visible.any(0)
     index = torch.arange(len(seen), device=seen.device)
     if bool(seen.all()) or not bool(seen.any()):
         return index
     known, unknown = (points[part].cpu().numpy() for part in (seen, ~seen))
-    tree = KDTree(known, balanced_tree=False, compact_nodes=False)  # builds faster, and is as fast to search
+    tree = KDTree(known, balanced_tree=False, compact_nodes=False)  # faster to build, and as fast to query
     chunks = np.array_split(unknown, -(-len(unknown) // CHUNK))
     bar = tqdm(chunks, "label unseen points", leave=False, disable=not progress)
     nearest = [tree.query(chunk, workers=torch.get_num_threads())[1] for chunk in bar]
@@ -150,7 +150,7 @@ def nearest_seen(points: Tensor, visible: Tensor, progress: bool = False) -> Ten
 def smoothing_matrix(grid: int) -> Tensor:
     """The mean over a window as wide as `SMOOTHING` of `GRID` patches, along one axis: [grid, grid].
 
-    A patch counts by the share of it that lies in the window; beyond the border, its patches are repeated.
+    A patch is weighted by its share in the window; border patches are replicated.
     """
     before = (BEFORE + 0.5) * grid / GRID  # from a patch's middle to the window's borders, in patches
     after = (SMOOTHING - BEFORE - 0.5) * grid / GRID
@@ -163,9 +163,9 @@ def smoothing_matrix(grid: int) -> Tensor:
 
 
 def _neighbours(pixel: Tensor, grid: int, image_size: int) -> tuple[Tensor, Tensor]:
-    """The two patches along an axis that a pixel lies between, and their bilinear shares (align_corners=False)."""
-    place = ((pixel.float() + 0.5) * (grid / image_size) - 0.5).clamp(min=0)
-    first = place.floor().clamp(max=grid - 1)
-    share = place - first
+    """The two patches along an axis between which a pixel lies, and their bilinear weights (align_corners=False)."""
+    position = ((pixel.float() + 0.5) * (grid / image_size) - 0.5).clamp(min=0)
+    first = position.floor().clamp(max=grid - 1)
+    share = position - first
     second = (first + 1).clamp(max=grid - 1)
     return torch.stack([first, second], -1).long(), torch.stack([1 - share, share], -1)

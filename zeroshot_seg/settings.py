@@ -1,4 +1,4 @@
-"""Segmentation's settings and arguments. Imports no torch, so that wrong ones are answered at once."""
+"""Segmentation's settings and arguments. Does not import torch, so that errors are reported at once."""
 
 import argparse
 from collections.abc import Sequence
@@ -21,20 +21,22 @@ PUBLISHED_SETS = PublishedSets(data={"shapenetpart": "shapenetpart"}, encoders={
 
 
 def segmentation_defaults() -> CfgNode:
-    """The shared settings, as segmentation wants them, and its own."""
+    """The shared settings, with segmentation's defaults, and those of segmentation."""
     c = defaults()
     c.DATASET.NUM_POINTS = 0  # all points
     c.SEARCH.FIXED_VIEWS = 4
     c.PROMPTS.TEMPLATE = "a depth map of the {} of a {category}."
-    c.LOOKUP = "corrected"  # or "published", with the published code's swap of row and column
-    c.FEATURES = "in_order"  # or "scrambled", as the published code multiplies them with sentences
-    c.PROTOCOL = "standard"  # or "published": lamp's last two parts never predicted, unseen points get a fixed part
-    c.IOU_RULE = "standard"  # a part absent from truth and prediction counts 100 %; "skip" leaves it out
+    c.LOOKUP = "corrected"  # or "published", with row and column swapped as in the published code
+    c.FEATURES = "in_order"  # or "scrambled", as in the published code
+    c.PROTOCOL = (
+        "standard"  # or "published": lamp's last two parts are never predicted, invisible points get a fixed part
+    )
+    c.IOU_RULE = "standard"  # a part absent from truth and prediction counts as 100 %; "skip" ignores it
     return c
 
 
 def load(config: str | Path, overrides: Sequence[str] = (), encoder: str = "") -> tuple[Config, CfgNode]:
-    """From a config's path or name, KEY VALUE words and an encoder preset to the config found and its settings."""
+    """Load a config by path or name, with KEY VALUE words and an encoder preset: the config and its settings."""
     found = find_config(config, encoder, CONFIGS)
     return found, PUBLISHED_SETS.with_prompts(load_config(segmentation_defaults(), found, overrides))
 
@@ -43,7 +45,9 @@ def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
     parser = argument_parser("Zero-shot part segmentation of point clouds with CLIP (PointCLIP V2).")
     parser.add_argument("--parts", type=names_from, default=(), metavar="A,B,C", help="part names for --input")
-    parser.add_argument("--category", default="", metavar="NAME", help="what the --input shapes are, such as chair")
+    parser.add_argument(
+        "--category", default="", metavar="NAME", help="the category of the --input shapes, such as chair"
+    )
     parser.add_argument("--save-ply", action="store_true", help="write each shape as .ply with its parts' colours")
     return parser
 
@@ -53,16 +57,16 @@ def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNo
     args, settings = parse_settings(parser(), segmentation_defaults(), load, words)
     check_rules(settings)
     if (args.parts or args.category) and not args.input:
-        raise InputError("--parts and --category go with --input FILE…; a data set brings its own.")
+        raise InputError("--parts and --category need --input FILE…; a data set defines its own.")
     return args, settings
 
 
 def own_parts(args: argparse.Namespace, prompts: PromptFile) -> tuple[str, ...]:
-    """The part names of own shapes: those given, or those that the prompts have for the category."""
+    """The part names for --input: those given, or those of the prompts for the category."""
     known = {key_of(name): tuple(entry) for name, entry in prompts.entries.items() if isinstance(entry, dict)}
     parts = args.parts or known.get(key_of(args.category), ())
     if not parts:
         raise InputError(
-            "No part names came for --input; name them with --parts a,b,c, or a --category of the prompts."
+            "There are no part names for --input; give them with --parts a,b,c, or a --category of the prompts."
         )
     return parts

@@ -79,7 +79,7 @@ def test_a_second_search_encodes_nothing_and_needs_little_memory(run, encoder, m
     for name in ("encode_patches", "encode_text"):
         monkeypatch.setattr(encoder, name, lambda *_: pytest.fail("these features were kept"))
     assert run("--search", BOTH)["searched"] == first["searched"]
-    monkeypatch.setattr(search_module, "MOST_BYTES", 0)  # features are made anew whenever they are asked for
+    monkeypatch.setattr(search_module, "MAX_BYTES", 0)  # features are recomputed on every access
     assert run("--search", BOTH)["searched"] == first["searched"]
 
 
