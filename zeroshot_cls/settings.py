@@ -33,6 +33,7 @@ def classification_defaults() -> CfgNode:
     """The shared settings and classification's own."""
     c = defaults()
     c.PROJECTION.METHOD = "realistic"  # or "pointclip_v1", the baseline's: six views in perspective
+    c.CALIBRATION = "auto"  # a calibration.yaml, "none", or "auto": the bundled one for the demo encoder, else none
     return c
 
 
@@ -53,6 +54,10 @@ def parser() -> argparse.ArgumentParser:
         metavar="A,B,C",
         help="class names for --input, or @FILE with one a line",
     )
+    what = "call --input shapes whose likeliest class has less than this probability (0 to 1) none of these"
+    parser.add_argument("--threshold", type=float, default=0.0, metavar="P", help=what)
+    what = "first fit the temperature of the probabilities on the labels of --search-split"
+    parser.add_argument("--calibrate", action="store_true", help=what)
     return parser
 
 
@@ -61,6 +66,10 @@ def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNo
     args, settings = parse_settings(parser(), classification_defaults(), load, words)
     if args.classes and not args.input:
         raise InputError("--classes goes with --input FILE…; a data set brings its own classes.")
+    if not 0 <= args.threshold <= 1 or (args.threshold and not args.input):
+        raise InputError(f"--threshold is {args.threshold}; it goes with --input FILE… and lies between 0 and 1.")
+    if args.calibrate and args.input:
+        raise InputError("--calibrate needs labels, which --input files do not have; then set CALIBRATION to its file.")
     return args, settings
 
 
