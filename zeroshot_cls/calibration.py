@@ -109,7 +109,7 @@ def read_calibration(path: str | Path) -> Calibration:
 
 
 def open_calibration(settings: CfgNode) -> Calibration | None:
-    """The calibration that the settings name; "auto" is the bundled one for the bundled encoder, and none for others."""
+    """The calibration that CALIBRATION names; "auto" is the bundled one for the bundled encoder, none for others."""
     if settings.CALIBRATION == "auto":
         return read_calibration(bundled("data/demo/calibration.yaml")) if settings.ENCODER.NAME == "demo" else None
     return None if settings.CALIBRATION == "none" else read_calibration(settings.CALIBRATION)
