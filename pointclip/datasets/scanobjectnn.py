@@ -35,7 +35,7 @@ VARIANTS = {
     ),  # box moved by up to half its size, turned, scaled: the hardest
 }  # name -> folder, end of the file name
 
-# PB_T50_RS has up to five augmented copies of each object. Its files do not say which rows show the same one; copies are
+# PB_T50_RS has up to five augmented copies of each object. Its files do not say which rows show the same; copies are
 # assumed to be neighbours, so a split should keep rows that are closer than this on one side.
 COPIES = 5
 
