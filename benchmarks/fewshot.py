@@ -1,7 +1,7 @@
 """How long does each few-shot method take at ModelNet40's size?
 
 Random features: 40 classes of 16 shots, 4 more to validate on, ten views of width C, 2,468 test shapes. What trains is
-timed for a step and given for the published recipe's 250 epochs; what learns the smoothing, for one shape's ten views in the
+timed for a step and given for all epochs of its recipe; what learns the smoothing, for one shape's ten views in the
 convolutions alone, forward and backward.
 """
 
