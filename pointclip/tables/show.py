@@ -13,7 +13,7 @@ from pointclip.utils.files import atomic_path
 View = tuple[list[str], list[list[str]], int, int]  # header, rows, how many columns of names, of figures behind them
 
 TUNED = "†"
-TUNED_NOTE = f"{TUNED} Labels of a test split chose the sentences or view weights: no zero-shot figure."
+TUNED_NOTE = f"{TUNED} Labels of a test split chose sentences, view weights or what was learned: no zero-shot figure."
 
 
 def terminal(table: Table, results: Sequence[Result]) -> str:

@@ -1,7 +1,9 @@
 """The few-shot command, end to end with a tiny encoder, and what it says to bad input."""
 
+import contextlib
 import csv
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 import torch
 
 from fewshot_cls import main as command
+from fewshot_cls.head import load_head
 from fewshot_cls.settings import METHODS, SMOOTHING, load, parse
 from pointclip.datasets.synthetic.unseen import KINDS, generate_unseen
 from pointclip.encoder import load_encoder
@@ -170,3 +173,36 @@ def test_configs_of_the_data_sets(data, variant):
     assert {"pointclip_v1": "adapter", "pointclip_v2": "adapter_smoothing"}.get(
         found.variant, "kernel_ridge"
     ) == settings.METHOD
+
+
+def test_a_stopped_run_goes_on_when_called_again(run, monkeypatch):
+    """Killed after its third epoch, and called again, it says what a run in one go says."""
+    words = ["--shots", 2, "METHOD", "adapter", "TRAIN.EPOCHS", 5, "REPORT", False]
+    whole = run(*words, output="whole")
+    monkeypatch.setattr("fewshot_cls.training.SAVE_SECONDS", 0)
+    seen = []
+
+    def watch(args, settings, draw, limit=[3]):  # noqa: B006 - the limit holds for the first run alone
+        def tell(epoch):
+            seen.append(epoch.number)
+            if limit and len(seen) == limit[0]:
+                limit.clear()
+                raise KeyboardInterrupt
+
+        return contextlib.nullcontext(tell)
+
+    monkeypatch.setattr("fewshot_cls.main.watch_training", watch)
+    with pytest.raises(KeyboardInterrupt):
+        run(*words)
+    again = run(*words)
+    assert seen == [0, 1, 2, 2, 3, 4]  # what came after the last checkpoint is done again
+    assert metrics(again)["accuracy"] == metrics(whole)["accuracy"]
+    assert (again / "epochs.csv").read_text() == (whole / "epochs.csv").read_text()
+    heads = [load_head(folder / "head.safetensors")[0].state_dict() for folder in (whole, again)]
+    assert all(torch.equal(heads[0][name], heads[1][name]) for name in heads[0])
+
+
+def test_tensorboard_that_is_not_installed(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(InputError, match=r"tensorboard is not installed; pip install -e \.\[tensorboard\]"):
+        run("--shots", 1, "METHOD", "tip_adapter_f", "TRAIN.TENSORBOARD", True)
