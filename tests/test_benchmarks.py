@@ -64,6 +64,11 @@ def checkout(tmp_path):
             "--task classification --batch 1 --calls 2 --workers 1",
             ["busy cores", "workers (fork)", "at once"],
         ),
+        (
+            "fewshot",
+            "--classes 3 --shots 2 --test 4 --width 8 --views 1 --repeats 1",
+            ["method", "kernel_ridge", "adapter", "smoothing: "],
+        ),
         ("lookup", "--shapes 2 --template", ["lookup", "corrected", "published", "(chance)"]),
         (
             "search",
