@@ -30,7 +30,10 @@ def scannet(tmp_path):
     for name in ("scene0011_00", "scene0012_00"):
         vertices = np.column_stack([rng.uniform(0, 3, (500, 3)), rng.integers(0, 256, (500, 3))]).astype(np.float32)
         np.save(folder / f"{name}_vert.npy", vertices)
-        np.save(folder / f"{name}_bbox.npy", np.array([[1, 1, 1, 2, 1, 1, 39], [1, 1, 1, 1, 1, 1, 1], [2, 2, 1, 1, 1, 2, 3]]))
+        np.save(
+            folder / f"{name}_bbox.npy",
+            np.array([[1, 1, 1, 2, 1, 1, 39], [1, 1, 1, 1, 1, 1, 1], [2, 2, 1, 1, 1, 2, 3]]),
+        )
     (folder / "meta_data").mkdir()
     (tmp_path / "meta_data").mkdir()
     (tmp_path / "meta_data/scannetv2_val.txt").write_text("scene0011_00\nscene0012_00\n")
@@ -80,7 +83,7 @@ def test_verify_tells_what_is_wrong(scannet, capsys):
 def test_a_missing_set_says_where_to_get_it(tmp_path, reader, words):
     with pytest.raises(InputError, match=words):
         reader(tmp_path)
-    with pytest.raises(InputError, match="'train'|train"):
+    with pytest.raises(InputError, match="train"):
         reader(tmp_path, "test")
 
 
@@ -103,7 +106,7 @@ def test_splits_never_meet_and_bad_numbers_are_told():
     rooms = {split: SyntheticRooms(split, 1)[0] for split in ("val", "test")}
     assert not np.array_equal(rooms["val"].boxes, rooms["test"].boxes)
     for wrong in ({"split": "all"}, {"cameras": 0}, {"noise": 1.0}, {"count": 0}):
-        with pytest.raises(InputError, match="expected|have"):
+        with pytest.raises(InputError, match=r"expected|have"):
             SyntheticRooms(**wrong)
 
 
