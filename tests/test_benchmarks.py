@@ -75,6 +75,12 @@ def checkout(tmp_path):
             "--task classification --what weights --shapes 2 2 --candidates 1",
             ["candidates", "16384", "mean of 1"],
         ),
+        pytest.param(
+            "detection",
+            "--boxes 2 --million 1 --scenes 2 --repeats 1",
+            ["clusters", "encode", "million", "the meter: 2 scenes"],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_prints_its_table(script, arguments, expected, monkeypatch, capsys):
