@@ -46,7 +46,7 @@ class BatchReader:
 
     Attributes:
         bad: place in the data set -> the sentence that says what is wrong with the shape.
-        notes: what shapes' own notes tell, each with its shape's name.
+        notes: those of the data set and of its shapes, these with the shape's name.
         fingerprint: what tells the shapes that this pass has read, with labels and in their order, from any others.
     """
 
@@ -78,7 +78,7 @@ class BatchReader:
 
     def __iter__(self) -> Iterator[Batch]:
         self.bad.clear()
-        self.notes.clear()
+        self.notes[:] = getattr(self.shapes, "notes", ())
         self._digest = _new_digest()
         waiting: list[tuple[int, Shape]] = []
         for index in range(len(self.shapes)) if self.indices is None else self.indices:

@@ -99,9 +99,9 @@ def _load(path: Path) -> object:
         with zipfile.ZipFile(path) as archive:
             if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
                 raise InputError(f"The weights file {path} is compressed, as torch writes none; unpack it first.")
-    with warnings.catch_warnings(), torch.serialization.safe_globals(_NUMPY):
+    with open(path, "rb") as file, warnings.catch_warnings(), torch.serialization.safe_globals(_NUMPY):
         warnings.simplefilter("ignore", UserWarning)  # on pickle protocols other than torch's
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(file, map_location="cpu", weights_only=True)  # of a path, torch would look at the ending
 
 
 class _Type:

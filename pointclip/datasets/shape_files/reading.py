@@ -76,6 +76,8 @@ def read_shape(path: str | Path, num_points: int | None = None, up: str = "y", s
     else:
         geometry, kept = _without_nan(geometry)
     points = geometry.points  # [M, 3]
+    if np.isnan(points).any():
+        raise InputError(f"{path} holds no sound point: each of its {len(points)} rows has NaN.")
     if not len(points):
         raise InputError(f"{path} holds no points; is it the right file?")
     if num_points is not None and len(points) > num_points:
@@ -122,8 +124,8 @@ def _content(path: Path) -> bytes:
 def _without_nan(cloud: Geometry) -> tuple[Geometry, np.ndarray | None]:
     """A cloud without the rows that hold NaN, and which rows [N] were kept; None where that is all of them."""
     sound = ~np.isnan(cloud.points).any(axis=1)
-    if sound.all() or not sound.any():
-        return Geometry(cloud.points[sound], notes=cloud.notes), None
+    if sound.all() or not sound.any():  # read_shape refuses what has no sound row
+        return cloud, None
     note = f"{len(sound) - sound.sum()} of {len(sound)} rows hold NaN and were left out."
     return Geometry(cloud.points[sound], notes=(*cloud.notes, note)), sound
 
