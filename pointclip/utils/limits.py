@@ -1,7 +1,7 @@
 """How much a file may ask for: limits against files that are made to fill the memory, or damaged so that they would.
 
-Each stands where it is checked, as `within(size, most, …)`. The environment variable POINTCLIP_LIMITS raises all of them:
-with 10, a file may hold ten times as much.
+Each stands where it is checked, as `within(size, most, …)`. The environment variable POINTCLIP_LIMITS raises all of
+them: with 10, a file may hold ten times as much.
 """
 
 import os
