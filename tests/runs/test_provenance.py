@@ -15,6 +15,7 @@ from pointclip.search.result import ALL, SearchResult
 ENCODER = SimpleNamespace(name="tiny", notes=(), context_length=77, count_cut=lambda sentences: len(sentences) - 1)
 READER = SimpleNamespace(
     fingerprint="abc",
+    notes=[],
     bad={4: "x#4: NaN."},
     shapes=SimpleNamespace(class_names=("chair", "sofa"), labels=np.array([0, 1, 0])),
     classes_read=lambda: ["chair"],

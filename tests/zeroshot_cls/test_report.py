@@ -27,9 +27,8 @@ def test_of_many_classes_only_the_commonest_confusions_are_shown(tmp_path):
     write_classification_report(tmp_path / "report.html", "t", {}, {}, confusion, names, [], [])
     text = text_of(tmp_path / "report.html")
     assert "With 10000 classes it is too large to draw" in text
-    assert re.search(
-        r"class 2\s+class 9999\s+7\s+100\.0\s+class 1\s+class 2\s+5\s+100\.0\s+class 9999\s+class 3\s+1", text
-    )
+    rows = re.findall(r"class (\d+)\s+class (\d+)\s+(\d+)\s+100\.0", text)
+    assert rows == [("2", "9999", "7"), ("1", "2", "5"), ("9999", "3", "1")]
     assert not (tmp_path / "pictures").exists()
 
 

@@ -47,7 +47,7 @@ def test_the_likeliest_classes_are_those_of_all_probabilities():
     logits = torch.randn(7, 40, generator=torch.Generator().manual_seed(0))
     logits[0] = 0  # of equal ones the first
     best, shares = likeliest(logits)
-    expected, order = logits.softmax(1).sort(1, descending=True, stable=True)
+    expected, order = logits.softmax(1).sort(dim=1, descending=True, stable=True)
     assert best.tolist() == order[:, :TOP].tolist()
     np.testing.assert_allclose(shares, expected[:, :TOP])
 
