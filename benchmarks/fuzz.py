@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.fuzz_readers import READERS
 from benchmarks.machine import machine, positive
-from pointclip.errors import LONGEST_MESSAGE, InputError
+from pointclip.errors import MAX_MESSAGE, InputError
 from pointclip.runs.output import table
 
 COUNTS = (0, 1, 127, 128, 255, 32767, 65535, 10**5, 10**8, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1)
@@ -178,7 +178,7 @@ def _work(to: Connection, name: str, inputs: int, seed: int, first: int, seconds
                 read_one(name, data, Path(folder))
             except InputError as error:
                 end = "clean error"
-                if len(str(error)) > LONGEST_MESSAGE or not str(error).isprintable():
+                if len(str(error)) > MAX_MESSAGE or not str(error).isprintable():
                     end, text = "stack trace", f"a message that is too long or not printable: {error!r:.200}"
             except _Hang:
                 end, text = "hang", f"over {seconds} s"

@@ -44,16 +44,16 @@ def test_a_later_value_may_be_of_another_form(tmp_path, setting):
     [
         ({"DATASET": {"NUM_POINT": 3}}, "no setting DATASET.NUM_POINT .* nearest known one is DATASET.NUM_POINTS"),
         ({"BATCHSIZE": 3}, "nearest known one is BATCH_SIZE"),
-        ({"BATCH_SIZE": "many"}, "BATCH_SIZE .* 'many'; a whole number was expected"),
-        ({"BATCH_SIZE": True}, "a whole number was expected"),
-        ({"BATCH_SIZE": -1}, "0 or more"),
+        ({"BATCH_SIZE": "many"}, "BATCH_SIZE .* 'many'; expected an integer"),
+        ({"BATCH_SIZE": True}, "expected an integer"),
+        ({"BATCH_SIZE": -1}, "expected at least 0"),
         ({"DATASET": 3}, "is a group"),
-        ({"DATASET": {"NUM_POINTS": -1}}, "0 or more"),
+        ({"DATASET": {"NUM_POINTS": -1}}, "expected at least 0"),
         ({"ON_BAD_SHAPE": "ignore"}, "'stop' or 'skip'"),
-        ({"DEVICE": True}, "a text was expected"),
-        ({"PROMPTS": {"FILE": True}}, "a text was expected"),
+        ({"DEVICE": True}, "expected text"),
+        ({"PROMPTS": {"FILE": True}}, "expected text"),
         ({"NUM_POINTS": 5}, "nearest known one is DATASET.NUM_POINTS"),
-        ({"SEED": -1}, "0 or more"),
+        ({"SEED": -1}, "expected at least 0"),
     ],
 )
 def test_bad_files(values, words, tmp_path):
@@ -66,8 +66,8 @@ def test_bad_files(values, words, tmp_path):
     [
         (["SEED"], "stands alone"),
         (["SEEDS", "1"], "nearest known one is SEED"),
-        (["SEED.X", "1"], "a whole number was expected"),
-        (["SEED", "["], "a whole number was expected"),
+        (["SEED.X", "1"], "expected an integer"),
+        (["SEED", "["], "expected an integer"),
     ],
 )
 def test_bad_overrides(overrides, words):
@@ -78,11 +78,11 @@ def test_bad_overrides(overrides, words):
 @pytest.mark.parametrize(
     ("what", "words", "message"),
     [
-        (["promts"], [], "--search came with 'promts'"),
-        ([], ["SEARCH.SENTENCES", "best"], "SEARCH.SENTENCES is 'best'; greedy or ensemble"),
+        (["promts"], [], "--search has 'promts'"),
+        ([], ["SEARCH.SENTENCES", "best"], "SEARCH.SENTENCES is 'best'; expected greedy or ensemble"),
         ([], ["SEARCH.SWEEPS", 0], "SWEEPS is 0"),
         ([], ["SEARCH.VALUES", "0.5, much"], "SEARCH.VALUES is '0.5, much'"),
-        (["weights"], ["SEARCH.ALTERNATE", "True"], "goes with --search prompts,weights"),
+        (["weights"], ["SEARCH.ALTERNATE", "True"], "needs --search prompts,weights"),
         (["prompts"], ["PROMPTS.FILE", ""], "set PROMPTS.FILE"),
         (["prompts"], ["SEARCHED", "x.yaml"], "give one of them"),
     ],

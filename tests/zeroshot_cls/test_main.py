@@ -274,7 +274,7 @@ BAD = {
     "output is a file": (["OUTPUT", "{cloud}"], "Cannot make the folder .* set OUTPUT"),
     "no class names": (["--input", "{cloud}"], "name them with --classes"),
     "empty class": (["--input", "{cloud}", "--classes", "a,,b"], "class name is empty"),
-    "class twice": (["--input", "{cloud}", "--classes", "night_stand,Night stand"], "came more than once"),
+    "class twice": (["--input", "{cloud}", "--classes", "night_stand,Night stand"], "are given more than once"),
     "unprintable class": (["--input", "{cloud}", "--classes", "a\nb,c"], r"'a\\nb' hold characters"),
     "file twice": (["--input", "{cloud}", "{cloud}", "--classes", "a"], "is given twice"),
     "missing file": (["--input", "{tmp}/no.ply", "--classes", "a"], "no.ply does not exist"),

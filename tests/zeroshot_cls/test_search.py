@@ -129,7 +129,7 @@ def test_what_began_with_test_labels_stays_marked(run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--search", "promts"], "--search came with 'promts'"),
+        (["--search", "promts"], "--search has 'promts'"),
         (["--search", BOTH, "--search-split", "middle"], "middle"),
         (["--search", BOTH, "SEARCHED", "x.yaml"], "give one of them"),
         (["--search", BOTH, "PROMPTS.FILE", ""], "set PROMPTS.FILE"),

@@ -115,7 +115,7 @@ def test_own_shapes(run, tmp_path, capsys):
     [
         (["--parts", "a"], "go with --input"),
         (["--input", "none.npy"], "No part names came"),
-        (["--input", "none.npy", "--parts", "a,a"], "'a' came more than once"),
+        (["--input", "none.npy", "--parts", "a,a"], "'a' are given more than once"),
         (["--input", "none.npy", "--parts", "a,b"], "none.npy"),
         (["DATASET.CATEGORIES", "sofa"], "names out of these were expected"),
         (["LOOKUP", "mirrored"], "corrected and published"),
