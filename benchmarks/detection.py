@@ -35,9 +35,7 @@ def main() -> None:
     parser.add_argument("--encoder", default="demo", help="of the stage that encodes (default: demo)")
     parser.add_argument("--boxes", type=positive, default=32, help="read in a scene")
     parser.add_argument("--million", type=positive, default=10, help="points of the large scan")
-    parser.add_argument(
-        "--scenes", type=positive, default=1000, help="that the meter scores, 256 boxes and 18 classes each"
-    )
+    parser.add_argument("--scenes", type=positive, default=1000, help="for the meter, 256 boxes and 18 classes each")
     parser.add_argument("--repeats", type=positive, default=3)
     args = parser.parse_args()
     print(machine())

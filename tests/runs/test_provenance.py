@@ -19,7 +19,6 @@ EXTRACTOR = SimpleNamespace(encoder=ENCODER, store=SimpleNamespace(damaged={Path
 READER = SimpleNamespace(
     notes=["a: 1.", "b: 2.", "c: 3.", "d: 4.", "e: 5."],
     fingerprint="abc",
-    notes=[],
     bad={4: "x#4: NaN."},
     shapes=SimpleNamespace(class_names=("chair", "sofa"), labels=np.array([0, 1, 0])),
     classes_read=lambda: ["chair"],
