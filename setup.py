@@ -11,7 +11,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-BUNDLED = ("prompts/*.json", "prompts/*.yaml", "prompts/facts/*.json", "data/demo/demo-clip.*")
+BUNDLED = ("prompts/*.json", "prompts/*.yaml", "prompts/facts/*.json", "data/demo/demo-clip.*", "data/demo/*.yaml")
 
 
 class BuildWithFolders(build_py):

@@ -103,7 +103,7 @@ def learn(
         seed=seed,
         judge=judge,
         checkpoint=checkpoint,
-        key=_key(settings, support, judged, encoder, seed),
+        key=_key(settings, zero, support, judged, encoder, seed),
         watch=watch,
     )
     model.requires_grad_(False)
@@ -170,12 +170,15 @@ def _readers(
     return (lambda places: model(views[places])), judge
 
 
-def _key(settings: CfgNode, support: Labelled, judged: Labelled | None, encoder: Encoder, seed: int) -> str:
-    """What tells a training from any other: what it is made of, but for the number of epochs to come."""
-    digest = hashlib.blake2b(digest_size=16)
-    relevant = [settings.METHOD, settings.PROTOCOL, settings.DENSIFY, settings.ADAPTER, settings.SMOOTHING]
-    digest.update(repr((relevant, settings.TRAIN, encoder.name, encoder.precision, seed)).encode())
-    for part in (support, *([judged] if judged else [])):
-        for tensor in (part.views, part.labels):
-            digest.update(tensor.contiguous().numpy().tobytes())
+def _key(
+    settings: CfgNode, zero: ZeroShot, support: Labelled, judged: Labelled | None, encoder: Encoder, seed: int
+) -> str:
+    """What tells a training from any other: its settings and all that it learns from."""
+    names = ("METHOD", "PROTOCOL", "VECTORS", "DENSIFY", "PROJECTION", "CLOSED", "ADAPTER", "SMOOTHING", "TRAIN")
+    words = [seed, encoder.name, encoder.precision, *(settings[name] for name in names)]
+    digest = hashlib.blake2b(repr(words).encode(), digest_size=16)
+    tensors = [zero.classes, zero.weights, support.views, support.labels]
+    tensors += [judged.views, judged.labels] if judged else []
+    for tensor in tensors:
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()

@@ -42,7 +42,7 @@ def fewshot_defaults() -> CfgNode:
     c.AUGMENT = 0  # randomly scaled and shifted copies of every training shape, besides itself
 
     c.CLOSED = CfgNode()  # what the methods without training take where nothing chooses
-    c.CLOSED.ALPHA = 1.0  # how much their scores count beside zero-shot's logits
+    c.CLOSED.ALPHA = 100.0  # how much their scores, about 1, count beside zero-shot's logits, which spread by about 10
     c.CLOSED.BETA = 5.5  # how fast a training shape's vote fades
     c.CLOSED.RIDGE = 0.1  # λ of kernel ridge
     c.CLOSED.PENALTY = 30.0  # scikit-learn's C of the linear probe

@@ -13,7 +13,7 @@ WINDOWS = ((1, 3, 3), (3, 5, 5), (3, 5, 5))  # along depth, row, column
 
 
 class LearnedSmoothing(nn.Module):
-    """Three 3-D convolutions, each with batch norm and ReLU, in place of the Gaussian (PointCLIP V2, section 3.4).
+    """Three 3-D convolutions, each with batch norm and ReLU, in place of the Gaussian (PointCLIP V2, few-shot).
 
     At the start the first holds the fixed Gaussian in all channels, and the others hand three channels on unchanged,
     so that the three outputs equal the fixed smoothing up to one common factor, which dividing by the largest value

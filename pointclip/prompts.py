@@ -169,7 +169,7 @@ def _origin(found: Mapping[str, list[str] | None], prompts: PromptFile, template
     if not from_file:
         return Origin(words)
     by_template = [name for name, group in found.items() if not group]
-    more = f"; {words} for {', '.join(by_template)}" if by_template else ""
+    more = f"; {words} for {some_of(by_template)}" if by_template else ""
     counts = count_in_words([group or [""] for group in found.values()], kind)
     return Origin(f"{prompts.name}, {counts}, averaged{more}", prompts.note, prompts.tuned)
 
@@ -235,6 +235,11 @@ def _no_duplicates(pairs: list[tuple[str, object]]) -> dict:
     if count > 1:
         raise InputError(f"names {key!r} more than once; merge the entries.")
     return dict(pairs)
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Names in a sentence: all of up to ten, else the first five and how many more."""
+    return ", ".join(names) if len(names) <= 10 else f"{', '.join(names[:5])} and {len(names) - 5:,} more"
 
 
 def _few(names) -> str:

@@ -98,3 +98,26 @@ def test_settings_may_be_changed_in_a_copy():
     assert (changed.DATASET.SPLIT, changed.SEED) == ("val", 3)
     assert (settings.DATASET.SPLIT, settings.SEED) == ("test", 0)
     assert changed.is_frozen()
+
+
+@pytest.mark.parametrize("value", ["1" * 400, "-" + "1" * 400])
+@pytest.mark.parametrize("key", ["SEED", "SEARCH.SWEEPS"])
+def test_whole_numbers_of_hundreds_of_digits_are_refused(key, value):
+    with pytest.raises(InputError, match="a whole number was expected"):
+        load_config(defaults(), None, [key, value])
+
+
+def test_a_config_under_many_bases_is_read_once(tmp_path, monkeypatch):
+    for level in range(40):  # 2 ** 40 readings, were each base read wherever it is named
+        base = {"BASE": [f"{level + 1}.yaml", f"{level + 1}.yaml"]} if level < 39 else {}
+        write(tmp_path, f"{level}.yaml", {"SEED": 39 - level, **base})
+    assert load_config(defaults(), tmp_path / "0.yaml").SEED == 39
+
+
+def test_bases_have_a_limit_that_a_setting_raises(tmp_path, monkeypatch):
+    for level in range(120):
+        write(tmp_path, f"{level}.yaml", {"BASE": f"{level + 1}.yaml"} if level < 119 else {"SEED": 5})
+    with pytest.raises(InputError, match="at most 100 are read"):
+        load_config(defaults(), tmp_path / "0.yaml")
+    monkeypatch.setenv("POINTCLIP_LIMITS", "2")
+    assert load_config(defaults(), tmp_path / "0.yaml").SEED == 5

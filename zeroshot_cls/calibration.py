@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 import yaml
 from scipy.optimize import minimize_scalar
 from sklearn.calibration import calibration_curve
 from torch import Tensor
+from yacs.config import CfgNode
 
+from pointclip.bundled import bundled
 from pointclip.errors import InputError
 from pointclip.utils.files import atomic_path, read_yaml
 
@@ -107,9 +108,15 @@ def read_calibration(path: str | Path) -> Calibration:
     return Calibration(**values)
 
 
-def margins(logits: Tensor, views: int) -> Tensor:
-    """The margin of the best class in mean cosine, [n]; logits [n, K] as returned by `view_weighted_logits`."""
-    if logits.shape[1] < 2:
-        return torch.full((len(logits),), torch.nan)
-    best = logits.topk(2, 1).values
-    return (best[:, 0] - best[:, 1]) / (100 * views**0.5)
+def open_calibration(settings: CfgNode) -> Calibration | None:
+    """The calibration of the setting CALIBRATION; "auto" is the bundled one for the bundled encoder, else none."""
+    if settings.CALIBRATION == "auto":
+        return read_calibration(bundled("data/demo/calibration.yaml")) if settings.ENCODER.NAME == "demo" else None
+    return None if settings.CALIBRATION == "none" else read_calibration(settings.CALIBRATION)
+
+
+def note_of(calibration: Calibration | None) -> str:
+    """A note for readers of probabilities."""
+    if calibration is None:
+        return "Probabilities are uncalibrated and overconfident; --calibrate fits a temperature."
+    return f"Probabilities are calibrated ({calibration.words}) for shapes similar to those."

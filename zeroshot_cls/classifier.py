@@ -43,24 +43,31 @@ class Answers:
     indices: list[int]  # indices in the data set
     top: np.ndarray  # [n, T] int64, the most probable classes, best first
     probabilities: np.ndarray  # [n, T] float32, their probabilities
+    margins: np.ndarray  # [n] float32, margin of the first over the second in mean cosine; NaN for a single class
 
 
-def classify(reader: BatchReader, extractor: FeatureExtractor, classes: Tensor, weights: Tensor) -> Answers:
+def classify(
+    reader: BatchReader, extractor: FeatureExtractor, classes: Tensor, weights: Tensor, temperature: float = 1.0
+) -> Answers:
     """Classify all shapes of the reader, without keeping their features.
 
     Args:
         classes: [K, C], unit features of the classes' sentences.
         weights: [V], view weights.
+        temperature: what the logits are divided by before their softmax; see `zeroshot_cls.calibration`.
     """
-    labels, names, indices, top, probabilities = [], [], [], [], []
+    labels, names, indices, top, probabilities, margins = [], [], [], [], [], []
     for batch, views in extractor.view_features(reader):
-        best, shares = likeliest(view_weighted_logits(views, classes, weights))
+        logits = view_weighted_logits(views, classes, weights)
+        best, shares = likeliest(logits / temperature)
         top.append(best)
         probabilities.append(shares)
+        margins.append(cosine_margins(logits, views.shape[1]))
         labels += [shape.label for shape in batch.shapes]
         names += [shape.name for shape in batch.shapes]
         indices += batch.indices
-    return Answers(np.array(labels), names, indices, np.concatenate(top), np.concatenate(probabilities))
+    joined = map(np.concatenate, (top, probabilities, margins))
+    return Answers(np.array(labels), names, indices, *joined)
 
 
 def likeliest(logits: Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -68,6 +75,14 @@ def likeliest(logits: Tensor) -> tuple[np.ndarray, np.ndarray]:
     shares = logits.softmax(1).cpu().numpy()
     best = np.argsort(-shares, axis=1, kind="stable")[:, :TOP]
     return best, np.take_along_axis(shares, best, 1)
+
+
+def cosine_margins(logits: Tensor, views: int) -> np.ndarray:
+    """By how much the best class leads in mean cosine: logits [n, K] over `views` -> [n], nan for a single class."""
+    if logits.shape[1] < 2:
+        return np.full(len(logits), np.nan, np.float32)
+    best = logits.topk(2, 1).values
+    return ((best[:, 0] - best[:, 1]) / (100 * views**0.5)).cpu().numpy()
 
 
 def view_weighted_logits(views: Tensor, classes: Tensor, weights: Tensor) -> Tensor:

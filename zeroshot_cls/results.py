@@ -17,6 +17,8 @@ from zeroshot_cls.report import ClassificationCase, write_classification_report,
 from zeroshot_cls.scores import Scores
 
 CASES = 3  # best and worst shapes shown in the report
+FEW = 3  # own shapes that are printed with all their likeliest classes
+NONE = "none of these"  # what a shape is called whose likeliest class is not likely enough
 SHOWN = 100  # own shapes printed and shown in the report; more make a page that no browser opens
 
 
@@ -55,27 +57,54 @@ def report_test(run: Run, reader: BatchReader, answers: Answers, scores: Scores,
     return summary
 
 
-def report_own_shapes(run: Run, reader: BatchReader, answers: Answers, projection: Projection) -> dict:
-    """Print the top classes of own shapes, and write the run's files."""
+def report_own_shapes(
+    run: Run, reader: BatchReader, answers: Answers, projection: Projection, threshold: float, note: str
+) -> dict:
+    """Print the classes of own shapes, and write the run's files.
+
+    Args:
+        threshold: shapes whose likeliest class has a lower probability are called `NONE`.
+        note: how far probabilities can be trusted.
+    """
+    run = replace(run, notes=[*run.notes, note])
     names, count = reader.shapes.class_names, len(answers.names)
     shown = range(min(count, SHOWN))
-    given = {"input": reader.shapes.given, "classes": list(names)}
+    given = {"input": reader.shapes.given, "classes": list(names), "threshold": threshold}
     summary = {"task": TASK, **given, **summary_of(run, reader, count)}
-    for i in shown:
-        guesses = zip(answers.top[i], answers.probabilities[i], strict=True)
-        rows = [[names[k], f"{100 * share:.1f}"] for k, share in guesses]
-        print(f"\n{table([answers.names[i], 'probability %'], rows)}", flush=True)
+    print_own_shapes(names, answers, shown, threshold)
     more = f"The first {SHOWN} of {count:,} shapes are shown; all of them are in predictions.csv."
     run = replace(run, notes=[*run.notes, more] if count > SHOWN else run.notes)
 
     with run_files(run, summary) as folder:
-        write_predictions(folder, run, names, answers)
+        write_predictions(folder, run, names, answers, threshold)
         if run.settings.REPORT:
             page, title = folder / "report.html", "Zero-shot classification: own shapes"
             cases = make_cases(shown, reader.shapes, answers, projection)
             write_shapes_report(page, title, run.facts, cases, run.all_notes)
     run.print_footer(count)
     return summary
+
+
+def print_own_shapes(names: Sequence[str], answers: Answers, shown: range, threshold: float) -> None:
+    """A table of the most probable classes per shape for a few shapes, or one line per shape for many."""
+    if len(answers.names) <= FEW:
+        for i in shown:
+            guesses = zip(answers.top[i], answers.probabilities[i], strict=True)
+            rows = [[names[k], f"{100 * share:.1f}"] for k, share in guesses]
+            rows += [[f"({NONE}: below {100 * threshold:g} %)", ""]] if answers.probabilities[i, 0] < threshold else []
+            print(f"\n{table([answers.names[i], 'probability %'], rows)}", flush=True)
+        return
+    rows = [
+        [answers.names[i], prediction(names, answers, i, threshold), f"{100 * answers.probabilities[i, 0]:.1f}",
+         f"{answers.margins[i]:.4f}"]
+        for i in shown
+    ]  # fmt: skip
+    print(f"\n{table(['shape', 'class', 'probability %', 'margin'], rows)}", flush=True)
+
+
+def prediction(names: Sequence[str], answers: Answers, i: int, threshold: float = 0.0) -> str:
+    """The predicted name of shape i."""
+    return names[answers.top[i, 0]] if answers.probabilities[i, 0] >= threshold else NONE
 
 
 def best_and_worst(truth: np.ndarray, answers: Answers) -> tuple[np.ndarray, np.ndarray]:
@@ -107,20 +136,20 @@ def make_cases(
         )
 
 
-def write_predictions(folder: Path, run: Run, names: Sequence[str], answers: Answers) -> None:
-    """One row per shape: its true class if known, and the top classes with their probabilities."""
+def write_predictions(folder: Path, run: Run, names: Sequence[str], answers: Answers, threshold: float = 0.0) -> None:
+    """One row per shape: its true class if known, the top classes with their probabilities, and the first's margin."""
     header = ["shape", "truth", "prediction", "correct"]
     for rank in range(1, answers.top.shape[1] + 1):
         header += [f"class_{rank}", f"probability_{rank}"]
-    header.append("tuned_on_test_labels")
+    header += ["margin", "tuned_on_test_labels"]
 
     def rows() -> Iterator[list]:
         of_shapes = zip(answers.names, answers.labels.tolist(), answers.top, answers.probabilities, strict=True)
-        for name, label, best, shares in of_shapes:
-            known = label >= 0
-            row = [name, names[label] if known else "", names[best[0]], int(best[0] == label) if known else ""]
+        for i, (name, label, best, shares) in enumerate(of_shapes):
+            known, called = label >= 0, prediction(names, answers, i, threshold)
+            row = [name, names[label] if known else "", called, int(best[0] == label) if known else ""]
             for k, share in zip(best, shares, strict=True):
                 row += [names[k], f"{share:.6f}"]
-            yield [*row, int(run.origin.tuned)]
+            yield [*row, f"{answers.margins[i]:.6f}", int(run.origin.tuned)]
 
     write_csv(folder / "predictions.csv", header, rows())

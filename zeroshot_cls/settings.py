@@ -33,6 +33,7 @@ def classification_defaults() -> CfgNode:
     """The shared settings, and those of classification."""
     c = defaults()
     c.PROJECTION.METHOD = "realistic"  # or "pointclip_v1", the baseline: six views in perspective
+    c.CALIBRATION = "auto"  # a calibration.yaml, "none", or "auto": the bundled one for the demo encoder, else none
     return c
 
 
@@ -53,6 +54,10 @@ def parser() -> argparse.ArgumentParser:
         metavar="A,B,C",
         help="class names for --input, or @FILE with one per line",
     )
+    what = "report --input shapes as none of the classes if no probability reaches this value (0 to 1)"
+    parser.add_argument("--threshold", type=float, default=0.0, metavar="P", help=what)
+    what = "first fit the temperature of the probabilities on the labels of --search-split"
+    parser.add_argument("--calibrate", action="store_true", help=what)
     return parser
 
 
@@ -61,6 +66,12 @@ def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNo
     args, settings = parse_settings(parser(), classification_defaults(), load, words)
     if args.classes and not args.input:
         raise InputError("--classes needs --input FILE…; a data set defines its classes.")
+    if not 0 <= args.threshold <= 1 or (args.threshold and not args.input):
+        raise InputError(f"--threshold is {args.threshold}; expected 0 to 1, and only with --input FILE….")
+    if args.calibrate and args.input:
+        raise InputError(
+            "--calibrate needs labels, which --input files do not have; set CALIBRATION to a file instead."
+        )
     return args, settings
 
 

@@ -12,7 +12,6 @@ from zeroshot_det.boxes import SIZE, corners_of, inside
 from zeroshot_det.detector import Detections
 from zeroshot_det.scenes.base import Scene
 from zeroshot_det.scenes.frames import from_z_up, sizes_from_z_up
-from zeroshot_det.scenes.opening import PreparedScenes
 
 BOX_COLUMNS = ["class", "score", "probability", "objectness", "x", "y", "z", "dx", "dy", "dz", "heading"]
 EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7))
@@ -33,16 +32,16 @@ def box_rows(found: Detections, names: Sequence[str], up: str, offset: Sequence[
     return rows
 
 
-def write_scene(folder: Path, scene: Scene, found: Detections, scenes: PreparedScenes) -> None:
+def write_scene(folder: Path, scene: Scene, found: Detections, names: Sequence[str]) -> None:
     """Write boxes.json, boxes.csv, boxes.ply, boxes.obj and labels.npy of a scan.
 
-    labels.npy holds the class of every point of the file, in its order, -1 where no box holds it; of several boxes, the
-    one of highest score counts.
+    labels.npy holds the class of every point of the file, in its order (of a mesh, of the points sampled from it), -1
+    where no box holds it; of several boxes, the one of highest score counts.
 
     Args:
         scene: the scan with all its points.
     """
-    names, order = scenes.class_names, np.argsort(-found.scores, kind="stable")
+    order = np.argsort(-found.scores, kind="stable")
     rows = box_rows(found, names, scene.up, scene.offset)
     corners = from_z_up(corners_of(found.boxes[order]), scene.up) + np.array(scene.offset)  # [n, 8, 3]
     boxes = [
@@ -55,6 +54,10 @@ def write_scene(folder: Path, scene: Scene, found: Detections, scenes: PreparedS
     _write_text(folder / "boxes.ply", _ply(corners))
     _write_text(folder / "boxes.obj", _obj(corners, [row[0] for row in rows]))
     labels = point_labels(scene.points, found)
+    if scene.kept is not None:
+        every = np.full(len(scene.kept), -1, labels.dtype)
+        every[scene.kept] = labels
+        labels = every
     with atomic_path(folder / "labels.npy") as temporary, open(temporary, "wb") as file:
         np.save(file, labels)
 

@@ -13,9 +13,9 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.features import FeatureExtractor
 from pointclip.origin import Origin
 from pointclip.prompts import Sentences
-from pointclip.runs.output import table, write_csv, write_json, write_settings
+from pointclip.runs.output import table, write_csv
 from pointclip.runs.provenance import provenance, run_notes
-from pointclip.runs.run import Run, data_in_words
+from pointclip.runs.run import Run, data_in_words, run_files
 from zeroshot_det.average_precision import MEANS, THRESHOLDS
 from zeroshot_det.detector import TASK, Detections
 from zeroshot_det.output import BOX_COLUMNS, box_rows, write_scene
@@ -38,7 +38,7 @@ def describe_run(
 ) -> Run:
     """The run, after its boxes were read."""
     encoder = extractor.encoder
-    notes = run_notes(settings, encoder, reader, sentences) + scenes.notes
+    notes = run_notes(settings, extractor, reader, sentences) + scenes.notes
     notes += [f"{name} was left out: {reason}" for name, reason in scenes.bad.items()]
     return Run(
         folder=args.folder,
@@ -68,30 +68,35 @@ def report_scenes(
         seconds: by stage.
         projection: draws the depth maps of the page.
     """
-    summary = summarize(run, scenes, proposed, detections, scores, seconds)
-    write_json(run.folder / "metrics.json", summary)
-    rows = []
-    for own, found in zip(proposed, detections, strict=True):
-        name = scenes.names[own.place]
-        rows += [[name, *row] for row in box_rows(found, scenes.class_names, "z")]
-    write_csv(run.folder / "predictions.csv", ["scene", *BOX_COLUMNS], rows)
-    if not scenes.has_truth:
-        for own, found in zip(proposed, detections, strict=True):
-            write_scene(run.folder / f"scan-{own.place + 1}", scenes.scenes[scenes.indices[own.place]], found, scenes)
-    if run.settings.REPORT:
-        page, title = run.folder / "report.html", f"Zero-shot detection: {run.folder.name}"
-        write_detection_report(page, title, run, scenes, proposed, detections, scores, projection)
-    write_settings(run.folder / "config.yaml", run.settings)
     if scores:
-        print(score_table(scores, run.settings.SCORING.MEAN))
+        print(score_table(scores, run.settings.SCORING.MEAN), flush=True)
     else:
         print_own_scans(scenes, proposed, detections)
+    summary = summarize(run, scenes, proposed, detections, scores, seconds)
+    with run_files(run, summary) as folder:
+        write_predictions(folder, scenes, proposed, detections)
+        if run.settings.REPORT:
+            page, title = folder / "report.html", f"Zero-shot detection: {run.folder.name}"
+            write_detection_report(page, title, run, scenes, proposed, detections, scores, projection)
     print(f"\n{run.data}; {run.encoder}; {run.origin.prompts}; view weights: {run.origin.view_weights}")
     for note in run.all_notes:
         print(f"note: {note}")
-    boxes = sum(len(own.proposals) for own in proposed)
-    print(f"{len(proposed)} scene(s), {boxes} boxes read; files in {run.folder}")
+    print(f"{len(proposed)} scene(s), {summary['proposals']['boxes']} boxes read; files in {run.folder}")
     return summary
+
+
+def write_predictions(
+    folder: Path, scenes: PreparedScenes, proposed: Sequence[Proposed], detections: Sequence[Detections]
+) -> None:
+    """predictions.csv with one row a detection, and for own scans a folder each (see `output.write_scene`)."""
+    rows = []
+    for own, found in zip(proposed, detections, strict=True):
+        scene = None if scenes.has_truth else scenes.scenes[scenes.indices[own.place]]  # with all its points
+        frame = ("z",) if scene is None else (scene.up, scene.offset)
+        rows += [[scenes.names[own.place], *row] for row in box_rows(found, scenes.class_names, *frame)]
+        if scene is not None:
+            write_scene(folder / f"scan-{own.place + 1}", scene, found, scenes.class_names)
+    write_csv(folder / "predictions.csv", ["scene", *BOX_COLUMNS], rows)
 
 
 def summarize(

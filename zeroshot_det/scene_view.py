@@ -98,7 +98,6 @@ for (const canvas of document.querySelectorAll(".view")) {
       ctx.fillStyle = colour;
       ctx.fillText(words, left, y);
     }
-    canvas.dataset.shown = data.boxes.filter(own => own.score >= least).length;
   }
   const soon = () => { if (!waiting) { waiting = true; requestAnimationFrame(draw); } };
   const turn = (yaw, pitch, zoom) => {
@@ -127,7 +126,10 @@ for (const canvas of document.querySelectorAll(".view")) {
       if (button.dataset.move === "reset") { look = {...home}; soon(); } else turn(...moves[button.dataset.move]);
     });
     const rows = [...card.querySelectorAll("tr[data-box]")];
-    const filter = () => rows.forEach(row => row.classList.toggle("dim", +row.dataset.score < least));
+    const filter = () => {
+      rows.forEach(row => row.classList.toggle("dim", +row.dataset.score < least));
+      canvas.dataset.shown = data.boxes.filter(own => own.score >= least).length;
+    };
     const slider = name => card.querySelector(`input[name=${name}]`);
     slider("score").addEventListener("input", event => {
       least = +event.target.value;

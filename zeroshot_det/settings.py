@@ -11,6 +11,7 @@ from pointclip.config_files import Config, find_config
 from pointclip.errors import InputError
 from pointclip.prompts import PromptFile
 from pointclip.runs.arguments import make_folder, run_folder, split_settings
+from pointclip.runs.whole import staging_place
 from pointclip.utils.command import ArgumentParser, names_from
 
 CONFIGS = Path(__file__).with_name("configs")
@@ -95,8 +96,8 @@ def load(config: str | Path, overrides: Sequence[str] = (), encoder: str = "") -
     return found, settings
 
 
-def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNode]:
-    """The arguments and settings of a run, whose folder is made; `words` are the process's own by default."""
+def parser() -> argparse.ArgumentParser:
+    """The command line's arguments."""
     parser = ArgumentParser(description="Zero-shot 3-D object detection in scans of rooms with CLIP (PointCLIP V2).")
     parser.add_argument("--config", required=True, metavar="FILE", help="a file of settings, such as configs/demo.yaml")
     what = "an encoder preset, such as vit_b16, instead of the config's encoder"
@@ -108,7 +109,12 @@ def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNo
     parser.add_argument("--proposals", choices=CHOICES["PROPOSALS.METHOD"], help="short for PROPOSALS.METHOD")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="settings that win over the config's")
-    args = parser.parse_intermixed_args(words)
+    return parser
+
+
+def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNode]:
+    """The arguments and settings of a run, whose folder is made; `words` are the process's own by default."""
+    args = parser().parse_intermixed_args(words)
     if args.input:
         args.input, more = split_settings(args.input, detection_defaults())
         args.overrides = [*args.overrides, *more]
@@ -122,6 +128,7 @@ def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNo
     args.search = ()  # nothing is searched by labels in this task
     args.folder = run_folder(args, settings)
     make_folder(args.folder, "OUTPUT")
+    make_folder(staging_place(args.folder.resolve()), "OUTPUT")
     return args, settings
 
 

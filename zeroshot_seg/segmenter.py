@@ -31,9 +31,9 @@ def read_points(
 ) -> Tensor:
     """Features or logits of each point: Σ_v w_v · visible_v · (patches at its pixel, smoothed and upsampled).
 
-    The published code smooths, upsamples and gathers maps of logits; all of this is linear, so here it is applied at the
-    points' coordinates, without maps of image size. Because of linearity it can sample features, which serve any number
-    of sentences, or logits, which is faster for a few of them, with the same result.
+    The published code smooths, upsamples and gathers maps of logits; all of this is linear, so it is applied here at
+    the points' coordinates, without maps of image size. Because of linearity it can sample features, which serve any
+    number of sentences, or logits, which is faster for a few of them, with the same result.
 
     Args:
         patches: [B, V, P, C] features or logits, row-major, P a square number.

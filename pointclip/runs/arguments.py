@@ -58,7 +58,7 @@ def parse_settings(
     args.config, settings = load(args.config, args.overrides, args.encoder)
     if args.search and args.input:
         raise InputError("--search needs labels, which --input files do not have; use a data set.")
-    if args.search_split and not args.search:
+    if args.search_split and not (args.search or getattr(args, "calibrate", False)):
         raise InputError("--search-split needs --search prompts, weights or prompts,weights.")
     args.search_split = args.search_split or "train"
     if args.up != "auto" and not (args.input or getattr(args, "train", None)):

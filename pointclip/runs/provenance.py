@@ -10,6 +10,7 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.encoder import Encoder
 from pointclip.features import FeatureExtractor
 from pointclip.origin import Origin
+from pointclip.prompts import some_of
 from pointclip.search.result import SearchResult
 
 MOST_REASONS = 20  # why own files were left out, shown in full
@@ -51,7 +52,7 @@ def provenance(
         tuned = tuned or search.on_same(*shown)
         notes += [search.note(*shown), *search.differences(settings, encoder.name)]
         if missing := search.missing(reader.classes_read()):
-            notes.append(f"Nothing was chosen for {', '.join(missing)}: the search had no shapes of theirs.")
+            notes.append(f"Nothing was chosen for {some_of(missing)}: the search had no shapes of theirs.")
     return Provenance(sentences.words, weights.words, notes, tuned, search)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from functools import reduce
+from functools import cached_property, reduce
 from pathlib import Path
 
 import torch
@@ -161,13 +161,17 @@ class SearchResult:
         origin = Origin(self.words, tuned=self.tuned_on_test_labels)
         return ViewWeights(self.weights_for(name, views, original.values), origin)
 
+    @cached_property
+    def _weights_by_key(self) -> dict[str, list[float]]:
+        return _by_key(self.weights)
+
     def weights_for(self, name: str, views: Sequence[int], default: Tensor) -> Tensor:
         """The chosen weights [V] of `views` for a category, or for `ALL`; `default` [V] if there are none.
 
         Raises:
             InputError: if a view has no weight.
         """
-        weights = _by_key(self.weights).get(key_of(name))
+        weights = self._weights_by_key.get(key_of(name))
         if weights is None:
             return default
         known = dict(zip(self.views, weights, strict=True))

@@ -14,7 +14,7 @@ from pointclip.utils.files import atomic_path
 Layout = tuple[list[str], list[list[str]], int, int]  # header, rows, number of name columns, number of figure columns
 
 TUNED = "†"
-TUNED_NOTE = f"{TUNED} Sentences or view weights were chosen on labels of a test split: not a zero-shot figure."
+TUNED_NOTE = f"{TUNED} Labels of a test split chose sentences, view weights or a trained head: not a zero-shot figure."
 
 
 def terminal(table: Table, results: Sequence[Result]) -> str:

@@ -5,6 +5,7 @@ import pytest
 
 from fewshot_cls.training_shapes import Augmented, FolderShapes
 from pointclip.datasets.synthetic.unseen import UnseenShapes
+from pointclip.datasets.turned import turned
 from pointclip.errors import InputError
 
 
@@ -47,3 +48,10 @@ def test_copies():
     assert np.ptp(ratio) > 0.01
     assert not np.allclose(first.points, second.points)
     assert np.array_equal(first.points, Augmented(shapes, 2, seed=1)[n + 3].points)
+
+
+def test_neighbouring_copies_are_known_through_every_wrapper():
+    shapes = UnseenShapes(split="val", num_points=10)
+    assert Augmented(shapes, 0).neighbours == 1
+    shapes.copies = 5  # as ScanObjectNN's PB_T50_RS
+    assert Augmented(turned(shapes, "up"), 1).neighbours == 5

@@ -1,6 +1,7 @@
 """Where sentences and view weights came from, and what is marked as tuned on test labels."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +15,7 @@ from pointclip.search.result import ALL, SearchResult
 ENCODER = SimpleNamespace(
     name="tiny", notes=("Of its weights.",), context_length=77, count_cut=lambda sentences: len(sentences) - 1
 )
-EXTRACTOR = SimpleNamespace(encoder=ENCODER, store=None)
+EXTRACTOR = SimpleNamespace(encoder=ENCODER, store=SimpleNamespace(damaged={Path("b"), Path("a")}))
 READER = SimpleNamespace(
     notes=["a: 1.", "b: 2.", "c: 3.", "d: 4.", "e: 5."],
     fingerprint="abc",
@@ -82,5 +83,6 @@ def test_notes_on_cut_sentences_demo_turned_and_bad_shapes():
     assert notes[0] == "1 sentence(s) were cut after the 77 tokens that the encoder reads."
     assert "no research results" in notes[1]
     assert notes[2] == "Every shape was turned at random about the up axis (seed 0)."
-    assert notes[3:7] == ["a: 1.", "b: 2.", "c: 3.", "2 more shape(s) have notes of this kind."]
-    assert notes[7] == "1 bad shape(s) left out, the first: x#4: NaN."
+    assert notes[3] == "2 file(s) of kept features were damaged and made anew, such as a."
+    assert notes[4:8] == ["a: 1.", "b: 2.", "c: 3.", "2 more shape(s) have notes of this kind."]
+    assert notes[8] == "1 bad shape(s) left out, the first: x#4: NaN."

@@ -147,7 +147,7 @@ def test_bad_files_are_told_in_one_sentence(tmp_path, arrays, message):
         files.read_proposals(tmp_path / "a.npz")
     assert "\n" not in str(caught.value)
     (tmp_path / "b.npz").write_bytes(b"no archive")
-    with pytest.raises(InputError, match="cannot be read as .npz"):
+    with pytest.raises(InputError, match=r"cannot be read as \.npz"):
         files.read_proposals(tmp_path / "b.npz")
     with pytest.raises(InputError, match="does not exist"):
         files.read_proposals(tmp_path / "c.npz")

@@ -81,7 +81,7 @@ def test_the_filter_goes_by_each_axis_and_leaves_unknown_classes():
 @pytest.mark.parametrize("text", ["- 1", "bed: [1, 2]", "bed: [1, 2, 0]", "bed: [a, 1, 1]"])
 def test_bad_extents_are_told(tmp_path, text):
     (tmp_path / "extents.yaml").write_text(text)
-    with pytest.raises(InputError, match="expected|write it so"):
+    with pytest.raises(InputError, match=r"expected|write it so"):
         read_extents(tmp_path / "extents.yaml")
 
 

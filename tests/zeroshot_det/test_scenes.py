@@ -83,7 +83,7 @@ def test_verify_tells_what_is_wrong(scannet, capsys):
 def test_a_missing_set_says_where_to_get_it(tmp_path, reader, words):
     with pytest.raises(InputError, match=words):
         reader(tmp_path)
-    with pytest.raises(InputError, match="'train'|train"):
+    with pytest.raises(InputError, match="train"):
         reader(tmp_path, "test")
 
 
@@ -106,7 +106,7 @@ def test_splits_never_meet_and_bad_numbers_are_told():
     rooms = {split: SyntheticRooms(split, 1)[0] for split in ("val", "test")}
     assert not np.array_equal(rooms["val"].boxes, rooms["test"].boxes)
     for wrong in ({"split": "all"}, {"cameras": 0}, {"noise": 1.0}, {"count": 0}):
-        with pytest.raises(InputError, match="expected|have"):
+        with pytest.raises(InputError, match=r"expected|have"):
             SyntheticRooms(**wrong)
 
 

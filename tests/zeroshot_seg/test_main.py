@@ -106,7 +106,7 @@ def test_own_shapes(run, tmp_path, capsys):
         assert [int(row["points"]) for row in csv.DictReader(file)] == [2048, 700]
     assert (folder / "input" / "report.html").exists()
     metrics = json.loads((folder / "input" / "metrics.json").read_text())
-    assert metrics["input"] == {"files": [str(tmp_path / "a.npy"), str(tmp_path / "b.npy")], "up": "y"}
+    assert metrics["input"] == {"files": [str(tmp_path / "a.npy"), str(tmp_path / "b.npy")], "up": "auto"}
     assert [list(own) for own in metrics["parts"].values()] == [["seat", "back", "leg"]]
 
 

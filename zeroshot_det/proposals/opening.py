@@ -43,8 +43,7 @@ def propose(scenes: PreparedScenes, settings: CfgNode, progress: bool = True) ->
         except InputError as error:
             scenes.tell_bad(place, error)
             continue
-        if note:
-            scenes.notes.append(f"{scene.name}: {note}")
+        scenes.notes += [*scene.notes, *([f"{scene.name}: {note}"] if note else [])]
         if not len(proposals):
             scenes.notes.append(f"{scene.name}: no box was proposed, so nothing is found there.")
         result.append(Proposed(place, proposals, scene.boxes, scene.labels))

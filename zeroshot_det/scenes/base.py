@@ -27,6 +27,8 @@ class Scene:
     colours: np.ndarray | None = None  # [N, 3] uint8; only for pictures
     up: str = "z"  # the axis of the scan's own frame that became z
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)  # taken off the scan's own coordinates
+    kept: np.ndarray | None = None  # [M] bool, the rows of its file that the points are; None where that is all
+    notes: tuple[str, ...] = ()  # what was done to it that a reader of any result must know
 
 
 class SceneSet(Protocol):

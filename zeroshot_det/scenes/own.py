@@ -49,4 +49,6 @@ class OwnScans:
         if np.ptp(points, axis=0).max() == 0:
             raise InputError(f"{path}: all points are at one place; a scan needs an extent.")
         up = likeliest_up(points) if self.up == "auto" else self.up
-        return Scene(path, np.ascontiguousarray(to_z_up(points, up)), up=up, offset=shape.offset)
+        notes = tuple(f"{path}: {note}" for note in shape.notes)
+        z_up = np.ascontiguousarray(to_z_up(points, up))
+        return Scene(path, z_up, up=up, offset=shape.offset, kept=shape.kept, notes=notes)

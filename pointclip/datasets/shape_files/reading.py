@@ -89,8 +89,10 @@ def read_shape(path: str | Path, num_points: int | None = None, up: str = "y", s
         guess = guess_up(points, path.suffix.lower())
         up, notes = guess.axis, (*notes, guess.words)
     with np.errstate(over="ignore"):  # what is too large for float32 becomes inf, for the caller's check to find
-        points = to_y_up(_near_origin(points), up).astype(np.float32)
-    return Shape(np.ascontiguousarray(points), -1, printable(path), kept=kept, notes=notes)
+        points, offset = _near_origin(points)
+        points = to_y_up(points, up).astype(np.float32)
+    offset = tuple(offset.tolist())
+    return Shape(np.ascontiguousarray(points), -1, printable(path), kept=kept, notes=notes, offset=offset)
 
 
 ENDINGS = (*_READERS, *packed.ENDINGS)  # of the files that `read_shape` takes
@@ -139,14 +141,14 @@ def _without_nan(cloud: Geometry) -> tuple[Geometry, np.ndarray | None]:
     return Geometry(cloud.points[sound], notes=(*cloud.notes, note)), sound
 
 
-def _near_origin(points: np.ndarray) -> np.ndarray:
-    """Points as float64, moved to the origin if float32 could not tell them apart well where they are."""
+def _near_origin(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points as float64, moved to the origin if float32 would blur them where they are, and by how much."""
     points = np.asarray(points, dtype=np.float64)
     finite = points[np.isfinite(points).all(axis=1)]
     if not len(finite):
-        return points
+        return points, np.zeros(3)
     low, high = finite.min(axis=0), finite.max(axis=0)
     centre, extent = (low + high) / 2, (high - low).max()
-    return (
-        points - centre if np.abs(centre).max() > 1000 * extent else points
-    )  # float32 then errs by 6e-5 of the extent
+    if np.abs(centre).max() <= 1000 * extent:  # float32 then errs by 6e-5 of the extent
+        return points, np.zeros(3)
+    return points - centre, centre

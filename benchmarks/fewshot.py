@@ -1,0 +1,106 @@
+"""How long does each few-shot method take at ModelNet40's size?
+
+Random features: 40 classes of 16 shots, 4 more to validate on, ten views of width C, 2,468 test shapes. What trains is
+timed for a step and given for all epochs of its recipe; what learns the smoothing, for one shape's ten views in the
+convolutions alone, forward and backward.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmarks.machine import best_time, machine, positive
+from fewshot_cls.adapter import InterViewAdapter
+from fewshot_cls.choice import CLOSED_FORMS, choose
+from fewshot_cls.head import AdaptedHead
+from fewshot_cls.heads import ZeroShot
+from fewshot_cls.projections import LearnedProjection
+from fewshot_cls.recipe import TIP_ADAPTER_F, Recipe
+from fewshot_cls.training import train
+from fewshot_cls.training_free import tip_adapter
+from pointclip.datasets.synthetic import generate
+from pointclip.runs.output import table
+from pointclip.utils.command import run_command
+
+VIEWS = 10
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time of each few-shot method on random features.")
+    parser.add_argument("--classes", type=positive, default=40)
+    parser.add_argument("--shots", type=positive, default=16)
+    parser.add_argument("--test", type=positive, default=2468, help="shapes to name")
+    parser.add_argument("--width", type=positive, default=512, help="C, of the features")
+    parser.add_argument("--views", type=positive, default=VIEWS, help="views that the smoothing is timed on")
+    parser.add_argument("--repeats", type=positive, default=3)
+    args = parser.parse_args()
+    print(machine())
+
+    zero = ZeroShot(unit(args.classes, args.width), torch.ones(VIEWS))
+    support, judged = (labelled(args.classes, count, args.width) for count in (args.shots, min(args.shots, 4)))
+    test = unit(args.test, VIEWS, args.width)
+    rows = [closed_row(method, zero, support, judged, test, args.repeats) for method in CLOSED_FORMS]
+    adapter = AdaptedHead(InterViewAdapter(VIEWS, args.width), zero.classes)
+    rows.append(trained_row("tip_adapter_f", tip_adapter(zero, *support), support, test, TIP_ADAPTER_F, args.repeats))
+    rows.append(trained_row("adapter", adapter, support, test, Recipe(), args.repeats))
+    print(table(["method", "fit or step s", "with choice or all epochs s", f"name {args.test} shapes s"], rows))
+    print(f"smoothing: {smoothing(args.views, args.repeats):.2f} s for {args.views} views, forward and backward")
+
+
+def closed_row(
+    method: str,
+    zero: ZeroShot,
+    support: tuple[Tensor, Tensor],
+    judged: tuple[Tensor, Tensor],
+    test: Tensor,
+    repeats: int,
+) -> list[str]:
+    """Times of a method in closed form: to fit, to choose its numbers on the grid, to name the test shapes."""
+    head = CLOSED_FORMS[method](zero, *support)
+    fit = best_time(lambda: CLOSED_FORMS[method](zero, *support), repeats)
+    chosen = best_time(lambda: choose(method, zero, support, judged), 1)
+    return [method, f"{fit:.3f}", f"{chosen:.1f}", f"{naming(head, test, repeats):.2f}"]
+
+
+def trained_row(
+    method: str, model: nn.Module, support: tuple[Tensor, Tensor], test: Tensor, recipe: Recipe, repeats: int
+) -> list[str]:
+    """Times of a trained method: of a step, of all epochs by that, to name the test shapes."""
+    views, labels = support
+    once = Recipe(epochs=1, batch=recipe.batch, optimizer=recipe.optimizer)
+    steps = max(len(labels) // recipe.batch, 1)
+    seconds = best_time(lambda: train(model, lambda places: model(views[places]), labels, once), repeats) / steps
+    named = naming(model, test, repeats)
+    return [method, f"{seconds:.3f}", f"{seconds * steps * recipe.epochs:.1f}", f"{named:.2f}"]
+
+
+@torch.no_grad()
+def naming(head: nn.Module, test: Tensor, repeats: int) -> float:
+    return best_time(lambda: head(test), repeats)
+
+
+def smoothing(views: int, repeats: int) -> float:
+    """Seconds of the convolutions on a shape's views, with gradients."""
+    projection = LearnedProjection(range(views))
+    grids = projection.grids(torch.from_numpy(generate("chair", 0, 1024).points)[None])[0]
+    return best_time(lambda: projection.images(grids).mean().backward(), repeats)
+
+
+def labelled(classes: int, count: int, width: int) -> tuple[Tensor, Tensor]:
+    labels = torch.arange(classes).repeat_interleave(count)
+    return unit(len(labels), VIEWS, width), labels
+
+
+def unit(*shape: int) -> Tensor:
+    """Random vectors of unit length."""
+    return F.normalize(torch.randn(shape, generator=torch.Generator().manual_seed(sum(shape))), dim=-1)
+
+
+if __name__ == "__main__":
+    run_command(main)
