@@ -1,4 +1,4 @@
-"""Data sets: public ones, own shape files and synthetic shapes, all handed on as y-up `Shape`s."""
+"""Data sets: public ones, shape files and synthetic shapes, all as y-up `Shape`s."""
 
 from pointclip.datasets import (  # noqa: F401 - imported to register
     h5_folder,

@@ -1,4 +1,4 @@
-"""Turning shapes to the y-up pose that the views assume."""
+"""Rotating shapes to y up, as assumed by the views."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def to_y_up(points: np.ndarray, up: str) -> np.ndarray:
     two columns would mirror the shape.
 
     Args:
-        points: [..., 3], any number type; y-up points are handed back as they are.
+        points: [..., 3], any number type; y-up points are returned unchanged.
         up: "x", "y" or "z".
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a data set is: named classes, perhaps named parts, and shapes that are read one at a time."""
+"""The interface of data sets: named classes, optionally named parts, and shapes that are read one by one."""
 
 import reprlib
 from collections.abc import Callable
@@ -9,32 +9,32 @@ from typing import Protocol
 
 import numpy as np
 
-from pointclip.datasets.own_file import failures_told, run_file
+from pointclip.datasets.own_file import reporting_failures, run_file
 from pointclip.errors import InputError, first_line
 from pointclip.utils.files import expanded
 
 
 @dataclass(frozen=True)
 class Shape:
-    """One shape as every reader hands it on."""
+    """One shape, as returned by all readers."""
 
     points: np.ndarray  # [N, 3] float32, y up, any position and scale
-    label: int  # index into the data set's class_names; -1 where it is not known
-    name: str  # where it came from, unique within the data set
-    parts: np.ndarray | None = None  # [N] int64, index into part_names[class]; -1 where it is not known
-    kept: np.ndarray | None = None  # [M] bool, the rows of its file that the N points are; None where that is all
-    notes: tuple[str, ...] = ()  # what was done to it on the way that a reader of any result must know
+    label: int  # index into the data set's class_names; -1 if unknown
+    name: str  # its source, unique within the data set
+    parts: np.ndarray | None = None  # [N] int64, index into part_names[class]; -1 if unknown
+    kept: np.ndarray | None = None  # [M] bool, the rows of its file used for the N points; None for all
+    notes: tuple[str, ...] = ()  # notes on its processing for readers of any result
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)  # taken off a file's coordinates, in its own axes
 
 
 class ShapeSet(Protocol):
-    """What the tasks ask of a data set; a `torch.utils.data.Dataset` of `Shape`s fits as it is.
+    """The interface required by the tasks; a `torch.utils.data.Dataset` of `Shape`s satisfies it.
 
-    A reader that has no parts leaves `part_names` empty.
+    `part_names` is empty for a data set without parts.
     """
 
     class_names: tuple[str, ...]
-    labels: np.ndarray  # [n] int64, every shape's label, known without reading a shape
+    labels: np.ndarray  # [n] int64, every shape's label, available without reading shapes
     part_names: dict[str, tuple[str, ...]]  # class name -> names of its parts, in label order
 
     def __len__(self) -> int: ...
@@ -46,7 +46,7 @@ _READERS: dict[str, Callable[..., ShapeSet]] = {}
 
 
 def register(name: str) -> Callable:
-    """Make a reader known under `name`, as DATASET.NAME in a config and for `open_dataset`."""
+    """Register a reader under `name`, for DATASET.NAME and `open_dataset`."""
 
     def remember(reader: Callable[..., ShapeSet]) -> Callable[..., ShapeSet]:
         _READERS[name] = reader
@@ -56,7 +56,7 @@ def register(name: str) -> Callable:
 
 
 def dataset_names() -> list[str]:
-    """The names that `open_dataset` knows, in order."""
+    """The names registered for `open_dataset`, sorted."""
     return sorted(_READERS)
 
 
@@ -65,19 +65,19 @@ def open_dataset(name: str, root: str | Path, split: str = "test", num_points: i
 
     Args:
         name: a registered name, such as "modelnet40" (see `dataset_names`), or a Python file that registers one.
-        root: the folder that holds the data sets' folders (DATASET.ROOT).
-        split: "train", "val" or "test", as far as the data set has them.
-        num_points: the first so many points of each shape; None takes all.
+        root: the folder of the data sets' folders (DATASET.ROOT).
+        split: "train", "val" or "test", if the data set has it.
+        num_points: number of points per shape, from the first; None for all.
 
     Raises:
-        InputError: for an unknown name or split, where the files are not there, for a Python file that fails, and for
-            what is no data set (see `check_set`).
+        InputError: for an unknown name or split, missing files, a Python file that fails, or an invalid data set
+            (see `check_set`).
     """
     own = name.lower().endswith(".py")
     if not own and name not in _READERS:
-        raise InputError(f"DATASET.NAME is {name!r}, but the known data sets are {', '.join(dataset_names())}.")
+        raise InputError(f"Unknown data set {name!r} (DATASET.NAME); choose one of {', '.join(dataset_names())}.")
     path = expanded(name)
-    with failures_told(path) if own else nullcontext():
+    with reporting_failures(path) if own else nullcontext():
         reader = _reader_in(path) if own else _READERS[name]
         shapes = reader(root=root, split=split, num_points=num_points)
         check_set(shapes, name)
@@ -85,7 +85,7 @@ def open_dataset(name: str, root: str | Path, split: str = "test", num_points: i
 
 
 def check_set(shapes: ShapeSet, name: str) -> None:
-    """Raise an InputError, naming the data set, unless it has what `ShapeSet` asks for; no shape is read."""
+    """Raise an InputError, naming the data set, unless it satisfies `ShapeSet`; no shape is read."""
     try:
         count = len(shapes)
     except (TypeError, ValueError, OverflowError) as error:
@@ -94,42 +94,42 @@ def check_set(shapes: ShapeSet, name: str) -> None:
         ) from error
     classes = getattr(shapes, "class_names", None)
     if not _are_names(classes):
-        raise InputError(f"{name}: class_names is {brief(classes)}; a tuple of different names was expected.")
+        raise InputError(f"{name}: class_names is {brief(classes)}; expected a tuple of unique names.")
     labels = getattr(shapes, "labels", None)
     if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu" or labels.shape != (count,):
         raise InputError(
-            f"{name}: labels is {brief(labels)}; a numpy array of {count} integers was expected, one for each shape."
+            f"{name}: labels is {brief(labels)}; expected a numpy array of {count} integers, one per shape."
         )
     wrong = labels[(labels < -1) | (labels >= len(classes))]
     if len(wrong):
-        raise InputError(f"{name}: labels has {wrong[0]}; 0 to {len(classes) - 1} was expected, or -1 for not known.")
+        raise InputError(f"{name}: labels has {wrong[0]}; expected 0 to {len(classes) - 1}, or -1 for unknown.")
     parts = getattr(shapes, "part_names", None)
     if not isinstance(parts, dict):
-        raise InputError(f"{name}: part_names is {brief(parts)}; a dict was expected, {{}} where there are no parts.")
+        raise InputError(f"{name}: part_names is {brief(parts)}; expected a dict, {{}} if there are no parts.")
     for key, names in parts.items():
         if not _are_names(names):
-            raise InputError(f"{name}: part_names[{key!r}] is {brief(names)}; a tuple of different names was expected.")
+            raise InputError(f"{name}: part_names[{key!r}] is {brief(names)}; expected a tuple of unique names.")
 
 
 def brief(value: object) -> str:
-    """A value inside a sentence: a numpy array by type and shape, all else as Python writes it, cut short."""
+    """A value for a message: a numpy array as type and shape, anything else as its shortened repr."""
     if isinstance(value, np.ndarray):
         return f"a numpy array of {value.dtype} in shape {list(value.shape)}"
     return " ".join(reprlib.repr(value).split())
 
 
 def _reader_in(path: Path) -> Callable[..., ShapeSet]:
-    """Run the Python file and return the reader that it registers."""
+    """Execute the Python file and return the reader that it registers."""
     before = dict(_READERS)
     run_file(path)
     new = [reader for name, reader in _READERS.items() if before.get(name) is not reader]
     if len(new) != 1:
-        raise InputError(f"{path} registers {len(new)} data sets; one was expected, by @register from datasets.base.")
+        raise InputError(f"{path} registers {len(new)} data sets; expected one, by @register from datasets.base.")
     return new[0]
 
 
 def _are_names(values: object) -> bool:
-    """Whether the values are a list or tuple of different texts with something in them, at least one."""
+    """Whether the values are a non-empty list or tuple of unique, non-blank strings."""
     return (
         isinstance(values, (tuple, list))
         and len(values) > 0

@@ -1,4 +1,4 @@
-"""From a data set to batches of sound shapes: bad ones are told and counted, not passed on."""
+"""From a data set to batches of valid shapes; bad ones are reported and skipped."""
 
 import hashlib
 from collections.abc import Iterator
@@ -15,17 +15,17 @@ from pointclip.projection.points import check_points
 
 
 def usual_batch_size(device: torch.device) -> int:
-    """Shapes projected and encoded at a time: 4 on a CPU, whose caches they fit, 32 on a GPU, which many keep busy."""
+    """Shapes projected and encoded at a time: 4 on a CPU (fits its caches), 32 on a GPU (keeps it busy)."""
     return 32 if device.type == "cuda" else 4
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Shapes with equally many points."""
+    """Shapes with the same number of points."""
 
     points: Tensor  # [B, N, 3] float32, y up
-    shapes: list[Shape]  # the B shapes, as `check_shape` gives them
-    indices: list[int]  # their places in the data set
+    shapes: list[Shape]  # the B shapes, as returned by `check_shape`
+    indices: list[int]  # their indices in the data set
 
 
 def _new_digest() -> "hashlib.blake2b":
@@ -34,20 +34,20 @@ def _new_digest() -> "hashlib.blake2b":
 
 @dataclass
 class BatchReader:
-    """Reads a data set in order, a batch at a time; every pass begins anew.
+    """Reads a data set in order, batch by batch; every pass starts from the beginning.
 
     Args:
         shapes: the data set.
-        batch_size: shapes a batch, fewer where the number of points changes or the set ends.
-        on_bad: "stop" raises an InputError at the first bad shape; "skip" goes on and keeps its sentence in `bad`.
-            A data set that fails with anything but an InputError stops either way: its code is at fault, not a shape.
+        batch_size: shapes per batch; fewer if the number of points changes or at the end.
+        on_bad: "stop" raises an InputError at the first bad shape; "skip" records it in `bad` and continues.
+            Any other exception stops in either case: it is a bug in the data set's code, not a bad shape.
         indices: which shapes, all by default.
-        parts_wanted: whether a shape of which no part label is known counts as bad.
+        parts_wanted: whether a shape without any part label counts as bad.
 
     Attributes:
-        bad: place in the data set -> the sentence that says what is wrong with the shape.
-        notes: those of the data set and of its shapes, these with the shape's name.
-        fingerprint: what tells the shapes that this pass has read, with labels and in their order, from any others.
+        bad: index in the data set -> what is wrong with the shape.
+        notes: of the data set and of its shapes, the latter with the shape's name.
+        fingerprint: of the shapes read in this pass, with labels and in order.
     """
 
     shapes: ShapeSet
@@ -65,11 +65,11 @@ class BatchReader:
 
     @property
     def total(self) -> int:
-        """How many shapes there are to read, bad ones included."""
+        """The number of shapes to read, including bad ones."""
         return len(self.shapes) if self.indices is None else len(self.indices)
 
     def classes_read(self) -> list[str]:
-        """The names of the classes of the shapes to read, in label order; all names where labels are not known."""
+        """The names of the classes of the shapes to read, in label order; all names if labels are unknown."""
         names, labels = self.shapes.class_names, getattr(self.shapes, "labels", None)
         if labels is None:
             return list(names)
@@ -109,7 +109,7 @@ class BatchReader:
             raise
         except InputError as error:
             if self.on_bad == "stop" and self.total > 1:
-                raise InputError(f"{error} Set ON_BAD_SHAPE skip to go on without such shapes.") from error
+                raise InputError(f"{error} Set ON_BAD_SHAPE skip to skip such shapes.") from error
             if self.on_bad == "stop":
                 raise
             self.bad[index] = str(error)
@@ -122,27 +122,27 @@ class BatchReader:
             raise
         except Exception as error:
             who = type(self.shapes).__name__
-            raise _Failed(f"Shape {index} of the data set {who}: {failure(error)}; mend the file.") from error
+            raise _Failed(f"Shape {index} of the data set {who}: {failure(error)}; fix the file.") from error
 
 
 class _Failed(InputError):
-    """The data set's code is wrong."""
+    """A bug in the data set's code."""
 
 
 def check_shape(shape: Shape, shapes: ShapeSet, index: int) -> Shape:
-    """The shape with contiguous float32 points and int64 parts of its own, when it is sound.
+    """A valid shape, with contiguous copies of points (float32) and parts (int64).
 
     Raises:
-        InputError: naming the shape, when it is none, its points cannot be projected, or its labels are out of range
-            or not those that the data set told for this index.
+        InputError: naming the shape, if it is not a Shape, its points cannot be projected, or its labels are out of
+            range or differ from the data set's `labels`.
     """
     if not isinstance(shape, Shape):
-        raise InputError(f"Shape {index} came as {brief(shape)}; a Shape from datasets.base was expected.")
+        raise InputError(f"Shape {index} is {brief(shape)}; expected a Shape from datasets.base.")
     if not isinstance(shape.name, str):
-        raise InputError(f"Shape {index}: its name is {brief(shape.name)}; text was expected.")
+        raise InputError(f"Shape {index}: its name is {brief(shape.name)}; expected text.")
     if not isinstance(shape.points, np.ndarray) or shape.points.dtype.kind != "f":
-        raise InputError(f"{shape.name}: its points are {brief(shape.points)}; a numpy float32 array was expected.")
-    with np.errstate(over="ignore"):  # what is too large for float32 becomes inf, which check_points finds
+        raise InputError(f"{shape.name}: its points are {brief(shape.points)}; expected a numpy float32 array.")
+    with np.errstate(over="ignore"):  # values too large for float32 become inf, which check_points rejects
         points = np.array(shape.points, np.float32, order="C")
     check_points(torch.from_numpy(points)[None], [shape.name])
     _check_label(shape, shapes, index)
@@ -153,42 +153,44 @@ def check_shape(shape: Shape, shapes: ShapeSet, index: int) -> Shape:
 
 
 def check_parts_known(name: str, parts: np.ndarray | None) -> None:
-    """Raise an InputError if no part label of the shape `name` is known, [N] with -1 where it is not."""
+    """Raise an InputError if no part label [N] of the shape `name` is known (all are -1)."""
     if parts is None or not (parts >= 0).any():
         raise InputError(
-            f"{name}: no part label is known, so nothing can be scored or chosen by it (--input takes such shapes)."
+            f"{name}: no part label is known, so it cannot be used for scores or search (use --input for such shapes)."
         )
 
 
 def _check_label(shape: Shape, shapes: ShapeSet, index: int) -> None:
     classes = len(shapes.class_names)
     if isinstance(shape.label, bool) or not isinstance(shape.label, (int, np.integer)):
-        raise InputError(f"{shape.name}: its label is {brief(shape.label)}; a whole number was expected.")
+        raise InputError(f"{shape.name}: its label is {brief(shape.label)}; expected an integer.")
     if not -1 <= shape.label < classes:
-        raise InputError(f"{shape.name}: its label is {shape.label}; 0 to {classes - 1} was expected.")
-    labels = getattr(shapes, "labels", None)  # single files have none
+        raise InputError(f"{shape.name}: its label is {shape.label}; expected 0 to {classes - 1}.")
+    labels = getattr(shapes, "labels", None)  # shape files have none
     if labels is not None and shape.label != labels[index]:
-        raise InputError(f"{shape.name}: its label is {shape.label}, but labels[{index}] is {labels[index]}; give one.")
+        raise InputError(
+            f"{shape.name}: its label is {shape.label}, but labels[{index}] is {labels[index]}; they must agree."
+        )
 
 
 def _check_parts(shape: Shape, shapes: ShapeSet) -> None:
     parts = shape.parts
     if not isinstance(parts, np.ndarray) or parts.dtype.kind not in "iu" or parts.ndim != 1:
-        raise InputError(f"{shape.name}: its parts are {brief(parts)}; a numpy integer array [N] was expected.")
+        raise InputError(f"{shape.name}: its parts are {brief(parts)}; expected a numpy integer array [N].")
     if len(parts) != len(shape.points):
-        raise InputError(f"{shape.name}: {len(parts)} part labels came for {len(shape.points)} points; one each.")
+        raise InputError(f"{shape.name}: {len(parts)} part labels for {len(shape.points)} points; expected one each.")
     if shape.label < 0:
-        raise InputError(f"{shape.name}: its parts are known but not its class, of which they are parts; give both.")
+        raise InputError(f"{shape.name}: it has part labels, but its class is unknown; give both.")
     category = shapes.class_names[shape.label]
     if category not in shapes.part_names:
-        raise InputError(f"{shape.name}: its parts came, but part_names lacks its class {category!r}; name them there.")
+        raise InputError(f"{shape.name}: it has part labels, but part_names has no entry for its class {category!r}.")
     most = len(shapes.part_names[category]) - 1
     if not -1 <= parts.min() <= parts.max() <= most:
-        raise InputError(f"{shape.name}: a part label is out of range; 0 to {most} was expected.")
+        raise InputError(f"{shape.name}: a part label is out of range; expected 0 to {most}.")
 
 
 def subset(total: int, most: int, seed: int) -> list[int]:
-    """`most` of `total` indices drawn by the seed, in order; all of them where `most` is 0 or not below `total`."""
+    """A random subset of `most` of `total` indices, sorted; all of them if `most` is 0 or at least `total`."""
     if not 0 < most < total:
         return list(range(total))
     return sorted(np.random.default_rng(seed).choice(total, most, replace=False).tolist())

@@ -1,4 +1,4 @@
-"""The public data sets: where they come from, where they go, their checksums, and how to say that one is missing."""
+"""The public data sets: sources, folders, checksums, and the error for a missing one."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,27 +9,27 @@ from pointclip.errors import InputError
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set comes from and what its files are."""
+    """The source and files of a data set."""
 
-    name: str  # as the downloader knows it
-    title: str  # as people know it
+    name: str  # name for the downloader
+    title: str  # usual name
     url: str  # of the archive, a .zip
     folder: str  # below the root: where `files` go
-    files: dict[str, str | None]  # file name, or path below `folder` -> md5 where one is known
-    about: str  # licence and size, for those who download
-    agreement: str = ""  # page of the form that must be signed first; empty when there is none
+    files: dict[str, str | None]  # file name, or path below `folder` -> md5 if known
+    about: str  # licence and size
+    agreement: str = ""  # page of the form that must be signed first, if any
     archive_md5: str = ""
     archive_bytes: int = 0
-    also_in: tuple[str, ...] = field(default=())  # other folders below the root where people keep it
+    also_in: tuple[str, ...] = field(default=())  # other usual folders below the root
 
     def how_to_get(self, root: str | Path) -> str:
-        """A sentence on how to get the data set below `root`."""
+        """Instructions for getting the data set below `root`."""
         place = Path(root) / self.folder
         if self.agreement:
-            return f"Agree to the terms at {self.agreement}, fetch {self.url} and unpack it so that {place} exists."
+            return f"Agree to the terms at {self.agreement}, download {self.url} and unpack it so that {place} exists."
         return (
-            f"In the repository's folder run `python -m pointclip.datasets.download {self.name} --root {root}`, "
-            f"or unpack {self.url} so that {place} holds its .h5 files."
+            f"In the repository run `python -m pointclip.datasets.download {self.name} --root {root}`, "
+            f"or unpack {self.url} so that {place} contains its .h5 files."
         )
 
 
@@ -68,7 +68,7 @@ SHAPENETPART = Source(
         "ply_data_test0.h5": "fa3fb32b179128ede32c2c948ed83efc",
         "ply_data_test1.h5": "5eb63ae378831c665282c8f22b6c1249",
     },
-    about="346 MB; ShapeNet's terms hold (non-commercial research), see shapenet.org/terms",
+    about="346 MB; ShapeNet's terms apply (non-commercial research), see shapenet.org/terms",
     also_in=("hdf5_data", "shapenet_part_seg_hdf5_data", "."),
 )
 
@@ -97,19 +97,17 @@ SOURCES = {source.name: source for source in (MODELNET40, SHAPENETPART, SCANOBJE
 
 
 def places(source: Source, root: str | Path) -> list[Path]:
-    """The folders below `root` that may hold the data set, the usual one first."""
+    """The possible folders of the data set below `root`, the usual one first."""
     return [Path(root) / folder for folder in (source.folder, *source.also_in)]
 
 
 def missing_data(source: Source, root: str | Path, looked: Iterable[Path]) -> InputError:
-    """The error for a data set that is not there: where it was looked for, where to get it, where to put it."""
+    """The error for a missing data set: where it was looked for, and how to get it."""
     looked_for = ", ".join(str(path) for path in looked)
-    return InputError(f"{source.title} is not there: looked for {looked_for}. {source.how_to_get(root)}")
+    return InputError(f"{source.title} is missing: looked for {looked_for}. {source.how_to_get(root)}")
 
 
 def check_split(split: str, splits: Iterable[str], title: str) -> None:
-    """Raise InputError, naming what exists, when the data set has no such split."""
+    """Raise InputError, listing the splits, if the data set has no such split."""
     if split not in splits:
-        raise InputError(
-            f"The split is {split!r}, but {title} has {', '.join(splits)}: set DATASET.SPLIT to one of them."
-        )
+        raise InputError(f"{title} has no split {split!r}; set DATASET.SPLIT to one of {', '.join(splits)}.")

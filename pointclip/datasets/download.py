@@ -1,4 +1,4 @@
-"""Fetch a public data set and check what lies there.
+"""Download a public data set and check its files.
 
 python -m pointclip.datasets.download modelnet40
 python -m pointclip.datasets.download modelnet40 --verify
@@ -23,16 +23,16 @@ from pointclip.utils.fetch import fetch
 
 
 class BadArchiveError(InputError):
-    """The archive itself is at fault, so that it is of no use to keep it."""
+    """A bad archive, which should not be kept."""
 
 
 def download(source: Source, root: str | Path, url: str = "", insecure: bool = False, progress: bool = True) -> Path:
-    """Fetch a data set, check its files, and put them below `root`; nothing is fetched when they are all there.
+    """Download a data set, check its files, and put them below `root`, unless they are all there already.
 
     Args:
         source: which one.
         root: the folder that holds the data sets' folders.
-        url: another address of the same archive.
+        url: another URL of the same archive.
         insecure: accept any TLS certificate.
         progress: draw a progress bar.
 
@@ -45,7 +45,7 @@ def download(source: Source, root: str | Path, url: str = "", insecure: bool = F
     """
     if source.agreement:
         raise InputError(
-            f"{source.title} cannot be fetched for you: {source.how_to_get(root)} Then check it with "
+            f"{source.title} cannot be downloaded automatically: {source.how_to_get(root)} Then check it with "
             f"`python -m pointclip.datasets.download {source.name} --root {root} --verify`."
         )
     root = Path(root)
@@ -62,7 +62,7 @@ def download(source: Source, root: str | Path, url: str = "", insecure: bool = F
             unzip(archive, inner, source)
             folder = _checked_folder(inner, source)
         except BadArchiveError:
-            archive.unlink()  # a second try must not meet the same bad archive
+            archive.unlink()  # so that a second attempt does not use the same bad archive
             raise
         _move_into_place(folder, target)
     archive.unlink()
@@ -70,26 +70,26 @@ def download(source: Source, root: str | Path, url: str = "", insecure: bool = F
 
 
 def find(source: Source, root: str | Path) -> Path:
-    """The folder below `root` that holds the data set, or should."""
+    """The existing or default folder of the data set below `root`."""
     candidates = places(source, root)
     first = next(iter(source.files))
     return next((place for place in candidates if (place / first).is_file()), candidates[0])
 
 
 def verify(source: Source, root: str | Path) -> Iterator[tuple[bool, str]]:
-    """Check what lies below `root`: for each file whether it is right, and a line that says so."""
+    """Check the files below `root`: for each file whether it is correct, and a line that says so."""
     folder = find(source, root)
     for name, expected in source.files.items():
         yield _verify_file(folder / name, expected)
     if source.archive_md5:
         archives = [Path(root) / place / Path(source.url).name for place in (".", source.name, source.title)]
         archive = next((path for path in archives if path.is_file()), None)
-        if archive is not None:  # people delete it once it is unpacked
+        if archive is not None:  # often deleted after unpacking
             yield _verify_file(archive, source.archive_md5, source.archive_bytes)
 
 
 def unzip(archive: Path, folder: Path, source: Source) -> None:
-    """Unpack `archive` into the empty `folder`, after a look at its members.
+    """Unpack `archive` into the empty `folder`, after checking its members.
 
     Raises:
         BadArchiveError: when it is damaged, a member would land outside `folder`, is a link or is encrypted, or a file
@@ -111,7 +111,7 @@ def unzip(archive: Path, folder: Path, source: Source) -> None:
             zipped.extractall(folder)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise BadArchiveError(
-            f"{archive} is not a whole .zip file ({error}); check the address and try again."
+            f"{archive} is not a complete .zip file ({error}); check the address and try again."
         ) from error
 
 
@@ -123,7 +123,7 @@ def _check_member(member: zipfile.ZipInfo, archive: Path) -> None:
         )
     if stat.S_ISLNK(member.external_attr >> 16) or member.flag_bits & 1:
         raise BadArchiveError(
-            f"{archive} holds a link or an encrypted file ({member.filename!r}); do not use this archive."
+            f"{archive} contains a link or an encrypted file ({member.filename!r}); do not use this archive."
         )
 
 
@@ -143,7 +143,7 @@ def _move_into_place(folder: Path, target: Path) -> None:
     if not target.exists():
         os.replace(folder, target)
         return
-    for path in sorted(folder.rglob("*")):  # beside what else lies there, each file whole
+    for path in sorted(folder.rglob("*")):  # beside other files, each one atomically
         if path.is_file():
             place = target / path.relative_to(folder)
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -167,7 +167,7 @@ def _verify_file(path: Path, expected: str | None, size: int = 0) -> tuple[bool,
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit code is 0, or 1 where --verify found a fault.
+    """Run the command line; the exit code is 0, or 1 if --verify found an error.
 
     Raises:
         InputError: for bad arguments, and as `download` does.
@@ -175,9 +175,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = ArgumentParser(prog="python -m pointclip.datasets.download", description=__doc__.splitlines()[0])
     about = "; ".join(f"{source.name}: {source.about}" for source in SOURCES.values())
     parser.add_argument("name", choices=SOURCES, metavar="NAME", help=about)
-    parser.add_argument("--root", default=DATA, help=f"folder that holds the data sets' folders (default: {DATA})")
-    parser.add_argument("--verify", action="store_true", help="check what lies there, fetch nothing")
-    parser.add_argument("--url", default="", help="another address of the same archive")
+    parser.add_argument("--root", default=DATA, help=f"folder of the data sets' folders (default: {DATA})")
+    parser.add_argument("--verify", action="store_true", help="only check existing files")
+    parser.add_argument("--url", default="", help="another URL of the same archive")
     parser.add_argument("--insecure", action="store_true", help="accept a server whose TLS certificate is not valid")
     options = parser.parse_args(arguments)
     source = SOURCES[options.name]
@@ -199,4 +199,4 @@ def _print_verified(source: Source, root: str) -> int:
 
 
 if __name__ == "__main__":
-    run_command(lambda: sys.exit(main()), after_stop="what was fetched stays; run the same command again to go on")
+    run_command(lambda: sys.exit(main()), after_stop="downloaded data is kept; run the same command again to continue")

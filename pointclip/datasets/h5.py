@@ -1,4 +1,4 @@
-"""Reading shapes from HDF5 files: labels at once, points only as they are asked for, a block of rows at a time."""
+"""Reading shapes from HDF5 files: labels at once, points on demand in blocks of rows."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,17 +13,17 @@ from pointclip.errors import InputError, first_line
 from pointclip.projection.points import check_num_points
 from pointclip.utils.causes import cannot_open, check_head
 
-BLOCK_ROWS = 256  # 6 MB at 2048 points: large enough to be quick, small enough to keep one
+BLOCK_ROWS = 256  # 6 MB at 2048 points: large enough to be fast, small enough to keep one
 
 
 @contextmanager
 def open_h5(path: Path) -> Iterator[h5py.File]:
     """Open an HDF5 file for reading.
 
-    The file is open only inside the block, so that nothing of HDF5 is shared with forked or pickled copies.
+    The file is open only inside the block, so that no HDF5 state is shared with forked or pickled copies.
 
     Raises:
-        InputError: when it is missing, locked, or no whole HDF5 file, also when that shows while reading.
+        InputError: if it is missing, locked, or not a complete HDF5 file, including errors while reading.
     """
     if not path.is_file():
         raise InputError(f"{path} is missing; unpack the data set again.")
@@ -56,13 +56,13 @@ def read_class_names(path: Path) -> tuple[str, ...]:
         raise InputError(f"{path} is missing; unpack the data set again.")
     names = read_lines(path)
     if not names or len(set(names)) < len(names):
-        raise InputError(f"{path} must name each class once, one a line; unpack the data set again.")
+        raise InputError(f"{path} must list each class once, one per line; unpack the data set again.")
     if wrong := [name for name in names if name.endswith((",", ";"))]:
-        raise InputError(f"{path} has the line {wrong[0]!r}, which ends in a comma; write names alone, one a line.")
+        raise InputError(f"{path} has the line {wrong[0]!r}, which ends in a comma; write only names, one per line.")
     numbered = [re.match(r"(\d+)\s*[\s:,.;=]\s*\S", name) for name in names]
     if all(numbered) and [int(found[1]) - int(numbered[0][1]) for found in numbered] == list(range(len(names))):
         raise InputError(
-            f"{path} has the line {names[0]!r}, which begins with a number; write names alone, one a line."
+            f"{path} has the line {names[0]!r}, which begins with a number; write only names, one per line."
         )
     return tuple(names)
 
@@ -70,12 +70,12 @@ def read_class_names(path: Path) -> tuple[str, ...]:
 def _cannot_read(path: Path, error: Exception) -> InputError:
     reason = first_line(error)[:200]
     if "unable to lock file" in reason:
-        return InputError(f"{path} is locked: another program has it open for writing; close that and try again.")
+        return InputError(f"{path} is locked: another program has it open for writing; close it and try again.")
     if isinstance(error, PermissionError):
         return cannot_open(path, error)
     if "truncated file" in reason:
-        return InputError(f"{path} cannot be read as HDF5: it was cut short; fetch it again ({reason}).")
-    return InputError(f"{path} cannot be read as HDF5; fetch it again ({reason}).")
+        return InputError(f"{path} cannot be read as HDF5: it is truncated; download it again ({reason}).")
+    return InputError(f"{path} cannot be read as HDF5; download it again ({reason}).")
 
 
 def listed_files(folder: Path, list_name: str, pattern: str) -> list[Path]:
@@ -101,7 +101,7 @@ def listed_files(folder: Path, list_name: str, pattern: str) -> list[Path]:
         raise InputError(f"{listing} names no file; unpack the data set again.")
     for path in files:
         if not path.is_file():
-            raise InputError(f"{path} is missing though {listing.name} names it; unpack the data set again.")
+            raise InputError(f"{path} is listed in {listing.name}, but missing; unpack the data set again.")
     return files
 
 
@@ -160,7 +160,7 @@ class H5Shapes:
         return points[row].copy(), None if parts is None else parts[row].copy(), name
 
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "_block": None}  # workers read their own
+        return {**self.__dict__, "_block": None}  # workers read their own blocks
 
     def file_of(self, index: int) -> Path:
         """The file that row `index` comes from."""
@@ -186,7 +186,7 @@ class H5Shapes:
                 raise InputError(f"{path}: `data` is {_kind(data)}, expected floats of shape [shapes, points, 3].")
             if self.num_points is not None and data.shape[1] < self.num_points:
                 raise InputError(
-                    f"{path} has {data.shape[1]} points a shape, but {self.num_points} were asked for; "
+                    f"{path} has {data.shape[1]} points per shape, but DATASET.NUM_POINTS is {self.num_points}; "
                     "set DATASET.NUM_POINTS lower."
                 )
             if self.parts_key:

@@ -85,15 +85,15 @@ class TextShapes:
         name = self.names[index]
         path = self.folder / self.class_names[self.labels[index]] / f"{name}.txt"
         if not path.is_file():
-            raise InputError(f"{path} is missing though the list of its split names it; unpack the data set again.")
+            raise InputError(f"{path} is listed for its split, but missing; unpack the data set again.")
         try:
             points = np.loadtxt(path, np.float32, delimiter=",", ndmin=2, max_rows=self.num_points, usecols=(0, 1, 2))
         except (OSError, ValueError, IndexError) as error:
             check_head(path)
-            raise InputError(f"{path} is no table of x, y, z and normals ({first_line(error)[:120]}).") from error
+            raise InputError(f"{path} is not a table of x, y, z and normals ({first_line(error)[:120]}).") from error
         if self.num_points is not None and len(points) < self.num_points:
             raise InputError(
-                f"{path} has {len(points)} points, but {self.num_points} were asked for; set DATASET.NUM_POINTS lower."
+                f"{path} has {len(points)} points, but DATASET.NUM_POINTS is {self.num_points}; set a lower number."
             )
         return points, None, name
 

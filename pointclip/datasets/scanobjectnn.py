@@ -27,15 +27,15 @@ CLASSES = (
 )  # label order, which is not alphabetical
 
 VARIANTS = {
-    "obj_only": ("_nobg", ""),  # the object's points alone
-    "obj_bg": ("", ""),  # with what surrounds it in the scan
+    "obj_only": ("_nobg", ""),  # the object's points only
+    "obj_bg": ("", ""),  # with background from the scan
     "pb_t25": ("", "_augmented25_norot"),  # box moved by up to a quarter of its size
-    "pb_t25_r": ("", "_augmented25rot"),  # and turned
-    "pb_t50_r": ("", "_augmentedrot"),  # box moved by up to half its size, turned
+    "pb_t25_r": ("", "_augmented25rot"),  # and rotated
+    "pb_t50_r": ("", "_augmentedrot"),  # box moved by up to half its size, rotated
     "pb_t50_rs": ("", "_augmentedrot_scale75"),  # and scaled: the hardest
 }  # name -> end of the folder's name, end of the file's name
 
-FOLDS = ("main_split", "split1", "split2", "split3", "split4")  # ways to part the objects into training and test
+FOLDS = ("main_split", "split1", "split2", "split3", "split4")  # training/test splits of the objects
 
 # PB_T50_RS has up to five augmented copies of each object. Its files do not say which rows show the same one; copies
 # are assumed to be neighbours, so a split should keep rows that are closer than this on one side.
@@ -47,7 +47,7 @@ FILE_SPLITS = {"train": "training", "test": "test"}
 class ScanObjectNN:
     """One variant of ScanObjectNN, one item a `Shape` with y up.
 
-    The files are y up as they are. Their clouds are neither centred nor of unit size, and are handed on like that.
+    The files are y up as they are. Their clouds are neither centred nor of unit size, and are returned unchanged.
     `labels` [n] int64 holds all labels without reading a shape. PB_T50_RS has 11,416 training and 2,882 test shapes,
     the OBJ variants 2,309 and 581.
 
@@ -74,9 +74,9 @@ class ScanObjectNN:
         fold: str = "main_split",
     ) -> None:
         if variant not in VARIANTS:
-            raise InputError(f"ScanObjectNN's variant is {variant!r}, but it has {', '.join(VARIANTS)}.")
+            raise InputError(f"ScanObjectNN has no variant {variant!r}; choose one of {', '.join(VARIANTS)}.")
         if fold not in FOLDS:
-            raise InputError(f"ScanObjectNN's split is {fold!r}, but it has {', '.join(FOLDS)}.")
+            raise InputError(f"ScanObjectNN has no split {fold!r}; choose one of {', '.join(FOLDS)}.")
         check_split(split, FILE_SPLITS, "ScanObjectNN")
         background, ending = VARIANTS[variant]
         name = f"{fold}{background}/{FILE_SPLITS[split]}_objectdataset{ending}.h5"

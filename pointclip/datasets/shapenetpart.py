@@ -76,7 +76,7 @@ class TextShapes:
                 raise InputError(f"{label_path} has {len(parts)} labels for {len(points)} points; unpack it again.")
             parts = parts - 1 + FIRST_PART[self.labels[index]]
         if not np.array_equal(parts, np.round(parts)):
-            raise InputError(f"{path} has part labels that are not whole numbers; unpack the data set again.")
+            raise InputError(f"{path} has part labels that are not integers; unpack the data set again.")
         keep = self._subset(len(points), path)
         return points[keep].astype(np.float32), parts[keep].astype(np.int64), f"{SYNSETS[synset]}/{name}"
 
@@ -85,7 +85,7 @@ class TextShapes:
             return slice(None)
         if count < self.num_points:
             raise InputError(
-                f"{path} has {count} points, but {self.num_points} were asked for; set DATASET.NUM_POINTS lower."
+                f"{path} has {count} points, but DATASET.NUM_POINTS is {self.num_points}; set a lower number."
             )
         return np.sort(np.random.default_rng(0).permutation(count)[: self.num_points])
 

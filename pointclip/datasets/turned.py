@@ -1,4 +1,4 @@
-"""Shapes turned at random, to see how much rests on the pose that a data set brings."""
+"""Randomly rotated shapes, to measure the effect of a data set's canonical pose."""
 
 from dataclasses import replace
 
@@ -11,13 +11,13 @@ TURNS = ("none", "up", "free")
 
 
 def turned(shapes: ShapeSet, how: str, seed: int = 0) -> ShapeSet:
-    """The data set with every shape turned about the origin.
+    """The data set with every shape rotated about the origin.
 
     Args:
         shapes: any data set, y up.
-        how: "none" leaves it as it is; "up" turns by an angle about the up axis, "free" by any rotation, all equally
-            likely.
-        seed: a shape's turn follows from it and from the shape's place in the data set alone.
+        how: "none" leaves it unchanged; "up" rotates by a random angle about the up axis, "free" by a uniformly random
+            3-D rotation.
+        seed: a shape's rotation only depends on it and on the shape's index in the data set.
 
     Raises:
         InputError: for an unknown `how`.
@@ -45,13 +45,13 @@ class _Turned:
 
 
 def about_up(angle: float) -> np.ndarray:
-    """The turn by an angle in radians about y: [3, 3]."""
+    """The rotation by an angle in radians about y: [3, 3]."""
     cos, sin = np.cos(angle), np.sin(angle)
     return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
 
 
 def any_rotation(rng: np.random.Generator) -> np.ndarray:
-    """A rotation out of all, equally likely: [3, 3], of a unit quaternion drawn evenly from the 4-D sphere."""
+    """A uniformly random rotation: [3, 3], from a random unit quaternion."""
     w, x, y, z = (q := rng.standard_normal(4)) / np.linalg.norm(q)
     return np.array(
         [

@@ -1,8 +1,8 @@
-"""Guessing which axis of a shape points up, from its file's format and from its geometry.
+"""Guess the up axis of a shape from its file format and geometry.
 
-Formats with a convention decide by themselves: glTF is y up, survey formats (LAS, LAZ) are z up. Elsewhere two cues are
-weighed. Most things stand on a wide base: the convex hull of the lowest slice covers much of the footprint. And most
-things are symmetric about a vertical plane, but not about the horizontal one.
+Formats with a convention decide by themselves: glTF is y up, survey formats (LAS, LAZ) are z up. Otherwise two cues are
+combined. Most objects have a wide base: the convex hull of the lowest slice covers much of the footprint. And most
+objects are symmetric about a vertical plane, but not about the horizontal one.
 """
 
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ import numpy as np
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 CONVENTIONS = {".glb": "y", ".gltf": "y", ".las": "z", ".laz": "z"}
-POINTS = 1024  # that the cues look at
+POINTS = 1024  # used for the cues
 SLICE = 0.05  # thickness of the lowest slice, as a share of the height
-# Weights of the two cues, fitted as a logistic model on synthetic training shapes (benchmarks/up_axis.py prints how
-# often they are right), and how far the best axis must lead to decide.
+# Weights of the two cues, from a logistic model fitted on synthetic training shapes (benchmarks/up_axis.py prints its
+# accuracy), and the margin needed for a decision.
 BASE, SYMMETRY, LEAD = 5.2, 11.3, 1.0
 
 
 @dataclass(frozen=True)
 class UpGuess:
-    """Which axis points up, and what says so."""
+    """The up axis, and the reason for it."""
 
     axis: str  # "y" or "z"
     reason: str  # "the format's convention", "its base and symmetry" or "undecided"
@@ -31,17 +31,17 @@ class UpGuess:
 
     @property
     def words(self) -> str:
-        """For those who read a result."""
-        how = f"by {self.reason}" if self.decided else "for want of a clear sign"
-        return f"taken as {self.axis} up {how}; --up says otherwise."
+        """A note for readers of a result."""
+        how = f"by {self.reason}" if self.decided else "by default"
+        return f"assumed {self.axis} up {how}; use --up to change this."
 
 
 def guess_up(points: np.ndarray, ending: str = "") -> UpGuess:
-    """Guess whether y or z points up; undecided means y.
+    """Guess whether y or z points up; y if undecided.
 
     Args:
         points: [N, 3].
-        ending: of the file, lower case with its dot.
+        ending: the file's extension, lower case with dot.
     """
     if ending in CONVENTIONS:
         return UpGuess(CONVENTIONS[ending], "the format's convention")
@@ -52,7 +52,7 @@ def guess_up(points: np.ndarray, ending: str = "") -> UpGuess:
 
 
 def up_score(points: np.ndarray, axis: int) -> float:
-    """How much the shape [N, 3] looks as if this axis pointed up; comparable among the axes of one shape."""
+    """A score for this axis pointing up, for a shape [N, 3]; comparable between the axes of one shape."""
     chosen = np.linspace(0, len(points) - 1, min(POINTS, len(points))).astype(int)
     cloud = np.asarray(points, float)[chosen]
     cloud = cloud - (cloud.max(0) + cloud.min(0)) / 2
@@ -61,20 +61,20 @@ def up_score(points: np.ndarray, axis: int) -> float:
     height = cloud[:, axis]
     base = cloud[height <= height.min() + SLICE * np.ptp(height)]
     share = _hull_area(base[:, sideways]) / max(_hull_area(cloud[:, sideways]), 1e-9)
-    asymmetry = {place: _mirror_distance(cloud, place) for place in range(3)}
-    symmetry = asymmetry[axis] - min(asymmetry[place] for place in sideways)
+    asymmetry = {other: _mirror_distance(cloud, other) for other in range(3)}
+    symmetry = asymmetry[axis] - min(asymmetry[other] for other in sideways)
     return BASE * share + SYMMETRY * symmetry
 
 
 def _hull_area(points: np.ndarray) -> float:
-    """The area of the convex hull of points [M, 2]; 0 where they lie on a line."""
+    """The area of the convex hull of points [M, 2]; 0 if they are collinear."""
     try:
         return float(ConvexHull(points).volume)
-    except (QhullError, ValueError):  # too few, or on a line
+    except (QhullError, ValueError):  # too few, or collinear
         return 0.0
 
 
 def _mirror_distance(cloud: np.ndarray, axis: int) -> float:
-    """The mean distance from the cloud's points to it once it is mirrored along an axis."""
+    """The mean distance of the cloud's points to its mirror image along an axis."""
     mirrored = cloud * np.where(np.arange(3) == axis, -1, 1)
     return float(cKDTree(cloud).query(mirrored)[0].mean())

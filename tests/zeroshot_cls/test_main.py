@@ -244,7 +244,7 @@ BAD = {
     "unknown flag": (["--nope"], "Unrecognized arguments: --nope"),
     "unknown axis": (["--up", "x"], "--up: invalid choice: 'x'"),
     "axis of a set": (["--up", "z"], "--up goes with --input"),
-    "classes of a set": (["--classes", "a,b"], "--classes goes with --input"),
+    "classes of a set": (["--classes", "a,b"], "--classes needs --input"),
     "no file": (["--input"], "--input: expected at least one argument"),
     "unknown key": (["SEEED", "1"], "no setting SEEED .* nearest known one is SEED"),
     "lonely key": (["SEED"], "'SEED' stands alone"),
