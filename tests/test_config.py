@@ -103,7 +103,7 @@ def test_settings_may_be_changed_in_a_copy():
 @pytest.mark.parametrize("value", ["1" * 400, "-" + "1" * 400])
 @pytest.mark.parametrize("key", ["SEED", "SEARCH.SWEEPS"])
 def test_whole_numbers_of_hundreds_of_digits_are_refused(key, value):
-    with pytest.raises(InputError, match="a whole number was expected"):
+    with pytest.raises(InputError, match="expected an integer"):
         load_config(defaults(), None, [key, value])
 
 

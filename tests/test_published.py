@@ -1,4 +1,4 @@
-"""Which of the paper's sentences and view weights serve a data set and an encoder."""
+"""The paper's sentences and view weights for a data set and an encoder."""
 
 from pathlib import Path
 

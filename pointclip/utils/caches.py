@@ -1,4 +1,4 @@
-"""Where files are kept between runs that are no results. Imports no torch."""
+"""Cache folders. Does not import torch."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ SENTENCES_FILE = "sentences.sqlite"
 
 
 def sentence_cache_folder(setting: str) -> Path | None:
-    """The folder that the setting SENTENCE_CACHE means: "auto" is the user's cache folder, "none" keeps nothing."""
+    """The folder of the setting SENTENCE_CACHE: "auto" is the user's cache folder, "none" disables the cache."""
     if setting == "none":
         return None
     return user_cache() if setting == "auto" else expanded(setting)
@@ -24,6 +24,6 @@ def user_cache() -> Path:
 
 
 def remove_sentences(folder: Path) -> None:
-    """Remove the file of sentences' features, and what SQLite may have left beside it."""
+    """Remove the cache of text features, including SQLite's temporary files."""
     for ending in ("", "-journal", "-wal", "-shm"):
         (folder / f"{SENTENCES_FILE}{ending}").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Why a file cannot be read: what it is instead of what its name says, and whether it is all there."""
+"""Reasons why a file cannot be read: another type than its name suggests, or truncation."""
 
 import os
 from pathlib import Path
@@ -9,16 +9,16 @@ HEAD_BYTES = 512  # as many of a file's first bytes as `check_is_no_stand_in` lo
 
 
 def check_is_no_stand_in(path: str | Path, head: bytes) -> None:
-    """Raise an InputError if the first bytes show a file that came in the place of the wanted one."""
+    """Raise an InputError if the first bytes show that another file was downloaded instead."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith(b"version https://git-lfs.github.com/spec"):
-        raise InputError(f"{path} is a pointer of Git LFS, not the file; fetch it with `git lfs pull`.")
+        raise InputError(f"{path} is a Git LFS pointer, not the file; run `git lfs pull`.")
     if text.startswith((b"<!doctype html", b"<html")):
         raise InputError(
             f"{path} is an HTML page, such as a login or error page, not the file; download it again in a browser."
         )
     if head.startswith((b"\x00\x05\x16\x07", b"\x00\x05\x16\x00")):
-        raise InputError(f"{path} holds macOS's notes on a file, not the file (AppleDouble); name the file itself.")
+        raise InputError(f"{path} is macOS metadata (AppleDouble), not the file; give the file itself.")
 
 
 def check_head(path: str | Path) -> None:
@@ -32,17 +32,19 @@ def check_head(path: str | Path) -> None:
 
 
 def cannot_open(path: str | Path, error: OSError) -> InputError:
-    """The error for a file that the system does not hand out."""
+    """The error for a file that cannot be opened."""
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return InputError(f"{path} does not exist; check the path.")
     if isinstance(error, PermissionError):
-        return InputError(f"{path} may not be read (permission denied); check its permissions.")
+        return InputError(f"{path} cannot be read (permission denied); check its permissions.")
     if isinstance(error, IsADirectoryError):
-        return InputError(f"{path} is a folder; name a file.")
+        return InputError(f"{path} is a folder; give a file.")
     reason = error.strerror or (os.strerror(error.errno) if error.errno else type(error).__name__)
     return InputError(f"{path} cannot be read ({reason}); check the path and the disk.")
 
 
-def cut_short(path: str | Path, what: str, says: int, holds: int) -> InputError:
-    """The error for a file whose header promises more than follows."""
-    return InputError(f"{path} says {says} {what}, holds {holds}; it was cut short, so fetch or export it again.")
+def cut_short(path: str | Path, what: str, declared: int, actual: int) -> InputError:
+    """The error for a file with less content than its header declares."""
+    return InputError(
+        f"{path} declares {declared} {what}, but has {actual}; it is truncated, so download or export it again."
+    )

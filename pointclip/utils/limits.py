@@ -1,7 +1,7 @@
-"""How much a file may ask for: limits against files that are made to fill the memory, or damaged so that they would.
+"""Resource limits against malicious or damaged files that would exhaust the memory.
 
-Each stands where it is checked, as `within(size, most, …)`. The environment variable POINTCLIP_LIMITS raises all of
-them: with 10, a file may hold ten times as much.
+Limits are defined where they are checked, by `within(size, most, …)`. The environment variable POINTCLIP_LIMITS
+multiplies all of them: with 10, a file may be ten times as large.
 """
 
 import os
@@ -15,10 +15,10 @@ VARIABLE = "POINTCLIP_LIMITS"
 
 
 def factor() -> float:
-    """What the limits are multiplied with.
+    """The factor for all limits.
 
     Raises:
-        InputError: when the variable is not a number above 0.
+        InputError: if the variable is not a positive number.
     """
     text = os.environ.get(VARIABLE, "1")
     try:
@@ -26,12 +26,12 @@ def factor() -> float:
     except ValueError:
         value = 0.0
     if not (isfinite(value) and value > 0):
-        raise InputError(f"{VARIABLE} in the environment is {text!r}; a number above 0 was expected, such as 10.")
+        raise InputError(f"{VARIABLE} in the environment is {text!r}; expected a positive number, such as 10.")
     return value
 
 
 def within(size: float, most: float, what: str, unit: str) -> None:
-    """Raise an InputError when `size` is above the limit `most`.
+    """Raise an InputError if `size` exceeds the limit `most`.
 
     Args:
         what: the beginning of the sentence: "The config a.yaml".
@@ -40,7 +40,7 @@ def within(size: float, most: float, what: str, unit: str) -> None:
     limit = most * factor()
     if size > limit:
         raise InputError(
-            f"{what} has {_number(size)} {unit}, and at most {_number(limit)} are read; give a smaller file, or set "
+            f"{what} has {_number(size)} {unit}, more than the limit of {_number(limit)}; give a smaller file, or set "
             f"{VARIABLE}={_number(max(2, -(-size // most)))} in the environment to raise the limits."
         )
 
@@ -50,9 +50,9 @@ def _number(size: float) -> str:
 
 
 def check_regular(path: Path) -> None:
-    """Raise an OSError as `open` does when there is no such file, and for pipes and devices, which need never end."""
+    """Raise an OSError as `open` does if the file does not exist, and for pipes and devices, which may never end."""
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(21, "Is a directory")
     if not stat.S_ISREG(mode):
-        raise OSError(22, "it is no regular file but a pipe or device")
+        raise OSError(22, "not a regular file but a pipe or device")

@@ -58,7 +58,7 @@ REFUSED = {
     "06_cut_in_faces.off": "says 12 faces, holds 6",
     "08_decimal_comma.xyz": "has decimal commas",
     "11_truncated.stl": "says 12 triangles, holds 4",
-    "16_lfs_pointer.off": "is a pointer of Git LFS, not the file",
+    "16_lfs_pointer.off": "is a Git LFS pointer, not the file",
     "gltf_without_bin.gltf": "its file Mesh_PrimitiveMode_04.bin is missing",
     "vlr.las": "says 4294967295 variable length records, holds 0",
     "count_of_1e8.pcd": "COUNT 2147483647 for y; 1 was expected",
@@ -77,7 +77,7 @@ def test_clouds(name):
     shape = read_shape(FILES / name)
     assert len(shape.points) == CLOUDS[name]
     assert np.allclose(shape.points[0], FIRSTS.get(name, FIRST), atol=1e-5)
-    noted = {"04_channel_first_3xN.npy": "taken as 1024 points", "nan_rows.xyz": "5 of 41 rows hold NaN"}
+    noted = {"04_channel_first_3xN.npy": "taken as 1024 points", "nan_rows.xyz": "5 of 41 rows have NaN"}
     assert [note for note in shape.notes if noted.get(name, "-") not in note] == []
     assert bool(shape.notes) == (name in noted)
 
@@ -120,8 +120,8 @@ def test_text_of_every_kind(tmp_path, kind, ending):
         ("0,5;0,6;0,7\n", "decimal commas"),
         ("3\n1 2 3\n4 5 6\n", "says 3 points, holds 2"),
         ("1 2 3\n4 5\n", "lines of 3 and of 2 numbers"),
-        ("1 2 3\na b c\n", "'a b c' where a line of numbers"),
-        ("1 2\n3 4\n", "has 2 numbers a line"),
+        ("1 2 3\na b c\n", "'a b c' instead of a line of numbers"),
+        ("1 2\n3 4\n", "has 2 numbers per line"),
         ("<!DOCTYPE html><html>", "is an HTML page"),
     ],
 )
@@ -155,7 +155,7 @@ def test_arrays_that_are_turned_and_squeezed(tmp_path, shape):
 
 def test_three_rows_of_few_numbers_are_refused(tmp_path):
     np.save(tmp_path / "a.npy", np.ones((3, 6)))
-    with pytest.raises(InputError, match="may be 3 points or 6"):
+    with pytest.raises(InputError, match="is ambiguous: 3 points, or 6"):
         read_shape(tmp_path / "a.npy")
 
 

@@ -50,19 +50,22 @@ BAD = {
     "nan": (shape(value=np.nan, name="x#1"), "x#1: NaN"),
     "label": (shape(label=2, name="x#1"), "x#1: its label is 2; 0 to 1 was expected"),
     "flat": (Shape(np.ones((5, 3), np.float32), 0, "x#1"), "x#1: all points coincide"),
-    "one": (Shape(np.ones((1, 3), np.float32), 0, "x#1"), "x#1: a cloud of 1 point"),
+    "one": (Shape(np.ones((1, 3), np.float32), 0, "x#1"), "x#1: the cloud has 1 point"),
     "wide": (Shape(np.ones((5, 4), np.float32), 0, "x#1"), "x#1: points have shape"),
     "parts": (replace(shape(name="x#1"), parts=np.full(8, 2)), "x#1: a part label is out of range; 0 to 1"),
-    "few parts": (replace(shape(name="x#1"), parts=np.zeros(7, int)), "x#1: 7 part labels came for 8 points"),
+    "few parts": (replace(shape(name="x#1"), parts=np.zeros(7, int)), "x#1: 7 part labels for 8 points"),
     "float parts": (replace(shape(name="x#1"), parts=np.zeros(8)), "x#1: its parts are a numpy array of float64"),
     "deep parts": (
         replace(shape(name="x#1"), parts=np.zeros((8, 1), int)),
         "x#1: its parts are a numpy array of int64",
     ),
     "listed parts": (replace(shape(name="x#1"), parts=[0] * 8), "x#1: its parts are [0, 0, 0"),
-    "parts of no class": (replace(shape(label=-1, name="x#1"), parts=np.zeros(8, int)), "x#1: its parts are known but"),
-    "text label": (replace(shape(name="x#1"), label="0"), "x#1: its label is '0'; a whole number"),
-    "float label": (replace(shape(name="x#1"), label=0.0), "x#1: its label is 0.0; a whole number"),
+    "parts of no class": (
+        replace(shape(label=-1, name="x#1"), parts=np.zeros(8, int)),
+        "x#1: it has part labels, but its class is unknown",
+    ),
+    "text label": (replace(shape(name="x#1"), label="0"), "x#1: its label is '0'; expected an integer"),
+    "float label": (replace(shape(name="x#1"), label=0.0), "x#1: its label is 0.0; expected an integer"),
     "listed points": (Shape([[0.0, 1.0, 2.0]] * 5, 0, "x#1"), "x#1: its points are [[0.0, 1.0, 2.0]"),
     "whole points": (Shape(np.arange(15).reshape(5, 3), 0, "x#1"), "x#1: its points are a numpy array of int64"),
     "beyond float32": (Shape(np.eye(3) * 1e300, 0, "x#1"), "x#1: NaN or infinite coordinates"),
@@ -113,7 +116,7 @@ def test_a_label_agrees_with_the_labels():
 def test_parts_of_a_class_without_part_names_are_told():
     shapes = Listed([replace(shape(label=1, name="x#1"), parts=np.zeros(8, int))])
     shapes.part_names = {"a": ("top", "leg")}
-    with pytest.raises(InputError, match="x#1: its parts came, but part_names lacks its class 'b'"):
+    with pytest.raises(InputError, match="x#1: it has part labels, but part_names has no entry for its class 'b'"):
         list(BatchReader(shapes, 4))
 
 

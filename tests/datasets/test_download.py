@@ -353,9 +353,9 @@ MEMBERS = {f"small/{name}": data for name, data in CONTENT.items()}
         (linked(), "link"),
         (archive(MEMBERS | {"small/ply_data_test0.h5": b"other"}), "md5"),
         (archive({"small/ply_data_test0.h5": CONTENT["ply_data_test0.h5"]}), "lacks ply_data_train0.h5"),
-        (GOOD[:-50], "not a whole .zip"),
-        (GOOD[:2000] + bytes(100) + GOOD[2100:], "not a whole .zip"),
-        (b"<html>gone</html>", "not a whole .zip"),
+        (GOOD[:-50], "not a complete .zip"),
+        (GOOD[:2000] + bytes(100) + GOOD[2100:], "not a complete .zip"),
+        (b"<html>gone</html>", "not a complete .zip"),
     ],
 )
 def test_a_bad_archive_puts_nothing_in_place(server, small, tmp_path, capsys, body, message):
@@ -381,7 +381,7 @@ def test_ctrl_c_ends_with_130(small, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(fetch_module, "fetch", interrupt)
     assert exit_code_of_script(module, ["small", "--root", str(tmp_path)], monkeypatch) == 130
     told = capsys.readouterr().err
-    assert "what was fetched stays; run the same command again" in told
+    assert "downloaded data is kept; run the same command again" in told
     assert told.count("\n") == 1
 
 

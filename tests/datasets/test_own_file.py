@@ -135,7 +135,7 @@ SETS = {
     "no len": ("def __len__", "def size", "len() of the data set fails"),
     "negative len": ("return 3", "return -3", "len() of the data set fails"),
     "float len": ("return 3", "return 3.0", "len() of the data set fails"),
-    "no classes": ('("a", "b")', "()", "class_names is (); a tuple of different names"),
+    "no classes": ('("a", "b")', "()", "class_names is (); expected a tuple of unique names"),
     "one text": ('("a", "b")', '"ab"', "class_names is 'ab'"),
     "twice": ('("a", "b")', '("a", "a")', "class_names is ('a', 'a')"),
     "empty": ('("a", "b")', '("a", "")', "class_names is ('a', '')"),
@@ -147,7 +147,7 @@ SETS = {
     "high labels": ("[0, 1, -1]", "[0, 1, 2]", "labels has 2; 0 to 1 was expected"),
     "low labels": ("[0, 1, -1]", "[0, 1, -2]", "labels has -2; 0 to 1 was expected"),
     "no parts": ("{}", "None", "part_names is None; a dict was expected"),
-    "text parts": ("{}", '{"a": "rim"}', "part_names['a'] is 'rim'; a tuple of different names"),
+    "text parts": ("{}", '{"a": "rim"}', "part_names['a'] is 'rim'; expected a tuple of unique names"),
     "number parts": ("{}", '{"a": (1, 2)}', "part_names['a'] is (1, 2)"),
 }
 

@@ -133,12 +133,12 @@ def test_rows_with_nan_are_dropped_and_counted_in_every_format(tmp_path, ending)
     points[[3, 7], 1] = np.nan
     path = write_cloud(tmp_path / f"a{ending}", points)
     shape = read_shape(path)
-    assert shape.notes == ("2 of 50 rows hold NaN and were left out.",)
+    assert shape.notes == ("2 of 50 rows have NaN and were dropped.",)
     assert np.flatnonzero(~shape.kept).tolist() == [3, 7]
     assert np.allclose(shape.points, points[shape.kept], atol=1e-6)
     assert read_shape(path, 20).kept is None  # thinned rows are not the file's
     write_cloud(path, points * np.nan)
-    with pytest.raises(InputError, match="each of its 50 rows has NaN"):
+    with pytest.raises(InputError, match="all its 50 rows have NaN"):
         read_shape(path)
 
 
@@ -251,7 +251,7 @@ def test_pickles_are_never_loaded(tmp_path):
     with pytest.raises(InputError, match=r"a\.npy holds objects"):
         read_shape(tmp_path / "a.npy")
     np.save(tmp_path / "a.npy", {"xyz": CLOUD, "own": Runs()}, allow_pickle=True)
-    with pytest.raises(InputError, match=r"was not opened .*builtins\.eval"):
+    with pytest.raises(InputError, match=r"was not loaded .*builtins\.eval"):
         read_shape(tmp_path / "a.npy")
 
 

@@ -19,7 +19,7 @@ def test_apple_gpus_are_taken_where_torch_has_them(monkeypatch):
 
 def test_without_one_mps_is_told(monkeypatch):
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(InputError, match="takes an Apple GPU"):
+    with pytest.raises(InputError, match="needs an Apple GPU"):
         check_device("mps")
 
 

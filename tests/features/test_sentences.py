@@ -136,7 +136,7 @@ def test_features_that_are_no_numbers_are_refused(cache):
 def test_a_place_that_cannot_be_used_is_warned_of_once(tmp_path, encoder):
     (tmp_path / "file").write_text("")
     cache = SentenceCache(tmp_path / "file" / "below", encoder)
-    with pytest.warns(UserWarning, match="cannot be kept"):
+    with pytest.warns(UserWarning, match="cannot be cached"):
         cache.save(["a"], torch.rand(1, 32))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

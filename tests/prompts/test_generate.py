@@ -346,7 +346,7 @@ def test_bad_arguments(arguments, words, tmp_path, capsys):
 
 def test_an_existing_output_is_not_asked_for_again(tmp_path, capsys):
     assert exit_code(g.main, ["--classes", "a", "--model", "m", "--out", str(tmp_path)]) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ def test_bad_addresses(url, monkeypatch, tmp_path, capsys):
     assert "pw" not in output
 
 
-@pytest.mark.parametrize(("key", "words"), [(None, "is not set"), (" ", "is not set"), ("kéy", "no key has")])
+@pytest.mark.parametrize(("key", "words"), [(None, "is not set"), (" ", "is not set"), ("kéy", "not valid in a key")])
 def test_bad_keys(key, words, monkeypatch, tmp_path, capsys):
     pytest.importorskip("openai", reason=CLIENT)
     monkeypatch.delenv(models.KEY, raising=False)

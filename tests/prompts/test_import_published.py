@@ -219,14 +219,14 @@ def test_two_files_that_contradict_each_other_are_refused(source, tmp_path):
     [
         ("scanobjectnn_1000.json", "{", "is not valid JSON"),
         ("scanobjectnn_1000.json", "[" * 100_000, "is not valid JSON"),
-        ("scanobjectnn_1000.json", "[]", "holds no {class"),
+        ("scanobjectnn_1000.json", "[]", "does not contain {class"),
         ("scanobjectnn_1000.json", '{"bag": "a"}', "no list of sentences for 'bag'"),
         ("scanobjectnn_1000.json", '{"bag": ["a", 1]}', "no list of sentences for 'bag'"),
         ("scanobjectnn_1000.json", '{"bag": [" "]}', "no sentence for 'bag'"),
         ("shapenetpart_700.json", '{"bag": ["a"]}', "for 'bag'"),
         ("shapenetpart_700.json", '{"sofa": {"a": ["a"]}}', "does not have"),
         ("shapenetpart_700.json", '{"bag": {"a": ["a"], "b": ["a"], "c": ["a"]}}', "3 parts of 'bag', 2 were expected"),
-        ("notes.txt", "nothing", "holds none of"),
+        ("notes.txt", "nothing", "contains none of"),
     ],
 )
 def test_odd_candidate_files(name, text, words, tmp_path, capsys):
@@ -249,7 +249,7 @@ def test_odd_sources(tmp_path, capsys):
     (tmp_path / "big").mkdir()
     with open(tmp_path / "big/best_param.py", "wb") as file:
         file.truncate(pf.MAX_BYTES + 1)
-    for source, words in (("a.zip", "not a whole .zip"), ("none", "There is no"), ("big", "at most")):
+    for source, words in (("a.zip", "not a complete .zip"), ("none", "There is no"), ("big", "at most")):
         assert exit_code(ip.main, [str(tmp_path / source)]) == 2
         assert words in capsys.readouterr().err
     assert exit_code(ip.main, []) == 2

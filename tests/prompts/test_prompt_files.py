@@ -197,5 +197,5 @@ def test_main_builds_the_named_file_and_says_what_is_wrong(tmp_path, monkeypatch
     assert "No facts called 'other'" in capsys.readouterr().err
     (tmp_path / "facts" / "broken.json").write_text("{")
     assert exit_code(b.main, ["broken"]) == 2
-    assert "not JSON" in capsys.readouterr().err
+    assert "not valid JSON" in capsys.readouterr().err
     assert not (tmp_path / "broken.json").exists()

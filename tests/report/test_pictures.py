@@ -49,7 +49,7 @@ def test_large_clouds_are_thinned(count, drawn):
 
 
 def test_arrays_that_do_not_fit_are_refused():
-    with pytest.raises(InputError, match="Depth maps of shape"):
+    with pytest.raises(InputError, match="depth maps have shape"):
         pictures.depth_map_strip(np.zeros((3, 4)))
     with pytest.raises(InputError, match="titles"):
         pictures.depth_map_strip(np.zeros((3, 4, 4)), ["one"])

@@ -37,7 +37,7 @@ def test_a_list_names_files_from_its_own_folder(folder):
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("empty", "holds no shape"),
+        ("empty", "contains no shape"),
         ("*.stl", "No file fits"),
         ("@none.txt", "Cannot read the list"),
         ("@blank", "is empty"),

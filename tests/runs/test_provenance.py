@@ -81,7 +81,7 @@ def test_notes_on_cut_sentences_demo_turned_and_bad_shapes():
     assert notes[0] == "Of its weights."
     notes = notes[1:]
     assert notes[0] == "1 sentence(s) were cut after the 77 tokens that the encoder reads."
-    assert "no research results" in notes[1]
+    assert "not research results" in notes[1]
     assert notes[2] == "Every shape was turned at random about the up axis (seed 0)."
     assert notes[3] == "2 file(s) of kept features were damaged and made anew, such as a."
     assert notes[4:8] == ["a: 1.", "b: 2.", "c: 3.", "2 more shape(s) have notes of this kind."]

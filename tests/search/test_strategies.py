@@ -167,7 +167,7 @@ def refused():
         "features of two axes": lambda: Classification(features[0], labels),
         "features that are nan": lambda: Classification(features * torch.nan, labels),
         "labels of another length": lambda: Classification(features, labels[1:]),
-        "labels that are no whole numbers": lambda: Classification(features, labels.float()),
+        "labels that are not integers": lambda: Classification(features, labels.float()),
         "unknown classes": lambda: Classification(features, labels - 1),
         "fewer sentences than classes": lambda: search_sentences(problem, candidates[:2], ones),
         "sentences of another width": lambda: search_sentences(problem, [own[:, :5] for own in candidates], ones),
@@ -189,7 +189,7 @@ def refused():
         "no rounds": lambda: alternate(problem, candidates, ones, torch.ones(1, 4), rounds=0),
         "an unknown rule": lambda: Segmentation(truth, 4, rule="mean"),
         "no shapes": lambda: Segmentation([], 4),
-        "parts that are no whole numbers": lambda: Segmentation(truth.double(), 4),
+        "parts that are not integers": lambda: Segmentation(truth.double(), 4),
         "parts of two axes": lambda: Segmentation(truth[None], 4),
         "a shape without known parts": lambda: Segmentation(truth - 1, 4),
         "parts without sentences": lambda: search_sentences(

@@ -97,7 +97,7 @@ def test_an_unreachable_hub_is_told_as_what_cannot_be_fetched(monkeypatch):
         raise FileNotFoundError("no route to host")
 
     monkeypatch.setattr(open_clip, "download_pretrained", refuse)
-    with pytest.raises(CannotFetch, match="could not be fetched from"):
+    with pytest.raises(CannotFetch, match="could not be downloaded from"):
         load_encoder("ViT-B-16", "openai")
 
 

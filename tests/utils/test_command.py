@@ -78,7 +78,7 @@ def test_it_needs_no_torch(tmp_path):
 SCRIPTS = {
     "download, unknown": (download, ["modelnet99"], "invalid choice: 'modelnet99'"),
     "download, none": (download, [], "required: NAME"),
-    "download, signed": (download, ["scanobjectnn", "--root", "{tmp}"], "cannot be fetched for you"),
+    "download, signed": (download, ["scanobjectnn", "--root", "{tmp}"], "cannot be downloaded automatically"),
     "generate": (generate, ["--colour", "red"], "required: --out"),
     "import_published": (import_published, ["{tmp}/none"], "There is no"),
     "build, unknown": (build, ["modelnet99"], "No facts called 'modelnet99'"),

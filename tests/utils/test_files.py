@@ -84,7 +84,7 @@ def test_a_file_too_large_is_told_and_a_setting_raises_the_limit(tmp_path, read,
 @pytest.mark.parametrize("text", ["", "x", "-1", "0", "nan", "inf"])
 def test_the_setting_is_a_number(monkeypatch, text):
     monkeypatch.setenv(VARIABLE, text)
-    with pytest.raises(InputError, match="a number above 0"):
+    with pytest.raises(InputError, match="a positive number"):
         within(1, 2, "A file", "bytes")
     monkeypatch.delenv(VARIABLE)
     assert limits.factor() == 1

@@ -202,7 +202,7 @@ def test_a_non_square_number_of_patches_is_refused():
 
 def test_an_encoder_without_patch_features_is_refused(draw, encoder, chair, monkeypatch):
     monkeypatch.setattr(encoder.model, "visual", nn.Identity())
-    with pytest.raises(InputError, match="whose patches cannot be read"):
+    with pytest.raises(InputError, match="which has no patch features"):
         draw(chair)
 
 

@@ -250,11 +250,11 @@ BAD = {
     "lonely key": (["SEED"], "'SEED' stands alone"),
     "lonely key behind a file": (["--input", "{cloud}", "SEED"], "'SEED' stands alone"),
     "unknown key behind a file": (["--input", "{cloud}", "SEEED", "1"], "no setting SEEED .* one is SEED"),
-    "type": (["BATCH_SIZE", "big"], "BATCH_SIZE .* is 'big'; a whole number"),
+    "type": (["BATCH_SIZE", "big"], "BATCH_SIZE .* is 'big'; expected an integer"),
     "range": (["BATCH_SIZE", "-1"], "BATCH_SIZE is -1; 0 or more"),
     "too many points": (["DATASET.NUM_POINTS", "1" + "0" * 20], "NUM_POINTS is 10+; at most"),
     "group": (["DATASET", "modelnet40"], "DATASET .* is a group"),
-    "data set": (["DATASET.NAME", "nope"], "known data sets are .*synthetic"),
+    "data set": (["DATASET.NAME", "nope"], "Unknown data set 'nope'.*synthetic"),
     "split": (["DATASET.SPLIT", "nope"], "split is 'nope'.* have train, val, test"),
     "category": (["DATASET.CATEGORIES", "boat"], "CATEGORIES is 'boat'; names out of .*airplane"),
     "bad-shape rule": (["ON_BAD_SHAPE", "ignore"], "'stop' or 'skip'"),
@@ -262,8 +262,8 @@ BAD = {
     "weights": (["ENCODER.NAME", "RN50", "ENCODER.PRETRAINED", "{tmp}/no.pt"], "no weights file .*no.pt"),
     "tag": (["ENCODER.NAME", "RN50", "ENCODER.PRETRAINED", "nope"], "its tags are openai"),
     "gelu": (["ENCODER.QUICK_GELU", "perhaps"], "QUICK_GELU is 'perhaps'"),
-    "device": (["ENCODER.NAME", "tiny-vit", "DEVICE", "cuda:99"], "'cuda:99' is not here"),
-    "backend": (["PROJECTION.BACKEND", "nope"], "backend is 'nope'"),
+    "device": (["ENCODER.NAME", "tiny-vit", "DEVICE", "cuda:99"], "'cuda:99' is not available"),
+    "backend": (["PROJECTION.BACKEND", "nope"], "backend 'nope'"),
     "view weights": (["VIEW_WEIGHTS", "1,2"], "VIEW_WEIGHTS is '1,2'; 'uniform', or 10 numbers"),
     "template": (["PROMPTS.TEMPLATE", "a thing"], "template is 'a thing'; it needs {}"),
     "no prompts": (["PROMPTS.FILE", "{tmp}/no.json"], "Cannot read the prompt file"),
@@ -275,7 +275,7 @@ BAD = {
     "no class names": (["--input", "{cloud}"], "name them with --classes"),
     "empty class": (["--input", "{cloud}", "--classes", "a,,b"], "class name is empty"),
     "class twice": (["--input", "{cloud}", "--classes", "night_stand,Night stand"], "are given more than once"),
-    "unprintable class": (["--input", "{cloud}", "--classes", "a\nb,c"], r"'a\\nb' hold characters"),
+    "unprintable class": (["--input", "{cloud}", "--classes", "a\nb,c"], r"'a\\nb' contain unprintable"),
     "file twice": (["--input", "{cloud}", "{cloud}", "--classes", "a"], "is given twice"),
     "missing file": (["--input", "{tmp}/no.ply", "--classes", "a"], "no.ply does not exist"),
     "long file name": (["--input", "x" * 300 + ".ply", "--classes", "a"], "x.ply cannot be reached"),
@@ -325,7 +325,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(run, cloud, tmp_path, bad_fil
         ("SEED: 1\nSEED: 2", "'SEED' comes twice"),
         ("DATASET: {NAME: synthetic}\nSEED: 1\nDATASET: {SPLIT: val}", "'DATASET' comes twice"),
         ("[" * 1500, "not valid YAML"),
-        ("- a", "KEY: value lines were expected"),
+        ("- a", "expected KEY: value lines"),
         ("BASE: no.yaml", r"Cannot read the config \S*no.yaml"),
         ("DATASETT: {NAME: synthetic}", "no setting DATASETT"),
     ],
@@ -340,10 +340,10 @@ def test_bad_configs(run, tmp_path, content, sentence):
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may do all")
 def test_no_permission(run, cloud, tmp_path):
     cloud.chmod(0)
-    with pytest.raises(InputError, match="may not be read"):
+    with pytest.raises(InputError, match="cannot be read"):
         run("--input", cloud, "--classes", "a")
     (tmp_path / "closed").mkdir(mode=0o500)
-    with pytest.raises(InputError, match="set OUTPUT to another place"):
+    with pytest.raises(InputError, match="set OUTPUT to another folder"):
         run("OUTPUT", tmp_path / "closed")
 
 

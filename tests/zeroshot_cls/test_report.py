@@ -53,7 +53,7 @@ def test_right_and_wrong_are_told_in_words(tmp_path):
     cases = [classification_case(truth="chair")], [classification_case(truth="table")]
     write_classification_report(tmp_path / "report.html", "t", {}, {}, np.eye(1, dtype=int), ["chair"], *cases)
     text = text_of(tmp_path / "report.html")
-    assert text.index("✓ right") < text.index("✗ wrong")
+    assert text.index("✓ correct") < text.index("✗ wrong")
     assert "90.0 %" in text
 
 

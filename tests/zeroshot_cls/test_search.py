@@ -134,9 +134,9 @@ def test_what_began_with_test_labels_stays_marked(run, tmp_path):
         (["--search", BOTH, "SEARCHED", "x.yaml"], "give one of them"),
         (["--search", BOTH, "PROMPTS.FILE", ""], "set PROMPTS.FILE"),
         (["--search", BOTH, "--input", "a.npy"], "--search needs labels"),
-        (["--search-split", "val"], "--search-split goes with --search"),
+        (["--search-split", "val"], "--search-split needs --search"),
         (["--search", "weights", "PROJECTION.VIEWS", "0, 1"], "leave no view weights to choose of views 0, 1"),
-        (["--input", "a.npy", "DATASET.TURN", "free"], "TURN is 'free', but does nothing with --input"),
+        (["--input", "a.npy", "DATASET.TURN", "free"], "TURN is 'free', but has no effect on --input"),
         (["SEARCHED", "no.yaml"], "Cannot read SEARCHED no.yaml"),
     ],
 )

@@ -113,11 +113,11 @@ def test_own_shapes(run, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--parts", "a"], "go with --input"),
-        (["--input", "none.npy"], "No part names came"),
+        (["--parts", "a"], "need --input"),
+        (["--input", "none.npy"], "There are no part names"),
         (["--input", "none.npy", "--parts", "a,a"], "'a' are given more than once"),
         (["--input", "none.npy", "--parts", "a,b"], "none.npy"),
-        (["DATASET.CATEGORIES", "sofa"], "names out of these were expected"),
+        (["DATASET.CATEGORIES", "sofa"], "expected names out of"),
         (["LOOKUP", "mirrored"], "corrected and published"),
         (["--input", "a.npy", "--parts", "a,b", "VIEW_WEIGHTS", "published"], "none for 'shape'"),
         (["PROTOCOL", "x"], "standard or published"),
@@ -151,4 +151,4 @@ def test_rows_that_were_dropped_keep_their_place_in_the_file(run, tmp_path):
     vertices = PlyData.read(next((folder / "ply").glob("*.ply")))["vertex"]
     assert np.flatnonzero(vertices["label"] == -1).tolist() == [0, 7]
     assert np.array_equal(np.stack([vertices[axis] for axis in "xyz"], axis=1), points, equal_nan=True)
-    assert any("2 of 60 rows hold NaN" in note for note in metrics_of(folder)["notes"])
+    assert any("2 of 60 rows have NaN" in note for note in metrics_of(folder)["notes"])

@@ -32,7 +32,7 @@ def test_backend_and_steps():
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        (settings("swapped"), "lookup is 'swapped'"),
+        (settings("swapped"), "Unknown lookup 'swapped'"),
         (settings(VIEWS="10"), "from 0 to 9"),
         (settings(STEPS="squeezed"), "'squeezed' is not a step"),
         (settings(BACKEND="opencl"), "choose one of auto"),
@@ -47,7 +47,7 @@ def test_published_weights_are_a_set_a_category():
     published = settings(weights="published", VIEWS="9, 0")
     weights = open_view_weights(published, ["Mug", "chair"], searched=False)
     assert list(weights) == ["Mug", "chair"]
-    assert {given.origin.words for given in weights.values()} == {"published, a set a category"}
+    assert {given.origin.words for given in weights.values()} == {"published, one set per category"}
     assert all(given.origin.tuned and "test split" in given.origin.note for given in weights.values())
     begun = open_view_weights(published, ["mug"], searched=True)["mug"]
     assert (begun.values.tolist(), begun.origin.tuned) == ([1, 1], False)

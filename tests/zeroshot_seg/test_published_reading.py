@@ -68,7 +68,7 @@ def test_scrambled_features_are_read_as_the_published_code_reads_them():
 def test_in_order_is_untouched_and_another_grid_is_an_error():
     patches = torch.rand(1, 2, 16, 8)
     assert arranged(patches, "in_order") is patches
-    with pytest.raises(InputError, match="14 × 14 patches, but the encoder gives 16"):
+    with pytest.raises(InputError, match="14 × 14 patches, but the encoder has 16"):
         arranged(patches, "scrambled")
 
 

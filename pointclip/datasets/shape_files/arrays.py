@@ -1,4 +1,4 @@
-"""Arrays of numpy: .npy, also with a dict inside as OpenShape and ULIP keep them, and .npz."""
+"""Numpy arrays: .npy, including dicts as in OpenShape and ULIP, and .npz."""
 
 import io
 import math
@@ -16,16 +16,16 @@ from pointclip.errors import InputError, first_line
 from pointclip.utils.causes import cut_short
 
 KEYS = ("points", "pos", "xyz", "data", "coords", "coord", "pc", "point_cloud", "pointcloud", "vertices")  # in order
-MOST_ROWS_ACROSS = 9  # an array of so few rows and more columns holds a coordinate a row
+MOST_ROWS_ACROSS = 9  # an array with at most so many rows and more columns has one coordinate per row
 MOST_BYTES = 1 << 30  # of one array in an .npz
 _ERRORS = (
     OSError, EOFError, ValueError, KeyError, TypeError, MemoryError, RuntimeError, NotImplementedError,
     SyntaxError, tokenize.TokenError, OverflowError, AttributeError, IndexError, struct.error,
-)  # fmt: skip  # numpy reads the header of an array as Python's own source
+)  # fmt: skip  # numpy parses the header of an array as Python source
 
 
 def read_npy(data: bytes, path: Path) -> Geometry:
-    """Read an .npy file: [N, 3] or wider, or a dict that holds such an array."""
+    """Read an .npy file: [N, 3] or wider, or a dict with such an array."""
     try:
         array = _array(data, path)
     except InputError:
@@ -51,7 +51,7 @@ def read_npz(data: bytes, path: Path) -> Geometry:
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> object:
-    """One array of an .npz; None for what is no array of plain numbers, such as labels kept as objects."""
+    """One array of an .npz; None if it is not an array of plain numbers, such as labels stored as objects."""
     with archive.open(member) as file:
         content = file.read(MOST_BYTES + 1)
     try:
@@ -77,9 +77,9 @@ def _array(data: bytes, path: Path) -> np.ndarray | Mapping:
 
 
 def _dict(content: object, path: Path) -> Mapping:
-    """The arrays by name in what an array of objects holds."""
+    """The arrays by name in an array of objects."""
     if not isinstance(content, dict) or not any(isinstance(value, np.ndarray) for value in content.values()):
-        raise InputError(f"{path} holds objects, not numbers; a dict of arrays, or an array [N, 3], was expected.")
+        raise InputError(f"{path} contains objects, not numbers; expected a dict of arrays, or an array [N, 3].")
     return {key: value for key, value in content.items() if isinstance(key, str)}
 
 
@@ -95,27 +95,27 @@ def _chosen(arrays: Mapping[str, object], path: Path) -> np.ndarray:
     if len(arrays) == 1:
         return next(iter(arrays.values()))
     raise InputError(
-        f"{path} holds the arrays {', '.join(arrays) or '(none)'}; name the points one of {', '.join(KEYS)}."
+        f"{path} contains the arrays {', '.join(arrays) or '(none)'}; name the points one of {', '.join(KEYS)}."
     )
 
 
 def _points(array: np.ndarray, path: Path) -> Geometry:
-    """The x, y and z of an array, with a note where coordinates came row by row."""
+    """The x, y and z of an array, with a note if it had one coordinate per row."""
     given = f"{array.dtype} of shape {list(array.shape)}"
     array = _squeezed(array)
     if array.ndim != 2 or array.dtype.kind not in "fiu":
-        raise InputError(f"{path} holds {given}; numbers of shape [N, 3] were expected.")
+        raise InputError(f"{path} contains {given}; expected numbers of shape [N, 3].")
     rows, columns = array.shape
     notes: tuple[str, ...] = ()
     if 3 <= rows <= MOST_ROWS_ACROSS < columns:
         array = array.T
-        notes = (f"Its array of shape [{rows}, {columns}] was taken as {columns} points, a coordinate a row.",)
+        notes = (f"Its array of shape [{rows}, {columns}] was taken as {columns} points, with one coordinate per row.",)
     elif rows == 3 and columns > 3:
         raise InputError(
-            f"{path} holds {given}, which may be 3 points or {columns}, a coordinate a row; store it as [N, 3]."
+            f"{path} contains {given}, which is ambiguous: 3 points, or {columns} as columns; store it as [N, 3]."
         )
     if array.shape[1] < 3:
-        raise InputError(f"{path} holds {given}; numbers of shape [N, 3] were expected.")
+        raise InputError(f"{path} contains {given}; expected numbers of shape [N, 3].")
     return Geometry(array[:, :3].astype(np.float64), notes=notes)
 
 

@@ -12,9 +12,9 @@ from pointclip.projection.points import check_num_points
 
 
 class ShapeFiles:
-    """Shape files as a data set whose labels are not known.
+    """Shape files as a data set with unknown labels.
 
-    Each file is read when its item is asked for, so a bad one raises InputError then and spoils no other.
+    Each file is read when its item is accessed, so a bad one raises InputError only then and does not affect others.
 
     Args:
         paths: the files, each once.
@@ -22,7 +22,7 @@ class ShapeFiles:
         class_names: the names to choose from.
 
     Raises:
-        InputError: when no file is given, or one twice.
+        InputError: if no file is given, or one twice.
     """
 
     part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - it has none, and the protocol asks for a dict
@@ -39,10 +39,10 @@ class ShapeFiles:
         check_num_points(num_points)
         self.paths = [Path(path) for path in paths]
         if not self.paths:
-            raise InputError("No shape file is given; name at least one.")
+            raise InputError("No shape file is given; give at least one.")
         path, count = Counter(self.paths).most_common(1)[0]
         if count > 1:
-            raise InputError(f"{path} is given twice; name each file once.")
+            raise InputError(f"{path} is given twice; give each file once.")
         self.num_points = num_points
         self.up = up
         self.seed = seed
@@ -50,7 +50,7 @@ class ShapeFiles:
 
     @property
     def given(self) -> dict:
-        """Which files these are and how they are read, for a run's records."""
+        """The files and how they are read, for a run's records."""
         return {"files": [printable(path.absolute()) for path in self.paths], "up": self.up}
 
     def __len__(self) -> int:

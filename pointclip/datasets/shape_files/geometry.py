@@ -1,4 +1,4 @@
-"""What a shape file holds, whatever its format: points, and perhaps triangles between them."""
+"""The content of a shape file of any format: points, and optionally triangles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ import numpy as np
 
 from pointclip.errors import InputError
 
-MESH_POINTS = 2048  # sampled from a mesh when the caller names no number
+MESH_POINTS = 2048  # sampled from a mesh by default
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """A cloud, or a mesh where there are triangles."""
+    """A cloud, or a mesh if there are triangles."""
 
     points: np.ndarray  # [N, 3] float64; a mesh's vertices
     triangles: np.ndarray | None = None  # [T, 3] int64, rows of `points`
-    notes: tuple[str, ...] = ()  # what was done to the data on the way
+    notes: tuple[str, ...] = ()  # on changes made to the data
 
 
 def fans(counts: np.ndarray, corners: np.ndarray) -> np.ndarray:
@@ -28,7 +28,7 @@ def fans(counts: np.ndarray, corners: np.ndarray) -> np.ndarray:
         corners: [counts.sum()] their vertices, polygon after polygon.
 
     Returns:
-        [T, 3] int64. Polygons of fewer than three corners give none.
+        [T, 3] int64. Polygons with fewer than three corners are skipped.
     """
     counts = counts.astype(np.int64)
     first = np.repeat(np.cumsum(counts) - counts, np.maximum(counts - 2, 0))  # [T], place of the fan's middle
@@ -39,7 +39,7 @@ def fans(counts: np.ndarray, corners: np.ndarray) -> np.ndarray:
 
 
 def check_triangles(triangles: np.ndarray, vertices: int, path: Path) -> None:
-    """Raise an InputError if a triangle [T, 3] names a vertex that the file has not."""
+    """Raise an InputError if a triangle [T, 3] refers to a missing vertex."""
     wrong = triangles[(triangles < 0) | (triangles >= vertices)]
     if len(wrong):
         raise InputError(
@@ -48,7 +48,7 @@ def check_triangles(triangles: np.ndarray, vertices: int, path: Path) -> None:
 
 
 def join(parts: Sequence[Geometry]) -> Geometry:
-    """Several geometries as one; loose points and lines are left out where there are triangles."""
+    """Merge geometries; loose points and lines are dropped if there are triangles."""
     meshes = [part for part in parts if part.triangles is not None and len(part.triangles)]
     if not meshes:
         return Geometry(np.concatenate([np.zeros((0, 3)), *(part.points for part in parts)]))
@@ -58,13 +58,13 @@ def join(parts: Sequence[Geometry]) -> Geometry:
 
 
 def sample_surface(mesh: Geometry, count: int, rng: np.random.Generator, path: Path) -> Geometry:
-    """Points spread evenly over a mesh's triangles; those with a corner that is NaN are left out and counted."""
-    import trimesh  # here, as it is slow to import and many runs need none of it
+    """Sample points uniformly from a mesh's triangles; triangles with NaN corners are dropped and counted."""
+    import trimesh  # imported here since it is slow and often not needed
 
     bad = np.isnan(mesh.points).any(axis=1)[mesh.triangles].any(axis=1)  # [T]
     notes = mesh.notes
     if bad.any():
-        notes += (f"{bad.sum()} of {len(bad)} faces have a corner that is NaN and were left out.",)
+        notes += (f"{bad.sum()} of {len(bad)} faces have NaN corners and were dropped.",)
     surface = trimesh.Trimesh(mesh.points, mesh.triangles[~bad], process=False)
     with np.errstate(over="ignore", invalid="ignore"):  # refused below
         area = surface.area

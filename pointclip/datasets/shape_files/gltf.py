@@ -23,7 +23,7 @@ def read_gltf(data: bytes, path: Path) -> Geometry:
     """Read a .gltf or .glb file: triangles, strips, fans and points, sparse and normalised accessors included.
 
     Raises:
-        InputError: for a required extension that is not decoded, a missing side file, and whatever does not fit.
+        InputError: for a required extension that is not decoded, a missing side file, or inconsistent data.
     """
     try:
         document, chunk = _split(data, path)
@@ -34,7 +34,9 @@ def read_gltf(data: bytes, path: Path) -> Geometry:
         if isinstance(error, InputError):
             raise
         what = f"{type(error).__name__}: {first_line(error)[:120]}"
-        raise InputError(f"{path} cannot be read as {path.suffix.lower()}: it breaks glTF's rules ({what}).") from error
+        raise InputError(
+            f"{path} cannot be read as {path.suffix.lower()}: it violates the glTF specification ({what})."
+        ) from error
 
 
 def _split(data: bytes, path: Path) -> tuple[dict, bytes | None]:
@@ -52,7 +54,7 @@ def _split(data: bytes, path: Path) -> tuple[dict, bytes | None]:
         chunk = data[end + 8 : end + 8 + size] if data[end + 4 : end + 8] == b"BIN\0" else None
     document = json.loads(text.decode("utf-8-sig"))
     if not isinstance(document, dict) or "asset" not in document:
-        raise InputError(f"{path} cannot be read as {path.suffix.lower()}: it has no asset; is it the right file?")
+        raise InputError(f"{path} cannot be read as {path.suffix.lower()}: it has no asset; is it a glTF file?")
     return document, chunk
 
 
@@ -60,7 +62,7 @@ def _check_extensions(required: list[str], path: Path) -> None:
     unknown = [name for name in required if name not in DECODED and not str(name).startswith(HARMLESS)]
     if unknown:
         raise InputError(
-            f"{path} needs the extension {', '.join(map(str, unknown))}, which is not supported; export it without."
+            f"{path} needs the extension {', '.join(map(str, unknown))}, which is not supported; export without it."
         )
 
 
@@ -72,7 +74,7 @@ class _Scene:
         self._buffers: dict[int, bytes] = {}
 
     def parts(self) -> list[Geometry]:
-        """Every primitive of the scene's nodes, turned and moved to its place."""
+        """Every primitive of the scene's nodes, with transforms applied."""
         nodes, scenes = self.document.get("nodes", []), self.document.get("scenes", [])
         roots = scenes[self.document.get("scene", 0)].get("nodes", []) if scenes else range(len(nodes))
         waiting = [(index, np.eye(4), 0) for index in roots]
@@ -81,7 +83,7 @@ class _Scene:
             index, above, depth = waiting.pop()
             visited += 1
             if visited > MOST_NODES or depth > 1000:
-                raise InputError(f"{self.path} has nodes that hold each other, or more than {MOST_NODES}; export anew.")
+                raise InputError(f"{self.path} has circular nodes, or more than {MOST_NODES}; export it again.")
             node = nodes[index]
             matrix = above @ _transform(node)
             waiting += [(child, matrix, depth + 1) for child in node.get("children", [])]
@@ -113,13 +115,15 @@ class _Scene:
         elif "sparse" in entry and count * width * kind.itemsize <= 1 << 28:
             values = np.zeros((count, width), kind)
         else:
-            raise InputError(f"{self.path} has the accessor {index} without data; what it needs is not supported.")
+            raise InputError(f"{self.path} has an accessor {index} without data, which is not supported.")
         if sparse := entry.get("sparse"):
-            own, there = sparse["values"], sparse["indices"]
-            form = np.dtype(COMPONENTS[there["componentType"]])
-            rows = self._view(there["bufferView"], there.get("byteOffset", 0), form, 1, sparse["count"])
+            value_spec, index_spec = sparse["values"], sparse["indices"]
+            form = np.dtype(COMPONENTS[index_spec["componentType"]])
+            rows = self._view(index_spec["bufferView"], index_spec.get("byteOffset", 0), form, 1, sparse["count"])
             values = values.copy()
-            values[rows[:, 0]] = self._view(own["bufferView"], own.get("byteOffset", 0), kind, width, sparse["count"])
+            values[rows[:, 0]] = self._view(
+                value_spec["bufferView"], value_spec.get("byteOffset", 0), kind, width, sparse["count"]
+            )
         if entry.get("normalized") and kind.kind in "iu":
             return np.maximum(values.astype(np.float64) / np.iinfo(kind).max, -1)
         return values
@@ -150,17 +154,21 @@ class _Scene:
     def _content(self, uri: str | None) -> bytes:
         if uri is None:
             if self.chunk is None:
-                raise InputError(f"{self.path} has no binary chunk, though its geometry is there; fetch it again.")
+                raise InputError(
+                    f"{self.path} has no binary chunk, which should contain its geometry; download it again."
+                )
             return self.chunk
         if uri.startswith("data:"):
             return base64.b64decode(uri.partition(",")[2])
         name = urllib.parse.unquote(uri)
         if "://" in name or name.startswith("/") or ".." in Path(name).parts:
-            raise InputError(f"{self.path} keeps its geometry in {name}, which is not below its folder; move it there.")
+            raise InputError(f"{self.path} refers to {name}, which is outside its folder; move it there.")
         try:
             return (self.path.parent / name).read_bytes()
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise InputError(f"{self.path}: its file {name} is missing; put it beside, or export as .glb.") from error
+            raise InputError(
+                f"{self.path}: its file {name} is missing; put it beside the file, or export as .glb."
+            ) from error
         except OSError as error:
             raise cannot_open(self.path.parent / name, error) from error
 

@@ -9,33 +9,33 @@ from pointclip.datasets.shape_files.geometry import Geometry
 from pointclip.errors import InputError, first_line
 from pointclip.utils.causes import cut_short
 
-AT_A_TIME = 1_000_000  # points read at a time, so that memory follows what is there, not what the header says
+AT_A_TIME = 1_000_000  # points read at a time, so that memory depends on the actual data, not on the header
 
 
 def read_las(data: bytes, path: Path) -> Geometry:
     """Read a LAS or LAZ file: scaled integers plus the header's offset, as float64."""
     import laspy
 
-    says = _check_header(data, path)
+    declared = _check_header(data, path)
     try:
         with laspy.open(io.BytesIO(data)) as reader:
             chunks = [np.stack((c.x, c.y, c.z), axis=1) for c in reader.chunk_iterator(AT_A_TIME)]
-    except BaseException as error:  # laspy's errors are of several kinds; where lazrs panics it is no Exception
+    except BaseException as error:  # laspy raises various errors; a panic in lazrs is not an Exception
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         if "laszip" in str(error).lower() or "lazrs" in str(error).lower():
-            raise InputError(f"{path} needs the package lazrs to be read; install requirements.txt.") from error
+            raise InputError(f"{path} needs the package lazrs; install requirements.txt.") from error
         raise InputError(f"{path} cannot be read as {path.suffix.lower()} ({first_line(error)[:200]}).") from error
     points = np.concatenate([np.zeros((0, 3)), *map(np.asarray, chunks)])
-    if len(points) < says:
-        raise cut_short(path, "points", says, len(points))
+    if len(points) < declared:
+        raise cut_short(path, "points", declared, len(points))
     return Geometry(points)
 
 
 def _check_header(data: bytes, path: Path) -> int:
-    """The number of points that the header tells, after what it tells was compared with the file's length."""
+    """The number of points in the header, after checking the header against the file's length."""
     if data[:4] != b"LASF" or len(data) < 227:
-        raise InputError(f"{path} cannot be read as {path.suffix.lower()}: it has no LAS header; is it the right file?")
+        raise InputError(f"{path} cannot be read as {path.suffix.lower()}: it has no LAS header; is it a LAS file?")
 
     def number(start: int, size: int) -> int:
         return int.from_bytes(data[start : start + size], "little")
@@ -59,12 +59,12 @@ def _check_header(data: bytes, path: Path) -> int:
 def _check_chunks(data: bytes, start: int, width: int, path: Path) -> None:
     """Compare how many chunks a LAZ file tells with its length: lazrs ends the process where it finds no room for them.
 
-    The points begin with the place of the table of chunks, or −1 where the last 8 bytes tell it; the table begins with
+    The points begin with the table of the table of chunks, or −1 where the last 8 bytes tell it; the table begins with
     its version and the number of chunks, of which each holds a whole point at least.
     """
-    place = int.from_bytes(data[start : start + 8], "little", signed=True)
-    if place == -1:
-        place = int.from_bytes(data[-8:], "little", signed=True)
-    chunks, most = int.from_bytes(data[place + 4 : place + 8], "little"), len(data) // max(1, width)
-    if not start + 8 <= place <= len(data) - 8 or chunks > most:
+    table = int.from_bytes(data[start : start + 8], "little", signed=True)
+    if table == -1:
+        table = int.from_bytes(data[-8:], "little", signed=True)
+    chunks, most = int.from_bytes(data[table + 4 : table + 8], "little"), len(data) // max(1, width)
+    if not start + 8 <= table <= len(data) - 8 or chunks > most:
         raise cut_short(path, "chunks of points", chunks, most)

@@ -12,10 +12,10 @@ _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BO
 
 
 def decoded(data: bytes, path: Path) -> str:
-    """The text of a file: by its byte order mark, else UTF-8, else Latin-1, whose letters only stand in comments.
+    """The text of a file: by its byte order mark, else UTF-8, else Latin-1, whose letters only occur in comments.
 
     Raises:
-        InputError: for data that are no text.
+        InputError: for data that are not text.
     """
     encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
     try:
@@ -33,7 +33,7 @@ def as_numbers(tokens: Sequence[str], path: Path) -> np.ndarray:
         return np.array(tokens, dtype=np.float64)
     except ValueError:
         wrong = next(token for token in tokens if not _is_number(token))
-        raise InputError(f"{path} has {wrong[:40]!r} where a number was expected; is it the right file?") from None
+        raise InputError(f"{path} has {wrong[:40]!r} instead of a number; is it the right file?") from None
 
 
 def _is_number(token: str) -> bool:

@@ -13,7 +13,7 @@ CURVED = ("curv", "curv2", "surf")  # free-form geometry
 
 
 def read_obj(data: bytes, path: Path) -> Geometry:
-    """Read an OBJ file. Corners may count from the end (-1 is the latest vertex); lines may go on behind a backslash.
+    """Read an OBJ file. Corners may count from the end (-1 is the latest vertex); a backslash continues a line.
 
     Raises:
         InputError: for free-form curves and surfaces without polygons, for rational vertices, and for broken lines.
@@ -22,7 +22,7 @@ def read_obj(data: bytes, path: Path) -> Geometry:
     coordinates: list[str] = []
     sizes: list[int] = []
     corners: list[str] = []
-    seen: list[int] = []  # vertices before each face, for corners that count from the end
+    seen: list[int] = []  # number of vertices before each face, for relative indices
     curved = ""
     for line in text.splitlines():
         word, *rest = line.split("#")[0].split() or [""]

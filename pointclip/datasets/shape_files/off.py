@@ -1,4 +1,4 @@
-"""OFF: a keyword, three counts, vertices and polygons, as numbers between blanks."""
+"""OFF: a keyword, three counts, vertices and polygons, as numbers separated by whitespace."""
 
 import re
 from pathlib import Path
@@ -14,9 +14,9 @@ from pointclip.utils.causes import cut_short
 def read_off(data: bytes, path: Path) -> Geometry:
     """Read an OFF file, with colours, normals and texture coordinates skipped.
 
-    Where every vertex has a line and every face another, what follows a line's coordinates or corners is skipped;
-    else numbers are taken one after another, as the format has it. The keyword may be missing, in lower case, or run
-    into the counts, as in some of ModelNet40's files.
+    If every vertex and face has its own line, anything after a line's coordinates or corners is skipped; otherwise
+    numbers are read as a stream, as the format defines. The keyword may be missing, in lower case, or joined to the
+    counts, as in some of ModelNet40's files.
     """
     lines = [line for raw in decoded(data, path).splitlines() if (line := raw.split("#")[0].strip())]
     keyword = re.match(r"(st)?(c)?(n)?(4)?(n)?off\b|off(?=\d)", lines[0], re.IGNORECASE) if lines else None
@@ -40,12 +40,12 @@ def read_off(data: bytes, path: Path) -> Geometry:
 
 def _counts(tokens: list[str], path: Path) -> tuple[int, int]:
     if len(tokens) < 2 or not all(token.isdecimal() for token in tokens[:2]):
-        raise InputError(f"{path} cannot be read as .off: no counts of vertices and faces come first.")
+        raise InputError(f"{path} cannot be read as .off: it does not start with the counts of vertices and faces.")
     return int(tokens[0]), int(tokens[1])
 
 
 def _line_by_line(rows: list[list[str]], vertices: int, faces: int) -> bool:
-    """Whether each vertex and each face stands on a line of its own (the file may be cut short in its faces)."""
+    """Whether each vertex and face has its own line (the faces may be truncated)."""
     if not 0 < vertices <= len(rows) or len(rows[0]) < 3:
         return False
     if any(len(row) != len(rows[0]) for row in rows[:vertices]):
@@ -70,11 +70,11 @@ def _read_tokens(tokens: list[str], vertices: int, faces: int, path: Path) -> Ge
         raise cut_short(path, "vertices", vertices, len(tokens) // 3)
     points = as_numbers(tokens[: 3 * vertices], path).reshape(-1, 3)
     rest = as_numbers(tokens[3 * vertices :], path)
-    sizes, starts, place = [], [], 0
-    while len(sizes) < faces and place < len(rest) and rest[place] in range(len(rest) - place):
-        sizes.append(int(rest[place]))
-        starts.append(place + 1)
-        place += int(rest[place]) + 1
+    sizes, starts, position = [], [], 0
+    while len(sizes) < faces and position < len(rest) and rest[position] in range(len(rest) - position):
+        sizes.append(int(rest[position]))
+        starts.append(position + 1)
+        position += int(rest[position]) + 1
     if len(sizes) < faces:
         raise cut_short(path, "faces", faces, len(sizes))
     corners = [rest[start : start + size] for start, size in zip(starts, sizes, strict=True)]
@@ -83,7 +83,7 @@ def _read_tokens(tokens: list[str], vertices: int, faces: int, path: Path) -> Ge
 
 def _mesh(points: np.ndarray, sizes: np.ndarray, corners: np.ndarray, path: Path) -> Geometry:
     if not np.array_equal(corners, np.floor(corners)):
-        raise InputError(f"{path} has a face whose corners are not whole numbers; export it again.")
+        raise InputError(f"{path} has a face whose corners are not integers; export it again.")
     with np.errstate(invalid="ignore"):
         triangles = fans(sizes, corners)
     check_triangles(triangles, len(points), path)

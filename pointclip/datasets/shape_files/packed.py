@@ -16,13 +16,13 @@ MOST_BYTES = 1 << 30  # of an unpacked file
 
 
 def unpacked(data: bytes, path: Path, known: Collection[str]) -> tuple[bytes, Path]:
-    """The one shape in a .gz or .zip file, and a path that names it: "a.zip/b.ply".
+    """The one shape in a .gz or .zip file, and its path: "a.zip/b.ply".
 
     Args:
-        known: the endings of shape files.
+        known: the extensions of shape files.
 
     Raises:
-        InputError: for a damaged file, none or several shapes in it, and one of more than `MOST_BYTES`.
+        InputError: for a damaged file, none or several shapes in it, or more than `MOST_BYTES`.
     """
     try:
         return _from_gzip(data, path) if path.suffix.lower() == ".gz" else _from_zip(data, path, known)
@@ -33,7 +33,7 @@ def unpacked(data: bytes, path: Path, known: Collection[str]) -> tuple[bytes, Pa
         IndexError, lzma.LZMAError, OverflowError,
     ) as error:  # fmt: skip
         reason = first_line(error)[:200]
-        raise InputError(f"{path} cannot be unpacked ({reason}); fetch it again.") from error
+        raise InputError(f"{path} cannot be unpacked ({reason}); download it again.") from error
 
 
 def _from_gzip(data: bytes, path: Path) -> tuple[bytes, Path]:
@@ -49,8 +49,8 @@ def _from_zip(data: bytes, path: Path, known: Collection[str]) -> tuple[bytes, P
         if len(members) != 1:
             names = ", ".join(member.filename for member in members[:3])
             raise InputError(
-                f"{path} holds {len(members)} shape files{f' ({names})' if names else ''}; one was expected, "
-                "so unpack it and name what is wanted."
+                f"{path} holds {len(members)} shape files{f' ({names})' if names else ''}; expected one, "
+                "so unpack it and give the file to read."
             )
         _check_size(members[0].file_size, path)
         with archive.open(members[0]) as file:
@@ -67,4 +67,4 @@ def _is_shape(name: str, known: Collection[str]) -> bool:
 
 def _check_size(size: int, path: Path) -> None:
     if size > MOST_BYTES:
-        raise InputError(f"{path} unpacks to more than {MOST_BYTES >> 20} MB; unpack it by hand if that is right.")
+        raise InputError(f"{path} unpacks to more than {MOST_BYTES >> 20} MB; if this is correct, unpack it yourself.")

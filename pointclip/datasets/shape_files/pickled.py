@@ -1,4 +1,4 @@
-"""Pickled dicts of arrays, read without running what a pickle may ask for."""
+"""Pickled dicts of arrays, read without executing anything in the pickle."""
 
 import io
 import pickle
@@ -8,11 +8,11 @@ import numpy as np
 
 from pointclip.errors import InputError, first_line
 
-_CODES = frozenset("biufcSUO")  # kinds of numbers and texts, and the objects that hold the dict
+_CODES = frozenset("biufcSUO")  # type codes of numbers and strings, and of objects, for the dict
 
 
 class _Type:
-    """Stands for numpy.dtype: keeps its code and byte order, and takes nothing else from its state."""
+    """A stand-in for numpy.dtype with its code and byte order only."""
 
     def __init__(self, code: str, *_: object):
         if not isinstance(code, str) or code[:1] not in _CODES or not code[1:].isdecimal():
@@ -29,7 +29,7 @@ class _Type:
 
 
 class _Array:
-    """Stands for numpy.ndarray until its state comes; `array` is what the state holds."""
+    """A stand-in for numpy.ndarray; `array` is set from its state."""
 
     def __init__(self, *_: object):
         self.array = np.zeros(0)
@@ -55,7 +55,7 @@ def _scalar(kind: _Type, content: bytes) -> object:
 
 
 def _encoded(text: str, encoding: str = "latin1") -> bytes:
-    """How pickles of protocol 2 write bytes."""
+    """Bytes in pickles of protocol 2."""
     return text.encode("latin1")
 
 
@@ -78,15 +78,15 @@ _ALLOWED = {
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> object:
         if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is not run")
+            raise pickle.UnpicklingError(f"it refers to {module}.{name}, which is not executed")
         return _ALLOWED[module, name]
 
 
 def read_pickled(data: bytes, path: Path) -> object:
-    """What a pickle holds: a numpy array, or a dict of them, perhaps wrapped as np.save does it.
+    """The content of a pickle: a numpy array, or a dict of them, possibly wrapped by np.save.
 
     Raises:
-        InputError: for a damaged pickle, and one that asks for more than dicts, lists, numbers, texts and arrays.
+        InputError: for a damaged pickle, or one with more than dicts, lists, numbers, strings and arrays.
     """
     try:
         content = _array_of(_Unpickler(io.BytesIO(data)).load())
@@ -95,7 +95,7 @@ def read_pickled(data: bytes, path: Path) -> object:
         return {key: _array_of(value) for key, value in content.items()} if isinstance(content, dict) else content
     except Exception as error:  # malformed pickles raise errors of any kind
         raise InputError(
-            f"{path} holds pickled objects other than arrays, and was not opened ({first_line(error)[:200]})."
+            f"{path} contains pickled objects other than arrays, and was not loaded ({first_line(error)[:200]})."
         ) from error
 
 

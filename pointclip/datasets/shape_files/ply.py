@@ -1,4 +1,4 @@
-"""PLY: elements of any kind; of them the vertices and the faces are taken."""
+"""PLY: vertices and faces; other elements are skipped."""
 
 import re
 import tempfile
@@ -18,7 +18,7 @@ SIZES = {
 }  # bytes of a value in a binary file
 FORMATS = ("ascii", "binary_little_endian", "binary_big_endian")
 CORNER_LISTS = ("vertex_indices", "vertex_index")
-HEADER_BYTES = 1 << 20  # no header is longer
+HEADER_BYTES = 1 << 20  # maximum length of a header
 
 
 def read_ply(data: bytes, path: Path) -> Geometry:
@@ -36,22 +36,22 @@ def read_ply(data: bytes, path: Path) -> Geometry:
 
 
 def _split(data: bytes, path: Path) -> tuple[list[str], bytes]:
-    """The header's lines without comments, and what follows it."""
+    """The header's lines without comments, and the content after it."""
     found = re.search(rb"^[ \t]*end_header[ \t]*(\r\n|\n|\r)", data[:HEADER_BYTES], re.MULTILINE)
     if not data.lstrip().startswith(b"ply") or not found:
-        whole = "its header has no end" if data.startswith(b"ply") else "it does not begin with ply"
-        raise InputError(f"{path} cannot be read as .ply: {whole}; is it the right file?")
+        problem = "its header has no end" if data.startswith(b"ply") else "it does not start with ply"
+        raise InputError(f"{path} cannot be read as .ply: {problem}; is it a PLY file?")
     lines = [" ".join(line.split()) for line in data[: found.start()].decode("latin-1").splitlines()]
     header = [line for line in lines if line and not line.startswith(("comment", "obj_info"))]
     if len(header) < 2 or header[1].split()[0] != "format" or len(header[1].split()) < 2:
-        raise InputError(f"{path} cannot be read as .ply: its second line names no format.")
+        raise InputError(f"{path} cannot be read as .ply: its second line has no format.")
     if header[1].split()[1] not in FORMATS:
-        raise InputError(f"{path} has the format {header[1].split()[1]!r}; one of {', '.join(FORMATS)} was expected.")
+        raise InputError(f"{path} has the format {header[1].split()[1]!r}; expected one of {', '.join(FORMATS)}.")
     return header, data[found.end() :]
 
 
 def _elements(header: list[str], path: Path) -> list[tuple[str, int, int, int]]:
-    """Each element's name, number of rows, and the least bytes and the least values of a row."""
+    """Each element's name, number of rows, and the minimum bytes and values per row."""
     elements: list[list] = []
     for line in header[2:]:
         words = line.split()
@@ -69,7 +69,7 @@ def _elements(header: list[str], path: Path) -> list[tuple[str, int, int, int]]:
 
 
 def _rows_held(body: bytes, elements: list[tuple[str, int, int, int]], name: str, is_text: bool) -> int:
-    """How many rows of an element the file can hold, the ones before it being whole."""
+    """The maximum number of rows of an element in the file, given complete elements before it."""
     rows = sum(1 for line in body.splitlines() if line.strip()) if is_text else 0
     for other, count, row_bytes, _ in elements:
         if other == name:
@@ -80,12 +80,12 @@ def _rows_held(body: bytes, elements: list[tuple[str, int, int, int]], name: str
 
 
 def _parse(header: list[str], body: bytes, path: Path):
-    """What plyfile makes of it: first as if every face were a triangle, which it reads many times faster."""
+    """Read with plyfile, first assuming that all faces are triangles, which is many times faster."""
     from plyfile import PlyData, PlyParseError
 
     names = [line.split()[-1] for line in header if line.startswith("property list")]
     triangles = {"face": {name: 3 for name in names if name in CORNER_LISTS}}
-    with tempfile.TemporaryFile() as file:  # plyfile maps files to memory, and reads all else row by row
+    with tempfile.TemporaryFile() as file:  # plyfile memory-maps files, and reads other streams row by row
         file.write("\n".join([*header, "end_header\n"]).encode("latin-1") + body)
         for lengths in (triangles, {}):
             file.seek(0)
@@ -115,7 +115,7 @@ def _geometry(ply, path: Path) -> Geometry:
     key = next((prop.name for prop in ply["face"].properties if prop.name in CORNER_LISTS), None)
     if key is None:
         raise InputError(f"{path} has faces without {' or '.join(CORNER_LISTS)}; export it again.")
-    polygons = ply["face"][key]  # [F] arrays, or [F, 3] where all are triangles
+    polygons = ply["face"][key]  # [F] arrays, or [F, 3] if all are triangles
     if polygons.dtype == object:
         sizes = np.array([len(polygon) for polygon in polygons], dtype=np.int64)
         triangles = fans(sizes, np.concatenate([np.zeros(0, np.int64), *polygons]))

@@ -15,17 +15,17 @@ TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribu
 
 
 def read_stl(data: bytes, path: Path) -> Geometry:
-    """Read an STL file; a binary one may begin with "solid" too, and is known by its length."""
-    says = int.from_bytes(data[80:HEADER], "little") if len(data) >= HEADER else -1
-    exact = says >= 0 and len(data) == HEADER + says * TRIANGLE.itemsize
+    """Read an STL file; a binary one may also start with "solid" and is detected by its length."""
+    declared = int.from_bytes(data[80:HEADER], "little") if len(data) >= HEADER else -1
+    exact = declared >= 0 and len(data) == HEADER + declared * TRIANGLE.itemsize
     if not exact and re.match(rb"\s*solid\b", data, re.IGNORECASE) and b"\0" not in data[:HEADER]:
         return _read_text(data, path)
-    if says < 0:
-        raise InputError(f"{path} cannot be read as .stl: it is shorter than the header, or no such file.")
-    holds = (len(data) - HEADER) // TRIANGLE.itemsize
-    if holds < says:
-        raise cut_short(path, "triangles", says, holds)
-    corners = np.frombuffer(data, TRIANGLE, says, HEADER)["corners"]
+    if declared < 0:
+        raise InputError(f"{path} cannot be read as .stl: it is shorter than a header.")
+    actual = (len(data) - HEADER) // TRIANGLE.itemsize
+    if actual < declared:
+        raise cut_short(path, "triangles", declared, actual)
+    corners = np.frombuffer(data, TRIANGLE, declared, HEADER)["corners"]
     return _soup(corners.reshape(-1, 3).astype(np.float64))
 
 
@@ -35,7 +35,7 @@ def _read_text(data: bytes, path: Path) -> Geometry:
     if len(vertices) < 3 * facets:
         raise cut_short(path, "triangles", facets, len(vertices) // 3)
     if not re.search(rb"\bendsolid\b", data, re.IGNORECASE):
-        raise InputError(f"{path} ends without endsolid; it was cut short, so fetch or export it again.")
+        raise InputError(f"{path} ends without endsolid; it is truncated, so download or export it again.")
     tokens = [token.decode("latin-1") for vertex in vertices for token in vertex]
     return _soup(as_numbers(tokens, path).reshape(-1, 3)[: len(vertices) // 3 * 3])
 

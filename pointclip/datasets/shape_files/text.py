@@ -1,4 +1,4 @@
-"""Clouds as text: a point a line, numbers between blanks, commas or semicolons."""
+"""Clouds as text: one point per line, with numbers separated by whitespace, commas or semicolons."""
 
 import re
 from pathlib import Path
@@ -14,26 +14,26 @@ NAMES = {"x": 0, "y": 1, "z": 2}
 
 
 def read_text(data: bytes, path: Path) -> Geometry:
-    """Read a text cloud (.xyz .txt .csv .pts …): the first three columns, or those that a header line names x, y, z.
+    """Read a text cloud (.xyz .txt .csv .pts …): the first three columns, or those named x, y, z in a header line.
 
-    Skipped are comments (# and //), a header line, and lines that hold one whole number: a count of points, which is
-    compared with what follows. An empty field between commas is NaN.
+    Comments (# and //), a header line, and lines with a single integer are skipped; the latter is a point count, which
+    is checked. An empty field between commas is NaN.
 
     Raises:
-        InputError: for decimal commas, rows of different lengths, words between the numbers, and fewer rows than the
-            count says.
+        InputError: for decimal commas, rows of different lengths, words between the numbers, or fewer rows than the
+            count.
     """
     lines = decoded(data, path).splitlines()
-    names, lines, says = _without_header(lines, path)
+    names, lines, declared = _without_header(lines, path)
     if not lines:
-        raise InputError(f"{path} holds no points; is it the right file?")
+        raise InputError(f"{path} has no points; is it the right file?")
     table = _plain_table(lines)
     if table is None:
         table = _table(lines, path)
     if table.shape[1] < 3:
-        raise InputError(f"{path} has {table.shape[1]} numbers a line; at least x, y and z were expected.")
-    if len(table) < says:
-        raise cut_short(path, "points", says, len(table))
+        raise InputError(f"{path} has {table.shape[1]} numbers per line; expected at least x, y and z.")
+    if len(table) < declared:
+        raise cut_short(path, "points", declared, len(table))
     columns = [0, 1, 2]
     if names and set(NAMES) <= set(names) and len(names) == table.shape[1]:
         columns = [names.index(axis) for axis in NAMES]
@@ -41,21 +41,21 @@ def read_text(data: bytes, path: Path) -> Geometry:
 
 
 def _without_header(lines: list[str], path: Path) -> tuple[list[str], list[str], int]:
-    """The names that a header gives to the columns, the lines of numbers, and how many the counts say."""
+    """The column names of the header, the lines of numbers, and the declared number of points."""
     names: list[str] = []
     rows: list[str] = []
-    says = 0
+    declared = 0
     for line in lines:
         bare = re.split(r"#|//", line, maxsplit=1)[0].strip()
         if bare.isdecimal():
-            says += int(bare)
+            declared += int(bare)
         elif rows or _is_row(bare):
             rows.extend([bare] if bare else [])
         elif set(NAMES) <= set(_words(line)):
             names = _words(line)
         elif bare and (names or any(character.isdigit() for character in bare)):
-            raise InputError(f"{path} has {bare[:60]!r} where a header or a line of numbers was expected.")
-    return names, rows, says
+            raise InputError(f"{path} has {bare[:60]!r} instead of a header or a line of numbers.")
+    return names, rows, declared
 
 
 def _words(line: str) -> list[str]:
@@ -64,9 +64,9 @@ def _words(line: str) -> list[str]:
 
 
 def _fields(line: str) -> list[str]:
-    """The numbers of a line as text: what stands between blanks and semicolons, or between commas.
+    """The numbers of a line as text, separated by whitespace and semicolons, or by commas.
 
-    Raises ValueError where each of them has one comma inside, which then is a decimal comma.
+    Raises ValueError if each of them has one comma inside, taken as a decimal comma.
     """
     if "," not in line:
         return re.split(r"\s*;\s*", line.strip(" \t;")) if ";" in line else line.split()
@@ -78,7 +78,7 @@ def _fields(line: str) -> list[str]:
 
 
 def _is_row(line: str) -> bool:
-    """Whether a line begins with numbers, two at least."""
+    """Whether a line starts with at least two numbers."""
     try:
         fields = _fields(line)
     except ValueError:
@@ -90,7 +90,7 @@ def _is_row(line: str) -> bool:
 
 
 def _plain_table(lines: list[str]) -> np.ndarray | None:
-    """The numbers as a table where blanks alone separate them, read at numpy's speed; None for all else."""
+    """The numbers as a table, read quickly by numpy if only separated by whitespace; otherwise None."""
     if any("," in line or ";" in line for line in lines):
         return None
     try:
@@ -106,15 +106,15 @@ def _table(lines: list[str], path: Path) -> np.ndarray:
             fields = _fields(line)
         except ValueError:
             raise InputError(
-                f"{path} has decimal commas ({line.strip()[:60]!r}), which are not taken; write points, as in 0.5."
+                f"{path} has decimal commas ({line.strip()[:60]!r}), which are not supported; use decimal points."
             ) from None
         try:
             rows.append([float(field or "nan") for field in fields])
         except ValueError:
-            raise InputError(f"{path} has {line.strip()[:60]!r} where a line of numbers was expected.") from None
+            raise InputError(f"{path} has {line.strip()[:60]!r} instead of a line of numbers.") from None
         if len(rows[-1]) != len(rows[0]):
             raise InputError(
                 f"{path} has lines of {len(rows[0])} and of {len(rows[-1])} numbers ({line.strip()[:60]!r}); "
-                "every point needs as many."
+                "all lines need the same number."
             )
     return np.array(rows, dtype=np.float64)
