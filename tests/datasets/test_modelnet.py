@@ -342,7 +342,7 @@ def test_normal_resampled_is_read_by_its_lists(tmp_path, name, classes):
     assert np.allclose(shapes[0].points, POINTS[0, :16], atol=1e-6)
     with pytest.raises(InputError, match=r"bed_0001\.txt is missing though the list"):
         shapes[1]
-    with pytest.raises(InputError, match="40 points, but DATASET.NUM_POINTS is 41"):
+    with pytest.raises(InputError, match=r"40 points, but DATASET\.NUM_POINTS is 41"):
         open_dataset(name, folder, num_points=41)[0]
 
 

@@ -70,5 +70,5 @@ def test_unknown_variants_and_splits_are_told(tmp_path):
         ScanObjectNN(tmp_path, variant="hardest")
     with pytest.raises(InputError, match="train, test"):
         ScanObjectNN(tmp_path, split="val")
-    with pytest.raises(InputError, match="20 points per shape, but DATASET.NUM_POINTS is 1024"):
+    with pytest.raises(InputError, match=r"20 points per shape, but DATASET\.NUM_POINTS is 1024"):
         ScanObjectNN(tmp_path)
