@@ -18,7 +18,6 @@ import torch
 import trimesh
 import yaml
 from plyfile import PlyData, PlyElement
-from prompts.published_files import Material, read_candidates, read_parameters
 from safetensors.torch import save as as_safetensors
 
 from pointclip.config import defaults, load_config
@@ -31,7 +30,8 @@ from pointclip.projection.points import check_points
 from pointclip.prompts import open_prompts
 from pointclip.search.result import read_result
 from pointclip.utils.fetch import read_note
-from prompts.generate import Partial
+from pointclip.writing.generate import Partial
+from pointclip.writing.published_files import Material, read_candidates, read_parameters
 
 warnings.simplefilter("ignore")
 POINTS = np.random.default_rng(0).uniform(-1, 1, (24, 3)).astype(np.float32)

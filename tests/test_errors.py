@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pointclip.errors import LONGEST_MESSAGE, InputError, escaped
+from pointclip.errors import MAX_MESSAGE, InputError, escaped
 
 
 @pytest.mark.parametrize(
@@ -26,5 +26,5 @@ def test_control_characters_are_written_out(text, shown):
 @given(st.text(max_size=30), st.integers(0, 2000))
 def test_messages_are_short(text, count):
     message = str(InputError(text + "x" * count + "the end."))
-    assert len(message) <= LONGEST_MESSAGE
+    assert len(message) <= MAX_MESSAGE
     assert message.endswith("the end.")

@@ -12,7 +12,7 @@ from zeroshot_cls.scores import evaluate
 PROBABILITIES = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.6, 0.4], [0.5, 0.5]])
 LABELS = np.array([0, 0, 1, 0, -1])
 BEST, SHARES = likeliest(PROBABILITIES.log())
-ANSWERS = Answers(LABELS, [f"shape {i}" for i in range(5)], list(range(5)), BEST, SHARES, np.zeros(5, np.float32))
+ANSWERS = Answers(LABELS, [f"shape {i}" for i in range(5)], list(range(5)), BEST, SHARES, SHARES[:, 0] - SHARES[:, 1])
 SCORES = evaluate(LABELS, BEST[:, 0], ["a", "b"])
 
 
