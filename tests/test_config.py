@@ -117,7 +117,7 @@ def test_a_config_under_many_bases_is_read_once(tmp_path, monkeypatch):
 def test_bases_have_a_limit_that_a_setting_raises(tmp_path, monkeypatch):
     for level in range(120):
         write(tmp_path, f"{level}.yaml", {"BASE": f"{level + 1}.yaml"} if level < 119 else {"SEED": 5})
-    with pytest.raises(InputError, match="at most 100 are read"):
+    with pytest.raises(InputError, match="more than the limit of 100"):
         load_config(defaults(), tmp_path / "0.yaml")
     monkeypatch.setenv("POINTCLIP_LIMITS", "2")
     assert load_config(defaults(), tmp_path / "0.yaml").SEED == 5

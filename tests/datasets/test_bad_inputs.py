@@ -52,15 +52,15 @@ FIRSTS = {
 }  # first points other than FIRST
 REFUSED = {
     "02_one_part_draco.glb": "needs the extension KHR_draco_mesh_compression, which is not supported",
-    "06_count_short_ascii.ply": "says 60 rows of vertex, holds 50",
-    "06_cut_after_vertices.off": "says 12 faces, holds 0",
-    "06_cut_at_record.las": "says 1024 points, holds 924",
-    "06_cut_in_faces.off": "says 12 faces, holds 6",
+    "06_count_short_ascii.ply": "declares 60 rows of vertex, but has 50",
+    "06_cut_after_vertices.off": "declares 12 faces, but has 0",
+    "06_cut_at_record.las": "declares 1024 points, but has 924",
+    "06_cut_in_faces.off": "declares 12 faces, but has 6",
     "08_decimal_comma.xyz": "has decimal commas",
-    "11_truncated.stl": "says 12 triangles, holds 4",
+    "11_truncated.stl": "declares 12 triangles, but has 4",
     "16_lfs_pointer.off": "is a Git LFS pointer, not the file",
     "gltf_without_bin.gltf": "its file Mesh_PrimitiveMode_04.bin is missing",
-    "vlr.las": "says 4294967295 variable length records, holds 0",
+    "vlr.las": "declares 4294967295 variable length records, but has 0",
     "count_of_1e8.pcd": "COUNT 2147483647 for y; 1 was expected",
 }
 
@@ -118,7 +118,7 @@ def test_text_of_every_kind(tmp_path, kind, ending):
         ("0,1 0,2 0,3\n", "decimal commas"),
         ("1 0,2 0,3\n", "decimal commas"),
         ("0,5;0,6;0,7\n", "decimal commas"),
-        ("3\n1 2 3\n4 5 6\n", "says 3 points, holds 2"),
+        ("3\n1 2 3\n4 5 6\n", "declares 3 points, but has 2"),
         ("1 2 3\n4 5\n", "lines of 3 and of 2 numbers"),
         ("1 2 3\na b c\n", "'a b c' instead of a line of numbers"),
         ("1 2\n3 4\n", "has 2 numbers per line"),

@@ -48,11 +48,11 @@ def test_batches_keep_the_order_and_split_where_the_number_of_points_changes():
 
 BAD = {
     "nan": (shape(value=np.nan, name="x#1"), "x#1: NaN"),
-    "label": (shape(label=2, name="x#1"), "x#1: its label is 2; 0 to 1 was expected"),
+    "label": (shape(label=2, name="x#1"), "x#1: its label is 2; expected 0 to 1"),
     "flat": (Shape(np.ones((5, 3), np.float32), 0, "x#1"), "x#1: all points coincide"),
     "one": (Shape(np.ones((1, 3), np.float32), 0, "x#1"), "x#1: the cloud has 1 point"),
     "wide": (Shape(np.ones((5, 4), np.float32), 0, "x#1"), "x#1: points have shape"),
-    "parts": (replace(shape(name="x#1"), parts=np.full(8, 2)), "x#1: a part label is out of range; 0 to 1"),
+    "parts": (replace(shape(name="x#1"), parts=np.full(8, 2)), "x#1: a part label is out of range; expected 0 to 1"),
     "few parts": (replace(shape(name="x#1"), parts=np.zeros(7, int)), "x#1: 7 part labels for 8 points"),
     "float parts": (replace(shape(name="x#1"), parts=np.zeros(8)), "x#1: its parts are a numpy array of float64"),
     "deep parts": (
@@ -69,8 +69,8 @@ BAD = {
     "listed points": (Shape([[0.0, 1.0, 2.0]] * 5, 0, "x#1"), "x#1: its points are [[0.0, 1.0, 2.0]"),
     "whole points": (Shape(np.arange(15).reshape(5, 3), 0, "x#1"), "x#1: its points are a numpy array of int64"),
     "beyond float32": (Shape(np.eye(3) * 1e300, 0, "x#1"), "x#1: NaN or infinite coordinates"),
-    "no name": (replace(shape(), name=None), "Shape 1: its name is None; text"),
-    "no shape": ((1, 2), "Shape 1 came as (1, 2); a Shape"),
+    "no name": (replace(shape(), name=None), "Shape 1: its name is None; expected text"),
+    "no shape": ((1, 2), "Shape 1 is (1, 2); expected a Shape"),
     "unreadable": (InputError("x#1: truncated."), "x#1: truncated"),
 }
 
@@ -89,7 +89,7 @@ def test_a_bad_shape_stops_or_is_skipped_and_told(kind):
 
 @pytest.mark.parametrize("on_bad", ["stop", "skip"])
 def test_an_error_in_the_code_always_stops(on_bad):
-    with pytest.raises(InputError, match=r"Shape 1 of the data set Listed: .*line \d+: KeyError: 'x'; mend") as caught:
+    with pytest.raises(InputError, match=r"Shape 1 of the data set Listed: .*line \d+: KeyError: 'x'; fix") as caught:
         list(BatchReader(Listed([shape(), KeyError("x"), shape()]), 4, on_bad))
     assert isinstance(caught.value.__cause__, KeyError)
     assert "ON_BAD_SHAPE" not in str(caught.value)

@@ -87,8 +87,8 @@ def test_files_of_one_name_do_not_mix(tmp_path):
 
 
 FAILING = {
-    "arithmetic": ("x = 1\n1 / 0", "own.py, line 2: ZeroDivisionError: division by zero; mend the file."),
-    "syntax": ("x = (\n", "own.py, line 1: SyntaxError: '(' was never closed; mend the file."),
+    "arithmetic": ("x = 1\n1 / 0", "own.py, line 2: ZeroDivisionError: division by zero; fix the file."),
+    "syntax": ("x = (\n", "own.py, line 1: SyntaxError: '(' was never closed; fix the file."),
     "NUL": (b"x\0", "own.py: "),
     "binary": (b"\x80\xff\xfe", "own.py"),
     "import": ("import no_such_module_x", "own.py, line 1: ModuleNotFoundError: No module named 'no_such_module_x'"),
@@ -144,9 +144,9 @@ SETS = {
     "float labels": ("-1])", "-1.0])", "labels is a numpy array of float64 in shape [3]"),
     "few labels": ("[0, 1, -1]", "[0, 1]", "labels is a numpy array of int64 in shape [2]; a numpy array of 3"),
     "deep labels": ("[0, 1, -1]", "[[0, 1, -1]]", "in shape [1, 3]"),
-    "high labels": ("[0, 1, -1]", "[0, 1, 2]", "labels has 2; 0 to 1 was expected"),
-    "low labels": ("[0, 1, -1]", "[0, 1, -2]", "labels has -2; 0 to 1 was expected"),
-    "no parts": ("{}", "None", "part_names is None; a dict was expected"),
+    "high labels": ("[0, 1, -1]", "[0, 1, 2]", "labels has 2; expected 0 to 1"),
+    "low labels": ("[0, 1, -1]", "[0, 1, -2]", "labels has -2; expected 0 to 1"),
+    "no parts": ("{}", "None", "part_names is None; expected a dict"),
     "text parts": ("{}", '{"a": "rim"}', "part_names['a'] is 'rim'; expected a tuple of unique names"),
     "number parts": ("{}", '{"a": (1, 2)}', "part_names['a'] is (1, 2)"),
 }

@@ -286,7 +286,7 @@ def test_meshes_without_surface_and_files_without_points_are_told(tmp_path):
 
 def test_other_input_is_told(tmp_path):
     path = write_cloud(tmp_path / "a.npy", CLOUD)
-    with pytest.raises(InputError, match=r"'\.fbx', but the known ones are \.ply \.obj"):
+    with pytest.raises(InputError, match=r"'\.fbx'; supported are \.ply \.obj"):
         read_shape(tmp_path / "a.fbx")
     (tmp_path / "folder.ply").mkdir()
     with pytest.raises(InputError, match="is not a file"):

@@ -72,7 +72,7 @@ def test_a_search_on_what_is_reported_is_marked(change, own, tuned):
 
 def test_classes_that_nothing_was_chosen_for_are_named():
     partly = of(search=replace(RESULT, sentences={"sofa": ["a wide seat."]}))  # nothing for chair, which is shown
-    assert partly.notes[-1] == "Nothing was chosen for chair: no shape of theirs was searched on."
+    assert partly.notes[-1] == "Nothing was chosen for chair: the search had no shapes of theirs."
 
 
 def test_notes_on_cut_sentences_demo_turned_and_bad_shapes():
@@ -82,7 +82,7 @@ def test_notes_on_cut_sentences_demo_turned_and_bad_shapes():
     notes = notes[1:]
     assert notes[0] == "1 sentence(s) were cut after the 77 tokens that the encoder reads."
     assert "not research results" in notes[1]
-    assert notes[2] == "Every shape was turned at random about the up axis (seed 0)."
-    assert notes[3] == "2 file(s) of kept features were damaged and made anew, such as a."
+    assert notes[2] == "Every shape was randomly rotated about the up axis (seed 0)."
+    assert notes[3] == "2 damaged file(s) of cached features were replaced, such as a."
     assert notes[4:8] == ["a: 1.", "b: 2.", "c: 3.", "2 more shape(s) have notes of this kind."]
-    assert notes[8] == "1 bad shape(s) left out, the first: x#4: NaN."
+    assert notes[8] == "1 bad shape(s) skipped, the first: x#4: NaN."

@@ -280,7 +280,7 @@ BAD = {
     "missing file": (["--input", "{tmp}/no.ply", "--classes", "a"], "no.ply does not exist"),
     "long file name": (["--input", "x" * 300 + ".ply", "--classes", "a"], "x.ply cannot be reached"),
     "folder": (["--input", "{tmp}", "--classes", "a"], "is not a file"),
-    "ending": (["--input", "{tmp}/boat.json", "--classes", "a"], "ending '.json', but the known ones are .ply"),
+    "ending": (["--input", "{tmp}/boat.json", "--classes", "a"], "unknown extension '.json'; supported are .ply"),
     "junk array": (["--input", "{tmp}/junk.npy", "--classes", "a"], "junk.npy cannot be read.*no array of plain"),
     "junk text": (["--input", "{tmp}/junk.obj", "--classes", "a"], "junk.obj "),
     "nan": (["--input", "{tmp}/nan.npy", "--classes", "a"], "nan.npy: NaN or infinite coordinates"),
