@@ -75,7 +75,7 @@ def test_a_file_too_large_is_told_and_a_setting_raises_the_limit(tmp_path, read,
     monkeypatch.setattr(files, "MOST_JSON_BYTES", 4)
     path = tmp_path / "a"
     path.write_text("[1, 2, 3]")
-    with pytest.raises(InputError, match=r"has 9 bytes, and more than the limit of 4.*POINTCLIP_LIMITS=3"):
+    with pytest.raises(InputError, match=r"has 9 bytes, more than the limit of 4.*POINTCLIP_LIMITS=3"):
         read(path, "the config", "")
     monkeypatch.setenv(VARIABLE, "3")
     assert read(path, "the config", "") == [1, 2, 3]
