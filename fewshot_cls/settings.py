@@ -54,6 +54,7 @@ def fewshot_defaults() -> CfgNode:
 
     c.DENSIFY = "zeroshot"  # or "paper", of the learned smoothing: maps of 112 x 112 instead of 110 x 110
     c.SMOOTHING = CfgNode()
+    c.SMOOTHING.RATE = 0.001  # its share of TRAIN.RATE; at 0.01 and more the loss rises from the first steps on
     c.SMOOTHING.STATISTICS = "frozen"  # of batch norm; "batch" leaves zero-shot's start at the first step
 
     c.TRAIN = CfgNode()  # PointCLIP V1's published recipe
