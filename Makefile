@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(abspath $(VENV))/bin/python
 INSTALLED = $(VENV)/.installed
+CHOICE = -m "not slow"
 
 .PHONY: demo tables test lint clean
 
@@ -9,12 +10,13 @@ demo: $(INSTALLED)  ## every task on what is bundled; needs no weights, data or 
 	cd zeroshot_cls && $(RUN) main.py --config configs/demo.yaml
 	cd zeroshot_seg && $(RUN) main.py --config configs/demo.yaml
 	cd fewshot_cls && $(RUN) main.py --config configs/demo.yaml
+	cd zeroshot_det && $(RUN) main.py --config configs/demo.yaml
 
 tables: $(INSTALLED)  ## ablations and what rests on what, on what is bundled, by the code that makes the paper's tables
 	PYTHON=$(RUN) scripts/demo_tables.sh
 
-test: $(INSTALLED)  ## all tests
-	$(RUN) -m pytest
+test: $(INSTALLED)  ## the tests but slow ones; all of them with CHOICE=
+	$(RUN) -m pytest $(CHOICE)
 
 lint: $(INSTALLED)  ## style, common faults, and which room may import which
 	$(RUN) -m ruff check .
@@ -27,4 +29,4 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	touch $@
 
 clean:  ## the environment and what runs wrote
-	rm -rf $(VENV) output */output
+	rm -rf $(VENV) build output */output

@@ -1,7 +1,7 @@
-"""Where does the time of a whole run go, and does reading and projecting hide behind encoding?
+"""How is the time of a run spent, and does encoding hide the time of reading and projecting?
 
-First every stage runs alone, one after the other; then the pipeline as the tasks run it, with the next batch read and
-projected while one is encoded. Its throughput stands beside that of the encoder with nothing else to do.
+First the stages run one by one; then the pipeline as in the tasks, in which the next batch is read and projected while
+one is encoded. Its throughput is compared with that of the encoder alone.
 """
 
 import argparse
@@ -37,10 +37,10 @@ PROMPTS = Path(__file__).resolve().parents[1] / "prompts"
 
 @dataclass(frozen=True)
 class Task:
-    """A task's stages, each to be run alone, and its pipeline."""
+    """A task's stages, each of which can be run alone, and its pipeline."""
 
     name: str
-    points: int  # of a shape
+    points: int  # per shape
     batch_size: int
     project: Callable[[Tensor], object]
     encode: Callable[[object], Tensor]
@@ -51,11 +51,11 @@ class Task:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="The time of each stage, and of the pipeline.")
+    parser = argparse.ArgumentParser(description="Time of each stage and of the pipeline.")
     parser.add_argument("--shapes", type=positive, default=100)
     parser.add_argument("--encoder", nargs="+", default=["demo"], help="all but 'demo' get random weights")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
-    parser.add_argument("--template", action="store_true", help="one sentence a name, not the prompt file's many")
+    parser.add_argument("--template", action="store_true", help="one sentence per name instead of the prompt file's")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     args = parser.parse_args()
@@ -69,7 +69,7 @@ def main() -> None:
 
 def show(task: Task, encoder: Encoder, shapes: int) -> None:
     """Measure one task with one encoder, and print its table."""
-    # compiles, loads and allocates what the first shapes need
+    # warm-up: compiles, loads and allocates
     run_alone(task, reader(task, min(shapes, task.batch_size)))
     stages = run_alone(task, reader(task, shapes))
     start = clock()
@@ -78,11 +78,11 @@ def show(task: Task, encoder: Encoder, shapes: int) -> None:
 
     total = sum(stages.values())
     rows = [[stage, f"{1000 * took / shapes:.1f}", f"{100 * took / total:.1f}"] for stage, took in stages.items()]
-    rows.append(["one after the other", f"{1000 * total / shapes:.1f}", "100.0"])
+    rows.append(["sequential total", f"{1000 * total / shapes:.1f}", "100.0"])
     rows.append(["pipelined", f"{1000 * pipelined / shapes:.1f}", f"{100 * pipelined / total:.1f}"])
     where = f"{encoder.name}, {encoder.precision}, {encoder.device}"
     print(f"\n{task.name}, {where}: {shapes} shapes of {task.points} points")
-    print(table(["stage", "ms a shape", "share %"], rows))
+    print(table(["stage", "ms per shape", "share %"], rows))
     alone = stages["encode"]
     share = f"{100 * alone / pipelined:.1f} % of the encoder alone ({shapes / alone:.2f} shapes/s)"
     print(f"pipelined {shapes / pipelined:.2f} shapes/s = {share}")
@@ -91,7 +91,7 @@ def show(task: Task, encoder: Encoder, shapes: int) -> None:
 
 
 def run_alone(task: Task, batches: Iterable[Batch]) -> Counter:
-    """Seconds of each stage, one after the other; synthetic shapes are made as they are read."""
+    """Seconds of each stage, run one by one; synthetic shapes are generated when read."""
     seconds, batches = Counter(), iter(batches)
     while True:
         times = [clock()]

@@ -1,8 +1,8 @@
-"""The floor of projecting: the bytes that any engine must move, at the speed at which this machine copies.
+"""A lower bound on the time of projection: the bytes that any engine must move, at this machine's copy bandwidth.
 
 An engine reads every point's cell and value once and writes every depth map once; in segmentation it also reads the
-cells that are looked up and writes their values. Putting points into cells before, and enlarging maps after, is left
-out, as the engines have no part in it.
+lookup cells and writes their values. Quantising points before, and resizing maps after, are not part of the engines and
+not included.
 """
 
 from collections.abc import Callable
@@ -14,12 +14,12 @@ from torch import Tensor
 from benchmarks.machine import best_time
 from pointclip.projection import Cells, ProjectionSpec, project, to_cells
 
-CALLS = 20  # on a GPU, between two waits for it: a wait takes longer than a projection may
-MEGABYTES = {"cpu": 256, "cuda": 2048}  # copied to measure the bandwidth, more than caches hold
+CALLS = 20  # between two synchronisations with a GPU, which take longer than a projection
+MEGABYTES = {"cpu": 256, "cuda": 2048}  # copied to measure the bandwidth; larger than caches
 
 
 def floor_bytes(cells: Cells, spec: ProjectionSpec, lookup: Cells | None) -> int:
-    """Bytes in, cells [B, V, N], and out, depth maps [B, V, H, H] and looked up values [B, V, N], all moved once."""
+    """Bytes of the input, cells [B, V, N], and output, depth maps [B, V, H, H] and lookup values [B, V, N]."""
     batch, views, _ = cells.row.shape
     moved = [cells.row, cells.column, cells.depth, cells.value]
     moved += [] if lookup is None else [lookup.row, lookup.column, lookup.depth, cells.value]
@@ -27,7 +27,7 @@ def floor_bytes(cells: Cells, spec: ProjectionSpec, lookup: Cells | None) -> int
 
 
 def copy_bandwidth(device: str, repeats: int) -> float:
-    """Bytes a second, read and written, of copying a large tensor."""
+    """Bytes per second, read plus written, when copying a large tensor."""
     source = torch.zeros(MEGABYTES[device] << 20, dtype=torch.uint8, device=device)
     target = torch.zeros_like(source)
     return 2 * source.numel() / best_time(lambda: target.copy_(source), repeats)
@@ -36,11 +36,11 @@ def copy_bandwidth(device: str, repeats: int) -> float:
 def distance(
     projection: torch.nn.Module, spec: ProjectionSpec, points: Tensor, engine: str, bandwidth: float, repeats: int
 ) -> list[list[str]]:
-    """A row for the table: microseconds a cloud, the floor, and how many times the floor; on a GPU one more of a graph.
+    """A row for the table: microseconds per cloud, the bound, and their ratio; on a GPU another row for a CUDA graph.
 
     Args:
         projection: a task's, on the device of `points` [B, N, 3].
-        bandwidth: what `copy_bandwidth` measured there.
+        bandwidth: as measured by `copy_bandwidth` on that device.
     """
     cells = to_cells(points, projection.rotations, spec)
     lookup = projection.lookup_cells(cells) if hasattr(projection, "lookup_cells") else None
@@ -59,7 +59,7 @@ def distance(
 
 
 def _graph(work: Callable[[], object]) -> Callable[[], None]:
-    """The work's kernels, recorded once and then started all at once."""
+    """A CUDA graph of the work's kernels."""
     work()  # compiles
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):

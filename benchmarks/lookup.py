@@ -1,6 +1,7 @@
-"""What does it cost to look points up with row and column swapped, as the published segmentation code does?
+"""What does it cost to look points up with row and column swapped, as in the published segmentation code?
 
-Both lookups on the synthetic test shapes, with the same encoder, sentences and uniform view weights; nothing is tuned.
+Both lookups on the synthetic test shapes with the same encoder and sentences and uniform view weights; nothing is
+tuned.
 """
 
 import argparse
@@ -35,13 +36,13 @@ def main() -> None:
     parser.add_argument("--shapes", type=int, default=0, help="of the 320 test shapes; 0 takes all")
     parser.add_argument("--encoder", default="demo")
     parser.add_argument("--pretrained", default="auto", help="as ENCODER.PRETRAINED")
-    parser.add_argument("--template", action="store_true", help="one sentence a name, not the prompt file's many")
+    parser.add_argument("--template", action="store_true", help="one sentence per name instead of the prompt file's")
     parser.add_argument("--device", default="auto")
     args = parser.parse_args()
     print(machine())
 
     data = SyntheticShapes()
-    wanted = subset(len(data), args.shapes, seed=0)
+    indices = subset(len(data), args.shapes, seed=0)
     encoder = load_encoder(args.encoder, args.pretrained, args.device)
     prompts = open_prompts("" if args.template else PROMPTS)
     sentences = part_sentences(PART_NAMES, prompts, "a depth map of the {} of a {category}.").flat()
@@ -51,7 +52,7 @@ def main() -> None:
     rows = []
     for lookup in LOOKUPS:
         projection = Counted(lookup)
-        results = segment(BatchReader(data, 4, indices=wanted), FeatureExtractor(projection, encoder), categories)
+        results = segment(BatchReader(data, 4, indices=indices), FeatureExtractor(projection, encoder), categories)
         scores = evaluate(results, data.part_names, "standard", seed=0)
         by_category = np.mean([row["mIoU"] for row in category_rows(results, scores)])
         shares = [100 * projection.count[what] / projection.count["read"] for what in ("visible", "background")]
@@ -67,7 +68,7 @@ def main() -> None:
 
 
 class Counted(RealisticProjection):
-    """The projection, counting how often a point is visible in a view, and looked up on the background."""
+    """The projection, also counting how often a point is visible in a view, and how often its pixel is background."""
 
     def __init__(self, lookup: str):
         super().__init__(lookup)
@@ -75,10 +76,10 @@ class Counted(RealisticProjection):
 
     def forward(self, points: Tensor) -> ProjectedPoints:
         seen = super().forward(points)
-        place = seen.pixel[..., 0] * seen.images.shape[-1] + seen.pixel[..., 1]  # [B, V, N]
-        found = seen.images[:, :, 0].flatten(2).gather(2, place)
-        background = int((found == 1).sum())  # 1 is the background's depth
-        self.count.update(read=found.numel(), visible=int(seen.visible.sum()), background=background)
+        pixel_index = seen.pixel[..., 0] * seen.images.shape[-1] + seen.pixel[..., 1]  # [B, V, N]
+        depths = seen.images[:, :, 0].flatten(2).gather(2, pixel_index)
+        background = int((depths == 1).sum())  # 1 is the background's depth
+        self.count.update(read=depths.numel(), visible=int(seen.visible.sum()), background=background)
         return seen
 
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the line on the machine, times, and peak memory in a process of its own."""
+"""Shared by the benchmarks: a line about the machine, timing, and peak memory in a separate process."""
 
 import multiprocessing
 import os
@@ -12,7 +12,7 @@ import torch
 
 
 def positive(text: str) -> int:
-    """A whole number from 1 on, as an argument's type."""
+    """An argument type: an integer of at least 1."""
     if int(text) < 1:
         raise ValueError
     return int(text)
@@ -26,14 +26,14 @@ def machine() -> str:
 
 
 def clock() -> float:
-    """Seconds on a clock that waits for the GPU, where one is at work."""
+    """A clock in seconds, which synchronises with the GPU if one is in use."""
     if torch.cuda.is_initialized():
         torch.cuda.synchronize()
     return time.perf_counter()
 
 
 def best_time(work: Callable[[], object], repeats: int = 5, budget: float = 30.0) -> float:
-    """Seconds of the fastest of `repeats` calls after one that warms up; what is slow ends after `budget` seconds."""
+    """Seconds of the fastest of `repeats` calls after a warm-up call; stops after `budget` seconds."""
     begin, times = clock(), []
     while len(times) <= repeats and (not times or clock() - begin < budget):
         start = clock()
@@ -43,10 +43,10 @@ def best_time(work: Callable[[], object], repeats: int = 5, budget: float = 30.0
 
 
 def peak_memory(prepare: Callable[..., Callable[[], object]], *args) -> float:
-    """MB that one call of `prepare(*args)()` takes at most, beyond what its process has after `prepare`.
+    """Peak memory of `prepare(*args)()` in MB, beyond that of its process after `prepare`.
 
-    It is called in a fresh process, so `prepare` must be a module's function and `args` must bear pickling. On a GPU it
-    is what torch allocates there. What the first call loads or sets up counts, so this errs upwards.
+    It runs in a new process, so `prepare` must be a module-level function and `args` must be picklable. On a GPU it is
+    the memory allocated by torch. Memory for setup in the first call is included, so this is an upper bound.
     """
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
@@ -55,7 +55,7 @@ def peak_memory(prepare: Callable[..., Callable[[], object]], *args) -> float:
     while process.is_alive() and results.empty():
         process.join(0.05)
     if process.exitcode not in (0, None):
-        return float("nan")  # it failed or ran out of memory, and has said so
+        return float("nan")  # it failed or ran out of memory, and has printed why
     megabytes = results.get()
     process.join()
     return megabytes
@@ -66,20 +66,20 @@ def _measure(results, threads: int, prepare: Callable, *args) -> None:
     work = prepare(*args)
     if torch.cuda.is_initialized():
         torch.cuda.reset_peak_memory_stats()
-        own = torch.cuda.memory_allocated()
+        before = torch.cuda.memory_allocated()
         work()
-        results.put((torch.cuda.max_memory_allocated() - own) / 2**20)
+        results.put((torch.cuda.max_memory_allocated() - before) / 2**20)
         return
-    forget = Path("/proc/self/clear_refs")
-    if forget.exists():
-        forget.write_text("5")  # the peak so far, for instance of importing, counts no more
-    own = _peak()
+    clear_refs = Path("/proc/self/clear_refs")
+    if clear_refs.exists():
+        clear_refs.write_text("5")  # resets the peak, so that imports are not included
+    before = _peak()
     work()
-    results.put((_peak() - own) / 2**20)
+    results.put((_peak() - before) / 2**20)
 
 
 def _peak() -> float:
-    """The most bytes that this process has had in memory."""
+    """Peak memory of this process in bytes."""
     status = Path("/proc/self/status")
     if status.exists():
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
@@ -89,7 +89,7 @@ def _peak() -> float:
 
 
 def _cpu_model() -> str:
-    """The CPU's name, as Linux tells it or else as Python does."""
+    """The CPU's name from Linux, or else from Python."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]

@@ -1,7 +1,7 @@
-"""What does a lower precision gain, and does it change the answers?
+"""How much faster is a lower precision, and does it change the predictions?
 
-For each precision: the time of one shape's ten views, and on the synthetic test shapes the accuracy and the share of
-predictions that equal fp32's (at least 99 % are wanted).
+For each precision: the time for one shape's ten views, and on the synthetic test shapes the accuracy and the share of
+predictions that agree with fp32 (it should be at least 99 %).
 """
 
 import argparse
@@ -31,9 +31,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="fp32 against bf16 and fp16: time and predictions.")
     parser.add_argument("--shapes", type=int, default=0, help="of the 320 test shapes; 0 takes all")
     parser.add_argument("--encoder", default="demo")
-    parser.add_argument("--pretrained", default="auto", help="as ENCODER.PRETRAINED, or 'random' to see times only")
-    parser.add_argument("--precisions", nargs="+", choices=DTYPES, help="default: all, but no fp16 on a CPU (slow)")
-    parser.add_argument("--template", action="store_true", help="one sentence a name, not the prompt file's many")
+    parser.add_argument(
+        "--pretrained", default="auto", help="like ENCODER.PRETRAINED, or 'random' to measure times only"
+    )
+    parser.add_argument("--precisions", nargs="+", choices=DTYPES, help="default: all, except fp16 on a CPU (slow)")
+    parser.add_argument("--template", action="store_true", help="one sentence per name instead of the prompt file's")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=positive, default=5)
     args = parser.parse_args()
@@ -43,8 +45,10 @@ def main() -> None:
     weights = None if args.pretrained == "random" else args.pretrained
     projection = RealisticProjection().to(device)
     data = SyntheticShapes(num_points=1024)
-    wanted = args.precisions or (["fp32", "bf16"] if device.type == "cpu" else list(DTYPES))
-    encoders = {name: load_encoder(args.encoder, weights, device, name) for name in dict.fromkeys(["fp32", *wanted])}
+    precisions = args.precisions or (["fp32", "bf16"] if device.type == "cpu" else list(DTYPES))
+    encoders = {
+        name: load_encoder(args.encoder, weights, device, name) for name in dict.fromkeys(["fp32", *precisions])
+    }
     images = projection(torch.from_numpy(data[0].points)[None].to(device))[0]  # [10, 3, 224, 224]
     seconds = {name: best_time(lambda e=e: e.encode_images(images), args.repeats) for name, e in encoders.items()}
     reader = BatchReader(data, 16, indices=subset(len(data), args.shapes, seed=0))
@@ -56,9 +60,9 @@ def main() -> None:
         equal, right = ((answers == other).float().mean() for other in (predictions["fp32"], truth))
         rows.append([name, f"{1000 * seconds[name]:.1f}", f"{seconds['fp32'] / seconds[name]:.2f}"])
         rows[-1] += [f"{100 * equal:.2f}", f"{100 * right:.2f}"]
-    print(table(["precision", "ms for ten views", "x fp32", "predictions equal %", "accuracy %"], rows))
+    print(table(["precision", "ms for ten views", "x fp32", "same predictions %", "accuracy %"], rows))
     print(f"{encoders['fp32'].name} on {device}, {len(truth)} shapes")
-    print(f"'auto' picks {native_precision(device)} here: {why(device)}")
+    print(f"'auto' selects {native_precision(device)} here: {why(device)}")
 
 
 def classify(
@@ -67,7 +71,7 @@ def classify(
     encoders: dict[str, Encoder],
     sentences: Sentences,
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """The class that each encoder gives every shape [n], and the true one [n]."""
+    """Each encoder's predictions [n], and the true classes [n]."""
     extractors = {name: FeatureExtractor(projection, encoder) for name, encoder in encoders.items()}
     classes = {name: extractor.class_features(sentences).cpu() for name, extractor in extractors.items()}
     answers, truth = {name: [] for name in encoders}, []
@@ -84,14 +88,14 @@ def classify(
 
 
 def why(device: torch.device) -> str:
-    """What the choice of "auto" rests on."""
+    """The reason for the choice of "auto"."""
     lower = native_precision(device) != "fp32"
     if device.type == "cuda":
         capability = ".".join(map(str, torch.cuda.get_device_capability(device)))
-        return f"the GPU's compute capability is {capability}, and bf16 starts at 8.0"
+        return f"the GPU's compute capability is {capability}, and bf16 needs 8.0"
     if device.type == "cpu":
-        return f"the CPU {'has' if lower else 'has no'} bf16 instructions (AMX or AVX-512 BF16) that torch knows of"
-    return "nothing else is known of such a device"
+        return f"the CPU {'has' if lower else 'has no'} bf16 instructions (AMX or AVX-512 BF16) known to torch"
+    return "fp32 is the default for such a device"
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """How fast is each engine of the realistic projection, and how much memory does it take?
 
-Measured is what the encoder waits for: from points to images of CLIP's size, ten a cloud, in segmentation also with
-every point's pixel and visibility. With --published DIR, a checkout of the published PointCLIP V2 is measured beside
-it, cloud by cloud on the CPU; of it only `get_img`, in its favour (it enlarges its images elsewhere).
+The first table measures everything before the encoder: from points to images of CLIP's size, ten per cloud, in
+segmentation also every point's pixel and visibility. With --published DIR, a checkout of the published PointCLIP V2 is
+measured too, cloud by cloud on the CPU; only its `get_img`, which favours it (it resizes images elsewhere).
 
-A second table sets the engines alone, from cells to depth maps, against the floor (see `benchmarks.floor`).
+The second table compares the engines alone, from cells to depth maps, with a lower bound (see `benchmarks.floor`).
 """
 
 import argparse
@@ -31,7 +31,7 @@ from zeroshot_cls.realistic_projection import SPEC as CLASSIFICATION
 from zeroshot_seg.realistic_projection import SPEC as SEGMENTATION
 
 TASKS = {
-    "classification": (zeroshot_cls.realistic_projection.RealisticProjection, 1024),  # and its points a cloud
+    "classification": (zeroshot_cls.realistic_projection.RealisticProjection, 1024),  # and its points per cloud
     "segmentation": (zeroshot_seg.realistic_projection.RealisticProjection, 2048),
 }
 SPECS = {"classification": CLASSIFICATION, "segmentation": SEGMENTATION}
@@ -39,12 +39,12 @@ ENGINES = tuple(name for name in BACKENDS if name != "auto")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time and memory of the projection's engines.")
+    parser = argparse.ArgumentParser(description="Time and memory of the projection engines.")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
-    parser.add_argument("--batches", type=positive, nargs="+", default=[1, 16], help="clouds projected in one call")
+    parser.add_argument("--batches", type=positive, nargs="+", default=[1, 16], help="clouds per call")
     parser.add_argument("--repeats", type=positive, default=5)
-    parser.add_argument("--published", type=Path, metavar="DIR", help="a checkout of PointCLIP V2 to measure as well")
+    parser.add_argument("--published", type=Path, metavar="DIR", help="also measure this checkout of PointCLIP V2")
     args = parser.parse_args()
     try:
         for task in args.tasks if args.published else ():
@@ -63,44 +63,46 @@ def main() -> None:
             for engine, device in candidates:
                 times = measure(partial(prepare, engine, device, task, batch), args.repeats)
                 rows.append([f"{engine}, {device}", task, batch, times])
-    header = ["engine", "task", "batch", "ms a cloud", "clouds/s", "peak MB", "x reference"]
+    header = ["engine", "task", "batch", "ms per cloud", "clouds/s", "peak MB", "x reference"]
     header += ["x published"] if args.published else []
     print(table(header, [cells(row, rows, bool(args.published)) for row in rows]))
-    print("peak MB: beyond the process's own; x: how many times as fast as that on the CPU, same batch (published: 1)")
+    print(
+        "peak MB: beyond that of the process; x: speed relative to it on the CPU at the same batch size (published: 1)"
+    )
     for task in args.tasks if args.published else ():
         print(f"{task}: largest difference from the published depth maps {difference(args.published, task):.1g}")
     print_floor([pair for pair in candidates if pair[0] != "reference"], args)
 
 
 def runnable(engines: list[str]) -> list[tuple[str, str]]:
-    """The engines with the devices that they run on here, the others told."""
-    found = []
+    """The engines available here, with their devices; prints why others are not."""
+    available = []
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
         for engine in engines:
             try:
-                found.append((pick_backend(engine, torch.device(device)), device))
+                available.append((pick_backend(engine, torch.device(device)), device))
             except InputError as error:
                 print(f"left out: {error}")
-    return found
+    return available
 
 
 def measure(prepare_work: partial, repeats: int) -> tuple[float, float]:
-    """Seconds and MB of one call; the memory in a process of its own."""
+    """Seconds and MB of one call; memory is measured in a separate process."""
     seconds = best_time(prepare_work(), repeats)
     return seconds, peak_memory(prepare_work)
 
 
 def prepare(engine: str, device: str, task: str, batch: int) -> Callable[[], object]:
-    """What projects a batch of a task's clouds by that engine."""
+    """A function that projects a batch of a task's clouds with an engine."""
     make, count = TASKS[task]
     if engine == "numba":
-        numba_engine.warm_up()  # compiled or loaded once, and then kept
+        numba_engine.warm_up()  # compile or load the cached code first
     projection, points = make(backend=engine).to(device), clouds(batch, count).to(device)
     return partial(projection, points)
 
 
 def print_floor(candidates: list[tuple[str, str]], args: argparse.Namespace) -> None:
-    """The table of the engines alone beside the floor, a device at a time."""
+    """The table of engines alone and the lower bound, for each device."""
     for device in dict.fromkeys(device for _, device in candidates):
         bandwidth = floor.copy_bandwidth(device, args.repeats)
         rows = []
@@ -109,10 +111,10 @@ def print_floor(candidates: list[tuple[str, str]], args: argparse.Namespace) -> 
             for batch in args.batches:
                 for engine in (name for name, at in candidates if at == device):
                     projection, points = make(backend=engine).to(device), clouds(batch, count).to(device)
-                    found = floor.distance(projection, SPECS[task], points, engine, bandwidth, args.repeats)
-                    rows += [[name, task, str(batch), *numbers] for name, *numbers in found]
-        print(f"\n{device}, which copies {bandwidth / 1e9:.0f} GB/s, read and written: from cells to depth maps")
-        print(table(["engine alone", "task", "batch", "µs a cloud", "floor µs", "x floor"], rows))
+                    available = floor.distance(projection, SPECS[task], points, engine, bandwidth, args.repeats)
+                    rows += [[name, task, str(batch), *numbers] for name, *numbers in available]
+        print(f"\n{device}, copy bandwidth {bandwidth / 1e9:.0f} GB/s (read plus written): from cells to depth maps")
+        print(table(["engine alone", "task", "batch", "µs per cloud", "floor µs", "x floor"], rows))
 
 
 def difference(folder: Path, task: str) -> float:
@@ -124,7 +126,7 @@ def difference(folder: Path, task: str) -> float:
 
 
 def prepare_published(folder: Path, task: str) -> Callable[[], object]:
-    """What projects one cloud of a task by the published code."""
+    """A function that projects one cloud of a task with the published code."""
     return partial(published.projection(folder, task), clouds(1, TASKS[task][1]))
 
 
@@ -135,15 +137,15 @@ def clouds(batch: int, count: int) -> Tensor:
 
 
 def cells(row: list, rows: list, with_published: bool) -> list[str]:
-    """A row's numbers for the table, the two ratios included where there is something to compare with."""
+    """A row's numbers for the table, with ratios to reference and published code if those were measured."""
     engine, task, batch, (seconds, megabytes) = row
-    own = seconds / batch
+    per_cloud = seconds / batch
 
     def ratio(name: str, at: int) -> str:
         other = [r[3][0] / at for r in rows if r[:3] == [f"{name}, cpu", task, at]]
-        return f"{other[0] / own:.3g}" if other else "-"
+        return f"{other[0] / per_cloud:.3g}" if other else "-"
 
-    numbers = [f"{1000 * own:.1f}", f"{1 / own:.1f}", f"{megabytes:.0f}", ratio("reference", batch)]
+    numbers = [f"{1000 * per_cloud:.1f}", f"{1 / per_cloud:.1f}", f"{megabytes:.0f}", ratio("reference", batch)]
     return [engine, task, str(batch), *numbers, *([ratio("published", 1)] if with_published else [])]
 
 

@@ -1,6 +1,6 @@
-"""The projection of the published PointCLIP V2 code, out of a user's own checkout, brought to the CPU.
+"""The projection of the published PointCLIP V2 code, from a user's checkout, run on the CPU.
 
-The checkout is github.com/yangyangyang127/PointCLIP_V2. Its code is imported from there as it stands.
+The checkout is of github.com/yangyangyang127/PointCLIP_V2. Its code is imported unchanged.
 """
 
 import importlib.util
@@ -22,12 +22,12 @@ FILES = {
     "segmentation": Path("zeroshot_seg/realistic_projection.py"),
 }
 DEVICE_ARGUMENTS = {"classification": {}, "segmentation": {"gpu": "cpu"}}  # of the published class
-POINTS = {"segmentation": 2048}  # a cloud's, where the published code takes no other number
+POINTS = {"segmentation": 2048}  # per cloud, if the published code supports only one number
 VIEWS = 10
 
 
 def source(folder: Path, task: str) -> Path:
-    """The file with the task's projection; an InputError when the folder is no checkout."""
+    """The file with the task's projection; an InputError if the folder is not a checkout."""
     path = expanded(folder) / FILES[task]
     if not path.is_file():
         raise InputError(f"There is no {FILES[task]} in {folder}; give the folder of a checkout of PointCLIP V2.")
@@ -37,42 +37,42 @@ def source(folder: Path, task: str) -> Path:
 def projection(folder: Path, task: str) -> Callable[[Tensor], Tensor]:
     """The task's published `get_img`, without gradients: points [B, N, 3] -> depth maps [B, 10, H, H].
 
-    Segmentation's works out pixels and visibility too, and takes clouds of 2048 points only.
+    Segmentation's also computes pixels and visibility, and supports only clouds of 2048 points.
 
     Raises:
-        InputError: when the folder is no such checkout, or its code is not as expected; also by what is returned.
+        InputError: if the folder is not such a checkout, or its code is not as expected; the returned function too.
     """
     path = source(folder, task)
     with _on_the_cpu(path):
         module = _load(path, f"published_{task}")
         if not hasattr(module, "Realistic_Projection"):
-            raise InputError(
-                f"{path} has no Realistic_Projection; give a checkout of PointCLIP V2 as it was published."
-            )
+            raise InputError(f"{path} has no Realistic_Projection; give a checkout of PointCLIP V2 as published.")
         theirs = module.Realistic_Projection(**DEVICE_ARGUMENTS[task])
 
     @torch.no_grad()
     def project(points: Tensor) -> Tensor:
         if points.shape[1] != POINTS.get(task, points.shape[1]):
-            raise InputError(f"The published {task} takes clouds of {POINTS[task]} points; {points.shape[1]} came.")
+            raise InputError(
+                f"The published {task} supports only clouds of {POINTS[task]} points, not {points.shape[1]}."
+            )
         with _on_the_cpu(path):
             images = theirs.get_img(points)
         images = images[0] if isinstance(images, tuple) else images  # segmentation: images, visibility, pixels
         expected = (len(points) * VIEWS, 3)
         if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[:2] != expected:
             what = list(images.shape) if isinstance(images, Tensor) else type(images).__name__
-            raise InputError(f"{path}: get_img gave {what}; {expected[0]} images of 3 equal channels were expected.")
+            raise InputError(f"{path}: get_img returned {what}; expected {expected[0]} images of 3 identical channels.")
         return images[:, 0].unflatten(0, (len(points), VIEWS))
 
     return project
 
 
 def _load(path: Path, name: str) -> ModuleType:
-    """The file as a module, with a stand-in for torch_scatter where that is not installed or does not load."""
+    """Import the file, with a stand-in for torch_scatter if that is not installed or does not load."""
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     try:
-        import torch_scatter  # noqa: F401, one that was built for another torch does not load
+        import torch_scatter  # noqa: F401, does not load if built for another torch
     except (ImportError, OSError):
         sys.modules["torch_scatter"] = _torch_scatter()
     spec.loader.exec_module(module)
@@ -81,7 +81,7 @@ def _load(path: Path, name: str) -> ModuleType:
 
 @contextmanager
 def _on_the_cpu(path: Path) -> Iterator[None]:
-    """Make `.cuda()` of tensors and modules leave them where they are; what goes wrong inside names the file."""
+    """Make `.cuda()` of tensors and modules do nothing; errors inside name the file."""
 
     def stay(self, *_, **__):
         return self
@@ -91,15 +91,13 @@ def _on_the_cpu(path: Path) -> Iterator[None]:
             yield
     except InputError:
         raise
-    except Exception as error:  # it is anybody's code, and may fail in any way
+    except Exception as error:  # foreign code may fail in any way
         what = f"{type(error).__name__}: {error}".rstrip(".")
-        raise InputError(
-            f"{path} does not run here ({what}); give a checkout of PointCLIP V2 as it was published."
-        ) from error
+        raise InputError(f"{path} does not run here ({what}); give a checkout of PointCLIP V2 as published.") from error
 
 
 def _torch_scatter() -> ModuleType:
-    """What stands in for the package of that name: the one function of it that the published code calls."""
+    """A stand-in for the package of that name, with the one function that the published code calls."""
 
     def scatter(src: Tensor, index: Tensor, dim: int, out: Tensor, reduce: str) -> Tensor:
         return out.scatter_reduce_(dim, index, src, {"max": "amax"}[reduce])

@@ -1,7 +1,7 @@
-"""What does it gain to read patches at the points' coordinates, instead of smoothing and enlarging maps of logits?
+"""What is gained by sampling patches at the points' coordinates, instead of smoothing and upsampling maps of logits?
 
-Both turn one shape's patch features (ten views of 14 x 14 patches) into logits of its points; the literal order is the
-tests' oracle. Points can read features, which then serve any number of sentences, or logits, faster for few of them.
+Both turn one shape's patch features (ten views of 14 x 14 patches) into logits of its points; the literal version is
+the tests' oracle. Points can sample features, which serve any number of sentences, or logits, faster for a few of them.
 """
 
 import argparse
@@ -22,7 +22,7 @@ VIEWS, GRID, WIDTH = 10, 14, 512
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="The fused reading of points against the literal order.")
+    parser = argparse.ArgumentParser(description="Fused sampling at points against the literal version.")
     parser.add_argument("--points", type=positive, default=2048)
     parser.add_argument("--sentences", type=positive, nargs="+", default=[4, 512])
     parser.add_argument("--repeats", type=positive, default=5)
@@ -38,12 +38,12 @@ def main() -> None:
             milliseconds = 1000 * best_time(work, args.repeats)
             megabytes = peak_memory(prepare, order, args.points, count)
             rows.append([order, count, f"{milliseconds:.1f}", f"{megabytes:.0f}", f"{difference:.1e}"])
-    print(table(["reading", "sentences", "ms a shape", "peak MB", "largest difference"], rows))
-    print(f"one shape of {args.points} points, {VIEWS} views of {GRID} x {GRID} patches, {WIDTH} features a patch")
+    print(table(["reading", "sentences", "ms per shape", "peak MB", "largest difference"], rows))
+    print(f"one shape of {args.points} points, {VIEWS} views of {GRID} x {GRID} patches, {WIDTH} features per patch")
 
 
 def prepare(order: str, points: int, sentences: int) -> Callable[[], Tensor]:
-    """What reads one made-up shape in that order, to logits [N, K]."""
+    """A function that computes the logits [N, K] of one synthetic shape in this way."""
     patches, seen, weights, parts = made_up(0, 1, VIEWS, GRID, points, WIDTH, sentences)
     if order == "features":
         return lambda: part_logits(read_points(patches, seen, weights)[0], parts)

@@ -1,9 +1,9 @@
 """What does linearity gain in the search for sentences and view weights, at the published sizes?
 
-Made-up features of the published sizes: ModelNet40's test split (2,468 shapes, ten views, 40 classes of 1,000
+Random features of the published sizes: ModelNet40's test split (2,468 shapes, ten views, 40 classes of 1,000
 sentences), and ShapeNetPart's largest categories (704 shapes of 2,048 points, four parts of 700 sentences). The
-published procedure is measured on a few candidates, each in full for classification and on a few shapes for
-segmentation, and multiplied by the number of candidates (and shapes) that it tries.
+published procedure is measured for a few candidates, in full for classification and on a few shapes for segmentation,
+and extrapolated to the number of candidates (and shapes) that it evaluates.
 """
 
 import argparse
@@ -32,20 +32,22 @@ from tests.zeroshot_seg.literal import literal_logits
 from tests.zeroshot_seg.literal import made_up as made_up_patches
 
 VIEWS, WIDTH, SWEEPS = 10, 512, 2
-TASKS = {  # classes, sentences a class, points a shape
+TASKS = {  # classes, sentences per class, points per shape
     "classification": (40, 1000, 1),
     "segmentation": (4, 700, 2048),
 }
 
-FIXED = {"classification": 3, "segmentation": 4}  # the first so many views keep their weight, as published
+FIXED = {"classification": 3, "segmentation": 4}  # number of views with fixed weights, as published
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="The search by linearity against the published procedure.")
+    parser = argparse.ArgumentParser(description="Search by linearity against the published procedure.")
     parser.add_argument("--task", choices=TASKS, nargs="+", default=list(TASKS))
     parser.add_argument("--what", choices=["sentences", "weights"], nargs="+", default=["sentences", "weights"])
     parser.add_argument("--shapes", type=int, nargs=2, default=[2468, 704], help="of classification, of segmentation")
-    parser.add_argument("--candidates", type=int, default=10, help="how many the published procedure is measured on")
+    parser.add_argument(
+        "--candidates", type=int, default=10, help="number for which the published procedure is measured"
+    )
     args = parser.parse_args()
     print(machine())
 
@@ -58,31 +60,31 @@ def main() -> None:
             search = prepare(task, what, shapes)
             seconds = best_time(search, repeats=0)  # one call
             del search
-            megabytes = peak_memory(whole, task, what, shapes)
+            megabytes = peak_memory(prepare_and_search, task, what, shapes)
             count = tried(task, what)
             rows.append([task, what, count, f"{seconds:.1f}", f"{megabytes:.0f}", f"{candidate * count:,.0f}"])
     print(table(["task", "search", "candidates", "s", "peak MB", "published procedure, s"], rows))
-    print("peak MB: the features, the sentences and the search, beyond a process that has loaded the library")
+    print("peak MB: features, sentences and search, beyond a process that has loaded the library")
     print(f"published procedure: measured per candidate (mean of {args.candidates}) × count, not run in full")
 
 
 def tried(task: str, what: str) -> int:
-    """How many candidates the published procedure evaluates."""
+    """The number of candidates that the published procedure evaluates."""
     classes, sentences, _ = TASKS[task]
     return SWEEPS * classes * sentences if what == "sentences" else 4 ** (VIEWS - FIXED[task])
 
 
-def whole(task: str, what: str, shapes: int) -> Callable[[], Choice]:
-    """The search with the making of its features, so that both count as memory."""
+def prepare_and_search(task: str, what: str, shapes: int) -> Callable[[], Choice]:
+    """The search including the creation of its features, so that both count as memory."""
     return lambda: prepare(task, what, shapes)()
 
 
 def prepare(task: str, what: str, shapes: int) -> Callable[[], Choice]:
-    """A search on made-up features, ready to run."""
+    """A search on random features, ready to run."""
     classes, sentences, points = TASKS[task]
     g = torch.Generator().manual_seed(0)
     candidates = list(crowded(g, classes * sentences).split(sentences))
-    texts = torch.stack([own[0] for own in candidates])
+    texts = torch.stack([sentences[0] for sentences in candidates])
     if task == "classification":
         labels = torch.randint(classes, (shapes,), generator=g)
         features = crowded(g, shapes * VIEWS).unflatten(0, (shapes, VIEWS)) + 0.2 * texts[labels][:, None]
@@ -92,8 +94,8 @@ def prepare(task: str, what: str, shapes: int) -> Callable[[], Choice]:
         features, logits = torch.empty(0), torch.empty(0)
         if what == "sentences":
             features = torch.empty(shapes, points, WIDTH, dtype=torch.float16)
-            for own in features:
-                own.copy_(3 * crowded(g, points))
+            for shape_features in features:
+                shape_features.copy_(3 * crowded(g, points))
         else:
             logits = 0.3 + 0.02 * torch.randn(shapes, points, VIEWS, classes, generator=g)
             logits *= torch.rand(shapes, points, VIEWS, 1, generator=g) < 0.5  # visible
@@ -106,7 +108,7 @@ def prepare(task: str, what: str, shapes: int) -> Callable[[], Choice]:
 
 
 def crowded(g: torch.Generator, count: int) -> Tensor:
-    """Unit vectors [count, C] that lie as close together as CLIP's, with cosines of about 0.7."""
+    """Unit vectors [count, C] as close together as CLIP's, with cosines of about 0.7."""
     centre = torch.randn(WIDTH, generator=g)
     return F.normalize(centre + 0.65 * torch.randn(count, WIDTH, generator=g), dim=1)
 
@@ -132,7 +134,7 @@ def literal_seconds(task: str, shapes: int, count: int) -> float:
 
 
 def mean_time(work: Callable[[], object], count: int) -> float:
-    work()  # warms up
+    work()  # warm-up
 
     def repeat() -> None:
         for _ in range(count):

@@ -1,7 +1,7 @@
-"""Does the CPU engine keep to its cores, in DataLoader workers and beside torch's own threads?
+"""Does the CPU engine stay within its cores, in DataLoader workers and concurrently with torch's threads?
 
-The cores that a run keeps busy are the CPU time of all its threads over the time on the clock. A process should keep no
-more busy than it has torch threads; a DataLoader worker has one, which the engine takes as its own limit too.
+The number of busy cores is the CPU time of all threads divided by wall-clock time. It should not exceed the number of
+torch threads; a DataLoader worker has one, which also limits the engine.
 """
 
 import argparse
@@ -22,25 +22,25 @@ from benchmarks.projection import TASKS, clouds
 from pointclip.projection import numba_engine
 from pointclip.runs.output import table
 
-WARM_UP = 2  # calls of a process before its time counts
+WARM_UP = 2  # calls per process before timing starts
 THREADS = ("torch_threads", "helpers")
 
 
 @dataclass(frozen=True)
 class Done:
-    """One call: in which worker and when, and the threads there."""
+    """One call: its worker, its times, and the threads there."""
 
     worker: int
-    start: float  # seconds on the clock
+    start: float  # wall-clock seconds
     end: float
     cpu_start: float  # CPU seconds of all the process's threads
     cpu_end: float
     torch_threads: int
-    helpers: int  # the engine's threads besides the calling one
+    helpers: int  # the engine's threads besides the calling thread
 
 
 class Projected(Dataset):
-    """Projects a batch of a task's clouds, the same every time, in whatever process asks."""
+    """Projects the same batch of a task's clouds each time, in the process that reads it."""
 
     def __init__(self, task: str, batch: int, calls: int):
         make, count = TASKS[task]
@@ -55,15 +55,17 @@ class Projected(Dataset):
         self.projection(self.points)
         end, cpu_end = time.monotonic(), time.process_time()
         helpers = sum(thread.name.startswith("projection-") for thread in threading.enumerate())
-        place = 0 if worker is None else worker.id
-        return Done(place, start, end, cpu_start, cpu_end, torch.get_num_threads(), helpers)
+        worker_id = 0 if worker is None else worker.id
+        return Done(worker_id, start, end, cpu_start, cpu_end, torch.get_num_threads(), helpers)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Cores kept busy by the CPU engine: alone, in workers, beside torch.")
+    parser = argparse.ArgumentParser(
+        description="Cores used by the CPU engine: alone, in workers, concurrently with torch."
+    )
     parser.add_argument("--task", choices=TASKS, default="segmentation")
-    parser.add_argument("--batch", type=positive, default=4, help="clouds projected in one call")
-    parser.add_argument("--calls", type=positive, default=40, help="measured, of all processes together")
+    parser.add_argument("--batch", type=positive, default=4, help="clouds per call")
+    parser.add_argument("--calls", type=positive, default=40, help="measured calls of all processes together")
     parser.add_argument("--workers", type=positive, nargs="+", default=[1, 2])
     args = parser.parse_args()
     print(machine())
@@ -77,12 +79,12 @@ def main() -> None:
         if start in torch.multiprocessing.get_all_start_methods():
             rows += [[f"workers ({start})", *numbers(args, workers, start)] for workers in args.workers]
     print(table(["projecting in", "processes", "torch threads", "helpers", "busy cores", "clouds/s"], rows))
-    print("torch threads, helpers (the engine's, besides the calling thread): in each process")
+    print("torch threads, helpers (the engine's, besides the calling thread): per process")
     print(beside_torch(Projected(args.task, args.batch, args.calls)))
 
 
 def numbers(args: argparse.Namespace, workers: int, start: str | None) -> list[str]:
-    """A row: processes, threads in each, busy cores of all and clouds a second."""
+    """A row: processes, threads in each, busy cores in total and clouds per second."""
     data = Projected(args.task, args.batch, args.calls + WARM_UP * max(1, workers))
     of_worker = defaultdict(list)
     for done in DataLoader(data, batch_size=None, num_workers=workers, multiprocessing_context=start):
@@ -98,7 +100,7 @@ def numbers(args: argparse.Namespace, workers: int, start: str | None) -> list[s
 
 
 def beside_torch(data: Projected) -> str:
-    """Projecting in a thread while torch multiplies matrices, as a run projects while it encodes, and one by one."""
+    """Projection in a thread while torch multiplies matrices, like encoding in a run, and one after the other."""
     matrix = torch.randn(1024, 1024)
 
     def project() -> None:
@@ -121,7 +123,7 @@ def beside_torch(data: Projected) -> str:
     apart, together = projecting + best_time(multiply, 1), best_time(both, 1)
     threads = torch.get_num_threads()
     return (
-        f"{len(data)} calls and {products} products of matrices, {threads} torch threads: one after the other "
+        f"{len(data)} calls and {products} matrix products, {threads} torch threads: one after the other "
         f"{apart:.2f} s, at once {together:.2f} s ({100 * together / apart:.0f} %)"
     )
 

@@ -5,6 +5,6 @@ from pathlib import Path
 from fewshot_cls.main import main
 from fewshot_cls.settings import load
 from pointclip.tables import Task
-from prompts.build import write_by_kind
+from pointclip.writing.build import write_by_kind
 
 TASK = Task(main, load, Path(__file__).resolve().parent, write_by_kind)

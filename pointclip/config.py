@@ -1,4 +1,4 @@
-"""Settings: yacs defaults, what configs and KEY VALUE pairs change of them, and their validation."""
+"""Settings: yacs defaults, overrides by configs and KEY VALUE pairs, and validation."""
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -8,80 +8,82 @@ from pathlib import Path
 import yaml
 from yacs.config import CfgNode
 
-from pointclip.config_files import Config, find_config
+from pointclip.bundled import DATA
+from pointclip.config_files import Config, find_config, sentence_file
 from pointclip.errors import InputError
 
-ROOT = Path(__file__).resolve().parents[1]  # of the checkout
-DATA, PROMPTS = ROOT / "data", ROOT / "prompts"
-MOST_POINTS = 10_000_000  # a shape; what asks for more is a slip, and would only run out of memory
+MAX_POINTS = 10_000_000  # per shape; more is most likely a mistake, and would run out of memory
 
 
 def defaults() -> CfgNode:
-    """The settings that both tasks share, with their defaults; a task adds its own to them."""
+    """The settings shared by all tasks, with their defaults; each task adds its own."""
     c = CfgNode()
-    c.BATCH_SIZE = 0  # shapes projected and encoded at a time; 0 takes 4 on a CPU, whose caches they fit, 32 on a GPU
+    c.BATCH_SIZE = 0  # shapes projected and encoded at a time; 0 for 4 on a CPU (fits its caches) or 32 on a GPU
     c.DEVICE = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
-    c.ON_BAD_SHAPE = "stop"  # or "skip": report and count it, go on without it
-    c.SEED = 0  # of what is drawn at random: points of own meshes and clouds, DATASET.TURN, DATASET.MAX_SHAPES, guesses
+    c.ON_BAD_SHAPE = "auto"  # "stop", or "skip": report it and continue without it; "auto" skips shape files only
+    c.SEED = 0  # for sampling points of shape files, DATASET.TURN, DATASET.MAX_SHAPES and random baselines
     c.OUTPUT = "output"  # a run writes OUTPUT/<config name>/
-    c.REPORT = True  # whether report.html and its pictures are written; they take some seconds
-    c.CACHE = ""  # a folder that keeps extracted features for later runs; searches keep theirs in OUTPUT/cache if empty
+    c.REPORT = True  # write report.html and its pictures, which takes a few seconds
+    c.CACHE = ""  # folder in which to cache features for later runs; if empty, searches use OUTPUT/cache
+    c.SENTENCE_CACHE = "auto"  # cache of text features: "auto" (the user's cache folder), a folder, or "none"
 
     c.DATASET = CfgNode()
     c.DATASET.NAME = "synthetic"
-    c.DATASET.ROOT = str(DATA)  # holds the data sets' folders
+    c.DATASET.ROOT = str(DATA)  # contains the data sets' folders
     c.DATASET.SPLIT = "test"
-    c.DATASET.NUM_POINTS = 1024  # the first so many of a shape, own files' and raw text's drawn at random; 0 takes all
-    c.DATASET.CATEGORIES = ""  # names between commas; empty takes all
-    c.DATASET.MAX_SHAPES = 0  # take only so many shapes, drawn by SEED; 0 takes all
-    c.DATASET.TURN = "none"  # "up" turns every shape at random (by SEED) about the up axis, "free" in any direction
+    c.DATASET.NUM_POINTS = (
+        1024  # the first points of a shape, or a random sample of shape files and raw text; 0 for all
+    )
+    c.DATASET.CATEGORIES = ""  # comma-separated names; empty for all
+    c.DATASET.MAX_SHAPES = 0  # size of a random subset of the shapes (by SEED); 0 for all
+    c.DATASET.TURN = "none"  # random rotation of every shape (by SEED): "up" about the up axis, "free" in 3-D
 
     c.ENCODER = CfgNode()
-    c.ENCODER.NAME = "demo"  # "demo" is bundled; all others are open_clip's
-    c.ENCODER.PRETRAINED = "auto"  # a tag of open_clip's, or a .pt or .safetensors file; "auto" is "openai", or bundled
-    c.ENCODER.PRECISION = "auto"  # "fp32", "bf16", "fp16"; "auto" is the fastest that the device has natively
-    c.ENCODER.QUICK_GELU = (
-        "auto"  # "yes" for a file of OpenAI's weights without its archive; "auto" goes by tag or archive
-    )
+    c.ENCODER.NAME = "demo"  # "demo" is bundled; all others are models of open_clip
+    c.ENCODER.PRETRAINED = "auto"  # an open_clip tag, or a .pt or .safetensors file; "auto" is "openai", or bundled
+    c.ENCODER.PRECISION = "auto"  # "fp32", "bf16", "fp16"; "auto" is the fastest with native support on the device
+    c.ENCODER.QUICK_GELU = "auto"  # by tag or archive; "yes" for OpenAI's weights in a file other than their archive
 
     c.PROJECTION = CfgNode()
-    c.PROJECTION.BACKEND = "auto"  # "reference", "numba", "triton"; "auto" is the fastest that runs here
-    c.PROJECTION.STEPS = "all"  # after voxelize: names out of densify, smooth, squeeze between commas, or "none"
-    c.PROJECTION.VIEWS = "all"  # or the numbers of some views between commas, counted from 0
+    c.PROJECTION.BACKEND = "auto"  # "reference", "numba", "triton"; "auto" is the fastest available
+    c.PROJECTION.STEPS = "all"  # after voxelize: comma-separated names out of densify, smooth, squeeze, or "none"
+    c.PROJECTION.VIEWS = "all"  # or comma-separated view numbers, counted from 0
 
     c.PROMPTS = CfgNode()
-    c.PROMPTS.FILE = ""  # JSON of sentences, or "published"; what has none there, or all if empty, gets the template
+    # a JSON file, the name of a bundled one such as modelnet40, or "published"; the template is used for other names
+    c.PROMPTS.FILE = ""
     c.PROMPTS.TEMPLATE = "a depth map of a {}."
-    c.VIEW_WEIGHTS = "uniform"  # or "published", the name of a published set, or one number a view
-    c.SEARCHED = ""  # the result of an earlier search; its sentences and view weights win over the settings above
+    c.VIEW_WEIGHTS = "uniform"  # or "published", the name of a published set, or one number per view
+    c.SEARCHED = ""  # result file of an earlier search; its sentences and view weights override the settings above
 
-    c.SEARCH = CfgNode()  # how --search chooses; but for START, the defaults are the published procedure
-    c.SEARCH.SENTENCES = "greedy"  # one sentence a name, in turn; "ensemble" takes the mean of each name's best m
-    c.SEARCH.START = "first"  # sentence of each name, to begin with; "all" begins with the mean of all, "published"
-    # with the paper's sentences and view weights, as its search does
+    c.SEARCH = CfgNode()  # the procedure of --search; except for START, the defaults are the published one
+    c.SEARCH.SENTENCES = "greedy"  # one sentence per name; "ensemble" averages the m best sentences of each name
+    c.SEARCH.START = "first"  # initial sentences: "first" of each name, "all" averaged, or "published"
+    # for the paper's sentences and view weights, as in its search
     c.SEARCH.SWEEPS = 2  # over the names, or with "descent" over the views
-    c.SEARCH.WEIGHTS = "grid"  # every combination of VALUES; "descent" improves one view at a time in steps of 0.025
+    c.SEARCH.WEIGHTS = "grid"  # all combinations of VALUES; "descent" optimises one view at a time in steps of 0.025
     c.SEARCH.VALUES = "0.25, 0.5, 0.75, 1"
-    c.SEARCH.FIXED_VIEWS = 3  # the first so many views keep 0.75 in the grid
-    c.SEARCH.ALTERNATE = False  # sentences and weights in turn until neither improves
-    c.SEARCH.MAX_SHAPES = 0  # as DATASET.MAX_SHAPES, of the split that is searched on; 0 takes that setting
+    c.SEARCH.FIXED_VIEWS = 3  # number of views, from the first, fixed at 0.75 in the grid
+    c.SEARCH.ALTERNATE = False  # alternate sentences and weights until neither improves
+    c.SEARCH.MAX_SHAPES = 0  # like DATASET.MAX_SHAPES, for the split to search on; 0 for the same value
     return c
 
 
 def load_config(base: CfgNode, config: str | Path | Config | None, overrides: Sequence[str] = ()) -> CfgNode:
     """The settings of one run: defaults, then a config's layers, then KEY VALUE pairs.
 
-    A config may name others under BASE (paths from its own folder, later ones win over earlier); its own settings win.
-    ENCODER may be the name of an encoder preset instead of a group of settings. A relative PROMPTS.FILE is taken from
-    the folder of the config that says it, other paths from the working directory.
+    A config may list others under BASE (paths relative to its folder, later ones override earlier ones) and overrides
+    their settings. ENCODER may be the name of an encoder preset instead of a group of settings. A relative PROMPTS.FILE
+    is resolved against the folder of its config, other paths against the working directory; a bare name is a bundled
+    file.
 
     Args:
-        base: the task's defaults, whose types are the settings' types.
-        config: a config, or its path or composed name (see `pointclip.config_files`); None for defaults alone.
+        base: the task's defaults, which also define the types.
+        config: a config, or its path or composed name (see `pointclip.config_files`); None for the defaults only.
         overrides: KEY, VALUE, KEY, VALUE, ...
 
     Raises:
-        InputError: for an unknown key (naming the nearest known one), a value of another type, and unreadable files.
+        InputError: for an unknown key (naming the nearest one), a value of the wrong type, or an unreadable file.
     """
     settings = base.clone()
     if isinstance(config, str | Path):
@@ -92,13 +94,14 @@ def load_config(base: CfgNode, config: str | Path | Config | None, overrides: Se
         raise InputError(f"Overrides come as KEY VALUE pairs, but {overrides[-1]!r} stands alone; give its value too.")
     for key, text in zip(overrides[::2], overrides[1::2], strict=True):
         _merge(settings, base, _nested(key, _from_text(base, key, text)), where="the command line")
+    settings.PROMPTS.FILE = sentence_file(settings.PROMPTS.FILE)
     _validate(settings)
     settings.freeze()
     return settings
 
 
 def with_changes(settings: CfgNode, changes: Mapping[str, object]) -> CfgNode:
-    """A copy of the settings with other values, {dotted name: value}."""
+    """A copy of the settings with changes {dotted name: value}."""
     changed = settings.clone()
     changed.defrost()
     for name, value in changes.items():
@@ -108,14 +111,14 @@ def with_changes(settings: CfgNode, changes: Mapping[str, object]) -> CfgNode:
 
 
 def is_setting(base: CfgNode, name: str) -> bool:
-    """Whether a word is a setting's dotted name."""
+    """Whether `name` is the dotted name of a setting."""
     return name in _names(base)
 
 
 def _merge(
     settings: CfgNode, base: CfgNode, values: dict, where: str, prefix: str = "", root: CfgNode | None = None
 ) -> None:
-    """Put values into settings; `base` holds the defaults, whose types are the settings' types."""
+    """Merge values into settings; `base` contains the defaults, which also define the types."""
     root = base if root is None else root
     for key, value in values.items():
         name = f"{prefix}{key}"
@@ -125,31 +128,31 @@ def _merge(
             )
         if isinstance(base[key], CfgNode):
             if not isinstance(value, dict):
-                raise InputError(f"The setting {name} (in {where}) is a group, but {value!r} came; set {name}.<KEY>.")
+                raise InputError(f"The setting {name} (in {where}) is a group, not {value!r}; set {name}.<KEY>.")
             _merge(settings[key], base[key], value, where, f"{name}.", root)
         else:
             settings[key] = _cast(name, value, base[key], where)
 
 
 def _cast(name: str, value: object, default: object, where: str) -> object:
-    """The value as the type of the default; a list of numbers may stand for a text of them."""
+    """Convert the value to the type of the default; a list becomes comma-separated text."""
     kind = type(default)
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) < 2**63:
         return float(value)
     if kind is str and type(value) in (int, float):
         return str(value)
     if kind is str and isinstance(value, list):
         return ", ".join(map(str, value))
-    if type(value) is not kind:
-        raise InputError(f"The setting {name} (in {where}) is {value!r}; {WORDS[kind]} was expected.")
+    if type(value) is not kind or (kind is int and abs(value) >= 2**63):
+        raise InputError(f"The setting {name} (in {where}) is {value!r}; expected {WORDS[kind]}.")
     return value
 
 
-WORDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
+WORDS = {bool: "True or False", int: "an integer", float: "a number", str: "text"}
 
 
 def _from_text(base: CfgNode, key: str, text: str) -> object:
-    """A value from the command line: a text setting takes it as it stands, others as YAML reads it."""
+    """A value from the command line: literal for text settings, parsed as YAML for others."""
     default = base
     for part in key.split("."):
         default = default.get(part) if isinstance(default, CfgNode) else None
@@ -158,7 +161,7 @@ def _from_text(base: CfgNode, key: str, text: str) -> object:
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):
-        return text  # the wrong type, which _cast tells in its own words
+        return text  # a wrong type, reported by _cast
 
 
 def _nested(key: str, value: object) -> dict:
@@ -176,28 +179,30 @@ def _names(base: CfgNode, prefix: str = "") -> list[str]:
 
 
 def _nearest(name: str, base: CfgNode) -> str:
-    """The known setting most like `name`, by its whole dotted name or by its last part alone."""
+    """The known setting most similar to `name`, by its full dotted name or only its last part."""
     by_spelling = {full: full for full in _names(base)} | {full.split(".")[-1]: full for full in _names(base)}
     return by_spelling[get_close_matches(name, by_spelling, n=1, cutoff=0)[0]]
 
 
 def _validate(settings: CfgNode) -> None:
-    if settings.ON_BAD_SHAPE not in ("stop", "skip"):
-        raise InputError(f"ON_BAD_SHAPE is {settings.ON_BAD_SHAPE!r}; 'stop' or 'skip' was expected.")
+    if settings.ON_BAD_SHAPE not in ("auto", "stop", "skip"):
+        raise InputError(f"ON_BAD_SHAPE is {settings.ON_BAD_SHAPE!r}; expected 'auto', 'stop' or 'skip'.")
     least = {"BATCH_SIZE": 0, "SEED": 0, "DATASET.NUM_POINTS": 0, "DATASET.MAX_SHAPES": 0, "SEARCH.MAX_SHAPES": 0}
     for name, smallest in least.items():
         value = settings
         for part in name.split("."):
             value = value[part]
         if value < smallest:
-            raise InputError(f"{name} is {value}; {smallest} or more was expected.")
-    if settings.DATASET.NUM_POINTS > MOST_POINTS:
-        raise InputError(f"DATASET.NUM_POINTS is {settings.DATASET.NUM_POINTS}; at most {MOST_POINTS} was expected.")
+            raise InputError(f"{name} is {value}; expected at least {smallest}.")
+    if settings.DATASET.NUM_POINTS > MAX_POINTS:
+        raise InputError(f"DATASET.NUM_POINTS is {settings.DATASET.NUM_POINTS}; expected at most {MAX_POINTS}.")
     if not settings.OUTPUT.strip():
-        raise InputError("OUTPUT is empty; the folder for a run's files was expected, such as output.")
+        raise InputError("OUTPUT is empty; expected a folder for the run's files, such as output.")
+    if not settings.SENTENCE_CACHE.strip():
+        raise InputError("SENTENCE_CACHE is empty; expected 'auto', 'none' or a folder.")
 
 
-SOUGHT = ("prompts", "weights")  # what --search can choose
+SEARCHABLE = ("prompts", "weights")  # what --search can choose
 SEARCH_CHOICES = {
     "SENTENCES": ("greedy", "ensemble"),
     "START": ("first", "all", "published"),
@@ -206,33 +211,35 @@ SEARCH_CHOICES = {
 
 
 def check_search(what: Sequence[str], settings: CfgNode) -> None:
-    """Check what --search is to choose and the settings SEARCH.*.
+    """Check the targets of --search and the settings SEARCH.*.
 
     Raises:
-        InputError: for anything but prompts and weights, and for settings that do not fit.
+        InputError: for targets other than prompts and weights, or for invalid or incompatible settings.
     """
     c = settings.SEARCH
-    if unknown := [word for word in what if word not in SOUGHT]:
-        raise InputError(f"--search came with {', '.join(map(repr, unknown))}; prompts, weights or both were expected.")
+    if unknown := [word for word in what if word not in SEARCHABLE]:
+        raise InputError(f"--search has {', '.join(map(repr, unknown))}; expected prompts, weights or both.")
     for name, known in SEARCH_CHOICES.items():
         if c[name] not in known:
-            raise InputError(f"SEARCH.{name} is {c[name]!r}; {' or '.join(known)} was expected.")
+            raise InputError(f"SEARCH.{name} is {c[name]!r}; expected {' or '.join(known)}.")
     if c.SWEEPS < 1 or c.FIXED_VIEWS < 0:
-        raise InputError(f"SEARCH.SWEEPS is {c.SWEEPS} and FIXED_VIEWS {c.FIXED_VIEWS}; 1 and 0 or more were expected.")
+        raise InputError(f"SEARCH.SWEEPS is {c.SWEEPS} and FIXED_VIEWS {c.FIXED_VIEWS}; expected at least 1 and 0.")
     if c.START == "published" and what and (c.SENTENCES != "greedy" or c.ALTERNATE or "prompts" not in what):
         raise InputError(
-            "SEARCH.START published goes with --search prompts or prompts,weights and SENTENCES greedy, not with "
+            "SEARCH.START published needs --search prompts or prompts,weights and SENTENCES greedy, without "
             "ALTERNATE; set START to 'first'."
         )
-    if c.ALTERNATE and (set(what) != set(SOUGHT) or c.SENTENCES != "greedy" or c.WEIGHTS != "grid"):
+    if c.ALTERNATE and (set(what) != set(SEARCHABLE) or c.SENTENCES != "greedy" or c.WEIGHTS != "grid"):
         raise InputError(
-            "SEARCH.ALTERNATE goes with --search prompts,weights, SENTENCES greedy and WEIGHTS grid; set it False."
+            "SEARCH.ALTERNATE needs --search prompts,weights, SENTENCES greedy and WEIGHTS grid; set it to False."
         )
     search_values(c)
     if "prompts" in what and not settings.PROMPTS.FILE:
-        raise InputError("--search prompts needs several sentences a name to choose from; set PROMPTS.FILE.")
+        raise InputError("--search prompts needs several sentences per name; set PROMPTS.FILE.")
     if what and settings.SEARCHED:
-        raise InputError("SEARCHED names the result of an earlier search, but --search came too; give one of them.")
+        raise InputError(
+            "SEARCHED (the result of an earlier search) and --search exclude each other; give one of them."
+        )
 
 
 def search_values(c: CfgNode) -> list[float]:
@@ -242,5 +249,5 @@ def search_values(c: CfgNode) -> list[float]:
     except ValueError:
         values = []
     if not values or not all(map(isfinite, values)):
-        raise InputError(f"SEARCH.VALUES is {c.VALUES!r}; finite numbers between commas were expected.")
+        raise InputError(f"SEARCH.VALUES is {c.VALUES!r}; expected comma-separated finite numbers.")
     return values

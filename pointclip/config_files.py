@@ -1,7 +1,7 @@
-"""Config files: which files a config's name stands for, and the settings in them, layer by layer.
+"""Config files: from a config's name to its files and their settings, layer by layer.
 
-A name is composed: `modelnet40_vit_b16_published` is the config `modelnet40`, the encoder preset `vit_b16` and the
-variant `published`, a file in the folder `variants/` beside the configs. The last two may be left out.
+Names are composed: `modelnet40_vit_b16_published` is the config `modelnet40` with the encoder preset `vit_b16` and the
+variant `published`, a file in the folder `variants/` beside the configs. The last two are optional.
 """
 
 from collections.abc import Iterator
@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
+from pointclip.bundled import PROMPTS
 from pointclip.errors import InputError
 from pointclip.utils.files import expanded, read_yaml
+from pointclip.utils.limits import within
 
 PRESETS = Path(__file__).with_name("encoder") / "presets"
-PUBLISHED = "published"  # as PROMPTS.FILE or VIEW_WEIGHTS: look the paper's up by data set and encoder
-MOST_FILES = 100  # that one config may build on
+PUBLISHED = "published"  # for PROMPTS.FILE or VIEW_WEIGHTS: use the paper's for the data set and encoder
+MAX_FILES = 100  # on which one config may be based
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,9 @@ class Config:
     """A config as named on the command line.
 
     Attributes:
-        file: holds the settings, usually of a data set.
-        encoder: the encoder preset, "" for whatever the file says.
-        variant: a file in `variants/` beside `file`, whose settings win over the others; "" for none.
+        file: contains the settings, usually for a data set.
+        encoder: the encoder preset, "" for that of the file.
+        variant: a file in `variants/` beside `file`, whose settings override the others; "" for none.
     """
 
     file: Path
@@ -33,14 +35,14 @@ class Config:
 
     @property
     def name(self) -> str:
-        """What a run of it is called: "modelnet40_vit_b16_published"."""
+        """The name of its runs: "modelnet40_vit_b16_published"."""
         return "_".join(part for part in (self.file.stem, self.encoder, self.variant) if part)
 
     def layers(self) -> list[tuple[str, dict]]:
-        """The settings of every file involved, with the file's name; later ones win.
+        """The settings of every file involved, with the file's name; later ones override earlier ones.
 
         Raises:
-            InputError: for files that cannot be read or build on each other in a circle.
+            InputError: for files that cannot be read, or circular references.
         """
         layers, encoder = _read(self.file)
         if self.encoder not in ("", encoder):
@@ -51,15 +53,15 @@ class Config:
 
 
 def find_config(path: str | Path, encoder: str = "", folder: Path | None = None) -> Config:
-    """The config that a path or a name stands for.
+    """Find the config with a given path or name.
 
     Args:
-        path: a file, or a composed name with or without folder and ending, such as configs/modelnet40_vit_b16.yaml.
-        encoder: an encoder preset instead of the one that the config names.
-        folder: where names without a folder are looked up.
+        path: a file, or a composed name with or without folder and extension, such as configs/modelnet40_vit_b16.yaml.
+        encoder: an encoder preset instead of the config's.
+        folder: where to look up names without a folder.
 
     Raises:
-        InputError: for a name that cannot be resolved, an unknown preset, and two presets at once.
+        InputError: for a name that cannot be resolved, an unknown preset, or conflicting presets.
     """
     path = expanded(path)
     if path.suffix not in (".yaml", ".yml"):
@@ -71,14 +73,14 @@ def find_config(path: str | Path, encoder: str = "", folder: Path | None = None)
         _preset(encoder)
         if config.encoder and config.encoder != encoder:
             raise InputError(
-                f"The config {path.stem} names the encoder {config.encoder}, but --encoder {encoder} came."
+                f"The config {path.stem} includes the encoder {config.encoder}, but --encoder is {encoder}; give one."
             )
         return replace(config, encoder=encoder)
     return config if config.encoder else replace(config, encoder=_read(config.file)[1])
 
 
 def _composed(path: Path) -> Config:
-    """The parts of a name that is no file of its own; the longest config's name that fits comes first."""
+    """Split a composed name into its parts; the longest matching config name is preferred."""
     names = sorted((file.stem for file in path.parent.glob("*.yaml")), key=len, reverse=True)
     variants = sorted(file.stem for file in path.parent.glob("variants/*.yaml"))
     presets = sorted(file.stem for file in PRESETS.glob("*.yaml"))
@@ -89,13 +91,13 @@ def _composed(path: Path) -> Config:
                 if config.name == path.stem:
                     return config
     if not names:
-        raise InputError(f"There is no config {path}, and no other in {path.parent}; see the configs/ folder.")
+        raise InputError(f"There is no config {path}, and none at all in {path.parent}; see the configs/ folder.")
     near = get_close_matches(path.stem, names, n=1)
     guess = f"did you mean {near[0]!r}? There are" if near else "there are"
     more = f" and a variant ({', '.join(variants)})" if variants else ""
     raise InputError(
-        f"There is no config {path.stem!r} in {path.parent}; {guess} {', '.join(sorted(names))}, and after each of "
-        f"them may stand an encoder, such as vit_b16{more}."
+        f"There is no config {path.stem!r} in {path.parent}; {guess} {', '.join(sorted(names))}, each optionally "
+        f"followed by an encoder, such as vit_b16{more}."
     )
 
 
@@ -109,34 +111,60 @@ def _preset(name: str) -> Path:
 
 
 def _read(path: Path, without_preset: bool = False) -> tuple[list[tuple[str, dict]], str]:
-    """The layers of a file and of what it builds on, and the encoder preset that it names last."""
+    """The layers of a file and its bases, and the last encoder preset that they name."""
     layers, preset = [], ""
-    for file, values in _files(path.resolve(), ()):
-        if len(layers) >= MOST_FILES:
-            raise InputError(f"The config {path} builds on more than {MOST_FILES} files; build on fewer.")
+    for file, values in _files(path.resolve(), (), {}):
         if isinstance(encoder := values.get("ENCODER"), str):
             del values["ENCODER"]
             preset = encoder
             if not without_preset:
-                layers += [(own.name, content) for own, content in _files(_preset(encoder), ())]
+                layers += [(preset_file.name, content) for preset_file, content in _files(_preset(encoder), (), {})]
         layers.append((file.name, values))
     return layers, preset
 
 
-def _files(path: Path, seen: tuple[Path, ...]) -> Iterator[tuple[Path, dict]]:
-    """A file's settings after those of the files under BASE, one by one."""
+def _files(path: Path, seen: tuple[Path, ...], known: dict[Path, dict]) -> Iterator[tuple[Path, dict]]:
+    """A file's settings, preceded by those of the files under BASE; each file is read and yielded once.
+
+    If several files have the same base, it is yielded at its first occurrence, so that later files override it.
+    """
     if path in seen:
-        raise InputError(f"The config {path.name} builds on itself; remove the circle from BASE.")
-    values = read_yaml(path, "the config", "see the configs/ folder") or {}
+        raise InputError(f"The config {path.name} is based on itself; remove the circular reference from BASE.")
+    if path in known:
+        return
+    within(len(known) + 1, MAX_FILES, f"The config {(*seen, path)[0]}", "files under BASE")
+    values = known[path] = read_yaml(path, "the config", "see the configs/ folder") or {}
     if not isinstance(values, dict):
-        raise InputError(f"The config {path} holds a {type(values).__name__}; KEY: value lines were expected.")
+        raise InputError(f"The config {path} contains a {type(values).__name__}; expected KEY: value lines.")
     bases = values.pop("BASE", [])
     bases = [bases] if isinstance(bases, str) else bases
     if not isinstance(bases, list) or not all(isinstance(name, str) for name in bases):
-        raise InputError(f"BASE in the config {path} is {bases!r}; a config's name or a list of names was expected.")
+        raise InputError(f"BASE in the config {path} is {bases!r}; expected a config name or a list of names.")
     for name in bases:
-        yield from _files((path.parent / name).resolve(), (*seen, path))
+        yield from _files((path.parent / name).resolve(), (*seen, path), known)
     prompts = values.get("PROMPTS")
-    if isinstance(prompts, dict) and isinstance(prompts.get("FILE"), str) and prompts["FILE"] not in ("", PUBLISHED):
+    if isinstance(prompts, dict) and isinstance(prompts.get("FILE"), str) and not is_name(prompts["FILE"]):
         prompts["FILE"] = str((path.parent / expanded(prompts["FILE"])).resolve())
     yield path, values
+
+
+def sentence_file(setting: str) -> str:
+    """Resolve PROMPTS.FILE to a path; "" and "published" are returned unchanged.
+
+    Raises:
+        InputError: for a bare name that is not a bundled file's.
+    """
+    if setting in ("", PUBLISHED) or not is_name(setting) or Path(setting).is_file():
+        return setting
+    file = PROMPTS / f"{setting}.json"
+    if not file.is_file():
+        known = ", ".join(sorted(path.stem for path in PROMPTS.glob("*.json")))
+        raise InputError(
+            f"PROMPTS.FILE is {setting!r}; expected a .json file, {PUBLISHED!r}, or a bundled file's name: {known}."
+        )
+    return str(file)
+
+
+def is_name(setting: str) -> bool:
+    """Whether it is a bare name, without folder or extension."""
+    return not setting or (Path(setting).name == setting and not Path(setting).suffix and not setting.startswith("~"))

@@ -1,18 +1,38 @@
-"""The one exception that means "the input is at fault, not the program"."""
+"""The exception for bad input, as opposed to bugs, and safe display of foreign text."""
+
+import re
+
+MAX_MESSAGE = 500  # characters
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"  # control characters, line separators, undecodable bytes
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # characters that change the text direction
+)
+
+
+def escaped(text: str) -> str:
+    r"""The text with control characters escaped (\x1b), so that no name can control a terminal or spoof another."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class InputError(ValueError):
-    """Bad input, told in one sentence: what came, what was expected, what to do.
+    """Bad input; the message says in one sentence what was given, what was expected, and what to do.
 
-    The command lines print the sentence and end with exit code 2; as a `ValueError` it can be
-    caught by callers that know nothing of this package.
+    The commands print the message and exit with code 2. As a `ValueError` it can be caught by callers that do not know
+    this package. Messages quote the input, so control characters in them are escaped, and long ones are shortened in
+    the middle.
     """
+
+    def __init__(self, message: str):
+        message = escaped(str(message))
+        if len(message) > MAX_MESSAGE:
+            message = f"{message[: MAX_MESSAGE - 153]} … {message[-150:]}"
+        super().__init__(message)
 
 
 class CannotFetch(InputError):
-    """Weights could not be fetched: other runs that need the same will fail alike."""
+    """A failed download of weights, which would fail again in other runs with the same weights."""
 
 
 def first_line(error: Exception) -> str:
-    """What another library's exception says, cut to one line for use inside a sentence."""
+    """The first line of another library's exception, for use within a sentence."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,16 +1,16 @@
-"""Where sentences and view weights come from, and whether test labels had a part in choosing them."""
+"""The origin of sentences and view weights, and whether test labels were used to choose them."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Origin:
-    """The origin of sentences or of view weights; it stays with them through every step.
+    """The origin of sentences or view weights, which accompanies them through all steps.
 
     Attributes:
-        words: in a few words, such as "synthetic.json, 240 sentences a class, averaged".
-        note: what a reader of any result must know; "" for nothing.
-        tuned: whether labels of a test split chose any of it.
+        words: a short description, such as "synthetic.json, 240 sentences a class, averaged".
+        note: a note for readers of any result; "" for none.
+        tuned: whether labels of a test split were used to choose any of it.
     """
 
     words: str

@@ -1,6 +1,5 @@
 """Sentences that name classes or parts, with their origin."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,21 +7,21 @@ from pathlib import Path
 
 from pointclip.errors import InputError
 from pointclip.origin import Origin
-from pointclip.utils.files import expanded, read_yaml
+from pointclip.utils.files import expanded, read_json, read_yaml
 
 
 @dataclass(frozen=True)
 class PromptFile:
-    """What a prompt file holds, and what it says of its origin.
+    """The content of a prompt file and its origin.
 
-    A file NAME.json may have NAME.origin.yaml beside it, {origin: a sentence, tuned_on_test_labels: true or false}, as
-    prompts/import_published.py writes it.
+    A file NAME.json may be accompanied by NAME.origin.yaml, {origin: a sentence, tuned_on_test_labels: true or false},
+    as written by prompts/import_published.py.
     """
 
     entries: Mapping[str, list[str] | dict[str, list[str]]] = field(default_factory=dict)  # as in `read_prompts`
     name: str = ""  # of the file; "" for no file
-    note: str = ""  # what its origin file says
-    tuned: bool = False  # whether labels of a test split chose the sentences
+    note: str = ""  # from its origin file
+    tuned: bool = False  # whether the sentences were chosen on labels of a test split
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,10 @@ class Sentences(Mapping[str, list[str]]):
 
 
 def open_prompts(path: str | Path) -> PromptFile:
-    """Read a prompt file and its origin; "" is no file, which leaves everything to the template.
+    """Read a prompt file and its origin; "" is no file: all sentences then come from the template.
 
     Raises:
-        InputError: as `read_prompts`, and for an origin file of another form.
+        InputError: as `read_prompts`, or for an invalid origin file.
     """
     if not path:
         return PromptFile()
@@ -58,21 +57,14 @@ def read_prompts(path: str | Path) -> dict:
     """The entries of a prompt file: {class: [sentence, …]}, or {category: {part: [sentence, …]}} for parts.
 
     Raises:
-        InputError: for an unreadable file, another structure, a class named twice, empty or duplicate sentences.
+        InputError: for an unreadable file, another structure, a duplicate class, or empty or duplicate sentences.
     """
     path = expanded(path)
-    try:
-        prompts = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_no_duplicates)
-    except OSError as error:
-        published = path.parent.name == "published"  # not in the repository, so every user must fetch them
-        advice = "run `python prompts/import_published.py PATH_OR_URL`" if published else "see the prompts/ folder"
-        raise InputError(f"Cannot read the prompt file {path} ({error.strerror}); {advice}.") from error
-    except InputError as error:
-        raise InputError(f"The prompt file {path} {error}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"The prompt file {path} is not valid JSON: {error}.") from error
+    published = path.parent.name == "published"  # not in the repository, users have to import them
+    advice = "run `python prompts/import_published.py PATH_OR_URL`" if published else "see the prompts/ folder"
+    prompts = read_json(path, "the prompt file", advice, _no_duplicates)
     if not isinstance(prompts, dict) or not prompts:
-        raise InputError(f"The prompt file {path} does not hold {{class: [sentence, …]}}, which was expected.")
+        raise InputError(f"The prompt file {path} has another structure; expected {{class: [sentence, …]}}.")
     for name, entry in prompts.items():
         parts = entry.items() if isinstance(entry, dict) and entry else [(name, entry)]
         for owner, sentences in parts:
@@ -81,17 +73,17 @@ def read_prompts(path: str | Path) -> dict:
 
 
 def class_sentences(names: Sequence[str], prompts: PromptFile, template: str) -> Sentences:
-    """The sentences of each class: those of the prompt file, or else the template's one.
+    """The sentences of each class: those of the prompt file, or else one from the template.
 
     "Night_stand" and "night stand" count as the same name.
 
     Args:
         names: of the classes.
         prompts: {class: [sentence, …]}.
-        template: a sentence with {} where the name goes.
+        template: a sentence with {} in place of the name.
 
     Raises:
-        InputError: when names repeat, when the prompts have another structure or cover no name, for a bad template.
+        InputError: for duplicate names, prompts of another structure or without any of the names, or a bad template.
     """
     found = _look_up(names, prompts.entries, template, "class")
     return Sentences(_filled(found, template), _origin(found, prompts, template, "class"))
@@ -105,7 +97,7 @@ class PartSentences:
     origin: Origin
 
     def flat(self) -> dict[str, list[str]]:
-        """The sentences by names that no two categories share: "seat of chair"."""
+        """The sentences by names that are unique across categories: "seat of chair"."""
         return {
             f"{part} of {category}": group
             for category, parts in self.by_category.items()
@@ -114,14 +106,14 @@ class PartSentences:
 
 
 def part_sentences(parts: Mapping[str, Sequence[str]], prompts: PromptFile, template: str) -> PartSentences:
-    """The sentences of the parts of each category: those of the prompt file, or else the template's one.
+    """The sentences of the parts of each category: those of the prompt file, or else one from the template.
 
-    A category that the prompts lack, or of whose parts they have none, gets the template throughout.
+    A category without sentences for any of its parts uses the template for all of them.
 
     Args:
         parts: {category: its parts}.
         prompts: {category: {part: [sentence, …]}}.
-        template: a sentence with {} where the part goes, and {category}.
+        template: a sentence with {} in place of the part, and {category}.
 
     Raises:
         InputError: as `class_sentences`.
@@ -131,17 +123,17 @@ def part_sentences(parts: Mapping[str, Sequence[str]], prompts: PromptFile, temp
     for category, names in parts.items():
         entry = by_name.get(key_of(category), {})
         if not isinstance(entry, Mapping):
-            raise InputError(f"The prompts of {category!r} are a class's; use a file with sentences per part.")
+            raise InputError(f"The prompts of {category!r} are for a class; use a file with sentences per part.")
         known = {key_of(name) for name in entry} & {key_of(name) for name in names}
-        own_template = template.replace("{category}", spoken(category))
-        looked_up = _look_up(names, entry if known else {}, own_template, "part")
-        by_category[category] = _filled(looked_up, own_template)
-        found |= {f"{part} of {category}": group for part, group in looked_up.items()}
+        category_template = template.replace("{category}", spoken(category))
+        found_parts = _look_up(names, entry if known else {}, category_template, "part")
+        by_category[category] = _filled(found_parts, category_template)
+        found |= {f"{part} of {category}": group for part, group in found_parts.items()}
     return PartSentences(by_category, _origin(found, prompts, template, "part"))
 
 
 def count_in_words(groups: Iterable[Sequence[str]], kind: str) -> str:
-    """How many sentences a class or a part has: "1 sentence a class", "1 to 240 sentences a part"."""
+    """The number of sentences per class or part: "1 sentence a class", "1 to 240 sentences a part"."""
     counts = [len(group) for group in groups]
     number = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
     return f"{number} sentence{'s' * (number != '1')} a {kind}"
@@ -150,10 +142,10 @@ def count_in_words(groups: Iterable[Sequence[str]], kind: str) -> str:
 def _look_up(
     names: Sequence[str], entries: Mapping[str, list[str]], template: str, kind: str
 ) -> dict[str, list[str] | None]:
-    """The sentences that a prompt file has of each name, None where it has none."""
+    """The sentences for each name in a prompt file, None for names without sentences."""
     check_names(names, kind)
     if "{}" not in template:
-        raise InputError(f"The template is {template!r}; it needs {{}} where the name of the {kind} goes.")
+        raise InputError(f"The template is {template!r}; it needs {{}} in place of the {kind}'s name.")
     by_key: dict[str, list] = {}
     for name, group in entries.items():
         by_key.setdefault(key_of(name), []).append(group)
@@ -161,7 +153,7 @@ def _look_up(
     if entries and not any(found.values()):
         raise InputError(
             f"The prompts have sentences for {_few(entries)}, but for none of {_few(names)}; "
-            "set PROMPTS.FILE to a fitting file, or to '' for the template."
+            "set PROMPTS.FILE to a matching file, or to '' for the template."
         )
     return found
 
@@ -171,58 +163,58 @@ def _filled(found: Mapping[str, list[str] | None], template: str) -> dict[str, l
 
 
 def _origin(found: Mapping[str, list[str] | None], prompts: PromptFile, template: str, kind: str) -> Origin:
-    """The origin of sentences of which some come from a file and the others, None in `found`, from the template."""
+    """The origin of sentences that come from a file or, if None in `found`, from the template."""
     words = f"the template “{template}”"
     from_file = [group for group in found.values() if group]
     if not from_file:
         return Origin(words)
     by_template = [name for name, group in found.items() if not group]
-    more = f"; {words} for {', '.join(by_template)}" if by_template else ""
+    more = f"; {words} for {some_of(by_template)}" if by_template else ""
     counts = count_in_words([group or [""] for group in found.values()], kind)
     return Origin(f"{prompts.name}, {counts}, averaged{more}", prompts.note, prompts.tuned)
 
 
 def check_names(names: Sequence[str], kind: str = "class") -> None:
-    """Raise an InputError when class or part names are missing, empty, or the same twice."""
+    """Raise an InputError if class or part names are missing, empty or duplicated."""
     if not names:
-        raise InputError(f"No {kind} names came; give at least one.")
-    said = [key_of(name) for name in names]
-    if "" in said:
-        raise InputError(f"A {kind} name is empty; remove it or write it out.")
-    if odd := [name for name in names if not name.isprintable()]:
-        raise InputError(f"The {kind} name(s) {_few(odd)} hold characters that cannot be printed; leave those out.")
-    twice = sorted(name for name, count in Counter(said).items() if count > 1)
-    if twice:
-        raise InputError(f"The {kind} name(s) {_few(twice)} came more than once; name each {kind} once.")
+        raise InputError(f"There are no {kind} names; give at least one.")
+    keys = [key_of(name) for name in names]
+    if "" in keys:
+        raise InputError(f"A {kind} name is empty; remove it or fill it in.")
+    if unprintable := [name for name in names if not name.isprintable()]:
+        raise InputError(f"The {kind} name(s) {_few(unprintable)} contain unprintable characters; remove those.")
+    duplicates = sorted(name for name, count in Counter(keys).items() if count > 1)
+    if duplicates:
+        raise InputError(f"The {kind} name(s) {_few(duplicates)} are given more than once; give each {kind} once.")
 
 
 def spoken(name: str) -> str:
-    """A name as it is said in a sentence: "night_stand" -> "night stand"."""
+    """A name as written in a sentence: "night_stand" -> "night stand"."""
     return name.replace("_", " ").strip()
 
 
 def key_of(name: str) -> str:
-    """A name regardless of its spelling: "Night_stand" -> "night stand"."""
+    """A name normalised for comparison: "Night_stand" -> "night stand"."""
     return spoken(name).casefold()
 
 
 def _entry(groups: Sequence[list[str]], name: str, kind: str) -> list[str] | None:
-    """The one group of sentences that a name has in a prompt file, however it is spelt there."""
+    """A name's sentences in a prompt file, in whatever spelling it has there."""
     if len(groups) > 1:
-        raise InputError(f"The prompts name {name!r} in more than one spelling; merge the entries.")
+        raise InputError(f"The prompts have {name!r} in more than one spelling; merge the entries.")
     if groups and not isinstance(groups[0], list):
-        raise InputError(f"The prompts of {name!r} are those of parts; use a file with sentences per {kind}.")
+        raise InputError(f"The prompts of {name!r} are for parts; use a file with sentences per {kind}.")
     return groups[0] if groups else None
 
 
 def _read_origin(path: Path) -> tuple[str, bool]:
-    """The note and the mark in the file beside a prompt file; none where it is not there."""
+    """The note, and whether test labels were used, from the origin file beside a prompt file if it exists."""
     if not path.exists():
         return "", False
     values = read_yaml(path, "the origin of the sentences", "write origin and tuned_on_test_labels, or remove it")
     known = {"origin": str, "tuned_on_test_labels": bool}
     if not isinstance(values, dict) or {name: type(value) for name, value in values.items()} != known:
-        raise InputError(f"{path} does not hold origin (a text) and tuned_on_test_labels (true or false); write both.")
+        raise InputError(f"{path} needs origin (text) and tuned_on_test_labels (true or false); write both.")
     return " ".join(values["origin"].split()), values["tuned_on_test_labels"]
 
 
@@ -231,9 +223,11 @@ def _check_sentences(sentences: object, owner: str, path: Path) -> None:
         raise InputError(
             f"The prompt file {path} has no list of non-empty sentences for {owner!r}; write at least one."
         )
-    twice, count = Counter(sentences).most_common(1)[0]
+    duplicate, count = Counter(sentences).most_common(1)[0]
     if count > 1:
-        raise InputError(f"The prompt file {path} has the sentence {twice!r} more than once for {owner!r}; remove one.")
+        raise InputError(
+            f"The prompt file {path} has the sentence {duplicate!r} more than once for {owner!r}; remove one."
+        )
 
 
 def _no_duplicates(pairs: list[tuple[str, object]]) -> dict:
@@ -241,6 +235,11 @@ def _no_duplicates(pairs: list[tuple[str, object]]) -> dict:
     if count > 1:
         raise InputError(f"names {key!r} more than once; merge the entries.")
     return dict(pairs)
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Names in a sentence: all of up to ten, else the first five and how many more."""
+    return ", ".join(names) if len(names) <= 10 else f"{', '.join(names[:5])} and {len(names) - 5:,} more"
 
 
 def _few(names) -> str:

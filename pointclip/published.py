@@ -1,4 +1,4 @@
-"""Which of the paper's sentences and view weights serve a data set and an encoder."""
+"""The paper's sentences and view weights for a data set and an encoder."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from pathlib import Path
 
 from yacs.config import CfgNode
 
-from pointclip.config import PROMPTS, with_changes
+from pointclip.bundled import PUBLISHED_PROMPTS
+from pointclip.config import with_changes
 from pointclip.config_files import PUBLISHED
 from pointclip.errors import InputError
 from pointclip.prompts import PromptFile, key_of, open_prompts
@@ -14,10 +15,10 @@ from pointclip.prompts import PromptFile, key_of, open_prompts
 
 @dataclass(frozen=True)
 class PublishedSets:
-    """The names of published sets: that of a data set and that of an encoder, such as "modelnet40_vit_b16".
+    """The names of published sets, made of data set and encoder, such as "modelnet40_vit_b16".
 
     Attributes:
-        data: DATASET.NAME -> the data set whose published sentences and view weights serve it.
+        data: DATASET.NAME -> the data set whose published sentences and view weights are used for it.
         encoders: ENCODER.NAME -> its name in the published files.
     """
 
@@ -25,58 +26,58 @@ class PublishedSets:
     encoders: Mapping[str, str]
 
     def name(self, settings: CfgNode, setting: str) -> str:
-        """The set for the settings' data set and encoder; `setting` is what asks for it.
+        """The set for the settings' data set and encoder, requested by `setting`.
 
         Raises:
-            InputError: where nothing is published.
+            InputError: if there is none.
         """
         data, encoder = settings.DATASET.NAME, settings.ENCODER.NAME
-        for value, known, what in ((data, self.data, "data set"), (encoder, self.encoders, "encoder")):
+        for value, known, kind in ((data, self.data, "data set"), (encoder, self.encoders, "encoder")):
             if value not in known:
                 raise InputError(
-                    f"{setting} is {PUBLISHED!r}, but nothing is published for the {what} {value!r}, only for "
-                    f"{', '.join(known)}; set {setting} to something else."
+                    f"{setting} is {PUBLISHED!r}, but nothing is published for the {kind} {value!r}, only for "
+                    f"{', '.join(known)}; change {setting}."
                 )
         return f"{self.data[data]}_{self.encoders[encoder]}"
 
     def sentences(self, settings: CfgNode) -> PromptFile:
-        """The published sentences for the settings' data set and encoder, one a class or part.
+        """The published sentences for the settings' data set and encoder, one per class or part.
 
         Raises:
-            InputError: where none are published, or their file is not there.
+            InputError: if there are none, or their file does not exist.
         """
         return open_prompts(self._file(settings, "SEARCH.START"))
 
     def with_prompts(self, settings: CfgNode) -> CfgNode:
-        """The settings with the file of published sentences in place of PROMPTS.FILE "published"."""
+        """Replace PROMPTS.FILE "published" by the file of published sentences."""
         if settings.PROMPTS.FILE != PUBLISHED:
             return settings
         return with_changes(settings, {"PROMPTS.FILE": str(self._file(settings, "PROMPTS.FILE"))})
 
     def with_view_weights(self, settings: CfgNode) -> CfgNode:
-        """The settings with the name of the published set in place of VIEW_WEIGHTS "published"."""
+        """Replace VIEW_WEIGHTS "published" by the name of the published set."""
         if settings.VIEW_WEIGHTS != PUBLISHED:
             return settings
         return with_changes(settings, {"VIEW_WEIGHTS": self.name(settings, "VIEW_WEIGHTS")})
 
     def _file(self, settings: CfgNode, setting: str) -> Path:
-        return PROMPTS / "published" / f"{self.name(settings, setting)}.json"
+        return PUBLISHED_PROMPTS / f"{self.name(settings, setting)}.json"
 
 
-def places_of(published: Mapping[str, list[str]], candidates: Mapping[str, Sequence[str]]) -> list[int]:
-    """Where the published sentence of each class or part stands among its candidates.
+def published_indices(published: Mapping[str, list[str]], candidates: Mapping[str, Sequence[str]]) -> list[int]:
+    """The index of each class's or part's published sentence among its candidates.
 
     Raises:
         InputError: for a name without a published sentence, or one that is not among the candidates.
     """
     by_key = {key_of(name): group for name, group in published.items()}
-    places = []
+    indices = []
     for name, group in candidates.items():
         sentence = by_key.get(key_of(name), [None])[0]
         if sentence not in group:
             raise InputError(
                 f"SEARCH.START is 'published', but the published sentence of {name!r} is not among its candidates; set "
-                "PROMPTS.FILE to the published ones, which prompts/import_published.py writes to prompts/published."
+                "PROMPTS.FILE to the published ones, written by prompts/import_published.py to prompts/published."
             )
-        places.append(list(group).index(sentence))
-    return places
+        indices.append(list(group).index(sentence))
+    return indices

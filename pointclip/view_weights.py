@@ -1,4 +1,4 @@
-"""How much each view counts."""
+"""View weights."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,22 +24,22 @@ class ViewWeights:
 
 
 def uniform_weights(views: int) -> ViewWeights:
-    """Every one of the views counts 1."""
+    """A weight of 1 for every view."""
     return ViewWeights(torch.ones(views), UNIFORM)
 
 
 def read_view_weights(setting: str, views: Sequence[int], total: int, published: Path) -> ViewWeights:
-    """The view weights that a setting means.
+    """Parse the setting VIEW_WEIGHTS.
 
     Args:
-        setting: "uniform", one number for each of `views` between commas, or the name of a set in the file `published`,
-            from which the weights of `views` are taken.
-        views: the numbers of the V views to be weighted.
-        total: how many views the projection has, selected or not.
-        published: YAML with `origin`, a sentence on how its weights were found, and `weights`, {name: numbers}.
+        setting: "uniform", comma-separated numbers for `views`, or the name of a set in the file `published`, of which
+            the weights of `views` are used.
+        views: the numbers of the V selected views.
+        total: the projection's total number of views.
+        published: YAML with `origin`, a sentence on how the weights were found, and `weights`, {name: numbers}.
 
     Raises:
-        InputError: for anything else, and for a set that was made for another number of views.
+        InputError: for anything else, or a set for another number of views.
     """
     if setting == "uniform":
         return uniform_weights(len(views))
@@ -59,8 +59,8 @@ def read_view_weights(setting: str, views: Sequence[int], total: int, published:
         weights = []
     if len(weights) != len(views) or not all(map(isfinite, weights)) or not 0 < max(map(abs, weights)) < 1e6:
         count = f"{len(views)} numbers" if len(views) > 1 else "1 number"
-        ways = ["'uniform'", f"{count} between commas, one a view (not all 0)"]
+        options = ["'uniform'", f"{count}, comma-separated, one per view (not all 0)"]
         fitting = [name for name, numbers in sets.items() if len(numbers) == total]
-        ways += [f"one of {', '.join(fitting)}"] if fitting else []
-        raise InputError(f"VIEW_WEIGHTS is {setting!r}; {', or '.join(ways)} was expected.")
+        options += [f"one of {', '.join(fitting)}"] if fitting else []
+        raise InputError(f"VIEW_WEIGHTS is {setting!r}; expected {', or '.join(options)}.")
     return ViewWeights(torch.tensor(weights), Origin(f"given: {setting}"))

@@ -1,120 +1,15 @@
 """Take the published sentences and view weights over: `python prompts/import_published.py PATH_OR_URL`.
 
-PATH_OR_URL is your own checkout of the published PointCLIP V2 repository, a .zip of it, or such an archive's address.
-Its Python files are parsed for literals and never run. What is found goes to prompts/published/.
+The same as `pointclip prompts import-published`; see pointclip/writing/import_published.py.
 """
 
-import argparse
 import sys
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))  # the script also runs where the package is not installed
-
-from pointclip.errors import InputError  # noqa: E402
-from pointclip.utils.command import ArgumentParser, run_command  # noqa: E402
-from pointclip.utils.fetch import fetch  # noqa: E402
-from pointclip.utils.files import atomic_path, expanded  # noqa: E402
-from prompts.build import to_json  # noqa: E402
-from prompts.published_files import (  # noqa: E402
-    CANDIDATES,
-    PARAMETERS,
-    Material,
-    read_candidates,
-    read_files,
-    read_parameters,
-)
-
-ORIGIN = "The view weights were chosen on the labels of the test split by the paper's authors; not strictly zero-shot."
-CHOSEN = "The sentences were chosen on the labels of the test split by the paper's authors; not strictly zero-shot."
-TASKS = {"classification": "zeroshot_cls", "segmentation": "zeroshot_seg"}
-SEARCHED = [f"{data}_{encoder}" for data in ("modelnet40", "scanobjectnn") for encoder in ("rn50", "rn101")]
-SEARCHED += [f"{data}_{encoder}" for data in ("modelnet40", "scanobjectnn") for encoder in ("vit_b32", "vit_b16")]
-SEARCHED += ["shapenetpart_vit_b16"]
-
-
-def collect(source: str) -> Material:
-    """Everything of use in a folder, a .zip file or the address of one.
-
-    Raises:
-        InputError: when nothing is there, or something has another form than the published files.
-    """
-    if source.startswith(("http://", "https://")):
-        with tempfile.TemporaryDirectory() as folder:
-            return collect(str(fetch(source, Path(folder) / "published.zip")))
-    material = Material()
-    for place, content in read_files(expanded(source)).items():
-        if place.name == PARAMETERS:
-            read_parameters(content, place, material)
-        else:
-            read_candidates(content, place, material)
-    if not (material.candidates or material.sentences or material.weights):
-        raise InputError(
-            f"{source} holds none of {', '.join(CANDIDATES)} and {PARAMETERS}; give a checkout or .zip of the "
-            "published repository."
-        )
-    return material
-
-
-def write(material: Material, folder: Path) -> list[str]:
-    """Write the files and say of each what is in it."""
-    lines = []
-    for name, sentences in [*material.candidates.items(), *material.sentences.items()]:
-        rows = [row for entry in sentences.values() for row in (entry.values() if isinstance(entry, dict) else [entry])]
-        with atomic_path(folder / f"{name}.json") as path:
-            path.write_text(to_json(sentences), encoding="utf-8")
-        if name in material.sentences:  # chosen ones; a run that uses them says so
-            with atomic_path(folder / f"{name}.origin.yaml") as path:
-                path.write_text(yaml.safe_dump({"origin": CHOSEN, "tuned_on_test_labels": True}), encoding="utf-8")
-        lines.append(f"{folder / name}.json: {len(rows)} lists, {sum(map(len, rows))} sentences")
-    for task, weights in material.weights.items():
-        content = {"origin": ORIGIN, "weights": weights}
-        with atomic_path(folder / f"{task}_view_weights.yaml") as path:
-            path.write_text(yaml.safe_dump(content, default_flow_style=None, width=200), encoding="utf-8")
-        lines.append(f"{folder / task}_view_weights.yaml: {len(weights)} sets of weights; {_compared(task, weights)}")
-    return lines
-
-
-def lacking(material: Material) -> list[str]:
-    """Which of the published files and entries were not there."""
-    known = set().union(*material.weights.values())
-    # segmentation's weights go by category, which the readers have checked
-    weights = [name for name in SEARCHED if not name.startswith("shapenetpart") and name not in known]
-    weights += [] if "segmentation" in material.weights else ["shapenetpart_vit_b16"]
-    return [
-        *(name for name in CANDIDATES if Path(name).stem not in material.candidates),
-        *(f"the searched sentences of {name}" for name in SEARCHED if name not in material.sentences),
-        *(f"the view weights of {name}" for name in weights),
-    ]
-
-
-def _compared(task: str, weights: dict[str, list[float]]) -> str:
-    """Whether the weights are those that this repository has already."""
-    path = HERE.parent / TASKS[task] / "view_weights.yaml"
-    ours = yaml.safe_load(path.read_text(encoding="utf-8"))["weights"]
-    other = [name for name, own in weights.items() if ours.get(name) != own]
-    where = f"{TASKS[task]}/{path.name}"
-    return f"{', '.join(other)} differ from {where}" if other else f"the same as in {where}"
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line. Raises InputError for bad arguments, and as `collect` does."""
-    parser = ArgumentParser(description=__doc__.split("\n\n")[1], formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", metavar="PATH_OR_URL", help="a folder, a .zip file, or the address of one")
-    parser.add_argument("--out", type=Path, default=HERE / "published", help="default: prompts/published")
-    args = parser.parse_args(arguments)
-    material = collect(args.source)
-    for line in write(material, args.out):
-        print(line)
-    for note in material.notes:
-        print(f"note: {note}")
-    for name in lacking(material):
-        print(f"missing: {name}")
-
+from pointclip.utils.command import run_command
+from pointclip.writing.import_published import main
 
 if __name__ == "__main__":
     run_command(main)

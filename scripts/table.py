@@ -1,62 +1,23 @@
-"""A table, by its name: what was published beside what this code gives. Called by table.sh.
+"""A table, by its name; the same as `pointclip table`. Called by table.sh.
 
-    scripts/table.sh backbones --root /path/to/data --checkpoint /path/to/weights
-    scripts/table.sh zeroshot_seg/what_rests_on_what
-
-A table's definition is TASK/tables/NAME.yaml; the task need only be named where two tasks have a table of that name.
+scripts/table.sh backbones --root /path/to/data --checkpoint /path/to/weights
+scripts/table.sh zeroshot_seg/what_rests_on_what
 """
 
-import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 if __name__ == "__main__":  # the imports take seconds; Ctrl-C ends them without a stack trace
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
 
-from pointclip.errors import InputError
 from pointclip.runs.start import MEMORY_ADVICE
 from pointclip.utils.command import run_command
+from pointclip_cli.table import find, known, main
 
-ROOT = Path(__file__).resolve().parents[1]
-TABLES = sorted(path for path in ROOT.glob("*/tables/*.yaml") if (path.parents[1] / "reproduce.py").is_file())
-
-
-def main(words: Sequence[str]) -> int:
-    """Make the tables that the words name first, all of one task; returns the exit code."""
-    names = [word for word in words if find(word)]
-    if not names:
-        if words and words[0] in ("-h", "--help"):
-            print(__doc__.strip())
-            print(f"\nTables: {', '.join(known())}\n\nEach has more flags: scripts/table.sh NAME --help")
-            return 0
-        came = f"There is no table {words[0]!r}" if words else "No table came"
-        raise InputError(f"{came}; choose from {', '.join(known())}.")
-    folders = {find(name)[0].parents[1].name for name in names}
-    for name in names:
-        if len(find(name)) > 1:
-            choices = " or ".join(f"{path.parents[1].name}/{path.stem}" for path in find(name))
-            raise InputError(f"Two tasks have a table {name!r}; name {choices}.")
-    if len(folders) > 1:
-        raise InputError(f"The tables {', '.join(names)} are of several tasks; make those of one task at a time.")
-    task = importlib.import_module(f"{folders.pop()}.reproduce").TASK
-    from pointclip.tables import make_tables
-
-    return make_tables(task, [Path(word).name if find(word) else word for word in words])
-
-
-def find(name: str) -> list[Path]:
-    """The definitions of that name, NAME or TASK/NAME."""
-    return [path for path in TABLES if name in (path.stem, f"{path.parents[1].name}/{path.stem}")]
-
-
-def known() -> list[str]:
-    """What each table can be called, its task named only where it must be."""
-    return [path.stem if len(find(path.stem)) == 1 else f"{path.parents[1].name}/{path.stem}" for path in TABLES]
-
+__all__ = ["find", "known", "main"]
 
 if __name__ == "__main__":
     run_command(lambda: sys.exit(main(sys.argv[1:])), MEMORY_ADVICE)

@@ -14,6 +14,14 @@ TEXT = {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 1, "lay
 
 
 @pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """No test reads or writes the user's cache, nor does a command that it starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POINTCLIP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def tiny_models(tmp_path_factory):
     """Make "tiny-vit" and "tiny-resnet" known to open_clip."""
     folder = tmp_path_factory.mktemp("models")

@@ -69,11 +69,18 @@ def checkout(tmp_path):
             "--classes 3 --shots 2 --test 4 --width 8 --views 1 --repeats 1",
             ["method", "kernel_ridge", "adapter", "smoothing: "],
         ),
+        ("sentences", "--encoder demo --sentences 24 --repeats 1", ["whole context", "cut", "kept", "24 sentences"]),
         ("lookup", "--shapes 2 --template", ["lookup", "corrected", "published", "(chance)"]),
         (
             "search",
             "--task classification --what weights --shapes 2 2 --candidates 1",
             ["candidates", "16384", "mean of 1"],
+        ),
+        pytest.param(
+            "detection",
+            "--boxes 2 --million 1 --scenes 2 --repeats 1",
+            ["clusters", "encode", "million", "the meter: 2 scenes"],
+            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -85,6 +92,18 @@ def test_prints_its_table(script, arguments, expected, monkeypatch, capsys):
     assert "\n---" in printed
     assert all(word in printed for word in expected)
     assert "nan" not in printed.split()  # what a process that failed gives for its memory
+
+
+@pytest.mark.slow  # processes of its own, which load torch
+def test_a_first_answer_is_timed_by_stage(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["first_answer", "--encoder", "--repeats", "1"])
+    import_module("benchmarks.first_answer").main()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].split() == ["encoder", "imports", "weights", "sentences", "shape", "rest", "all"]
+    *stages, everything = map(float, lines[4].split()[1:])
+    assert abs(sum(stages) - everything) < 0.4  # five figures rounded to tenths
+    assert lines[5].startswith("demo, sentences kept")
+    assert lines[-1].startswith("a wrong setting")
 
 
 def test_every_search_is_measured(monkeypatch, capsys):
@@ -123,7 +142,7 @@ def test_projection_beside_a_published_checkout(checkout, monkeypatch, capsys):
     assert lines[1].split("  ")[-1].strip() == "x published"
     assert [line.split(",")[0] for line in lines[3:5]] == ["published", "numba"]
     assert lines[6].startswith("segmentation: largest difference from the published depth maps")
-    assert lines[8].startswith("cpu, which copies")
+    assert lines[8].startswith("cpu, copy bandwidth")
     assert lines[11].split()[:3] == ["numba", "segmentation", "1"]
 
 

@@ -44,16 +44,16 @@ def test_a_later_value_may_be_of_another_form(tmp_path, setting):
     [
         ({"DATASET": {"NUM_POINT": 3}}, "no setting DATASET.NUM_POINT .* nearest known one is DATASET.NUM_POINTS"),
         ({"BATCHSIZE": 3}, "nearest known one is BATCH_SIZE"),
-        ({"BATCH_SIZE": "many"}, "BATCH_SIZE .* 'many'; a whole number was expected"),
-        ({"BATCH_SIZE": True}, "a whole number was expected"),
-        ({"BATCH_SIZE": -1}, "0 or more"),
+        ({"BATCH_SIZE": "many"}, "BATCH_SIZE .* 'many'; expected an integer"),
+        ({"BATCH_SIZE": True}, "expected an integer"),
+        ({"BATCH_SIZE": -1}, "expected at least 0"),
         ({"DATASET": 3}, "is a group"),
-        ({"DATASET": {"NUM_POINTS": -1}}, "0 or more"),
+        ({"DATASET": {"NUM_POINTS": -1}}, "expected at least 0"),
         ({"ON_BAD_SHAPE": "ignore"}, "'stop' or 'skip'"),
-        ({"DEVICE": True}, "a text was expected"),
-        ({"PROMPTS": {"FILE": True}}, "a text was expected"),
+        ({"DEVICE": True}, "expected text"),
+        ({"PROMPTS": {"FILE": True}}, "expected text"),
         ({"NUM_POINTS": 5}, "nearest known one is DATASET.NUM_POINTS"),
-        ({"SEED": -1}, "0 or more"),
+        ({"SEED": -1}, "expected at least 0"),
     ],
 )
 def test_bad_files(values, words, tmp_path):
@@ -66,8 +66,8 @@ def test_bad_files(values, words, tmp_path):
     [
         (["SEED"], "stands alone"),
         (["SEEDS", "1"], "nearest known one is SEED"),
-        (["SEED.X", "1"], "a whole number was expected"),
-        (["SEED", "["], "a whole number was expected"),
+        (["SEED.X", "1"], "expected an integer"),
+        (["SEED", "["], "expected an integer"),
     ],
 )
 def test_bad_overrides(overrides, words):
@@ -78,11 +78,11 @@ def test_bad_overrides(overrides, words):
 @pytest.mark.parametrize(
     ("what", "words", "message"),
     [
-        (["promts"], [], "--search came with 'promts'"),
-        ([], ["SEARCH.SENTENCES", "best"], "SEARCH.SENTENCES is 'best'; greedy or ensemble"),
+        (["promts"], [], "--search has 'promts'"),
+        ([], ["SEARCH.SENTENCES", "best"], "SEARCH.SENTENCES is 'best'; expected greedy or ensemble"),
         ([], ["SEARCH.SWEEPS", 0], "SWEEPS is 0"),
         ([], ["SEARCH.VALUES", "0.5, much"], "SEARCH.VALUES is '0.5, much'"),
-        (["weights"], ["SEARCH.ALTERNATE", "True"], "goes with --search prompts,weights"),
+        (["weights"], ["SEARCH.ALTERNATE", "True"], "needs --search prompts,weights"),
         (["prompts"], ["PROMPTS.FILE", ""], "set PROMPTS.FILE"),
         (["prompts"], ["SEARCHED", "x.yaml"], "give one of them"),
     ],
@@ -98,3 +98,26 @@ def test_settings_may_be_changed_in_a_copy():
     assert (changed.DATASET.SPLIT, changed.SEED) == ("val", 3)
     assert (settings.DATASET.SPLIT, settings.SEED) == ("test", 0)
     assert changed.is_frozen()
+
+
+@pytest.mark.parametrize("value", ["1" * 400, "-" + "1" * 400])
+@pytest.mark.parametrize("key", ["SEED", "SEARCH.SWEEPS"])
+def test_whole_numbers_of_hundreds_of_digits_are_refused(key, value):
+    with pytest.raises(InputError, match="a whole number was expected"):
+        load_config(defaults(), None, [key, value])
+
+
+def test_a_config_under_many_bases_is_read_once(tmp_path, monkeypatch):
+    for level in range(40):  # 2 ** 40 readings, were each base read wherever it is named
+        base = {"BASE": [f"{level + 1}.yaml", f"{level + 1}.yaml"]} if level < 39 else {}
+        write(tmp_path, f"{level}.yaml", {"SEED": 39 - level, **base})
+    assert load_config(defaults(), tmp_path / "0.yaml").SEED == 39
+
+
+def test_bases_have_a_limit_that_a_setting_raises(tmp_path, monkeypatch):
+    for level in range(120):
+        write(tmp_path, f"{level}.yaml", {"BASE": f"{level + 1}.yaml"} if level < 119 else {"SEED": 5})
+    with pytest.raises(InputError, match="at most 100 are read"):
+        load_config(defaults(), tmp_path / "0.yaml")
+    monkeypatch.setenv("POINTCLIP_LIMITS", "2")
+    assert load_config(defaults(), tmp_path / "0.yaml").SEED == 5

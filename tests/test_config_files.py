@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pointclip.config import defaults, load_config
-from pointclip.config_files import MOST_FILES, PRESETS, find_config
+from pointclip.config_files import MAX_FILES, PRESETS, find_config
 from pointclip.errors import InputError
 from tests.tasks import CONFIGS, ROOT, TASKS
 from tests.test_config import write
@@ -97,8 +97,8 @@ def test_a_runs_name_has_config_encoder_and_variant(path, encoder, name, monkeyp
         ("modelnet40_vit_b17", "", "no config 'modelnet40_vit_b17'"),
         ("modelnet40_published_vit_b16", "", "no config 'modelnet40_published_vit_b16'"),
         ("modelnet40", "vit_b17", "no encoder preset 'vit_b17'; choose from .*vit_b16"),
-        ("modelnet40_rn50", "rn101", "names the encoder rn50, but --encoder rn101 came"),
-        ("nowhere/modelnet40.yaml", "", "no config nowhere/modelnet40.yaml, and no other in nowhere"),
+        ("modelnet40_rn50", "rn101", "includes the encoder rn50, but --encoder is rn101"),
+        ("nowhere/modelnet40.yaml", "", "no config nowhere/modelnet40.yaml, and none at all in nowhere"),
     ],
 )
 def test_unknown_names_are_told_in_one_sentence(path, encoder, words, tmp_path, monkeypatch):
@@ -146,9 +146,9 @@ def test_prompt_files_are_found_from_the_config_that_names_them(tmp_path, monkey
     [
         ({"BASE": 5}, "a list of names"),
         ("a: [", "not valid YAML"),
-        ("- 1", "holds a list"),
-        ({"BASE": "run.yaml"}, "builds on itself"),
-        ({"BASE": "other.yaml"}, "run.yaml builds on itself"),
+        ("- 1", "contains a list"),
+        ({"BASE": "run.yaml"}, "is based on itself"),
+        ({"BASE": "other.yaml"}, "run.yaml is based on itself"),
         ({"BASE": "missing.yaml"}, "Cannot read"),
         ({"ENCODER": "vit_b17"}, "no encoder preset 'vit_b17'"),
     ],
@@ -164,7 +164,7 @@ def test_more_files_than_any_config_needs_are_refused_at_once(tmp_path):
     write(tmp_path, "0.yaml", {"SEED": 1})
     for number in range(1, 20):
         path = write(tmp_path, f"{number}.yaml", {"BASE": [f"{number - 1}.yaml"] * 2})
-    with pytest.raises(InputError, match=f"19.yaml builds on more than {MOST_FILES} files"):
+    with pytest.raises(InputError, match=f"19.yaml builds on more than {MAX_FILES} files"):
         load_config(defaults(), path)
 
 

@@ -36,11 +36,11 @@ def test_a_class_without_sentences_gets_the_template():
     [
         ([], {}, "at least one"),
         (["a", ""], {}, "is empty"),
-        (["a_b", "a b"], {}, "'a b' came more than once"),
+        (["a_b", "a b"], {}, "'a b' are given more than once"),
         (["a"], {"b": ["x"]}, "have sentences for 'b', but for none of 'a'"),
-        (["A", "a"], {}, "'a' came more than once"),
+        (["A", "a"], {}, "'a' are given more than once"),
         (["night stand"], {"night_stand": ["x"], "Night stand": ["y"]}, "more than one spelling"),
-        (["a"], {"a": {"part": ["x"]}}, "those of parts"),
+        (["a"], {"a": {"part": ["x"]}}, "are for parts"),
     ],
 )
 def test_bad_names(names, prompts, words):
@@ -52,8 +52,8 @@ def test_bad_names(names, prompts, words):
     ("text", "words"),
     [
         ("{", "not valid JSON"),
-        ("[1]", "does not hold {class"),
-        ("{}", "does not hold {class"),
+        ("[1]", "has another structure; expected {class"),
+        ("{}", "has another structure; expected {class"),
         ('{"a": {}}', "for 'a'; write at least one"),
         ('{"a": ["x"], "a": ["y"]}', "names 'a' more than once"),
         ('{"a": []}', "for 'a'; write at least one"),
@@ -76,7 +76,7 @@ def test_missing_file(tmp_path):
 
 
 def test_a_template_needs_its_place():
-    with pytest.raises(InputError, match="goes"):
+    with pytest.raises(InputError, match="in place of"):
         of_classes(["a"], {}, "a {category}")
 
 
@@ -84,7 +84,7 @@ def test_parts_find_their_category_in_any_spelling():
     entries = {"Chair": {"Seat": ["flat"]}}
     found = of_parts({"chair": ["seat", "leg"], "mug": ["cup"]}, entries)
     assert found == {"chair": {"seat": ["flat"], "leg": ["the leg of a chair"]}, "mug": {"cup": ["the cup of a mug"]}}
-    with pytest.raises(InputError, match="are a class's; use a file with sentences per part"):
+    with pytest.raises(InputError, match="are for a class; use a file with sentences per part"):
         of_parts({"mug": ["cup"]}, {"mug": ["round"]})
 
 
@@ -135,7 +135,7 @@ def test_a_marked_file_marks_parts_too_and_nothing_that_it_did_not_give(tmp_path
     ["origin: Chosen so.", "origin: so\ntuned_on_test_labels: 'false'", "[1]", "a: [", "a: 2020-99-99"],
 )
 def test_bad_origin_files(text, tmp_path):
-    with pytest.raises(InputError, match=r"x\.origin\.yaml (does not hold origin|is not valid YAML)"):
+    with pytest.raises(InputError, match=r"x\.origin\.yaml (needs origin|is not valid YAML)"):
         open_prompts(write_marked(tmp_path, {"chair": ["a seat."]}, text))
 
 

@@ -12,7 +12,7 @@ from pointclip.datasets.shapenetpart_labels import CATEGORIES, PART_NAMES
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
 from pointclip.prompts import PromptFile
-from pointclip.published import places_of
+from pointclip.published import published_indices
 from tests.tasks import ROOT
 
 WORDS = ("a", "one", "some grey")
@@ -41,7 +41,7 @@ def run(request, tmp_path, monkeypatch):
     torch.manual_seed(4)
     encoder = load_encoder("tiny-vit", None, precision="fp32")
     monkeypatch.setattr("pointclip.runs.opening.load_encoder", lambda *_: encoder)
-    monkeypatch.setattr("pointclip.published.PROMPTS", tmp_path)
+    monkeypatch.setattr("pointclip.published.PUBLISHED_PROMPTS", tmp_path / "published")
     monkeypatch.setattr("pointclip.published.PublishedSets.name", lambda *_: "modelnet40_vit_b16")
     (tmp_path / "published").mkdir()
     published = tmp_path / "published" / "modelnet40_vit_b16.json"
@@ -80,13 +80,13 @@ def test_both_can_be_searched(run):
 
 def test_it_goes_with_sentences_only(run):
     for words in (("--search", "weights"), ("--search", "prompts", "SEARCH.SENTENCES", "ensemble")):
-        with pytest.raises(InputError, match=r"SEARCH\.START published goes with --search prompts"):
+        with pytest.raises(InputError, match=r"SEARCH\.START published needs --search prompts"):
             run(*words, "SEARCH.START", "published")
 
 
 def test_a_published_sentence_that_is_no_candidate_is_told():
     candidates = {"night_stand": ["low.", "wide."], "sofa": ["soft."]}
     published = PromptFile({"Night stand": ["wide."], "sofa": ["soft."]}).entries
-    assert places_of(published, candidates) == [1, 0]
+    assert published_indices(published, candidates) == [1, 0]
     with pytest.raises(InputError, match="of 'sofa' is not among its candidates"):
-        places_of({"night stand": ["low."]}, candidates)
+        published_indices({"night stand": ["low."]}, candidates)

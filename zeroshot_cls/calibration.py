@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 import yaml
 from scipy.optimize import minimize_scalar
 from sklearn.calibration import calibration_curve
 from torch import Tensor
+from yacs.config import CfgNode
 
+from pointclip.bundled import bundled
 from pointclip.errors import InputError
 from pointclip.utils.files import atomic_path, read_yaml
 
@@ -107,9 +108,15 @@ def read_calibration(path: str | Path) -> Calibration:
     return Calibration(**values)
 
 
-def margins(logits: Tensor, views: int) -> Tensor:
-    """By how much the best class leads in mean cosine, [n]; logits [n, K] as `view_weighted_logits` gives them."""
-    if logits.shape[1] < 2:
-        return torch.full((len(logits),), torch.nan)
-    best = logits.topk(2, 1).values
-    return (best[:, 0] - best[:, 1]) / (100 * views**0.5)
+def open_calibration(settings: CfgNode) -> Calibration | None:
+    """The calibration that CALIBRATION names; "auto" is the bundled one for the bundled encoder, none for others."""
+    if settings.CALIBRATION == "auto":
+        return read_calibration(bundled("data/demo/calibration.yaml")) if settings.ENCODER.NAME == "demo" else None
+    return None if settings.CALIBRATION == "none" else read_calibration(settings.CALIBRATION)
+
+
+def note_of(calibration: Calibration | None) -> str:
+    """What a reader of probabilities must know."""
+    if calibration is None:
+        return "Probabilities are uncalibrated and come out too sure of themselves; --calibrate fits a temperature."
+    return f"Probabilities are calibrated ({calibration.words}), as far as shapes are like those."

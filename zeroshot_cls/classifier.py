@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -9,6 +10,7 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.features import FeatureExtractor
 
 TASK = "zero-shot classification"
+TOP = 5  # classes told of a shape
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,57 @@ def extract_features(reader: BatchReader, extractor: FeatureExtractor) -> Featur
         indices += batch.indices
     labels, names = zip(*shapes, strict=True)
     return Features(torch.cat(views), torch.tensor(labels), list(names), indices)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What shapes were named: all that the results need, of the same small size a shape for any number of classes."""
+
+    labels: np.ndarray  # [n] int64, -1 where it is not known
+    names: list[str]
+    indices: list[int]  # places in the data set
+    top: np.ndarray  # [n, T] int64, the likeliest classes, best first
+    probabilities: np.ndarray  # [n, T] float32, theirs
+    margins: np.ndarray  # [n] float32, by how much the first of them leads in mean cosine; nan for a single class
+
+
+def classify(
+    reader: BatchReader, extractor: FeatureExtractor, classes: Tensor, weights: Tensor, temperature: float = 1.0
+) -> Answers:
+    """Name every shape that the reader gives; features live no longer than their batch.
+
+    Args:
+        classes: [K, C], unit features of the classes' sentences.
+        weights: [V], view weights.
+        temperature: what the logits are divided by before their softmax; see `zeroshot_cls.calibration`.
+    """
+    labels, names, indices, top, probabilities, margins = [], [], [], [], [], []
+    for batch, views in extractor.view_features(reader):
+        logits = view_weighted_logits(views, classes, weights)
+        best, shares = likeliest(logits / temperature)
+        top.append(best)
+        probabilities.append(shares)
+        margins.append(cosine_margins(logits, views.shape[1]))
+        labels += [shape.label for shape in batch.shapes]
+        names += [shape.name for shape in batch.shapes]
+        indices += batch.indices
+    joined = map(np.concatenate, (top, probabilities, margins))
+    return Answers(np.array(labels), names, indices, *joined)
+
+
+def likeliest(logits: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """The `TOP` likeliest classes of logits [n, K] and their probabilities, [n, T] each; of equal ones the first."""
+    shares = logits.softmax(1).cpu().numpy()
+    best = np.argsort(-shares, axis=1, kind="stable")[:, :TOP]
+    return best, np.take_along_axis(shares, best, 1)
+
+
+def cosine_margins(logits: Tensor, views: int) -> np.ndarray:
+    """By how much the best class leads in mean cosine: logits [n, K] over `views` -> [n], nan for a single class."""
+    if logits.shape[1] < 2:
+        return np.full(len(logits), np.nan, np.float32)
+    best = logits.topk(2, 1).values
+    return ((best[:, 0] - best[:, 1]) / (100 * views**0.5)).cpu().numpy()
 
 
 def view_weighted_logits(views: Tensor, classes: Tensor, weights: Tensor) -> Tensor:

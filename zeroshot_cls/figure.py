@@ -1,10 +1,9 @@
-"""V1's and V2's depth maps of any shapes, and the similarity of their patches to a sentence, as one picture.
+"""A picture of V1's and V2's depth maps of any shapes, and of the similarity of their patches to a sentence.
 
 Run as `python figure.py [SHAPES…]`. The similarity is the cosine of a patch's feature and the sentence's (V1: its
-template; V2: the mean of the class's sentences), bilinear between the middles of patches. One colour scale, from the
-lowest to the highest value, serves all maps, so that V1 and V2 can be compared; where they differ so much that the
-patches of one map look alike, --centred subtracts its mean from each map. CLIP reads background too: a patch without
-a point can be as similar as the object.
+template; V2: the mean of the class's sentences), interpolated between patch centres. All maps share one colour scale,
+so that V1 and V2 can be compared; if they differ so much that the patches of one map look the same, --centred subtracts
+the mean from each map. CLIP also responds to the background: an empty patch can be as similar as the object.
 """
 
 import os
@@ -35,31 +34,31 @@ from pointclip.utils.files import expanded
 from zeroshot_cls.perspective_projection import PerspectiveProjection
 from zeroshot_cls.realistic_projection import RealisticProjection
 from zeroshot_cls.settings import classification_defaults, load
-from zeroshot_cls.similarity_maps import Compared, Seen, patch_grid, similarity_figure
+from zeroshot_cls.similarity_maps import Comparison, SimilarityMap, patch_grid, similarity_figure
 
 V1_TEMPLATE = "point cloud depth map of a {}."
-SIDES = 6  # V1's views; V2 sees the same sides, a little turned, in its views 4 to 9
-BUNDLED = (("chair", 2_000_002, 1), ("airplane", 2_000_001, 5), ("mug", 2_000_002, 0))  # test seeds, and a telling side
-MOST_SHAPES = 60
+SIDES = 6  # V1's views; V2's views 4 to 9 show the same sides, slightly rotated
+BUNDLED = (("chair", 2_000_002, 1), ("airplane", 2_000_001, 5), ("mug", 2_000_002, 0))  # test seeds, and a good side
+MAX_SHAPES = 60
 DEMO = Path(__file__).with_name("configs") / "demo.yaml"
 
 
 def main(arguments: Sequence[str] | None = None) -> Path:
-    """Draw the picture that the command line words ask for (the process's own when None); returns its path."""
+    """Draw the picture for the given command line words (default: sys.argv); returns its path."""
     # settings
     args, overrides = _parse(arguments)
     _, settings = load(args.config, overrides, args.encoder)
     if settings.SEARCHED:
         raise InputError("SEARCHED is set, but the figure averages the sentences of PROMPTS.FILE; leave SEARCHED out.")
-    for name, rest in (("METHOD", "realistic"), ("STEPS", "all"), ("VIEWS", "all")):
+    for name, default in (("METHOD", "realistic"), ("STEPS", "all"), ("VIEWS", "all")):
         value = settings.PROJECTION[name]
-        if value != rest:
+        if value != default:
             raise InputError(
-                f"PROJECTION.{name} is {value!r}, but the figure shows V1 and V2 as they are; leave it {rest!r}."
+                f"PROJECTION.{name} is {value!r}, but the figure always shows the full V1 and V2; leave it {default!r}."
             )
     output = args.output or expanded(settings.OUTPUT) / "v1_v2.png"
     if output.suffix.lower() != ".png":
-        raise InputError(f"The picture is to be {str(output)!r}, but it is a PNG file; let the name end in .png.")
+        raise InputError(f"--output is {str(output)!r}, but the picture is a PNG file; give a name that ends in .png.")
 
     # shapes
     names, clouds = _shapes(args, settings.DATASET.NUM_POINTS or None, settings.SEED)
@@ -83,8 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> Path:
 def figure_sentences(
     names: Sequence[str], prompts: PromptFile, template: str
 ) -> dict[str, tuple[list[str], list[str]]]:
-    """V1's and V2's sentences of each name; V2 has its template's where the prompts know none of the names."""
-    unique = list(dict.fromkeys(names))  # several shapes may be of one class
+    """V1's and V2's sentences for each name; V2 uses the template if the prompts contain none of the names."""
+    unique = list(dict.fromkeys(names))  # several shapes may have the same class
     check_names(unique)
     known = {key_of(name) for name in prompts.entries}
     prompts = prompts if known & {key_of(name) for name in unique} else PromptFile()
@@ -100,19 +99,19 @@ def compare(
     encoder: Encoder,
     backend: str = "auto",
     centred: bool = False,
-) -> Compared:
-    """What CLIP sees of one shape from one side, by V1 and by V2.
+) -> Comparison:
+    """What CLIP sees of one shape from one side with V1 and with V2.
 
     Args:
         name: of its class.
         points: [N, 3] floating point, y up.
         sentences: V1's and V2's; each group is averaged.
-        side: V1's view 0 to 5; V2's view of the same side is 4 more.
+        side: V1's view 0 to 5; V2's view of the same side has a number larger by 4.
         backend: V2's engine, see `pointclip.projection`.
-        centred: whether to subtract its mean from each map of similarities.
+        centred: whether to subtract the mean from each similarity map.
 
     Raises:
-        InputError: for clouds that cannot be projected, and encoders whose patches cannot be read.
+        InputError: for clouds that cannot be projected, or encoders without patch features.
     """
     points = points[None].to(encoder.device)  # [1, N, 3]
     projections = PerspectiveProjection(views=(side,)), RealisticProjection(backend, views=(4 + side,))
@@ -123,8 +122,8 @@ def compare(
     cosines = (patches @ texts[:, :, None]).squeeze(-1).cpu().numpy()  # [2, P]
     cosines = cosines - cosines.mean(1, keepdims=True) if centred else cosines
     maps = images[:, 0].cpu().numpy()  # [2, 224, 224]
-    seen = [Seen(*both) for both in zip(maps, map(patch_grid, cosines), sentences, strict=True)]
-    return Compared(name, *seen)
+    v1, v2 = (SimilarityMap(*fields) for fields in zip(maps, map(patch_grid, cosines), sentences, strict=True))
+    return Comparison(name, v1, v2)
 
 
 def _parse(arguments: Sequence[str] | None):
@@ -133,16 +132,17 @@ def _parse(arguments: Sequence[str] | None):
         prog="figure.py",
         description="V1's and V2's depth maps of shapes, and their similarity to V1's template and V2's sentences.",
     )
-    parser.add_argument("shapes", nargs="*", metavar="SHAPE", help="shape files (bundled shapes when left out), "
+    parser.add_argument("shapes", nargs="*", metavar="SHAPE", help="shape files (default: bundled shapes), "
                         "then KEY VALUE settings such as ENCODER.NAME ViT-B-16")  # fmt: skip
     parser.add_argument("--classes", type=names_from, metavar="A,B,C",
-                        help="the class of each shape, or one for all (default: from the files' names)")  # fmt: skip
-    parser.add_argument("--config", default=DEMO, help="a file of settings (default: configs/demo.yaml)")
+                        help="the class of each shape, or one for all (default: from the file names)")  # fmt: skip
+    parser.add_argument("--config", default=DEMO, help="a settings file (default: configs/demo.yaml)")
     parser.add_argument("--encoder", default="", metavar="NAME", help="an encoder preset, such as vit_b16")
-    parser.add_argument("--view", metavar="A,B,C", help="the side that each shape is seen from, or one for all: V1's "
+    parser.add_argument("--view", metavar="A,B,C", help="the side from which each shape is seen, or one for all: V1's "
                         "view 0 to 3 (around), 4 (below) or 5 (above), which is V2's 4 to 9 (default: 1)")  # fmt: skip
-    parser.add_argument("--up", choices=("y", "z"), default="y", help="the up axis of the files (default: y)")
-    parser.add_argument("--centred", action="store_true", help="subtract its mean from each map of similarities")
+    what = "the up axis of the files; auto guesses it (default)"
+    parser.add_argument("--up", choices=("auto", "x", "y", "z"), default="auto", help=what)
+    parser.add_argument("--centred", action="store_true", help="subtract the mean from each similarity map")
     parser.add_argument("--output", type=Path, metavar="FILE", help="the picture (default: OUTPUT/v1_v2.png)")
     args = parser.parse_intermixed_args(arguments)
     args.shapes, overrides = split_settings(args.shapes, classification_defaults())
@@ -152,13 +152,17 @@ def _parse(arguments: Sequence[str] | None):
 def _shapes(args, num_points: int | None, seed: int) -> tuple[tuple[str, ...], list[torch.Tensor]]:
     """Class names and clouds [N, 3] of the files, or of the bundled shapes."""
     if not args.shapes:
-        if args.up != "y" or args.classes:
-            raise InputError("--up and --classes go with shape files, but none came; name the files first.")
+        if args.up != "auto" or args.classes:
+            raise InputError("--up and --classes need shape files; name the files first.")
         shapes = [generate(category, shape_seed) for category, shape_seed, _ in BUNDLED]
         return tuple(name for name, *_ in BUNDLED), [torch.from_numpy(shape.points[:num_points]) for shape in shapes]
-    if len(args.shapes) > MOST_SHAPES:
-        raise InputError(f"{len(args.shapes)} shapes came, but a picture holds at most {MOST_SHAPES}; name fewer.")
-    names = _one_each("--classes", args.classes or [name_from_file(path) for path in args.shapes], len(args.shapes))
+    if len(args.shapes) > MAX_SHAPES:
+        raise InputError(
+            f"There are {len(args.shapes)} shapes, but a picture can show at most {MAX_SHAPES}; give fewer."
+        )
+    names = _one_per_shape(
+        "--classes", args.classes or [name_from_file(path) for path in args.shapes], len(args.shapes)
+    )
     clouds = [torch.from_numpy(shape.points) for shape in ShapeFiles(args.shapes, num_points, args.up, (), seed)]
     for cloud, path in zip(clouds, args.shapes, strict=True):
         check_points(cloud[None], [path])
@@ -166,7 +170,7 @@ def _shapes(args, num_points: int | None, seed: int) -> tuple[tuple[str, ...], l
 
 
 def name_from_file(path: str | Path) -> str:
-    """The class that a file's name tells: "night_stand-0003.off" -> "night stand"."""
+    """The class name in a file name: "night_stand-0003.off" -> "night stand"."""
     stem = Path(path).stem
     return spoken(re.sub(r"[-_ .]*\d+$", "", stem).replace("-", " ")) or stem
 
@@ -176,14 +180,14 @@ def _sides(args, count: int) -> list[int]:
         return [1] * count if args.shapes else [side for *_, side in BUNDLED]
     words = [word.strip() for word in args.view.split(",")]
     if wrong := [word for word in words if word not in map(str, range(SIDES))]:
-        raise InputError(f"--view holds {wrong[0]!r}; numbers from 0 to {SIDES - 1} between commas were expected.")
-    return [int(word) for word in _one_each("--view", words, count)]
+        raise InputError(f"--view has {wrong[0]!r}; expected comma-separated numbers from 0 to {SIDES - 1}.")
+    return [int(word) for word in _one_per_shape("--view", words, count)]
 
 
-def _one_each(option: str, values: Sequence[str], count: int) -> list[str]:
-    """One value for each shape; a single one serves all."""
+def _one_per_shape(option: str, values: Sequence[str], count: int) -> list[str]:
+    """One value for each shape; a single value applies to all."""
     if len(values) not in (1, count):
-        raise InputError(f"{option} holds {len(values)} entries for {count} shapes; give one for each, or one for all.")
+        raise InputError(f"{option} has {len(values)} entries for {count} shapes; give one for each, or one for all.")
     return list(values) * (count if len(values) == 1 else 1)
 
 

@@ -16,7 +16,9 @@ from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.opening import keep_result, open_extractor, open_shapes
 from pointclip.runs.run import describe_run
 from pointclip.search.result import read_result
-from zeroshot_cls.classifier import TASK, extract_features, view_weighted_logits
+from zeroshot_cls.calibrate import calibrate
+from zeroshot_cls.calibration import note_of, open_calibration
+from zeroshot_cls.classifier import TASK, classify
 from zeroshot_cls.projections import open_projection, open_view_weights, selected_views
 from zeroshot_cls.results import report_own_shapes, report_test
 from zeroshot_cls.scores import evaluate
@@ -48,17 +50,19 @@ def main(words: Sequence[str] | None = None) -> dict:
         views, _ = selected_views(settings)
         sentences, weights = result.apply_to_classes(sentences, weights, views)
 
-    # features
-    class_features = extractor.class_features(sentences).cpu()
+    # features and answer
+    class_features = extractor.class_features(sentences)
+    if args.calibrate:
+        settings = calibrate(settings, args, extractor, class_features, weights.values)
+    calibration = open_calibration(settings)
     start = time.perf_counter()
-    features = extract_features(reader, extractor)
+    answers = classify(reader, extractor, class_features, weights.values, calibration.temperature if calibration else 1)
     seconds = time.perf_counter() - start
 
-    # answer
-    logits = view_weighted_logits(features.views, class_features, weights.values)
+    # results
     origins = sentences.origin, weights.origin
     run = describe_run(args, settings, extractor, reader, sentences, origins, result, seconds)
     if args.input:
-        return report_own_shapes(run, reader, features, logits.softmax(1), extractor.projection)
-    scores = evaluate(logits, features.labels, reader.shapes.class_names)
-    return report_test(run, reader, features, scores, extractor.projection)
+        return report_own_shapes(run, reader, answers, extractor.projection, args.threshold, note_of(calibration))
+    scores = evaluate(answers.labels, answers.top[:, 0], reader.shapes.class_names)
+    return report_test(run, reader, answers, scores, extractor.projection)

@@ -1,4 +1,4 @@
-"""PointCLIP's first projection, the baseline: points fall through a pinhole onto six sparse depth maps."""
+"""PointCLIP V1's projection, the baseline: six sparse depth maps by perspective projection of the points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pointclip.projection.images import clip_images
 from pointclip.projection.points import check_points
 from pointclip.projection.views import Euler, chosen_views, view_rotations
 
-# Each view is turned by one Euler triple.
+# Each view is a rotation by one Euler triple.
 VIEWS = (
     # four sides
     ((0, 0, pi / 2),),
@@ -37,20 +37,21 @@ class Camera:
 
 ZERO_SHOT = Camera(VIEWS, size=128, distance=1.6)  # at 1.6 every point of the unit sphere is in the image
 
-# What counts as normalised already: the first half of a normalised cloud's points is centred within 0.05 and reaches
-# to 0.92 or farther (measured on 240 synthetic shapes); a hair over 1 is rounding.
-CENTRED_WITHIN, REACHES, FITS = 0.1, 0.9, 1.001
+# A cloud counts as normalised within these limits: the first half of a normalised cloud's points has its mean within
+# 0.05 of the origin and its farthest point at 0.92 or more (measured on 240 synthetic shapes); 1.001 allows rounding.
+MAX_OFFSET, MIN_RADIUS, MAX_RADIUS = 0.1, 0.9, 1.001
 
-UNIT = 2.0**-36  # of the sums of 1 / depth; far below what float32 shows, and 10 million points do not overflow them
+# Fixed-point unit for sums of 1 / depth: far below float32's precision, and 10 million points do not overflow int64.
+UNIT = 2.0**-36
 
 
 class PerspectiveProjection(nn.Module):
     """Six sparse depth maps of each point cloud (PointCLIP V1; values from its published code).
 
-    Clouds are centred at their mean and scaled until the farthest point is at 1, unless they are so already: the mean
-    within 0.1 of the origin and the farthest point between 0.9 and 1. Those are taken as they are, since PointCLIP's
-    numbers on ModelNet come from the first half of each normalised cloud's points, and that half is not normalised
-    again.
+    Clouds are centred on their mean and scaled so that the farthest point is at distance 1, unless they are already
+    about normalised: mean within 0.1 of the origin, farthest point between 0.9 and 1. Those are left unchanged, since
+    PointCLIP's numbers on ModelNet were obtained with the first half of each normalised cloud's points, which is not
+    normalised again.
 
     Args:
         views: which of the camera's views, all by default. They are V in the shapes below.
@@ -65,7 +66,7 @@ class PerspectiveProjection(nn.Module):
         self.register_buffer("rotations", rotations, persistent=False)  # [V, 1, 3, 3]
 
     def depth_maps(self, points: Tensor) -> Tensor:
-        """Depth maps of clouds whose up axis is y. On a GPU too, the same clouds give the same bits every time.
+        """Depth maps of clouds with y up. Deterministic, also on a GPU.
 
         Args:
             points: [B, N, 3] floating point, N >= 2, any position and scale; on the module's device. No gradients.
@@ -75,7 +76,7 @@ class PerspectiveProjection(nn.Module):
             background is 0. Points outside the image are dropped (only a camera closer than zero-shot's has any).
 
         Raises:
-            InputError: for a wrong shape or type, NaN or infinite coordinates, clouds without extent, and points that
+            InputError: for a wrong shape or type, NaN or infinite coordinates, clouds without extent, or points that
                 require gradients.
         """
         x, y, z = turn(to_unit_sphere(points), self.rotations)  # [B, V, N] each
@@ -92,34 +93,36 @@ class PerspectiveProjection(nn.Module):
 
 
 def to_unit_sphere(points: Tensor) -> Tensor:
-    """Centre clouds [B, N, 3] at their mean and scale the farthest point to 1, as float32; keep those that are so.
+    """Centre clouds [B, N, 3] on their mean and scale the farthest point to distance 1, as float32.
 
-    See `PerspectiveProjection` for what "are so" means. Every point ends within 1.001 of the origin.
+    Clouds that are already about normalised are left unchanged (see `PerspectiveProjection`). All points end up within
+    1.001 of the origin.
 
     Raises:
-        InputError: for clouds that show nothing (see `check_points`), and points that require gradients.
+        InputError: for clouds that cannot be projected (see `check_points`), or points that require gradients.
     """
     check_points(points)
     if points.requires_grad:
-        raise InputError("The points require gradients, but this projection has none; pass points.detach() instead.")
+        raise InputError("The points require gradients, which this projection does not support; pass points.detach().")
     exact = points.double()
     farthest = exact.norm(dim=-1).amax(1)  # [B]
-    kept = (exact.mean(1).norm(dim=-1) <= CENTRED_WITHIN) & (farthest >= REACHES) & (farthest <= FITS)
+    normalised = exact.mean(1).norm(dim=-1) <= MAX_OFFSET
+    normalised &= (farthest >= MIN_RADIUS) & (farthest <= MAX_RADIUS)
     boxed = to_unit_box(points).double()
     centred = boxed - boxed.mean(1, keepdim=True)
     scaled = centred / centred.norm(dim=-1).amax(1)[:, None, None]
-    return torch.where(kept[:, None, None], exact, scaled).float()
+    return torch.where(normalised[:, None, None], exact, scaled).float()
 
 
 def harmonic_means(depth: Tensor, pixel: Tensor, pixels: int) -> Tensor:
-    """Harmonic mean of the depths in each pixel, 0 where none is: depth and pixel [M, N] -> [M, pixels] float32.
+    """Harmonic mean of the depths in each pixel, 0 for empty pixels: depth and pixel [M, N] -> [M, pixels] float32.
 
-    The sums are of whole numbers, which come out the same in any order, also where a GPU adds in no certain order.
+    Sums are in fixed point (integers), so they do not depend on the order of addition, which varies on a GPU.
     """
     images = len(depth)
     index = (pixel + torch.arange(images, device=pixel.device)[:, None] * pixels).flatten()  # [M · N]
     inverse = (1 / (depth.double() * UNIT)).round().long().flatten()
-    none = torch.zeros(images * pixels, dtype=torch.int64, device=depth.device)
-    count, total = none.scatter_add(0, index, torch.ones_like(index)), none.scatter_add(0, index, inverse)
-    means = count / (total.clamp(min=1).double() * UNIT)  # [M · pixels], 0 / 1 where nothing is
+    zeros = torch.zeros(images * pixels, dtype=torch.int64, device=depth.device)
+    count, total = zeros.scatter_add(0, index, torch.ones_like(index)), zeros.scatter_add(0, index, inverse)
+    means = count / (total.clamp(min=1).double() * UNIT)  # [M · pixels], 0 for empty pixels
     return means.float().view(images, pixels)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from math import pi
 
+import torch
 from torch import Tensor, nn
 
-from pointclip.projection import STEPS, ProjectionSpec, check_backend, project, to_cells
+from pointclip.projection import STEPS, ProjectionSpec, cells_of_unit, check_backend, project, to_unit_box, view_slices
 from pointclip.projection.images import clip_images
 from pointclip.projection.views import chosen_views, view_rotations
 
@@ -74,8 +75,10 @@ class RealisticProjection(nn.Module):
         Raises:
             InputError: for a wrong shape or type, NaN or infinite coordinates, and clouds without extent.
         """
-        maps, _ = project(to_cells(points, self.rotations, self.spec), self.spec, backend=self.backend)
-        return maps
+        unit = to_unit_box(points)
+        views = view_slices(unit, len(self.rotations))
+        cells = (cells_of_unit(unit, self.rotations[part], self.spec) for part in views)
+        return torch.cat([project(some, self.spec, backend=self.backend)[0] for some in cells], 1)
 
     def forward(self, points: Tensor) -> Tensor:
         """Images as CLIP takes them: points [B, N, 3] -> [B, 10, 3, 224, 224] in [0, 1], three equal channels."""

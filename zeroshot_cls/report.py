@@ -1,16 +1,19 @@
 """The page of a classification run: accuracy and confusions, and single shapes with their depth maps."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import coo_array, csr_array
 
+from pointclip.errors import InputError
 from pointclip.report import pictures
 from pointclip.report.album import Album, cell, column
 from pointclip.report.page import render
 
 COMMONEST = 10  # confusions listed below the matrix
+MOST_DRAWN = 60  # classes up to which the matrix is drawn: names beside a larger one cannot be read
 CASE = """
 <article class="card">
   <div class="head"><h3>{{ case.name }}</h3>
@@ -49,10 +52,10 @@ def write_classification_report(
     title: str,
     facts: Mapping[str, object],
     class_accuracy: Mapping[str, tuple[int, int]],
-    confusion: np.ndarray,
+    confusion: np.ndarray | csr_array,
     class_names: Sequence[str],
-    best: Sequence[ClassificationCase],
-    worst: Sequence[ClassificationCase],
+    best: Iterable[ClassificationCase],
+    worst: Iterable[ClassificationCase],
     notes: Sequence[str] = (),
 ) -> None:
     """Write the page of a classified data set.
@@ -61,7 +64,7 @@ def write_classification_report(
         path: the page; its pictures go to the folder `pictures` beside it.
         facts: shown in their order: encoder, data set, accuracy and the like.
         class_accuracy: class -> (right, total).
-        confusion: [K, K] counts, rows are the truth.
+        confusion: [K, K] counts, rows are the truth; drawn up to `MOST_DRAWN` classes, the commonest always listed.
         class_names: K names, in the order of the matrix.
         best, worst: cases to show; either may be empty.
         notes: sentences that a reader must not miss.
@@ -69,8 +72,15 @@ def write_classification_report(
     Raises:
         InputError: when matrix and names do not fit, a case's maps are of a wrong shape, or files cannot be written.
     """
-    album = Album(path)
-    matrix = album.add("confusion", pictures.confusion_matrix(confusion, class_names))
+    counts, size = coo_array(confusion), len(class_names)
+    if counts.shape != (size, size) or not size:
+        raise InputError(
+            f"A confusion matrix of shape {list(counts.shape)} came with {size} class names; expected as many rows and "
+            "columns as names, and at least one."
+        )
+    album, matrix = Album(path), None
+    if size <= MOST_DRAWN:
+        matrix = album.add("confusion", pictures.confusion_matrix(counts.toarray(), class_names))
     columns = [column("class", text=True), column("accuracy", bar=True), *map(column, ("%", "right", "shapes"))]
     sections = [
         ("Best cases", "Right, and the surest of it.", _classified(album, "best", best)),
@@ -83,7 +93,7 @@ def write_classification_report(
         notes=notes,
         matrix=matrix,
         classes=len(class_names),
-        confusions=_commonest(np.asarray(confusion), class_names),
+        confusions=_commonest(counts, class_names),
         table={
             "title": "Accuracy of each class",
             "caption": "Best class first.",
@@ -99,7 +109,7 @@ def write_shapes_report(
     path: str | os.PathLike,
     title: str,
     facts: Mapping[str, object],
-    cases: Sequence[ClassificationCase],
+    cases: Iterable[ClassificationCase],
     notes: Sequence[str] = (),
 ) -> None:
     """Write the page of a user's own shapes: for each the likeliest classes, and its depth maps.
@@ -122,16 +132,19 @@ def _accuracy_rows(class_accuracy: Mapping[str, tuple[int, int]]) -> list[list]:
     return sorted(rows, key=lambda row: -1 if row[1] is None else row[1], reverse=True)
 
 
-def _commonest(confusion: np.ndarray, class_names: Sequence[str]) -> list[tuple[str, str, int, float]]:
+def _commonest(confusion: coo_array, class_names: Sequence[str]) -> list[tuple[str, str, int, float]]:
     """Truth, prediction, count and share of the true class in percent, commonest first."""
-    wrong = confusion - np.diag(np.diag(confusion))
-    places = np.argsort(-wrong, axis=None, kind="stable")[:COMMONEST]
-    pairs = [np.unravel_index(place, wrong.shape) for place in places]
-    return [(class_names[t], class_names[p], int(wrong[t, p]), 100 * wrong[t, p] / confusion[t].sum())
-            for t, p in pairs if wrong[t, p] > 0]  # fmt: skip
+    (truth, prediction), totals = confusion.coords, confusion.sum(1)
+    wrong = np.flatnonzero((truth != prediction) & (confusion.data > 0))
+    order = np.lexsort((prediction[wrong], truth[wrong], -confusion.data[wrong]))
+    rows = []
+    for i in wrong[order[:COMMONEST]]:
+        count, share = int(confusion.data[i]), 100 * confusion.data[i] / totals[truth[i]]
+        rows.append((class_names[truth[i]], class_names[prediction[i]], count, share))
+    return rows
 
 
-def _classified(album: Album, group: str, cases: Sequence[ClassificationCase]) -> list[dict]:
+def _classified(album: Album, group: str, cases: Iterable[ClassificationCase]) -> list[dict]:
     return [
         vars(case)
         | {

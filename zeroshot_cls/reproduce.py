@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pointclip.tables import Task
-from prompts.build import write_by_kind
+from pointclip.writing.build import write_by_kind
 from zeroshot_cls.main import main
 from zeroshot_cls.settings import load
 

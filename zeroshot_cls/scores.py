@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-from torch import Tensor
+from scipy.sparse import csr_array
 
 from pointclip import metrics
 from pointclip.errors import InputError
@@ -16,13 +17,22 @@ class Scores:
 
     names: tuple[str, ...]  # of the K classes
     truth: np.ndarray  # [n] int64, -1 where a shape's class is not known
-    probabilities: np.ndarray  # [n, K]
-    confusion: np.ndarray  # [K, K] counts of the shapes of known class, rows are the truth
+    prediction: np.ndarray  # [n] int64
+
+    @cached_property
+    def confusion(self) -> csr_array:
+        """[K, K] counts of the shapes of known class, rows are the truth; only what is not 0 takes memory."""
+        return metrics.confusion_counts(self.truth, self.prediction, len(self.names))
 
     @property
     def shapes(self) -> int:
         """How many shapes of known class there are."""
         return int(self.confusion.sum())
+
+    @property
+    def right(self) -> int:
+        """How many of them are named right."""
+        return int(self.confusion.diagonal().sum())
 
     @property
     def accuracy(self) -> float:
@@ -35,19 +45,23 @@ class Scores:
         return metrics.class_accuracy(self.confusion)
 
     @property
+    def class_counts(self) -> dict[str, tuple[int, int]]:
+        """Class -> how many of its shapes are named right, and how many it has."""
+        counts = zip(self.confusion.diagonal().tolist(), self.confusion.sum(1).tolist(), strict=True)
+        return dict(zip(self.names, counts, strict=True))
+
+    @property
     def mean_class_accuracy(self) -> float:
         """In percent, over the classes that have shapes."""
         return float(np.nanmean(self.class_accuracy))
 
 
-def evaluate(logits: Tensor, labels: Tensor, names: Sequence[str]) -> Scores:
-    """Score logits [n, K] against labels [n], -1 where a class is not known.
+def evaluate(truth: np.ndarray, prediction: np.ndarray, names: Sequence[str]) -> Scores:
+    """Score predictions [n] against classes [n], -1 where a class is not known; both are places in `names`.
 
     Raises:
         InputError: where no class is known.
     """
-    probabilities, truth = logits.softmax(1).numpy(), labels.numpy()
     if not (truth >= 0).any():
         raise InputError("No shape's class is known, so nothing can be scored; name single files with --input.")
-    confusion = metrics.confusion_matrix(truth, probabilities.argmax(1), len(names))
-    return Scores(tuple(names), truth, probabilities, confusion)
+    return Scores(tuple(names), truth, prediction)

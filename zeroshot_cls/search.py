@@ -12,7 +12,7 @@ from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor
 from pointclip.origin import Origin
 from pointclip.prompts import Sentences
-from pointclip.published import places_of
+from pointclip.published import published_indices
 from pointclip.runs.opening import open_split, search_settings
 from pointclip.search import Classification, search
 from pointclip.search.result import ALL, Chosen, SearchResult, describe
@@ -51,7 +51,7 @@ def search_split(
     origins, start, baseline = [sentences.origin, weights.origin], None, None
     if split.settings.SEARCH.START == PUBLISHED:
         published = PUBLISHED_SETS.sentences(split.settings)
-        start, baseline = places_of(published.entries, sentences), uniform_weights(len(views)).values
+        start, baseline = published_indices(published.entries, sentences), uniform_weights(len(views)).values
         name = PUBLISHED_SETS.name(split.settings, "SEARCH.START")
         weights = read_view_weights(name, views, total, PUBLISHED_WEIGHTS)
         origins += [Origin(published.name, published.note, tuned=True), weights.origin]

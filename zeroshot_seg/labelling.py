@@ -10,12 +10,14 @@ from torch import Tensor
 from pointclip.datasets.base import Shape
 from pointclip.datasets.batches import Batch, BatchReader
 from pointclip.features import FeatureExtractor
+from pointclip.features.store import Forms
 from pointclip.view_weights import ViewWeights
 from zeroshot_seg.protocol import fixed_parts, predicted_parts
 from zeroshot_seg.realistic_projection import ProjectedPoints, SeenPoints
 from zeroshot_seg.segmenter import arranged, nearest_seen, part_logits, read_points
 
 TASK = "zero-shot part segmentation"
+SLOW = 500_000  # points from which labelling a shape takes so long that it shows a bar
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ def segment(
     """
     shapes = []
     for batch, seen, patches in seen_batches(reader, extractor):
-        patches = arranged(patches, order)
-        shapes += label_batch(batch, seen, patches, reader.shapes.class_names, categories, protocol)
+        names, progress = reader.shapes.class_names, extractor.progress and batch.points.shape[1] >= SLOW
+        shapes += label_batch(batch, seen, arranged(patches, order), names, categories, protocol, progress)
     return shapes
 
 
@@ -83,8 +85,12 @@ def seen_batches(reader: BatchReader, extractor: FeatureExtractor) -> Iterator[t
         patches = extractor.encode_view_patches(seen.images).half()
         return {"patches": patches, "visible": seen.visible, "pixel": seen.pixel.short()}
 
-    for batch, kept in extractor.batches(reader, encode):
-        yield batch, SeenPoints(kept["visible"], kept["pixel"].long()), kept["patches"]
+    def forms(points: int) -> Forms:
+        where = {"visible": (torch.bool, (None, points)), "pixel": (torch.int16, (None, points, 2))}
+        return {"patches": (torch.float16, (None, None, None)), **where}
+
+    for batch, kept in extractor.batches(reader, encode, forms):
+        yield batch, SeenPoints(kept["visible"], kept["pixel"]), kept["patches"]
 
 
 def label_batch(
@@ -94,6 +100,7 @@ def label_batch(
     names: Sequence[str],
     categories: Mapping[str, Category],
     protocol: str = "standard",
+    progress: bool = False,
 ) -> list[Segmented]:
     """Label the points of one batch from its patch features [B, V, P, C]; `names` are the data set's classes."""
     shapes = []
@@ -101,19 +108,21 @@ def label_batch(
         name = names[max(shape.label, 0)]  # own shapes have no label, and one category
         category, seen_at = categories[name], SeenPoints(seen.visible[b, None], seen.pixel[b, None])
         logits = part_logits(patches[b, None].float(), category.features)  # [1, V, P, parts]
-        logits = read_points(logits, seen_at, category.weights)[0]  # [N, parts]
-        labels = label_points(shape, name, logits, seen.visible[b], protocol)
+        logits = read_points(logits, seen_at, category.weights, progress=progress)[0]  # [N, parts]
+        labels = label_points(shape, name, logits, seen.visible[b], protocol, progress)
         truth = None if shape.parts is None else shape.parts.astype(np.int16)
         unseen = int((~seen.visible[b].any(0)).sum())
         shapes.append(Segmented(index, shape.name, name, labels.astype(np.int16), truth, unseen))
     return shapes
 
 
-def label_points(shape: Shape, name: str, logits: Tensor, visible: Tensor, protocol: str) -> np.ndarray:
+def label_points(
+    shape: Shape, name: str, logits: Tensor, visible: Tensor, protocol: str, progress: bool = False
+) -> np.ndarray:
     """Labels of a shape's points [N] from their logits [N, parts]."""
     count = predicted_parts(name, logits.shape[1], protocol)
     labels = logits[:, :count].argmax(1)
     if protocol == "standard":
-        labels = labels[nearest_seen(torch.from_numpy(shape.points).to(labels.device), visible)]
+        labels = labels[nearest_seen(torch.from_numpy(shape.points).to(labels.device), visible, progress)]
     labels, fixed = labels.cpu().numpy(), fixed_parts(visible.cpu().numpy(), count, protocol)
     return np.where(fixed < 0, labels, fixed)

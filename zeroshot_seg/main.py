@@ -43,7 +43,7 @@ def main(words: Sequence[str] | None = None) -> dict:
     split = open_search(settings, args) if args.search else None
 
     # model
-    extractor = open_extractor(settings, open_projection(settings), args)
+    extractor = open_extractor(settings, open_projection(settings, not args.quiet), args)
 
     # choice of sentences and view weights by labels, where one is asked for
     if split:

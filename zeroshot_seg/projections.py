@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+import torch
 from yacs.config import CfgNode
 
 from pointclip.config_files import PUBLISHED
@@ -25,14 +26,14 @@ def selected_views(settings: CfgNode) -> tuple[list[int], int]:
     return views_from(settings.PROJECTION.VIEWS, len(VIEWS)), len(VIEWS)
 
 
-def open_projection(settings: CfgNode) -> RealisticProjection:
+def open_projection(settings: CfgNode, progress: bool = False) -> RealisticProjection:
     """The projection that LOOKUP and PROJECTION.BACKEND, STEPS and VIEWS mean, on the CPU.
 
     Raises:
         InputError: for unknown words.
     """
     c, (views, _) = settings.PROJECTION, selected_views(settings)
-    return RealisticProjection(settings.LOOKUP, c.BACKEND, views, steps_from(c.STEPS))
+    return RealisticProjection(settings.LOOKUP, c.BACKEND, views, steps_from(c.STEPS), torch.int16, progress)
 
 
 def open_view_weights(settings: CfgNode, categories: Iterable[str], searched: bool) -> dict[str, ViewWeights]:

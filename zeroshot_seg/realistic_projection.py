@@ -1,14 +1,24 @@
 """Segmentation's realistic projection: its ten views, its parameters, and where each point is seen."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import pi
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from pointclip.errors import InputError
-from pointclip.projection import STEPS, Cells, ProjectionSpec, check_backend, project, to_cells
+from pointclip.projection import (
+    STEPS,
+    Cells,
+    ProjectionSpec,
+    cells_of_unit,
+    check_backend,
+    project,
+    to_unit_box,
+    view_slices,
+)
 from pointclip.projection.images import CLIP_SIZE, clip_images
 from pointclip.projection.views import chosen_views, view_rotations
 
@@ -66,6 +76,8 @@ class RealisticProjection(nn.Module):
         backend: the engine, "auto" for the fastest that runs here (see `pointclip.projection`).
         views: which of the ten views, all by default; with fewer, 10 is their number in the shapes told below.
         steps: what comes after voxelize, all by default (see `ProjectionSpec.only`).
+        pixel_type: of the pixels; int16 takes a quarter of the memory.
+        progress: whether to show a bar for clouds so large that their views are worked on one after the other.
 
     Raises:
         InputError: for an unknown lookup, backend or step.
@@ -77,8 +89,11 @@ class RealisticProjection(nn.Module):
         backend: str = "auto",
         views: Sequence[int] = range(len(VIEWS)),
         steps: Sequence[str] = STEPS,
+        pixel_type: torch.dtype = torch.int64,
+        progress: bool = False,
     ):
         super().__init__()
+        self.pixel_type, self.progress = pixel_type, progress
         if lookup not in LOOKUPS:
             raise InputError(f"The lookup is {lookup!r}, but the known ones are {' and '.join(LOOKUPS)}.")
         self.lookup = lookup
@@ -99,26 +114,41 @@ class RealisticProjection(nn.Module):
         Raises:
             InputError: for a wrong shape or type, NaN or infinite coordinates, and clouds without extent.
         """
-        maps, _ = project(self._cells(points), self.spec, backend=self.backend)
-        return maps
+        unit = to_unit_box(points)
+        cells = (self._cells(unit, part) for part in self._parts(unit))
+        return torch.cat([project(some, self.spec, backend=self.backend)[0] for some in cells], 1)
 
     def forward(self, points: Tensor) -> ProjectedPoints:
         """Images for CLIP, and where each point is seen in them: points [B, N, 3], see `depth_maps`."""
-        cells = self._cells(points)
+        unit = to_unit_box(points)
+        seen = [self._see(unit, part) for part in self._parts(unit)]
+        if len(seen) == 1:
+            return seen[0]
+        fields = ("visible", "pixel", "images")
+        return ProjectedPoints(**{name: torch.cat([getattr(some, name) for some in seen], 1) for name in fields})
+
+    def _see(self, unit: Tensor, part: slice) -> ProjectedPoints:
+        """What a part of the views sees of clouds in unit boxes."""
+        cells = self._cells(unit, part)
         seen_at = self.lookup_cells(cells)
         # squeeze decides what a map shows, not what covers what, so it is in here even where the maps go without it
         nearest, own_depth = project(cells, replace(self.spec, squeeze=True), lookup=seen_at, backend=self.backend)
         maps = nearest if self.spec.squeeze else project(cells, self.spec, backend=self.backend)[0]
         pixel = seen_at.row * self.spec.image_size + seen_at.column  # [B, 10, N]
         visible = (nearest.flatten(2).gather(2, pixel) - own_depth).abs() < VISIBLE_WITHIN
-        position = torch.stack([seen_at.row, seen_at.column], dim=-1)  # [B, 10, N, 2]
         # whole numbers all the way: ceil((position − margin) · 224 / 184)
-        position = -((MARGIN - position) * CLIP_SIZE // CROP_SIZE)
+        places = [-((MARGIN - place) * CLIP_SIZE // CROP_SIZE) for place in (seen_at.row, seen_at.column)]
+        position = torch.stack([place.to(self.pixel_type) for place in places], dim=-1)  # [B, 10, N, 2]
         images = clip_images(maps[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN])
         return ProjectedPoints(visible, position, images)
 
-    def _cells(self, points: Tensor) -> Cells:
-        cells = to_cells(points, self.rotations, self.spec)
+    def _parts(self, unit: Tensor) -> Iterable[slice]:
+        """The views in groups, with a bar where there are several."""
+        parts = view_slices(unit, len(self.rotations))
+        return tqdm(parts, desc="project views", unit="view", leave=False, disable=not self.progress or len(parts) == 1)
+
+    def _cells(self, unit: Tensor, part: slice) -> Cells:
+        cells = cells_of_unit(unit, self.rotations[part], self.spec)
         return last_writer_wins(cells) if self.lookup == "published" else cells
 
     def lookup_cells(self, cells: Cells) -> Cells:

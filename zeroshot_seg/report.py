@@ -1,11 +1,10 @@
 """The page of a segmentation run: IoU by category, and single shapes as clouds that can be turned."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from plotly.offline import get_plotlyjs
 
 from pointclip.errors import InputError
 from pointclip.report import pictures
@@ -49,6 +48,7 @@ class SegmentationCase:
     maps: np.ndarray  # [V, 224, 224] in [0, 1], the images that CLIP sees
     pixel: np.ndarray  # [V, N, 2], (row, column) of each point in them
     visible: np.ndarray  # [V, N] bool
+    count: int = 0  # points of the whole cloud, of which `points` may be a choice; 0 for N
 
 
 def write_segmentation_report(
@@ -56,8 +56,8 @@ def write_segmentation_report(
     title: str,
     facts: Mapping[str, object],
     category_table: Sequence[Mapping[str, object]],
-    best: Sequence[SegmentationCase],
-    worst: Sequence[SegmentationCase],
+    best: Iterable[SegmentationCase],
+    worst: Iterable[SegmentationCase],
     notes: Sequence[str] = (),
 ) -> None:
     """Write the page of segmented shapes, with point clouds that can be turned.
@@ -74,15 +74,16 @@ def write_segmentation_report(
         InputError: when the arrays of a case do not fit together, or files cannot be written.
     """
     album = Album(path)
-    headings = ("Best cases", "Worst cases") if any(c.iou is not None for c in (*best, *worst)) else ("Shapes", "More")
+    best, worst = _segmented(album, "best", best), _segmented(album, "worst", worst)
+    scored = any(case["iou"] is not None for case in (*best, *worst))
+    headings = ("Best cases", "Worst cases") if scored else ("Shapes", "More")
     columns = [column(name, text=any(isinstance(row.get(name), str) for row in category_table))
                for name in dict.fromkeys(name for row in category_table for name in row)]  # fmt: skip
     rows = [[cell(row.get(entry["name"])) for entry in columns] for row in category_table]
-    hint = TURN_BOTH if any(case.truth is not None for case in (*best, *worst)) else TURN_ONE
-    sections = [
-        (headings[0], hint, _segmented(album, "best", best)),
-        (headings[1], hint, _segmented(album, "worst", worst)),
-    ]
+    hint = TURN_BOTH if any(len(case["clouds"]) > 1 for case in (*best, *worst)) else TURN_ONE
+    sections = [(headings[0], hint, best), (headings[1], hint, worst)]
+    from plotly.offline import get_plotlyjs  # here, as it is slow to import and many runs need none of it
+
     page = render(
         CASE,
         plotly=get_plotlyjs() if best or worst else "",  # 4.8 MB, once a page
@@ -95,7 +96,7 @@ def write_segmentation_report(
     album.write_page(page)
 
 
-def _segmented(album: Album, group: str, cases: Sequence[SegmentationCase]) -> list[dict]:
+def _segmented(album: Album, group: str, cases: Iterable[SegmentationCase]) -> list[dict]:
     return [_segmented_case(album, f"{group}-{number}", case) for number, case in enumerate(cases, 1)]
 
 
@@ -112,7 +113,7 @@ def _segmented_case(album: Album, picture: str, case: SegmentationCase) -> dict:
               for part, name in enumerate(case.part_names)]  # fmt: skip
     if any(np.min(labels) < 0 for _, labels in clouds):
         legend.append(("not known", pictures.UNKNOWN_COLOUR))
-    shown, count = len(pictures.drawn_points(len(case.points))), len(case.points)
+    shown, count = len(pictures.drawn_points(len(case.points))), case.count or len(case.points)
     return {
         "name": case.name,
         "category": case.category,

@@ -16,7 +16,7 @@ from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor, FeatureStore
 from pointclip.origin import Origin
 from pointclip.prompts import PartSentences, PromptFile, key_of
-from pointclip.published import places_of
+from pointclip.published import published_indices
 from pointclip.runs.opening import open_split, search_settings
 from pointclip.search import Segmentation, search
 from pointclip.search.result import Chosen, SearchResult, describe
@@ -87,7 +87,7 @@ def search_split(
         start, places = weights[name].values, None
         if published:
             start = published_weights[name].values
-            places = places_of(published_parts(published, name), groups)
+            places = published_indices(published_parts(published, name), groups)
         kept = KeptShapes(labelled, extractor.store, extractor.device, settings.FEATURES)
         problem = as_problem(kept, start, len(groups), len(parts), settings)
         best[name] = search(problem, candidates, start, what, settings.SEARCH, views, extractor.progress, places)

@@ -9,19 +9,26 @@ its patches do not divide, as SigLIP's 384 pixels by 14, has a border that no pa
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.spatial import KDTree
 from torch import Tensor
+from tqdm import tqdm
 
 from pointclip.errors import InputError
 from zeroshot_seg.realistic_projection import SeenPoints
 
 GRID = 14  # rows (= columns) of patches that the method is stated for
 SMOOTHING = 6  # a logit map is averaged over windows of so many patches of that grid …
+CHUNK = 100_000  # points of a cloud read at a time, so that memory does not grow with the cloud
+MOST_MAPPED = 64  # logits up to which maps of all pixels are made for a cloud of more points than pixels
 BEFORE = 2  # … of which so many lie before the patch itself; beyond the border, its patches are repeated
 
 
-def read_points(patches: Tensor, seen: SeenPoints, weights: Tensor, image_size: int = 224) -> Tensor:
+def read_points(
+    patches: Tensor, seen: SeenPoints, weights: Tensor, image_size: int = 224, progress: bool = False
+) -> Tensor:
     """What each point reads: Σ_v w_v · visible_v · (the patches under its pixel, smoothed and upsampled).
 
     The published code smooths, upsamples and gathers maps of logits; all of it is linear, so it is applied here to the
@@ -33,25 +40,58 @@ def read_points(patches: Tensor, seen: SeenPoints, weights: Tensor, image_size: 
         seen: where and whether the points are seen, [B, V, N].
         weights: [V], view weights.
         image_size: rows (= columns) of the image that the pixels count in.
+        progress: whether to show a bar.
 
     Returns:
         [B, N, C] float32; zero for points that no view sees.
     """
-    batch, views, count, width = patches.shape
-    grid = round(count**0.5)
+    grid = round(patches.shape[2] ** 0.5)
     smooth = smoothing_matrix(grid).to(patches)
     table = patches.unflatten(2, (grid, grid))  # [B, V, row, column, C]
-    table = torch.einsum("ij,kl,bvjlc->bvikc", smooth, smooth, table).reshape(-1, width)
+    table = torch.einsum("ij,kl,bvjlc->bvikc", smooth, smooth, table)
+    many = seen.visible.shape[2] > image_size**2 and patches.shape[3] <= MOST_MAPPED
+    source, read = (_pixel_maps(table, image_size), _read_maps) if many else (table, _read_some)
+    parts = zip(seen.visible.split(CHUNK, 2), seen.pixel.split(CHUNK, 2), strict=True)
+    bar = tqdm(parts, "read points", -(-seen.visible.shape[2] // CHUNK), leave=False, disable=not progress)
+    return torch.cat([read(source, visible, pixel, weights, image_size) for visible, pixel in bar], 1)
 
-    row, row_share = _neighbours(seen.pixel[..., 0], grid, image_size)  # [B, V, N, 2] each
-    column, column_share = _neighbours(seen.pixel[..., 1], grid, image_size)
-    view = torch.arange(batch * views, device=patches.device).view(batch, views, 1, 1, 1)
+
+def _pixel_maps(table: Tensor, image_size: int) -> Tensor:
+    """What every pixel reads in smoothed patches [B, V, row, column, C]: [B, V, image_size², C]."""
+    batch, views = table.shape[:2]
+    place = torch.arange(image_size, device=table.device)
+    pixel = torch.stack(torch.meshgrid(place, place, indexing="ij"), -1).reshape(1, 1, -1, 2)
+    pixel = pixel.expand(batch * views, -1, -1, -1)
+    visible = torch.ones_like(pixel[..., 0], dtype=torch.bool)
+    each = table.flatten(0, 1)[:, None]  # every view as a cloud of its own
+    return _read_some(each, visible, pixel, torch.ones(1), image_size).unflatten(0, (batch, views))
+
+
+def _read_maps(maps: Tensor, visible: Tensor, pixel: Tensor, weights: Tensor, image_size: int) -> Tensor:
+    """As `_read_some`, from maps of all pixels [B, V, image_size², C]: a quarter of the work where points are many."""
+    batch, views, count, width = maps.shape
+    # a point seen outside the image reads what the border has, as the neighbours of `_read_some` do
+    row, column = pixel.long().clamp(0, image_size - 1).unbind(-1)  # [B, V, N]
+    view = torch.arange(batch * views, device=maps.device).view(batch, views, 1)
+    index = view * count + row * image_size + column
+    share = visible * weights.to(maps)[:, None]
+    index, share = (part.transpose(1, 2).reshape(-1, views) for part in (index, share))  # [B · N, V]
+    read = F.embedding_bag(index, maps.reshape(-1, width), per_sample_weights=share.to(maps), mode="sum")
+    return read.unflatten(0, (batch, -1))
+
+
+def _read_some(table: Tensor, visible: Tensor, pixel: Tensor, weights: Tensor, image_size: int) -> Tensor:
+    """What points read in smoothed patches [B, V, row, column, C], where visible [B, V, N]: [B, N, C]."""
+    batch, views, grid, _, width = table.shape
+    row, row_share = _neighbours(pixel[..., 0], grid, image_size)  # [B, V, N, 2] each
+    column, column_share = _neighbours(pixel[..., 1], grid, image_size)
+    view = torch.arange(batch * views, device=table.device).view(batch, views, 1, 1, 1)
     index = (view * grid + row[..., :, None]) * grid + column[..., None, :]  # [B, V, N, 2, 2]
     share = row_share[..., :, None] * column_share[..., None, :]
-    share = share * (seen.visible * weights.to(patches)[:, None])[..., None, None]
+    share = share * (visible * weights.to(table)[:, None])[..., None, None]
 
     index, share = (part.flatten(3).transpose(1, 2).reshape(-1, views * 4) for part in (index, share))  # [B · N, V · 4]
-    features = F.embedding_bag(index, table, per_sample_weights=share.to(table), mode="sum")
+    features = F.embedding_bag(index, table.reshape(-1, width), per_sample_weights=share.to(table), mode="sum")
     return features.unflatten(0, (batch, -1))
 
 
@@ -83,12 +123,13 @@ def part_logits(features: Tensor, parts: Tensor) -> Tensor:
     return 100 * features @ parts.to(features).T
 
 
-def nearest_seen(points: Tensor, visible: Tensor) -> Tensor:
+def nearest_seen(points: Tensor, visible: Tensor, progress: bool = False) -> Tensor:
     """For each point the nearest one that some view sees: itself, if one does.
 
     Args:
         points: [N, 3].
         visible: [V, N] bool.
+        progress: whether to show a bar.
 
     Returns:
         Indices [N] int64. Where no point is seen, each point's own.
@@ -97,9 +138,12 @@ def nearest_seen(points: Tensor, visible: Tensor) -> Tensor:
     index = torch.arange(len(seen), device=seen.device)
     if bool(seen.all()) or not bool(seen.any()):
         return index
-    chunks = points[~seen].float().split(512)  # in chunks, for clouds of any size
-    nearest = torch.cat([torch.cdist(chunk, points[seen].float()).argmin(1) for chunk in chunks])
-    index[~seen] = index[seen][nearest]
+    known, unknown = (points[part].cpu().numpy() for part in (seen, ~seen))
+    tree = KDTree(known, balanced_tree=False, compact_nodes=False)  # builds faster, and is as fast to search
+    chunks = np.array_split(unknown, -(-len(unknown) // CHUNK))
+    bar = tqdm(chunks, "label unseen points", leave=False, disable=not progress)
+    nearest = [tree.query(chunk, workers=torch.get_num_threads())[1] for chunk in bar]
+    index[~seen] = index[seen][torch.from_numpy(np.concatenate(nearest)).to(index.device)]
     return index
 
 

@@ -39,13 +39,18 @@ def load(config: str | Path, overrides: Sequence[str] = (), encoder: str = "") -
     return found, PUBLISHED_SETS.with_prompts(load_config(segmentation_defaults(), found, overrides))
 
 
-def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNode]:
-    """The arguments and settings of a run; see `pointclip.runs.arguments.parse_settings`."""
+def parser() -> argparse.ArgumentParser:
+    """The command line's arguments."""
     parser = argument_parser("Zero-shot part segmentation of point clouds with CLIP (PointCLIP V2).")
     parser.add_argument("--parts", type=names_from, default=(), metavar="A,B,C", help="part names for --input")
     parser.add_argument("--category", default="", metavar="NAME", help="what the --input shapes are, such as chair")
     parser.add_argument("--save-ply", action="store_true", help="write each shape as .ply with its parts' colours")
-    args, settings = parse_settings(parser, segmentation_defaults(), load, words)
+    return parser
+
+
+def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNode]:
+    """The arguments and settings of a run; see `pointclip.runs.arguments.parse_settings`."""
+    args, settings = parse_settings(parser(), segmentation_defaults(), load, words)
     check_rules(settings)
     if (args.parts or args.category) and not args.input:
         raise InputError("--parts and --category go with --input FILE…; a data set brings its own.")

@@ -2,15 +2,15 @@
 
     python data/demo/train.py [--out FOLDER]
 
-Two contrasts are learnt together, each between unit features and at CLIP's own learnt temperature:
-whole images against sentences about the object, both ways, as CLIP is trained; and the patches of segmentation's images
-against sentences about the parts that lie under them. Nothing of a real data set and no test seed is seen.
+Two contrastive losses are trained jointly, each between unit features and with CLIP's learned temperature: images
+against sentences about the object, in both directions as in CLIP; and patches of segmentation's images against
+sentences about the parts that they show. No real data and no test seeds are used.
 
-A first stage sees a third of each image's patches, as FLIP trains (Li et al., CVPR 2023). A second, shorter one sees
-whole images and contrasts patches as segmentation reads them, smoothed over their neighbours, background included.
+The first stage uses a third of each image's patches, as in FLIP (Li et al., CVPR 2023). The second, shorter one uses
+full images, with patches smoothed over their neighbours as in segmentation, including background.
 
-Interrupted, it goes on from the last checkpoint in the output folder. Every step draws its shapes from its own seed, so
-the course of training does not depend on interruptions (sums on several threads may still differ in their last bits).
+If interrupted, training resumes from the last checkpoint in the output folder. Every step draws its shapes from its own
+seed, so interruptions do not change the result (except that sums on several threads may differ in their last bits).
 """
 
 import argparse
@@ -45,13 +45,13 @@ CLASS_TEMPLATES = ("a depth map of a {}.", "a {}.", "point cloud depth map of a 
 PART_TEMPLATES = ("the {part} of a {category}.", "a depth map of the {part} of a {category}.", "{part}", "a {part}.")
 PATCH, GRID = 16, 14
 STEPS, WHOLE_STEPS = 2000, 800
-PER_CLASS = 1_000_000  # shapes that training draws from; they are made as they are drawn
+PER_CLASS = 1_000_000  # shapes to draw from; they are generated when drawn
 KEPT_PATCHES = 72  # of 196, in the first stage
-SHAPES, WHOLE_SHAPES = 32, 20  # shapes a step in the first and in the second stage; each gives two images
+SHAPES, WHOLE_SHAPES = 32, 20  # shapes per step in the first and second stage; each gives two images
 
 
 class Scenes(Dataset):
-    """One training step's images: some shapes, each seen once as in classification and once as in segmentation."""
+    """One training step's images: each shape is projected once as in classification and once as in segmentation."""
 
     def __init__(self, steps: int, whole_steps: int, start: int):
         self.steps, self.whole_steps, self.start = steps, whole_steps, start
@@ -77,17 +77,17 @@ class Scenes(Dataset):
         return {
             "images": torch.cat(images),  # [2 · shapes, 1, 224, 224], alternating
             "classes": torch.from_numpy(classes.repeat(2)),  # [2 · shapes]
-            "parts": torch.stack(parts),  # [shapes, 196], -1 where no point is seen
+            "parts": torch.stack(parts),  # [shapes, 196], -1 where no point is visible
         }
 
 
 def one_view(projections: list, points: np.ndarray, rng: np.random.Generator):
-    """Project one shape [N, 3] in a view drawn at random."""
+    """Project one shape [N, 3] in a random view."""
     return projections[int(rng.integers(len(projections)))](torch.from_numpy(points)[None])
 
 
 def augment(points: np.ndarray, part: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """What scans and other people's models differ in: proportions, pose, missing regions, density, noise."""
+    """Variations found in scans and other models: proportions, pose, missing regions, density, noise."""
     points = points * rng.uniform(0.8, 1.25, 3)
     angle = rng.uniform(-math.pi, math.pi) if rng.random() < 0.4 else rng.normal(0, 0.15)
     tilt = rng.normal(0, 0.08)
@@ -95,7 +95,7 @@ def augment(points: np.ndarray, part: np.ndarray, rng: np.random.Generator) -> t
     about_x = [[1, 0, 0], [0, math.cos(tilt), -math.sin(tilt)], [0, math.sin(tilt), math.cos(tilt)]]
     points = points @ (np.array(about_x) @ np.array(about_y)).T
     kept = np.ones(len(points), bool)
-    if rng.random() < 0.3:  # a ball around some point is missing
+    if rng.random() < 0.3:  # a ball around a random point is missing
         centre = points[rng.integers(len(points))]
         distance = np.linalg.norm(points - centre, axis=1)
         kept = distance > np.quantile(distance, rng.uniform(0.02, 0.25))
@@ -108,7 +108,7 @@ def augment(points: np.ndarray, part: np.ndarray, rng: np.random.Generator) -> t
 
 
 def patch_parts(seen, part: Tensor) -> Tensor:
-    """The part that most of a patch's visible points belong to: [196], -1 where none is visible."""
+    """The part of most of a patch's visible points: [196], -1 if none is visible."""
     visible = seen.visible[0, 0]
     row, column = seen.pixel[0, 0, visible].unbind(-1)
     patch = row // PATCH * GRID + column // PATCH
@@ -118,7 +118,7 @@ def patch_parts(seen, part: Tensor) -> Tensor:
 
 
 class Sentences:
-    """Draws a sentence for a class or a part: sometimes a template, else one from prompts/."""
+    """Draws a sentence for a class or part, from prompts/ or sometimes from a template."""
 
     def __init__(self):
         self.classes = json.loads((PROMPTS / "synthetic.json").read_text())
@@ -138,67 +138,67 @@ class Sentences:
 
 
 def encode_images(model, images: Tensor, kept: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Global and patch features of images [n, 1, 224, 224], of `kept` patches drawn at random, the object's first.
+    """Global and patch features of images [n, 1, 224, 224], of `kept` random patches, those with object first.
 
-    Returns the images' features [n, C], the kept patches' [n, K, C] and their places [n, K]; features of unit length.
+    Returns the images' features [n, C], the patches' [n, K, C] and their indices [n, K]; features have unit length.
     """
     visual = model.visual
     tokens = F.conv2d(images, visual.conv1.weight.sum(1, keepdim=True), stride=PATCH).flatten(2).transpose(1, 2)
     tokens = tokens + visual.positional_embedding[1:]  # [n, 196, width]
-    content = (F.max_pool2d(1 - images, PATCH).flatten(1) > 0.02).float()  # [n, 196], 1 where something is
-    place = (content + torch.rand(content.shape, generator=rng)).topk(kept, dim=1).indices  # [n, K]
-    tokens = tokens.gather(1, place[..., None].expand(-1, -1, tokens.shape[-1]))
+    content = (F.max_pool2d(1 - images, PATCH).flatten(1) > 0.02).float()  # [n, 196], 1 for patches with object
+    index = (content + torch.rand(content.shape, generator=rng)).topk(kept, dim=1).indices  # [n, K]
+    tokens = tokens.gather(1, index[..., None].expand(-1, -1, tokens.shape[-1]))
     start = (visual.class_embedding + visual.positional_embedding[0]).expand(len(tokens), 1, -1)
     tokens = visual.transformer(visual.ln_pre(torch.cat([start, tokens], dim=1)))
     features = F.normalize(visual.ln_post(tokens) @ visual.proj, dim=-1)
-    return features[:, 0], features[:, 1:], place
+    return features[:, 0], features[:, 1:], index
 
 
-def losses(model, tokenizer, batch: dict, sentences: Sentences, step: int, whole: bool) -> tuple[Tensor, Tensor]:
-    """The image contrast and the patch contrast of one batch."""
+def losses(model, tokenizer, batch: dict, sentences: Sentences, step: int, full_images: bool) -> tuple[Tensor, Tensor]:
+    """The image loss and the patch loss of one batch."""
     rng = np.random.default_rng([2024, step])
     classes = batch["classes"]
     texts = [sentences.of_class(label, rng) for label in classes.tolist()]
     texts += [sentences.of_part(index, rng) for index in range(len(PARTS))]
     text = F.normalize(model.encode_text(tokenizer(texts)), dim=-1)
     of_class, of_part = text[: len(classes)], text[len(classes) :]
-    kept = GRID * GRID if whole else KEPT_PATCHES
-    image, patch, place = encode_images(model, batch["images"], kept, torch.Generator().manual_seed(step))
+    kept = GRID * GRID if full_images else KEPT_PATCHES
+    image, patch, index = encode_images(model, batch["images"], kept, torch.Generator().manual_seed(step))
     scale = model.logit_scale.exp()
 
     same = (classes[:, None] == classes[None]).float()
-    target = same / same.sum(1, keepdim=True)  # every image and sentence of one class belong together
+    target = same / same.sum(1, keepdim=True)  # all images and sentences of the same class match
     logits = scale * image @ of_class.T
     image_loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
-    patch, place = patch[1::2], place[1::2]  # every second image is segmentation's
-    label = batch["parts"].gather(1, place)  # [shapes, K]
-    if whole:
-        patch = as_read(patch, place)
+    patch, index = patch[1::2], index[1::2]  # every second image is from segmentation
+    label = batch["parts"].gather(1, index)  # [shapes, K]
+    if full_images:
+        patch = as_read(patch, index)
     shape, seen = (label >= 0).nonzero(as_tuple=True)
     label = label[shape, seen]
     logits = scale * patch[shape, seen] @ of_part.T  # [seen patches, parts of all categories]
-    own = PART_OWNER[None] == PART_OWNER[label][:, None]  # parts of the patch's own category
+    same_category = PART_OWNER[None] == PART_OWNER[label][:, None]  # parts of the patch's category
     weight = torch.ones(len(label))
-    if whole:  # every part of a shape counts the same, as in mIoU
+    if full_images:  # every part of a shape has the same weight, as in mIoU
         count = torch.zeros(len(patch), len(PARTS)).index_put_((shape, label), weight, accumulate=True)
         weight = 1 / count[shape, label]
     among_all = F.cross_entropy(logits, label, reduction="none")
-    among_own = F.cross_entropy(logits.masked_fill(~own, -1e4), label, reduction="none")
-    return image_loss, ((among_all / 2 + among_own) * weight).sum() / weight.sum()
+    within_category = F.cross_entropy(logits.masked_fill(~same_category, -1e4), label, reduction="none")
+    return image_loss, ((among_all / 2 + within_category) * weight).sum() / weight.sum()
 
 
-def as_read(patch: Tensor, place: Tensor) -> Tensor:
-    """Whole images' patches smoothed as segmentation reads them: [n, 196, C] in the order `place`, and so returned."""
-    order = place.argsort(1)[..., None].expand_as(patch)
+def as_read(patch: Tensor, index: Tensor) -> Tensor:
+    """Smooth full images' patches as in segmentation: [n, 196, C], in the order of `index`, which is kept."""
+    order = index.argsort(1)[..., None].expand_as(patch)
     grid = patch.gather(1, order).unflatten(1, (GRID, GRID))
     smooth = smoothing_matrix(GRID)
     grid = torch.einsum("ij,kl,bjlc->bikc", smooth, smooth, grid).flatten(1, 2)
-    return grid.gather(1, place[..., None].expand_as(grid))
+    return grid.gather(1, index[..., None].expand_as(grid))
 
 
 def learning_rate(step: int, steps: int, whole_steps: int, peak: float) -> float:
-    """Cosine in both stages; the first one stops short of zero, the second one starts at half its peak."""
+    """Cosine schedule in both stages; the first ends above zero, the second starts at half its peak."""
     if step < steps:
         return peak * min(1, (step + 1) / 200) * (0.5 + 0.5 * math.cos(math.pi * step / (1.3 * steps)))
     step -= steps
@@ -229,7 +229,7 @@ def train(steps: int, whole_steps: int, rate: float, out: Path, threads: int) ->
     for step, batch in enumerate(tqdm(loader, initial=start, total=steps + whole_steps, mininterval=10), start=start):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps, whole_steps, rate)
-        image_loss, part_loss = losses(model, tokenizer, batch, sentences, step, whole=step >= steps)
+        image_loss, part_loss = losses(model, tokenizer, batch, sentences, step, full_images=step >= steps)
         optimizer.zero_grad()
         (image_loss + part_loss).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -248,10 +248,14 @@ def train(steps: int, whole_steps: int, rate: float, out: Path, threads: int) ->
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Train the bundled demo encoder.")
-    parser.add_argument("--steps", type=int, default=STEPS, help="of the first stage")
-    parser.add_argument("--whole-steps", type=int, default=WHOLE_STEPS, help="of the second stage")
-    parser.add_argument("--rate", type=float, default=1e-3, help="the highest learning rate")
-    parser.add_argument("--out", type=Path, default=Path("output/demo-clip"), help="for the weights and a checkpoint")
-    parser.add_argument("--threads", type=int, default=0, help="of torch; 0 leaves its own choice")
+    parser.add_argument("--steps", type=int, default=STEPS, help="steps of the first stage")
+    parser.add_argument(
+        "--whole-steps", type=int, default=WHOLE_STEPS, help="steps of the second stage, on full images"
+    )
+    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
+    parser.add_argument(
+        "--out", type=Path, default=Path("output/demo-clip"), help="folder for the weights and a checkpoint"
+    )
+    parser.add_argument("--threads", type=int, default=0, help="torch threads; 0 for torch's default")
     args = parser.parse_args()
     train(args.steps, args.whole_steps, args.rate, args.out, args.threads)

@@ -22,6 +22,9 @@ class Shape:
     label: int  # index into the data set's class_names; -1 where it is not known
     name: str  # where it came from, unique within the data set
     parts: np.ndarray | None = None  # [N] int64, index into part_names[class]; -1 where it is not known
+    kept: np.ndarray | None = None  # [M] bool, the rows of its file that the N points are; None where that is all
+    notes: tuple[str, ...] = ()  # what was done to it on the way that a reader of any result must know
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)  # taken off a file's coordinates, in its own axes
 
 
 class ShapeSet(Protocol):

@@ -46,6 +46,7 @@ class BatchReader:
 
     Attributes:
         bad: place in the data set -> the sentence that says what is wrong with the shape.
+        notes: those of the data set and of its shapes, these with the shape's name.
         fingerprint: what tells the shapes that this pass has read, with labels and in their order, from any others.
     """
 
@@ -55,6 +56,7 @@ class BatchReader:
     indices: list[int] | None = None
     parts_wanted: bool = False
     bad: dict[int, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     _digest: "hashlib.blake2b" = field(default_factory=_new_digest, repr=False)
 
     @property
@@ -76,6 +78,7 @@ class BatchReader:
 
     def __iter__(self) -> Iterator[Batch]:
         self.bad.clear()
+        self.notes[:] = getattr(self.shapes, "notes", ())
         self._digest = _new_digest()
         waiting: list[tuple[int, Shape]] = []
         for index in range(len(self.shapes)) if self.indices is None else self.indices:
@@ -83,6 +86,7 @@ class BatchReader:
             if shape is None:
                 continue
             self._take_in(shape)
+            self.notes += [f"{shape.name}: {note}" for note in shape.notes]
             if waiting and (len(waiting) == self.batch_size or len(shape.points) != len(waiting[0][1].points)):
                 yield _batch(waiting)
                 waiting = []

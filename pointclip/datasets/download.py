@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from pointclip.config import DATA
+from pointclip.bundled import DATA
 from pointclip.datasets.catalog import SOURCES, Source, places
 from pointclip.errors import InputError
 from pointclip.utils.command import ArgumentParser, run_command
@@ -175,9 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = ArgumentParser(prog="python -m pointclip.datasets.download", description=__doc__.splitlines()[0])
     about = "; ".join(f"{source.name}: {source.about}" for source in SOURCES.values())
     parser.add_argument("name", choices=SOURCES, metavar="NAME", help=about)
-    parser.add_argument(
-        "--root", default=DATA, help="folder that holds the data sets' folders (default: the repository's data/)"
-    )
+    parser.add_argument("--root", default=DATA, help=f"folder that holds the data sets' folders (default: {DATA})")
     parser.add_argument("--verify", action="store_true", help="check what lies there, fetch nothing")
     parser.add_argument("--url", default="", help="another address of the same archive")
     parser.add_argument("--insecure", action="store_true", help="accept a server whose TLS certificate is not valid")

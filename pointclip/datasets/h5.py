@@ -8,8 +8,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from pointclip.errors import InputError
+from pointclip.datasets.shape_files.numbers import decoded
+from pointclip.errors import InputError, first_line
 from pointclip.projection.points import check_num_points
+from pointclip.utils.causes import cannot_open, check_head
 
 BLOCK_ROWS = 256  # 6 MB at 2048 points: large enough to be quick, small enough to keep one
 
@@ -21,36 +23,80 @@ def open_h5(path: Path) -> Iterator[h5py.File]:
     The file is open only inside the block, so that nothing of HDF5 is shared with forked or pickled copies.
 
     Raises:
-        InputError: when it is missing or not (or only in part) an HDF5 file, also when that shows while reading.
+        InputError: when it is missing, locked, or no whole HDF5 file, also when that shows while reading.
     """
     if not path.is_file():
         raise InputError(f"{path} is missing; unpack the data set again.")
+    check_head(path)
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, RuntimeError, KeyError) as error:  # h5py raises any of them for a damaged file
+    except InputError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:  # h5py raises any of them for a bad file
+        raise _cannot_read(path, error) from error
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file that are not blank, without blanks at their ends and without a byte order mark."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise cannot_open(path, error) from error
+    return [line.strip() for line in decoded(data, path).splitlines() if line.strip()]
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """The class names in a list such as shape_names.txt, one a line, in label order; names may hold blanks.
+
+    Raises:
+        InputError: when it is missing, names a class twice, and where its lines carry numbers or commas.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} is missing; unpack the data set again.")
+    names = read_lines(path)
+    if not names or len(set(names)) < len(names):
+        raise InputError(f"{path} must name each class once, one a line; unpack the data set again.")
+    if wrong := [name for name in names if name.endswith((",", ";"))]:
+        raise InputError(f"{path} has the line {wrong[0]!r}, which ends in a comma; write names alone, one a line.")
+    numbered = [re.match(r"(\d+)\s*[\s:,.;=]\s*\S", name) for name in names]
+    if all(numbered) and [int(found[1]) - int(numbered[0][1]) for found in numbered] == list(range(len(names))):
         raise InputError(
-            f"{path} cannot be read as HDF5, perhaps it is truncated; fetch it again ({error})."
-        ) from error
+            f"{path} has the line {names[0]!r}, which begins with a number; write names alone, one a line."
+        )
+    return tuple(names)
+
+
+def _cannot_read(path: Path, error: Exception) -> InputError:
+    reason = first_line(error)[:200]
+    if "unable to lock file" in reason:
+        return InputError(f"{path} is locked: another program has it open for writing; close that and try again.")
+    if isinstance(error, PermissionError):
+        return cannot_open(path, error)
+    if "truncated file" in reason:
+        return InputError(f"{path} cannot be read as HDF5: it was cut short; fetch it again ({reason}).")
+    return InputError(f"{path} cannot be read as HDF5; fetch it again ({reason}).")
 
 
 def listed_files(folder: Path, list_name: str, pattern: str) -> list[Path]:
     """The HDF5 files of one split, in their published order.
 
     The list file's lines carry folders of the machine it was written on, so only their file names count, beside the
-    list. Without a list the files matching `pattern` are taken, in the order of their numbers.
+    list. Without a list the files matching `pattern` are taken, in the order of their numbers. Names that begin with a
+    dot are ignored.
 
     Raises:
         InputError: when a listed file is missing, or there is none at all.
     """
     listing = folder / list_name
     if not listing.is_file():
-        found = sorted(folder.glob(pattern), key=lambda path: [int(digits) for digits in re.findall(r"\d+", path.stem)])
+        seen = [path for path in folder.glob(pattern) if not path.name.startswith(".")]
+        found = sorted(seen, key=lambda path: [int(digits) for digits in re.findall(r"\d+", path.stem)])
         if not found:
             raise InputError(f"{folder} has neither {list_name} nor {pattern}; unpack the data set again.")
         return found
-    lines = listing.read_text(encoding="utf-8", errors="replace").splitlines()
-    files = [folder / re.split(r"[/\\]", line.strip())[-1] for line in lines if line.strip()]
+    names = [re.split(r"[/\\]", line)[-1] for line in read_lines(listing)]
+    files = [folder / name for name in names if not name.startswith(".")]
     if not files:
         raise InputError(f"{listing} names no file; unpack the data set again.")
     for path in files:
@@ -72,6 +118,7 @@ class H5Shapes:
         classes: labels must lie in 0 … classes − 1.
         num_points: how many points of each shape to take, the first ones; None takes all.
         parts_key: name of the array of point labels, None when there are none to read.
+        names: the file that names the classes, for messages.
 
     Raises:
         InputError: naming the file, when it cannot be read, lacks an array, or an array has another shape or type, or a
@@ -79,12 +126,18 @@ class H5Shapes:
     """
 
     def __init__(
-        self, files: Sequence[Path], classes: int, num_points: int | None = None, parts_key: str | None = None
+        self,
+        files: Sequence[Path],
+        classes: int,
+        num_points: int | None = None,
+        parts_key: str | None = None,
+        names: Path | None = None,
     ) -> None:
         check_num_points(num_points)
         self.files = list(files)
         self.num_points = num_points
         self.parts_key = parts_key
+        self.names = names
         labels = [self._check(path, classes) for path in self.files]
         self.labels = np.concatenate(labels)
         self._ends = np.cumsum([len(part) for part in labels])
@@ -142,7 +195,7 @@ class H5Shapes:
                     raise InputError(
                         f"{path}: `{self.parts_key}` is {_kind(parts)}, expected integers of shape {data.shape[:2]}."
                     )
-            return _labels(_array(file, "label", path), len(data), classes, path)
+            return _labels(_array(file, "label", path), len(data), classes, path, self.names)
 
 
 def _array(file: h5py.File, key: str, path: Path) -> h5py.Dataset:
@@ -151,13 +204,14 @@ def _array(file: h5py.File, key: str, path: Path) -> h5py.Dataset:
     return file[key]
 
 
-def _labels(array: h5py.Dataset, rows: int, classes: int, path: Path) -> np.ndarray:
+def _labels(array: h5py.Dataset, rows: int, classes: int, path: Path, names: Path | None) -> np.ndarray:
     if array.shape not in ((rows,), (rows, 1)) or array.dtype.kind not in "iu":
         raise InputError(f"{path}: `label` is {_kind(array)}, expected integers of shape [{rows}] or [{rows}, 1].")
     labels = array[()].reshape(-1).astype(np.int64)  # [rows]
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(wrong):
-        raise InputError(f"{path}: row {wrong[0]} has label {labels[wrong[0]]}, expected 0 to {classes - 1}.")
+        why = f": {names.name} names {classes} classes; complete it" if names else ""
+        raise InputError(f"{path}: row {wrong[0]} has label {labels[wrong[0]]}, expected 0 to {classes - 1}{why}.")
     return labels
 
 

@@ -1,5 +1,7 @@
 """ModelNet40 and ModelNet10: CAD models of single objects."""
 
+from __future__ import annotations
+
 import zlib
 from pathlib import Path
 
@@ -7,12 +9,14 @@ import numpy as np
 
 from pointclip.datasets.base import Shape, register
 from pointclip.datasets.catalog import MODELNET40, check_split, missing_data, places
-from pointclip.datasets.h5 import H5Shapes, listed_files
+from pointclip.datasets.h5 import H5Shapes, listed_files, read_class_names, read_lines
 from pointclip.datasets.shape_files import read_shape
-from pointclip.errors import InputError
+from pointclip.errors import InputError, first_line
 from pointclip.projection.points import check_num_points
+from pointclip.utils.causes import check_head
 
 SPLITS = ("train", "test")
+TEXT_FOLDER = "modelnet40_normal_resampled"
 MODELNET10_CLASSES = (
     "bathtub",
     "bed",
@@ -36,11 +40,11 @@ class OffShapes:
     def __init__(self, folder: Path, split: str, num_points: int) -> None:
         check_num_points(num_points)
         self.num_points = num_points
-        self.class_names = tuple(sorted(path.parent.name for path in folder.glob(f"*/{split}") if path.is_dir()))
+        self.class_names = tuple(sorted({path.parent.name for part in SPLITS for path in _class_folders(folder, part)}))
         self.files: list[Path] = []
         labels = []
         for label, name in enumerate(self.class_names):
-            files = sorted((folder / name / split).glob("*.off"))
+            files = sorted(path for path in (folder / name / split).glob("*.off") if path.name[0] != ".")
             self.files += files
             labels += [label] * len(files)
         self.labels = np.array(labels, dtype=np.int64)
@@ -56,12 +60,51 @@ class OffShapes:
         return read_shape(path, self.num_points, up="z", seed=seed).points, None, path.stem
 
 
+class TextShapes:
+    """The clouds below FOLDER/<class>/<class>_<number>.txt: x, y, z and a normal a line, between commas; y up.
+
+    Item i is (points [N, 3] float32, None, name), as in `H5Shapes`: the first `num_points` lines, which come in random
+    order. `set_name` is that of the lists, "modelnet40" or "modelnet10"; files are looked for when they are read.
+    """
+
+    def __init__(self, folder: Path, set_name: str, split: str, num_points: int | None) -> None:
+        check_num_points(num_points)
+        self.folder, self.num_points = folder, num_points
+        self.class_names = read_class_names(folder / f"{set_name}_shape_names.txt")
+        listing = folder / f"{set_name}_{split}.txt"
+        self.names = read_lines(listing)
+        classes = [name.rpartition("_")[0] for name in self.names]
+        if unknown := sorted(set(classes) - set(self.class_names)):
+            raise InputError(f"{listing} has shapes of {unknown[0]!r}, which {set_name}_shape_names.txt lacks.")
+        self.labels = np.array([self.class_names.index(name) for name in classes], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, None, str]:
+        name = self.names[index]
+        path = self.folder / self.class_names[self.labels[index]] / f"{name}.txt"
+        if not path.is_file():
+            raise InputError(f"{path} is missing though the list of its split names it; unpack the data set again.")
+        try:
+            points = np.loadtxt(path, np.float32, delimiter=",", ndmin=2, max_rows=self.num_points, usecols=(0, 1, 2))
+        except (OSError, ValueError, IndexError) as error:
+            check_head(path)
+            raise InputError(f"{path} is no table of x, y, z and normals ({first_line(error)[:120]}).") from error
+        if self.num_points is not None and len(points) < self.num_points:
+            raise InputError(
+                f"{path} has {len(points)} points, but {self.num_points} were asked for; set DATASET.NUM_POINTS lower."
+            )
+        return points, None, name
+
+
 @register("modelnet40")
 class ModelNet40:
     """ModelNet40, one item a `Shape` with y up.
 
     Read from modelnet40_ply_hdf5_2048 (y up as it lies there, the first `num_points` of 2048 points) or, when that is
-    not there, from ModelNet's own ModelNet40/<class>/<split>/*.off (meshes with z up: sampled, then turned to y up).
+    not there, from modelnet40_normal_resampled (y up, the first `num_points` of 10,000 lines) or from ModelNet's own
+    ModelNet40/<class>/<split>/*.off (meshes with z up: sampled, then turned to y up).
     `labels` [n] int64 holds all labels without reading a shape.
 
     Args:
@@ -89,14 +132,16 @@ class ModelNet40:
         points, _, name = self._shapes[self._rows[index]]
         return Shape(points=points, label=int(self.labels[index]), name=name)
 
-    def _open(self, root: Path, split: str, num_points: int) -> tuple[tuple[str, ...], H5Shapes | OffShapes]:
-        h5_places, off_place = places(MODELNET40, root), root / "ModelNet40"
-        folder = next((place for place in h5_places if _is_h5_layout(place)), None)
-        if folder is not None:
+    def _open(self, root: Path, split: str, num_points: int) -> tuple[tuple[str, ...], Shapes]:
+        h5_places, off_places = places(MODELNET40, root), [root / "ModelNet40", root]
+        text_places = [root / TEXT_FOLDER, root]
+        if folder := next(filter(_is_h5_layout, h5_places), None):
             return _open_h5_layout(folder, split, num_points)
-        if _is_off_layout(off_place):
-            return _open_off_layout(off_place, split, num_points)
-        raise missing_data(MODELNET40, root, [*self._own_places(root), *h5_places, off_place])
+        if folder := next((place for place in text_places if _is_text_layout(place, "modelnet40")), None):
+            return _named(TextShapes(folder, "modelnet40", split, num_points))
+        if folder := next(filter(_is_off_layout, off_places), None):
+            return _named(OffShapes(folder, split, num_points))
+        raise missing_data(MODELNET40, root, [*self._own_places(root), *h5_places, text_places[0], off_places[0]])
 
     def _own_places(self, root: Path) -> list[Path]:
         return []  # where to look besides
@@ -106,29 +151,33 @@ class ModelNet40:
 class ModelNet10(ModelNet40):
     """ModelNet10, one item a `Shape` with y up; arguments and errors as for `ModelNet40`.
 
-    Read from its own layout ModelNet10/<class>/<split>/*.off (z up, turned) where that is there; else it is ModelNet40
-    less the other 30 classes, in ModelNet10's label order.
+    Read from its own layout ModelNet10/<class>/<split>/*.off (z up, turned) where that is there, or by ModelNet10's
+    lists in modelnet40_normal_resampled; else it is ModelNet40 less the other 30 classes, in ModelNet10's label order.
     """
 
     title = "ModelNet10"
 
     def __init__(self, root: str | Path, split: str = "test", num_points: int = 1024) -> None:
         super().__init__(root, split, num_points)
-        lacking = [name for name in MODELNET10_CLASSES if name not in self.class_names]
+        given = [name.replace(" ", "_") for name in self.class_names]
+        lacking = [name for name in MODELNET10_CLASSES if name not in given]
         if lacking:
             raise InputError(f"The data below {root} lack ModelNet10's class {lacking[0]!r}; is it the right data set?")
-        renumber = np.array(
-            [MODELNET10_CLASSES.index(name) if name in MODELNET10_CLASSES else -1 for name in self.class_names]
-        )
+        renumber = np.array([MODELNET10_CLASSES.index(name) if name in MODELNET10_CLASSES else -1 for name in given])
         labels = renumber[self.labels]
         self._rows = np.flatnonzero(labels >= 0)
         self.labels = labels[self._rows]
         self.class_names = MODELNET10_CLASSES
 
-    def _open(self, root: Path, split: str, num_points: int) -> tuple[tuple[str, ...], H5Shapes | OffShapes]:
+    def _open(self, root: Path, split: str, num_points: int) -> tuple[tuple[str, ...], Shapes]:
         (own,) = self._own_places(root)
         if _is_off_layout(own):
-            return _open_off_layout(own, split, num_points)
+            return _named(OffShapes(own, split, num_points))
+        has_h5 = any(map(_is_h5_layout, places(MODELNET40, root)))
+        if not has_h5 and (
+            folder := next((p for p in (root / TEXT_FOLDER, root) if _is_text_layout(p, "modelnet10")), None)
+        ):
+            return _named(TextShapes(folder, "modelnet10", split, num_points))
         return super()._open(root, split, num_points)
 
     def _own_places(self, root: Path) -> list[Path]:
@@ -139,21 +188,27 @@ def _is_h5_layout(folder: Path) -> bool:
     return (folder / "shape_names.txt").is_file() or any(folder.glob("ply_data_*.h5"))
 
 
+def _is_text_layout(folder: Path, set_name: str) -> bool:
+    return (folder / f"{set_name}_shape_names.txt").is_file()
+
+
 def _is_off_layout(folder: Path) -> bool:
-    return any(path.is_dir() for split in SPLITS for path in folder.glob(f"*/{split}"))
+    return any(any(place.glob("*.off")) for split in SPLITS for place in _class_folders(folder, split))
 
 
-def _open_off_layout(folder: Path, split: str, num_points: int) -> tuple[tuple[str, ...], OffShapes]:
-    shapes = OffShapes(folder, split, num_points)
+def _class_folders(folder: Path, split: str) -> list[Path]:
+    """The folders <class>/<split> that there are; names that begin with a dot are ignored."""
+    return [path for path in folder.glob(f"*/{split}") if path.is_dir() and not path.parent.name.startswith(".")]
+
+
+def _named(shapes: OffShapes | TextShapes) -> tuple[tuple[str, ...], Shapes]:
     return shapes.class_names, shapes
 
 
 def _open_h5_layout(folder: Path, split: str, num_points: int) -> tuple[tuple[str, ...], H5Shapes]:
-    names = folder / "shape_names.txt"
-    if not names.is_file():
-        raise InputError(f"{names} is missing; unpack the data set again.")
-    classes = tuple(names.read_text(encoding="utf-8", errors="replace").split())
-    if not classes or len(set(classes)) < len(classes):
-        raise InputError(f"{names} must name each class once, one a line; unpack the data set again.")
+    classes = read_class_names(folder / "shape_names.txt")
     files = listed_files(folder, f"{split}_files.txt", f"ply_data_{split}*.h5")
-    return classes, H5Shapes(files, len(classes), num_points)
+    return classes, H5Shapes(files, len(classes), num_points, names=folder / "shape_names.txt")
+
+
+Shapes = H5Shapes | OffShapes | TextShapes

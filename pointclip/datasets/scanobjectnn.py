@@ -1,4 +1,4 @@
-"""ScanObjectNN: objects cut out of real indoor scans, in three variants."""
+"""ScanObjectNN: objects cut out of real indoor scans, in six variants and five splits."""
 
 from functools import partial
 from pathlib import Path
@@ -27,16 +27,18 @@ CLASSES = (
 )  # label order, which is not alphabetical
 
 VARIANTS = {
-    "obj_only": ("main_split_nobg", ""),  # the object's points alone
-    "obj_bg": ("main_split", ""),  # with what surrounds it in the scan
-    "pb_t50_rs": (
-        "main_split",
-        "_augmentedrot_scale75",
-    ),  # box moved by up to half its size, turned, scaled: the hardest
-}  # name -> folder, end of the file name
+    "obj_only": ("_nobg", ""),  # the object's points alone
+    "obj_bg": ("", ""),  # with what surrounds it in the scan
+    "pb_t25": ("", "_augmented25_norot"),  # box moved by up to a quarter of its size
+    "pb_t25_r": ("", "_augmented25rot"),  # and turned
+    "pb_t50_r": ("", "_augmentedrot"),  # box moved by up to half its size, turned
+    "pb_t50_rs": ("", "_augmentedrot_scale75"),  # and scaled: the hardest
+}  # name -> end of the folder's name, end of the file's name
 
-# PB_T50_RS has up to five augmented copies of each object. Its files do not say which rows show the same; copies are
-# assumed to be neighbours, so a split should keep rows that are closer than this on one side.
+FOLDS = ("main_split", "split1", "split2", "split3", "split4")  # ways to part the objects into training and test
+
+# PB_T50_RS has up to five augmented copies of each object. Its files do not say which rows show the same one; copies
+# are assumed to be neighbours, so a split should keep rows that are closer than this on one side.
 COPIES = 5
 
 FILE_SPLITS = {"train": "training", "test": "test"}
@@ -53,7 +55,8 @@ class ScanObjectNN:
         root: the folder that holds the data sets' folders, or one that holds main_split and main_split_nobg.
         split: "train" or "test".
         num_points: points a shape, the first ones of 2048.
-        variant: "obj_only", "obj_bg" or "pb_t50_rs".
+        variant: one of `VARIANTS`.
+        fold: one of `FOLDS`; the paper's main figures are of "main_split".
 
     Raises:
         InputError: when the files are not there or not as expected, and for an unknown split or variant.
@@ -63,13 +66,20 @@ class ScanObjectNN:
     part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - it has none, and the protocol asks for a dict
 
     def __init__(
-        self, root: str | Path, split: str = "test", num_points: int = 1024, variant: str = "pb_t50_rs"
+        self,
+        root: str | Path,
+        split: str = "test",
+        num_points: int = 1024,
+        variant: str = "pb_t50_rs",
+        fold: str = "main_split",
     ) -> None:
         if variant not in VARIANTS:
             raise InputError(f"ScanObjectNN's variant is {variant!r}, but it has {', '.join(VARIANTS)}.")
+        if fold not in FOLDS:
+            raise InputError(f"ScanObjectNN's split is {fold!r}, but it has {', '.join(FOLDS)}.")
         check_split(split, FILE_SPLITS, "ScanObjectNN")
-        folder, ending = VARIANTS[variant]
-        name = f"{folder}/{FILE_SPLITS[split]}_objectdataset{ending}.h5"
+        background, ending = VARIANTS[variant]
+        name = f"{fold}{background}/{FILE_SPLITS[split]}_objectdataset{ending}.h5"
         candidates = [place / name for place in places(SCANOBJECTNN, root)]
         path = next((path for path in candidates if path.is_file()), None)
         if path is None:
@@ -87,5 +97,7 @@ class ScanObjectNN:
         return Shape(points=points, label=int(self.labels[row]), name=name)
 
 
-for _variant in VARIANTS:
-    register(f"scanobjectnn_{_variant}")(partial(ScanObjectNN, variant=_variant))
+for _variant in VARIANTS:  # "scanobjectnn_pb_t50_rs", "scanobjectnn_pb_t50_rs_split1", …
+    for _fold in FOLDS:
+        _ending = "" if _fold == "main_split" else f"_{_fold}"
+        register(f"scanobjectnn_{_variant}{_ending}")(partial(ScanObjectNN, variant=_variant, fold=_fold))

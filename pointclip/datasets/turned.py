@@ -30,6 +30,7 @@ def turned(shapes: ShapeSet, how: str, seed: int = 0) -> ShapeSet:
 class _Turned:
     def __init__(self, shapes: ShapeSet, how: str, seed: int):
         self.class_names, self.labels, self.part_names = shapes.class_names, shapes.labels, shapes.part_names
+        self.notes = getattr(shapes, "notes", ())
         self.copies = getattr(shapes, "copies", 1)
         self._shapes, self._how, self._seed = shapes, how, seed
 

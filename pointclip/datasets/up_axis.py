@@ -29,6 +29,12 @@ class UpGuess:
     def decided(self) -> bool:
         return self.reason != "undecided"
 
+    @property
+    def words(self) -> str:
+        """For those who read a result."""
+        how = f"by {self.reason}" if self.decided else "for want of a clear sign"
+        return f"taken as {self.axis} up {how}; --up says otherwise."
+
 
 def guess_up(points: np.ndarray, ending: str = "") -> UpGuess:
     """Guess whether y or z points up; undecided means y.

@@ -1,71 +1,168 @@
-"""CLIP weights from a file, read without ever unpickling arbitrary objects."""
+"""CLIP weights from a file or folder, read without ever running code that they bring."""
 
+import json
+import pickle
 import warnings
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from pointclip.encoder.archives import is_archive, read_archive
+from pointclip.encoder.hugging_face import from_hugging_face
 from pointclip.errors import InputError, first_line
+from pointclip.utils.causes import cannot_open, check_head
 from pointclip.utils.files import expanded
 
 OPENAI_CONSTANTS = ("input_resolution", "context_length", "vocab_size")  # beside the weights in OpenAI's archives
+CONTAINERS = ("state_dict", "model_state_dict", "model")  # where trainers keep the weights in a checkpoint
+OWN_WORDS = (
+    "visual",
+    "text",
+    "transformer",
+    "vision_model",
+    "text_model",
+)  # begin a CLIP's own names
+FILES = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "open_clip_pytorch_model.bin",
+    "model.safetensors",
+    "pytorch_model.bin",
+)  # in a folder of weights, the first that is there
 
 
-def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], bool]:
+def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], bool | None]:
     """Read the weights of a CLIP model.
 
     Takes OpenAI's TorchScript archives (ViT-B-16.pt and the like), pickled state dicts and training checkpoints
-    (.pt, .pth, .bin; tensors only, `weights_only`), and safetensors.
+    (tensors and numbers only), safetensors, and folders that hold one of `FILES`. What a file is shows in its first
+    bytes, not in its ending. Hugging Face's CLIPModel layout is turned into OpenAI's.
 
     Returns:
-        The state dict on the CPU, and whether the file shows that its weights are OpenAI's (which need QuickGELU).
+        The state dict on the CPU, and whether its model has QuickGELU: True for OpenAI's archives, what config.json
+        says beside files of Hugging Face's, None where nothing tells.
 
     Raises:
-        InputError: when there is no such file, or it is truncated or no such file of weights.
+        InputError: when there is no such file, it is cut short or no file of weights, would run code, or has weights
+            that are no finite numbers.
     """
     path = expanded(path)
-    if not path.is_file():
+    if path.is_dir():
+        path = _file_in(path)
+    if not path.exists():
         raise InputError(
             f"There is no weights file {path}; give a path to a .pt or .safetensors file, or an open_clip tag."
         )
+    check_head(path)
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path), False
-        if _is_torchscript(path):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)  # TorchScript is on its way out; OpenAI's files stay
-                weights = torch.jit.load(path, map_location="cpu").state_dict()
-        else:
-            weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
+        loaded = _load(path)
+    except (SafetensorError, RuntimeError, EOFError, OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        if isinstance(error, InputError):
+            raise
+        if isinstance(error, PermissionError):
+            raise cannot_open(path, error) from error
         raise InputError(f"The weights file {path} is truncated or of another kind: {first_line(error)}.") from error
-    except (
-        Exception
-    ) as error:  # pickle.UnpicklingError and what malformed pickles raise; none of it may pass as success
+    except Exception as error:  # pickle.UnpicklingError and what malformed pickles raise
         raise InputError(
             f"The weights file {path} is damaged or holds more than tensors, and was not opened; get it again."
         ) from error
-    return _tensors_of(weights, path)
+    weights = _tensors_of(loaded, path)
+    is_openai = all(name in weights for name in OPENAI_CONSTANTS)
+    weights = {name: value for name, value in weights.items() if name not in OPENAI_CONSTANTS}
+    if "vision_model.embeddings.class_embedding" in weights:
+        return from_hugging_face(weights, path), _hidden_act(path.with_name("config.json"))
+    return weights, True if is_openai else None
 
 
-def _is_torchscript(path: Path) -> bool:
-    """A TorchScript archive is a zip that holds code beside its data; a pickled state dict holds none."""
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(Path(name).name == "constants.pkl" for name in archive.namelist())
+def _file_in(folder: Path) -> Path:
+    found = next((folder / name for name in FILES if (folder / name).is_file()), None)
+    if found is None:
+        shards = next(iter(sorted(folder.glob("*.index.json"))), None)
+        what = f"weights in several files ({shards.name})" if shards else "no weights file"
+        raise InputError(f"The folder {folder} has {what}; one of {', '.join(FILES)} was expected.")
+    return found
 
 
-def _tensors_of(weights: object, path: Path) -> tuple[dict[str, Tensor], bool]:
+def _load(path: Path) -> object:
+    with open(path, "rb") as file:
+        head = file.read(9)
+    if len(head) == 9 and head[8:] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
+        return load_file(path)
+    if is_archive(path):
+        return read_archive(path)
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+                raise InputError(f"The weights file {path} is compressed, as torch writes none; unpack it first.")
+    with open(path, "rb") as file, warnings.catch_warnings(), torch.serialization.safe_globals(_NUMPY):
+        warnings.simplefilter("ignore", UserWarning)  # on pickle protocols other than torch's
+        return torch.load(file, map_location="cpu", weights_only=True)  # of a path, torch would look at the ending
+
+
+class _Type:
+    """Stands for numpy.dtype in pickles of numpy numbers, as trainers keep with a checkpoint (epoch, best accuracy)."""
+
+    def __init__(self, code: str, *_: object):
+        if not isinstance(code, str) or code[:1] not in "biufcSU":
+            raise pickle.UnpicklingError("a numpy type that is no number")
+        self.code = code
+
+    def __setstate__(self, state: object) -> None:
+        pass  # its byte order; the number itself is of no use here
+
+
+def _number(kind: _Type, content: bytes) -> float:
+    """Stands for a numpy number, of whose value nothing is needed."""
+    return 0.0
+
+
+_NUMPY = [
+    (_Type, "numpy.dtype"),
+    (_number, "numpy.core.multiarray.scalar"),
+    (_number, "numpy._core.multiarray.scalar"),
+    _Type,
+    *{type(np.dtype(code)) for code in "fdilqBb?"},
+]
+
+
+def _tensors_of(weights: object, path: Path) -> dict[str, Tensor]:
     """The state dict inside a checkpoint, without the wrappings that trainers put around it."""
-    if isinstance(weights, dict) and isinstance(weights.get("state_dict"), dict):
-        weights = weights["state_dict"]
+    for _ in CONTAINERS:
+        inner = [weights[key] for key in CONTAINERS if isinstance(weights, dict) and isinstance(weights.get(key), dict)]
+        weights = inner[0] if inner else weights
     if not isinstance(weights, dict) or not weights or not all(isinstance(value, Tensor) for value in weights.values()):
         raise InputError(f"The weights file {path} holds no state dict (names to tensors); is it a CLIP model's?")
-    weights = {name.removeprefix("module."): value for name, value in weights.items()}
-    is_openai = all(name in weights for name in OPENAI_CONSTANTS)
-    return {name: value for name, value in weights.items() if name not in OPENAI_CONSTANTS}, is_openai
+    if wrong := [name for name in weights if not isinstance(name, str)]:
+        raise InputError(f"The weights file {path} has the name {wrong[0]!r:.40} of a tensor, which is no text.")
+    weights = _without_prefix(weights)
+    for name, value in weights.items():
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            raise InputError(f"The weights file {path} has NaN or infinite numbers in {name}; get or train it again.")
+    return weights
+
+
+def _without_prefix(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights under names without what all of them begin with, such as module., _orig_mod. or clip_model."""
+    while len(weights) > 1:
+        firsts = {name.partition(".")[0] if "." in name else "" for name in weights}
+        if len(firsts) > 1 or firsts & {"", *OWN_WORDS}:
+            break
+        weights = {name.partition(".")[2]: value for name, value in weights.items()}
+    return weights
+
+
+def _hidden_act(config: Path) -> bool | None:
+    """Whether a config.json of Hugging Face's says QuickGELU; None where there is none."""
+    try:
+        values = json.loads(config.read_text(encoding="utf-8"))
+        towers = [values.get(f"{tower}_config") or {} for tower in ("vision", "text")]
+        return all(tower.get("hidden_act", "quick_gelu") == "quick_gelu" for tower in towers)  # transformers' default
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise InputError(f"{config} cannot be read ({first_line(error)[:120]}); get it again.") from error

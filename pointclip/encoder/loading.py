@@ -4,19 +4,20 @@ import logging
 from difflib import get_close_matches
 from pathlib import Path
 
-import open_clip
 import torch
-from open_clip.convert import convert_state_dict
-from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed
 from torch import Tensor, nn
 
+from pointclip.bundled import bundled
 from pointclip.encoder.checkpoints import read_state_dict
 from pointclip.encoder.clip import Encoder
 from pointclip.encoder.device import PRECISIONS, check_device, native_precision
+from pointclip.encoder.hub import is_placed, weights_at
+from pointclip.encoder.installed import check_torchvision
+from pointclip.encoder.reachable import check_reachable
 from pointclip.errors import CannotFetch, InputError, first_line
 from pointclip.utils.files import expanded
 
-DEMO_FOLDER = Path(__file__).resolve().parents[2] / "data" / "demo"
+DEMO_FOLDER = bundled("data/demo")
 
 
 def load_encoder(
@@ -29,22 +30,31 @@ def load_encoder(
     """Load a CLIP: "demo" is the bundled stand-in, every other name is open_clip's.
 
     Args:
-        name: "RN50", "RN101", "ViT-B-32", "ViT-B-16", …, any of open_clip's models, or "demo".
+        name: "RN50", "RN101", "ViT-B-32", "ViT-B-16", …, any of open_clip's models, "demo", or a place that holds an
+            open_clip_config.json and weights: "hf-hub:organisation/repository" or "local-dir:folder".
         pretrained: a tag such as "openai" (fetched from the hub once, with a progress bar, resumable), the path of a
-            .pt or .safetensors file, or None for random weights (timings and tests). "auto" is "openai", or for "demo"
-            what is bundled.
+            .pt or .safetensors file or of a folder with one, "hf-hub:organisation/repository", or None for random
+            weights (timings and tests). "auto" is "openai", or for "demo" and places what is there.
         device: where it runs.
         precision: "fp32", "bf16", "fp16", or "auto": the fastest that the device has natively (see `native_precision`).
         quick_gelu: whether a file's model was trained with QuickGELU, as OpenAI's were. None takes this from the tag,
-            and for a file from the model's config or from its being one of OpenAI's own archives.
+            and for a file from the model's config or from what the file shows (see `read_state_dict`).
 
     Raises:
-        InputError: for an unknown name, tag or precision, and a missing, truncated or unfitting file.
+        InputError: for an unknown name, tag or precision, a missing, truncated or unfitting file, weights that are no
+            finite numbers, and for torch and torchvision that do not fit each other.
     """
+    check_torchvision()
+    import open_clip
+
     if precision not in PRECISIONS:
         raise InputError(f"The precision is {precision!r}, but the known ones are {', '.join(PRECISIONS)}.")
     device = check_device(device)
     precision = native_precision(device) if precision == "auto" else precision
+    if is_placed(name):
+        weights = None if pretrained is None else _weights_of_place(name, str(pretrained), quick_gelu)
+        source = "random weights" if pretrained is None else "its own weights"
+        return Encoder(_build(name, weights, source, False, precision, device), name, f"{name} ({source})", precision)
     if name == "demo":
         if pretrained not in ("auto", "openai"):
             raise InputError(
@@ -58,6 +68,7 @@ def load_encoder(
         raise InputError(
             f"There is no CLIP {name!r}; did you mean {near} (see open_clip.list_models(); 'demo' is bundled)?"
         )
+    notes: list[str] = []
     if pretrained is None:
         weights, source = None, "random weights"
     elif tag := open_clip.get_pretrained_cfg(name, str(pretrained)):
@@ -65,27 +76,54 @@ def load_encoder(
             raise InputError(f"The weights {pretrained!r} of {name} settle QuickGELU; leave it 'auto'.")
         weights, _ = read_state_dict(_fetch(name, str(pretrained), tag))
         source, quick_gelu = str(pretrained), tag.get("quick_gelu", False)
-    elif Path(pretrained).suffix or expanded(pretrained).exists():
-        weights, is_openai = read_state_dict(pretrained)
-        source, quick_gelu = Path(pretrained).name, is_openai if quick_gelu is None else quick_gelu
+    elif is_placed(str(pretrained)) or Path(pretrained).suffix or expanded(pretrained).exists():
+        weights, shown = read_state_dict(weights_at(str(pretrained)) if is_placed(str(pretrained)) else pretrained)
+        source = str(pretrained) if is_placed(str(pretrained)) else Path(pretrained).name
+        quick_gelu = shown if quick_gelu is None else quick_gelu
+        notes = _notes_on_quick_gelu(name, source, quick_gelu)
     else:
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(name)) or "none"
         raise InputError(f"{name} has no weights {str(pretrained)!r}; its tags are {tags}, or give the path of a file.")
     model = _build(name, weights, source, bool(quick_gelu), precision, device)
-    return Encoder(model, name, f"{name} ({source})", precision)
+    return Encoder(model, name, f"{name} ({source})", precision, notes)
+
+
+def _weights_of_place(name: str, pretrained: str, quick_gelu: bool | None) -> dict[str, Tensor]:
+    """The weights of a model named by a place, whose config settles all else."""
+    if pretrained not in ("auto", "openai") or quick_gelu is not None:
+        raise InputError(f"{name} brings its own weights and config; leave ENCODER.PRETRAINED and QUICK_GELU 'auto'.")
+    return read_state_dict(weights_at(name))[0]
+
+
+def _notes_on_quick_gelu(name: str, source: str, quick_gelu: bool | None) -> list[str]:
+    """A note where a file leaves open what OpenAI's weights of the model need."""
+    import open_clip
+
+    tag = open_clip.get_pretrained_cfg(name, "openai") or {}
+    if quick_gelu is not None or not tag.get("quick_gelu"):
+        return []
+    return [
+        f"{source} does not say whether {name} runs with QuickGELU, which OpenAI's weights need; it ran without "
+        "(set ENCODER.QUICK_GELU yes or no)."
+    ]
 
 
 def _add_demo_model() -> None:
     """Make the bundled model's architecture known to open_clip under the name "demo-clip"."""
+    import open_clip
+
     if not (DEMO_FOLDER / "demo-clip.json").is_file():
-        raise InputError(f"The bundled CLIP is not in {DEMO_FOLDER}; run from a full checkout of the repository.")
+        raise InputError(f"The bundled CLIP is not in {DEMO_FOLDER}; install the package again.")
     if "demo-clip" not in open_clip.list_models():
         open_clip.add_model_config(DEMO_FOLDER / "demo-clip.json")
 
 
 def _fetch(name: str, tag: str, entry: dict) -> str:
     """The file of a tag's weights, fetched from the hub (or its address) unless it is in the cache."""
+    import open_clip
+
     try:
+        check_reachable(entry)
         return open_clip.download_pretrained(entry)
     except (OSError, RuntimeError) as error:
         place = entry.get("hf_hub") or entry.get("url")
@@ -98,10 +136,22 @@ def _fetch(name: str, tag: str, entry: dict) -> str:
 
 def _build(name: str, weights: dict | None, source: str, quick_gelu: bool, precision: str, device: torch.device):
     """The model of that name with these weights, in this precision."""
+    import open_clip
+
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)  # open_clip warns that no weights were loaded; they are, below
     try:
-        model = open_clip.create_model(name, precision=precision, force_quick_gelu=quick_gelu, pretrained_text=False)
+        if is_placed(name) and "trust_remote_code" in str(open_clip.get_model_config(name)):
+            raise InputError(f"The config of {name} asks to run code from its repository (trust_remote_code): refused.")
+        model = open_clip.create_model(
+            name, load_weights=False, precision=precision, force_quick_gelu=quick_gelu, pretrained_text=False
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        if not is_placed(name) or isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{name} cannot be built ({first_line(error)[:200]}); check its open_clip_config.json."
+        ) from error
     finally:
         logging.disable(previous)
     if weights is not None:
@@ -110,6 +160,9 @@ def _build(name: str, weights: dict | None, source: str, quick_gelu: bool, preci
 
 
 def _fill(model: nn.Module, weights: dict[str, Tensor], name: str, source: str) -> None:
+    from open_clip.convert import convert_state_dict
+    from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed
+
     try:
         weights = convert_state_dict(model, weights)
         if "positional_embedding" in weights and not hasattr(model, "positional_embedding"):

@@ -6,7 +6,6 @@ place gets all the attention, it is the value path (MaskCLIP, Zhou et al., ECCV 
 it; for average pooling it is the head, place by place.
 """
 
-import open_clip
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +25,8 @@ def patch_features(visual: nn.Module, images: Tensor, name: str) -> Tensor:
     Raises:
         InputError: for towers whose head does not pool place by place, such as CoCa's.
     """
+    import open_clip  # slow, and not every install can import it (see `check_torchvision`)
+
     if isinstance(visual, open_clip.transformer.VisionTransformer) and visual.attn_pool is None:
         return _of_vit(visual, images)
     if isinstance(visual, open_clip.modified_resnet.ModifiedResNet):

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import cache, lru_cache
 
-import open_clip
 from torch import Tensor
 
 from pointclip.errors import InputError, first_line
@@ -18,6 +17,8 @@ def load_tokenizer(model: str) -> Tokenizer:
     Raises:
         InputError: when it cannot be fetched, or needs a package that is not installed.
     """
+    import open_clip
+
     try:
         return open_clip.get_tokenizer(model)
     except ImportError as error:

@@ -1,6 +1,6 @@
-"""Realistic projection: a point cloud becomes depth maps by voxelize, densify, smooth, squeeze.
+"""Realistic projection: from a point cloud to depth maps by voxelize, densify, smooth, squeeze.
 
-One entry, `project`; behind it engines that give the same result at different speeds.
+The entry point is `project`; the engines behind it give the same result at different speeds.
 """
 
 import warnings
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pointclip.errors import InputError
 from pointclip.projection import numba_engine, reference, triton_engine
-from pointclip.projection.cells import Cells, to_cells
+from pointclip.projection.cells import Cells, cells_of_unit, to_cells, to_unit_box, view_slices
 from pointclip.projection.spec import STEPS, ProjectionSpec
 
 __all__ = [
@@ -19,51 +19,54 @@ __all__ = [
     "STEPS",
     "Cells",
     "ProjectionSpec",
+    "cells_of_unit",
     "check_backend",
     "pick_backend",
     "project",
     "to_cells",
+    "to_unit_box",
+    "view_slices",
 ]
 
 ENGINES = {"reference": reference, "numba": numba_engine, "triton": triton_engine}
 BACKENDS = ("auto", *ENGINES)
-FASTEST = {"cpu": "numba", "cuda": "triton"}  # by type of device; on others only the reference engine runs
+FASTEST = {"cpu": "numba", "cuda": "triton"}  # by device type; other devices only run the reference engine
 
 
 def check_backend(backend: str) -> str:
-    """The name itself if there is such an engine; whether it runs on a device shows when it is used."""
+    """Return `backend` if it is a known engine; whether it can run here is checked later, by `pick_backend`."""
     if backend not in BACKENDS:
-        raise InputError(f"The projection backend is {backend!r}, but the known ones are {', '.join(BACKENDS)}.")
+        raise InputError(f"Unknown projection backend {backend!r}; choose one of {', '.join(BACKENDS)}.")
     return backend
 
 
 def pick_backend(
     backend: str, device: torch.device, needs_grad: bool = False, spec: ProjectionSpec | None = None
 ) -> str:
-    """The engine that runs: `backend` itself, or for "auto" the fastest that can (for `spec`, if one comes).
+    """The engine to run: `backend` itself, or for "auto" the fastest available one (that supports `spec`, if given).
 
     Raises:
-        InputError: for an unknown name, and for an engine that cannot run here, saying why.
+        InputError: for an unknown name, or an engine that cannot run here; the message says why.
     """
     name = FASTEST.get(torch.device(device).type, "reference") if check_backend(backend) == "auto" else backend
-    reason = None if name == "reference" else ENGINES[name].unable(device, needs_grad, spec)
+    reason = None if name == "reference" else ENGINES[name].why_unavailable(device, needs_grad, spec)
     if reason is None:
         return name
     if backend != "auto":
         raise InputError(f"The projection backend {backend!r} cannot run here: {reason}; use 'auto' or 'reference'.")
-    if not ENGINES[name].installed():
-        _tell_that_it_is_missing(name)
+    if not ENGINES[name].is_installed():
+        _warn_not_installed(name)
     return "reference"
 
 
 @cache
-def _tell_that_it_is_missing(name: str) -> None:
-    warnings.warn(f"{name} is not installed, so projections take the slower reference engine (pip install {name}).")
+def _warn_not_installed(name: str) -> None:
+    warnings.warn(f"{name} is not installed; using the slower reference engine (pip install {name}).")
 
 
 def project(
     cells: Cells, spec: ProjectionSpec, lookup: Cells | None = None, backend: str = "auto"
 ) -> tuple[Tensor, Tensor | None]:
-    """Depth maps of points that have been put into cells; see `pointclip.projection.reference.project`."""
+    """Depth maps from quantised points; see `pointclip.projection.reference.project`."""
     engine = ENGINES[pick_backend(backend, cells.value.device, cells.value.requires_grad, spec)]
     return engine.project(cells, spec, lookup)

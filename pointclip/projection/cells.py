@@ -1,4 +1,4 @@
-"""From points to cells of the voxel grid: turn, centre, scale, quantise. Shared by every engine."""
+"""From points to voxel grid cells: rotate, centre, scale, quantise. Shared by all engines."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,13 +9,15 @@ from torch import Tensor
 from pointclip.projection.points import check_points
 from pointclip.projection.spec import ProjectionSpec
 
+MOST_PLACED = 10_000_000  # points of all clouds and views in cells at once: 0.3 GB, and thrice that on the way
+
 
 @dataclass(frozen=True)
 class Cells:
-    """Where each point of each view falls, all [B, V, N].
+    """The voxel grid cell of each point in each view, all [B, V, N].
 
-    row, column: 1 … S − 2, int64, the pixel in the voxel grid. depth: 0 … D − 1, int64, the layer of the grid.
-    value: 1 … D − 2, float32, what the cell stores: the larger, the nearer.
+    row, column: 1 … S − 2, int64, the pixel in the voxel grid. depth: 0 … D − 1, int64, the depth slice of the grid.
+    value: 1 … D − 2, float32, the depth value that the cell stores: larger is nearer.
     """
 
     row: Tensor
@@ -23,27 +25,27 @@ class Cells:
     depth: Tensor
     value: Tensor
 
-    def each(self, function: Callable[[Tensor], Tensor]) -> "Cells":
-        """The function's results for row, column, depth and value."""
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Cells":
+        """Apply a function to row, column, depth and value."""
         return Cells(*(function(tensor) for tensor in (self.row, self.column, self.depth, self.value)))
 
     def flat(self) -> "Cells":
-        """Views one after the other, [B · V, N] each."""
-        return self.each(lambda tensor: tensor.flatten(0, 1))
+        """Clouds and views flattened into one axis: [B · V, N] each."""
+        return self.map(lambda tensor: tensor.flatten(0, 1))
 
     def __getitem__(self, part: slice) -> "Cells":
-        """Some of the clouds, or of the views of flat cells."""
-        return self.each(lambda tensor: tensor[part])
+        """A slice of the clouds, or of the views if the cells are flat."""
+        return self.map(lambda tensor: tensor[part])
 
 
 def to_unit_box(points: Tensor) -> Tensor:
-    """Centre clouds [B, N, 3] at their bounding box and scale its longest side to 2, as float32.
+    """Centre clouds [B, N, 3] on their bounding boxes and scale the longest side to 2, as float32.
 
-    Every view is centred and scaled again, so this changes no result. Done in float64, it rounds a cloud to the same
-    float32 numbers wherever it lies and whatever its unit, so that shifting and scaling change hardly any pixel.
+    Every view is centred and scaled again, so this does not affect the result. In float64 it maps a cloud to the same
+    float32 coordinates regardless of position and unit, so shifting and scaling a cloud changes hardly any pixel.
 
     Raises:
-        InputError: for clouds that show nothing (see `check_points`).
+        InputError: for clouds that cannot be projected (see `check_points`).
     """
     check_points(points)
     points = points.double()
@@ -52,10 +54,10 @@ def to_unit_box(points: Tensor) -> Tensor:
 
 
 def turn(points: Tensor, rotations: Tensor) -> Tensor:
-    """Turn clouds into every view: points [B, N, 3], rotations [V, R, 3, 3] -> [3, B, V, N], coordinates first.
+    """Rotate clouds into every view: points [B, N, 3], rotations [V, R, 3, 3] -> [3, B, V, N], coordinates first.
 
-    Written out per coordinate: a matrix product rounds differently for different batch sizes, and then a cloud alone
-    and the same cloud in a batch could fall into different cells.
+    Written out per coordinate because a matrix product rounds differently for different batch sizes: the same cloud
+    alone and in a batch could then fall into different cells.
     """
     x, y, z = points.unsqueeze(1).unbind(-1)  # [B, 1, N]
     for matrix in rotations.unbind(1):  # [V, 3, 3]
@@ -73,9 +75,20 @@ def to_cells(points: Tensor, rotations: Tensor, spec: ProjectionSpec) -> Cells:
         spec: the task's parameters.
 
     Raises:
-        InputError: for clouds that show nothing (see `check_points`).
+        InputError: for clouds that cannot be projected (see `check_points`).
     """
-    turned = turn(to_unit_box(points), rotations)  # [3, B, V, N]
+    return cells_of_unit(to_unit_box(points), rotations, spec)
+
+
+def view_slices(points: Tensor, views: int) -> list[slice]:
+    """The views in groups of which `MOST_PLACED` points are put into cells at a time: one group for usual clouds."""
+    step = max(1, MOST_PLACED // (len(points) * points.shape[1]))
+    return [slice(start, start + step) for start in range(0, views, step)]
+
+
+def cells_of_unit(points: Tensor, rotations: Tensor, spec: ProjectionSpec) -> Cells:
+    """The same of clouds that have been through `to_unit_box`; each view's cells are the same alone or with others."""
+    turned = turn(points, rotations)  # [3, B, V, N]
     low, high = turned.amin(-1, keepdim=True), turned.amax(-1, keepdim=True)
     centre = (high + low) / 2
     scale = (high - low).amax(0)  # [B, V, 1], the largest of the three extents
@@ -89,21 +102,21 @@ def to_cells(points: Tensor, rotations: Tensor, spec: ProjectionSpec) -> Cells:
     return Cells(row, column, torch.ceil(depth).clamp(0, depth_cells - 1).long(), depth.clamp(1, depth_cells - 2))
 
 
-def one_a_cell(cells: Cells, spec: ProjectionSpec) -> Cells:
-    """Of all points in one cell keep the one with the largest value, which alone shows; cells [M, N], on any device.
+def nearest_per_cell(cells: Cells, spec: ProjectionSpec) -> Cells:
+    """Keep only the nearest point (largest value) of each cell, the only visible one; cells [M, N], on any device.
 
-    The others' row becomes -1, which is outside the grid, as is that of points which came outside it. Points change
-    their order. Nothing here waits for a GPU.
+    All other points, and those outside the grid, get row -1, which is outside the grid. The order of the points
+    changes. Does not synchronise with the GPU.
     """
     size, depth_cells = spec.resolution, spec.depth_cells
     inside = (cells.depth >= 0) & (cells.depth < depth_cells)
-    for place in (cells.row, cells.column):
-        inside &= (place >= 0) & (place < size)
+    for position in (cells.row, cells.column):
+        inside &= (position >= 0) & (position < size)
     index = ((cells.depth * size + cells.row) * size + cells.column).masked_fill(~inside, -1)  # [M, N]
-    bits = cells.value.float().clamp(min=0).view(torch.int32)  # those of positive floats order as these do
+    bits = cells.value.float().clamp(min=0).view(torch.int32)  # non-negative floats sort like their bit patterns
     key, order = ((index << 32) + bits).sort(-1)
     index = key >> 32
-    shows = index >= 0
-    shows[:, :-1] &= index[:, 1:] > index[:, :-1]
-    cells = cells.each(lambda tensor: tensor.gather(-1, order))
-    return replace(cells, row=cells.row.masked_fill(~shows, -1))
+    is_nearest = index >= 0
+    is_nearest[:, :-1] &= index[:, 1:] > index[:, :-1]
+    cells = cells.map(lambda tensor: tensor.gather(-1, order))
+    return replace(cells, row=cells.row.masked_fill(~is_nearest, -1))

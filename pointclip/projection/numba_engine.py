@@ -1,9 +1,9 @@
-"""The CPU engine: compiled code for one view at a time, views and clouds shared out among torch's number of threads.
+"""The CPU engine: compiled code that projects one view, run over views and clouds on torch's number of threads.
 
-The threads are Python's own, which the compiled code lets run (it holds no lock). numba's parallel layers either do not
-survive a fork or do not bear calls from several threads at once; DataLoader workers do the first, servers the second.
-`torch.set_num_threads` rules this engine too; in a DataLoader worker torch has one thread, and so no second one starts.
-Every view is worked by one thread from start to end, so that results do not depend on the number of threads.
+It uses Python threads; the compiled code releases the GIL. numba's threading layers either do not survive a fork (as in
+DataLoader workers) or are not safe to call from several threads at once (as in servers). `torch.set_num_threads` also
+controls this engine; a DataLoader worker gives torch one thread, so no other is started there. Each view is processed
+by a single thread, so results do not depend on the number of threads.
 """
 
 import importlib.util
@@ -22,109 +22,110 @@ from pointclip.projection.cells import Cells
 from pointclip.projection.spec import ProjectionSpec, gaussian
 
 
-def installed() -> bool:
-    """Whether numba is there."""
+def is_installed() -> bool:
+    """Whether numba is installed."""
     return importlib.util.find_spec("numba") is not None
 
 
-def unable(device: torch.device, needs_grad: bool, spec: ProjectionSpec | None = None) -> str | None:
-    """Why this engine cannot run: no numba, points elsewhere, gradients wanted, no squeeze. None if it can."""
-    if not installed():
+def why_unavailable(device: torch.device, needs_grad: bool, spec: ProjectionSpec | None = None) -> str | None:
+    """Why this engine cannot run (no numba, device, gradients, no squeeze step), or None if it can."""
+    if not is_installed():
         return "numba is not installed (pip install numba)"
     if torch.device(device).type != "cpu":
-        return f"it computes on the CPU, and the points are on {device}"
+        return f"it runs on the CPU, but the points are on {device}"
     if needs_grad:
-        return "it computes no gradients, and the points require them"
+        return "it computes no gradients, but the points require them"
     if spec is not None and not spec.squeeze:
-        return "it makes no depth maps without the squeeze step"
+        return "it does not support leaving out the squeeze step"
     return None
 
 
 def warm_up() -> None:
-    """Compile now, or load what was compiled before, so that the first projection takes no longer than the next.
+    """Compile now, or load the cached code, so that the first projection takes no longer than later ones.
 
-    Several processes and threads may do so at once. Compiled code is kept beside this module (in __pycache__) or, where
-    that is read-only, in numba's cache in the user's home; the environment variable NUMBA_CACHE_DIR names another
-    place. Where none of them can be written, a warning says so and every process compiles for itself.
+    Safe to call from several processes and threads at once. Compiled code is cached beside this module (in __pycache__)
+    or, if that is read-only, in numba's cache in the user's home; the environment variable NUMBA_CACHE_DIR overrides
+    both. If none of them is writable, every process compiles the code again and a warning says so.
     """
     _kernels()
 
 
 def project(cells: Cells, spec: ProjectionSpec, lookup: Cells | None = None) -> tuple[Tensor, Tensor | None]:
-    """Depth maps of views whose points have been put into cells; see `pointclip.projection.reference.project`.
+    """Depth maps from quantised points; see `pointclip.projection.reference.project`.
 
-    Beside the results it needs 2 MB a thread (segmentation). It may be called from several threads at once.
+    Needs 2 MB per thread besides the results (segmentation). Thread-safe.
 
     Raises:
-        InputError: where this engine cannot run (see `unable`), and for cells outside the voxel grid.
+        InputError: if this engine cannot run (see `why_unavailable`), or for cells outside the voxel grid.
     """
-    reason = unable(cells.value.device, cells.value.requires_grad, spec)
+    reason = why_unavailable(cells.value.device, cells.value.requires_grad, spec)
     if reason is not None:
         raise InputError(f"The numba engine cannot project these cells: {reason}; use the reference engine.")
     batch, views, _ = cells.row.shape
-    placed = (*_places(cells), _rows(cells.value, np.float32))
-    wanted = (np.empty((batch * views, 0), np.int64),) * 3 if lookup is None else _places(lookup)
+    points = (*_indices(cells), _flatten_views(cells.value, np.float32))
+    queries = (np.empty((batch * views, 0), np.int64),) * 3 if lookup is None else _indices(lookup)
     images = np.empty((batch * views, spec.image_size, spec.image_size), np.float32)
-    values = np.empty(wanted[0].shape, np.float32)
-    project_view, settings = _kernels().project_view, _settings(spec)
+    values = np.empty(queries[0].shape, np.float32)
+    project_view, arguments = _kernels().project_view, _kernel_arguments(spec)
 
-    def work(view: int) -> None:
-        inputs = (tuple(array[view] for array in arrays) for arrays in (placed, wanted))
-        if not project_view(*inputs, *settings, images[view], values[view]):
+    def run(view: int) -> None:
+        inputs = (tuple(array[view] for array in arrays) for arrays in (points, queries))
+        if not project_view(*inputs, *arguments, images[view], values[view]):
             raise InputError(
-                f"Cells came outside the voxel grid of {spec.resolution} rows, {spec.resolution} columns and "
-                f"{spec.depth_cells} layers; make them with to_cells and the same spec."
+                f"Some cells are outside the voxel grid of {spec.resolution} rows, {spec.resolution} columns and "
+                f"{spec.depth_cells} depth slices; make them by to_cells with the same spec."
             )
 
-    _share_out(work, batch * views)
+    _run_on_threads(run, batch * views)
     maps = torch.from_numpy(images).unflatten(0, (batch, views))
     return maps, None if lookup is None else torch.from_numpy(values).unflatten(0, (batch, views))
 
 
 def _kernels() -> ModuleType:
-    # Imported at the first use: numba takes a moment to load, and may be absent. Python's import lock lets one thread
-    # compile while others wait; among processes the last to write its (equal) result wins.
+    # Imported on first use: numba is slow to load and may not be installed. Python's import lock lets one thread
+    # compile while others wait; among processes, the last one to write its (identical) result wins.
     from pointclip.projection import numba_kernels
 
     return numba_kernels
 
 
-def _share_out(work: Callable[[int], None], count: int) -> None:
-    """Call work(0) … work(count − 1), in this thread and as many helpers as torch's setting allows."""
-    tickets = iter(range(count))  # taking the next one is atomic
+def _run_on_threads(run: Callable[[int], None], count: int) -> None:
+    """Call run(0) … run(count − 1) in this thread and as many helper threads as torch's setting allows."""
+    indices = iter(range(count))  # next() on it is atomic
 
-    def take() -> None:
-        for ticket in tickets:
-            work(ticket)
+    def consume() -> None:
+        for index in indices:
+            run(index)
 
     helpers = min(torch.get_num_threads(), count) - 1
-    futures = [_pool(os.getpid()).submit(take) for _ in range(helpers)]
+    futures = [_pool(os.getpid()).submit(consume) for _ in range(helpers)]
     try:
-        take()
+        consume()
     finally:
         started = [future for future in futures if not future.cancel()]
-        errors = [future.exception() for future in started]  # waits for the views that they still work on
+        errors = [future.exception() for future in started]  # waits for views still in progress
     for error in filter(None, errors):
         raise error
 
 
 @cache
 def _pool(process: int) -> ThreadPoolExecutor:
-    """The helpers of this process: threads do not survive a fork, so a child gets its own. They start when needed."""
+    """This process's helper threads, started on demand: threads do not survive a fork, so a child needs new ones."""
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix=f"projection-{process}")
 
 
-def _settings(spec: ProjectionSpec) -> tuple:
+def _kernel_arguments(spec: ProjectionSpec) -> tuple:
     sigmas = (spec.sigma_depth, spec.sigma_image, spec.sigma_image)
-    weights = tuple(np.array(gaussian(*each), np.float32) for each in zip(spec.smooth_window, sigmas, strict=True))
+    sizes = zip(spec.smooth_window, sigmas, strict=True)
+    weights = tuple(np.array(gaussian(window, sigma), np.float32) for window, sigma in sizes)
     windows = (spec.densify_window, spec.densify_padding, spec.smooth_padding)
     return ((spec.depth_cells, spec.resolution), *windows, weights)
 
 
-def _places(cells: Cells) -> tuple[np.ndarray, ...]:
-    return tuple(_rows(places, np.int64) for places in (cells.row, cells.column, cells.depth))
+def _indices(cells: Cells) -> tuple[np.ndarray, ...]:
+    return tuple(_flatten_views(tensor, np.int64) for tensor in (cells.row, cells.column, cells.depth))
 
 
-def _rows(tensor: Tensor, dtype: type) -> np.ndarray:
-    """[B, V, N] -> [B · V, N], one view after the other in memory; copies only what is not so yet."""
+def _flatten_views(tensor: Tensor, dtype: type) -> np.ndarray:
+    """[B, V, N] -> contiguous [B · V, N]; copies only if needed."""
     return np.ascontiguousarray(tensor.flatten(0, 1).numpy(), dtype)

@@ -1,12 +1,12 @@
-"""Compiled code of the CPU engine: one view's cells to one depth map, a slice of the voxel grid at a time.
+"""Compiled code of the CPU engine: from one view's cells to its depth map, one slice of the voxel grid at a time.
 
-The grid never exists as a whole. Slices are made one after another along depth; of the densified ones the last few are
-kept, as many as the Gaussian reaches, and a smoothed slice goes into the image as soon as it is there. Each row of a
-slice has a span, the stretch of columns [first, end) that can differ from 0; only spans are computed. Outside its span
-a row is all 0, so that rows combine without a look at where each of them begins. An empty span is (NO_COLUMN, 0).
+The full grid is never stored. Slices are computed in order of depth; only the last few densified ones are kept, as many
+as the Gaussian covers, and each smoothed slice is merged into the image at once. Each row of a slice has a span, the
+range of columns [first, end) that may be non-zero; only spans are computed. Outside its span a row is 0, so rows can be
+combined without comparing their spans. An empty span is (NO_COLUMN, 0).
 
-Windows are worked through five neighbours at a time: the compiler makes vector instructions of that, and five is the
-paper's widest Gaussian. What a group of five lacks is filled with weight 0, or for a maximum with a row taken twice.
+Windows are processed five neighbours at a time: the compiler vectorises such loops, and five is the size of the paper's
+largest Gaussian. An incomplete group of five is padded with weight 0, or for a maximum by repeating a row.
 
 Importing this module compiles, or loads what an earlier import compiled (see `numba_engine.warm_up`).
 """
@@ -21,7 +21,7 @@ NO_COLUMN = 1 << 30  # where an empty span begins
 
 @part
 def group_max(target, row, source, rows, first, end, fresh):
-    """Largest of five rows of `source`, and unless `fresh` of the target row as it is, in columns [first, end)."""
+    """Maximum of five rows of `source` (and, unless `fresh`, of the target row) in columns [first, end)."""
     r0, r1, r2, r3, r4 = rows
     t, s0, s1, s2, s3, s4 = target[row], source[r0], source[r1], source[r2], source[r3], source[r4]
     for c in range(np.uint64(first), np.uint64(end)):  # unsigned: no check for negative indices in the loop
@@ -31,7 +31,7 @@ def group_max(target, row, source, rows, first, end, fresh):
 
 @part
 def group_sum(target, shift, source, rows, weights, first, end, fresh):
-    """Weighted sum of five rows of `source` in columns [first, end), put into or else added to target[c + shift]."""
+    """Weighted sum of five rows of `source` in columns [first, end), stored in target[c + shift] or added to it."""
     (r0, r1, r2, r3, r4), (w0, w1, w2, w3, w4) = rows, weights
     s0, s1, s2, s3, s4 = source[r0], source[r1], source[r2], source[r3], source[r4]
     shift = np.uint64(shift)
@@ -42,7 +42,7 @@ def group_sum(target, shift, source, rows, weights, first, end, fresh):
 
 @part
 def shifted_sum(target, line, shift, weights, first, end, fresh):
-    """Weighted sum of five neighbours of `line` from c + shift on, for target columns c in [first, end)."""
+    """Weighted sum of five neighbours in `line`, starting at c + shift, for target columns c in [first, end)."""
     w0, w1, w2, w3, w4 = weights
     i0 = np.uint64(shift)
     i1, i2, i3, i4 = i0 + np.uint64(1), i0 + np.uint64(2), i0 + np.uint64(3), i0 + np.uint64(4)
@@ -53,7 +53,7 @@ def shifted_sum(target, line, shift, weights, first, end, fresh):
 
 @part
 def five_rows(begin, low, high):
-    """Five rows from `begin` on, those outside [low, high) replaced by the nearest within."""
+    """Five consecutive row indices starting at `begin`, clamped to [low, high)."""
     return (
         min(max(begin, low), high - 1),
         min(max(begin + 1, low), high - 1),
@@ -71,7 +71,7 @@ def weight_at(weights, tap, position, size):
 
 @part
 def five_weights(weights, tap, begin, size):
-    """The weights from `tap` on for the five rows from `begin` on: 0 past the last tap and outside [0, size)."""
+    """Five weights starting at `tap`, for five rows starting at `begin`: 0 past the last tap and outside [0, size)."""
     return (
         weight_at(weights, tap, begin, size),
         weight_at(weights, tap + 1, begin + 1, size),
@@ -83,7 +83,7 @@ def five_weights(weights, tap, begin, size):
 
 @part
 def union(spans, first, end):
-    """The span that covers those of rows [first, end)."""
+    """The smallest span that covers the spans of rows [first, end)."""
     low, high = np.int64(NO_COLUMN), np.int64(0)
     for row in range(np.uint64(max(0, first)), np.uint64(min(len(spans), end))):
         low, high = min(low, spans[row, 0]), max(high, spans[row, 1])
@@ -92,7 +92,7 @@ def union(spans, first, end):
 
 @part
 def set_span(target, spans, row, low, high):
-    """Give a row a new span and clear what of the old one lies outside it."""
+    """Set a row's span and clear the part of its old span outside the new one."""
     t = target[row]
     for c in range(np.uint64(spans[row, 0]), np.uint64(min(spans[row, 1], low))):
         t[c] = 0
@@ -103,26 +103,26 @@ def set_span(target, spans, row, low, high):
 
 @part
 def sort_by_depth(depth, depth_cells):
-    """Points in order of depth: their indices [N] and where each depth starts [D + 1]; depths outside are left out."""
+    """Counting sort by depth: point indices [N] and each depth's offset [D + 1]; points out of range are left out."""
     start = np.zeros(depth_cells + 1, np.int64)
     for k in depth:
         if 0 <= k < depth_cells:
             start[k + 1] += 1
     for k in range(depth_cells):
         start[k + 1] += start[k]
-    place = start[:-1].copy()
+    slot = start[:-1].copy()
     order = np.empty(start[-1], np.int64)
     for point in range(len(depth)):
         k = depth[point]
         if 0 <= k < depth_cells:
-            order[place[k]] = point
-            place[k] += 1
+            order[slot[k]] = point
+            slot[k] += 1
     return order, start
 
 
 @part
 def stamp(points, row, column, value, window, padding, columns, lines, spans):
-    """Voxelize and dilate along columns: each point raises the `window` cells of its row in `lines` that see it."""
+    """Voxelize and dilate along columns: each point raises the `window` cells of its row in `lines` that cover it."""
     for i in range(len(spans)):
         set_span(lines, spans, i, NO_COLUMN, 0)
     for point in points:
@@ -137,7 +137,7 @@ def stamp(points, row, column, value, window, padding, columns, lines, spans):
 
 @part
 def dilate_rows(lines, line_spans, window, padding, size, slot, dense, spans):
-    """Largest value of the `window` rows that a row sees: `lines` -> slice `slot` of `dense`."""
+    """Dilate along rows, maximum over `window` rows: `lines` -> slice `slot` of `dense`."""
     for r in range(size):
         begin = r - padding
         low, high = union(line_spans, begin, begin + window)
@@ -161,7 +161,7 @@ def blend_depth(dense, dense_spans, z, padding, weights, size, blend, spans):
         set_span(blend, spans, r, low, high)
         if low < high:
             for tap in range(0, kept, GROUP):
-                near = z - padding + tap  # the first of five slices; slice k is kept in slot k % kept
+                near = z - padding + tap  # the first of five slices; slice k is stored in slot k % kept
                 rows = (
                     near % kept * size + r,
                     (near + 1) % kept * size + r,
@@ -174,9 +174,9 @@ def blend_depth(dense, dense_spans, z, padding, weights, size, blend, spans):
 
 @part
 def blend_image(blend, blend_spans, padding, row_weights, column_weights, line, smooth, spans):
-    """Gaussian along rows, then along columns: `blend` -> `smooth`, whose rows are stale outside their spans."""
+    """Gaussian along rows, then columns: `blend` -> `smooth`, which holds stale values outside its spans."""
     size, taps = len(blend), len(column_weights)
-    margin = (len(line) - size) // 2  # column c of a row stands at c + margin in `line`
+    margin = (len(line) - size) // 2  # column c of a row is at c + margin in `line`
     for r in range(len(smooth)):
         begin = r - padding[1]
         low, high = union(blend_spans, begin, begin + len(row_weights))
@@ -201,7 +201,7 @@ def blend_image(blend, blend_spans, padding, row_weights, column_weights, line, 
 
 @part
 def squeeze(smooth, spans, image):
-    """Raise the image to a smoothed slice."""
+    """Merge a smoothed slice into the image: pixelwise maximum."""
     for r in range(len(image)):
         t, s = image[r], smooth[r]
         for c in range(np.uint64(spans[r, 0]), np.uint64(max(spans[r, 0], spans[r, 1]))):
@@ -210,7 +210,7 @@ def squeeze(smooth, spans, image):
 
 @part
 def read_slice(smooth, spans, points, row, column, values):
-    """The smoothed slice's value at each of its points, 0 outside."""
+    """Read the smoothed slice's value at each of its query points, 0 outside."""
     for point in points:
         r, c = row[point], column[point]
         inside = 0 <= r < len(smooth) and spans[r, 0] <= c < spans[r, 1]
@@ -218,18 +218,18 @@ def read_slice(smooth, spans, points, row, column, values):
 
 
 @part
-def no_rows(rows, columns):
-    """Rows of zeros and their empty spans [rows, 2]."""
+def empty_rows(rows, columns):
+    """Rows of zeros, and their empty spans [rows, 2]."""
     spans = np.zeros((rows, 2), np.int64)
     spans[:, 0] = NO_COLUMN
     return np.zeros((rows, columns), np.float32), spans
 
 
 @part
-def sweep(points, wanted, sizes, window, padding, smooth_padding, weights, image, values):
-    """Make one smoothed slice after another, squeeze them into `image`, and read `values` off them."""
+def sweep(points, lookup, sizes, window, padding, smooth_padding, weights, image, values):
+    """Compute the smoothed slices in order, squeeze them into `image`, and read `values` from them."""
     row, column, depth, value = points
-    wanted_row, wanted_column, wanted_depth = wanted
+    lookup_row, lookup_column, lookup_depth = lookup
     depth_weights, row_weights, column_weights = weights
     depth_cells, size = sizes
     dense_depth = depth_cells + 2 * padding[0] - window[0] + 1
@@ -238,60 +238,61 @@ def sweep(points, wanted, sizes, window, padding, smooth_padding, weights, image
     smooth_depth = dense_depth + 2 * smooth_padding[0] - kept + 1
 
     order, start = sort_by_depth(depth, depth_cells)
-    wanted_order, wanted_start = sort_by_depth(wanted_depth, smooth_depth)
-    lines, line_spans = no_rows(size, width)
-    dense, dense_spans = no_rows(kept * height, width)
-    blend, blend_spans = no_rows(height, width)
-    smooth, smooth_spans = no_rows(image.shape[0], image.shape[1])
+    lookup_order, lookup_start = sort_by_depth(lookup_depth, smooth_depth)
+    lines, line_spans = empty_rows(size, width)
+    dense, dense_spans = empty_rows(kept * height, width)
+    blend, blend_spans = empty_rows(height, width)
+    smooth, smooth_spans = empty_rows(image.shape[0], image.shape[1])
     line = np.zeros(width + 2 * (len(column_weights) + smooth_padding[2] + GROUP), np.float32)
-    busy = 0  # slices until all kept ones are empty again
+    remaining = 0  # slices until all kept ones are empty again
     for newest in range(dense_depth + kept):
         first = max(0, newest - padding[0])
         end = max(first, min(depth_cells, newest - padding[0] + window[0])) if newest < dense_depth else first
-        seen = order[start[first] : start[end]] if first < end else order[:0]
-        busy = kept + 1 if len(seen) else busy
-        if busy == 0:
+        new_points = order[start[first] : start[end]] if first < end else order[:0]
+        remaining = kept + 1 if len(new_points) else remaining
+        if remaining == 0:
             continue
-        busy -= 1
-        stamp(seen, row, column, value, window[2], padding[2], width, lines, line_spans)
+        remaining -= 1
+        stamp(new_points, row, column, value, window[2], padding[2], width, lines, line_spans)
         dilate_rows(lines, line_spans, window[1], padding[1], height, newest % kept, dense, dense_spans)
         z = newest - kept + 1 + smooth_padding[0]
         if 0 <= z < smooth_depth:
             blend_depth(dense, dense_spans, z, smooth_padding[0], depth_weights, height, blend, blend_spans)
             blend_image(blend, blend_spans, smooth_padding, row_weights, column_weights, line, smooth, smooth_spans)
             squeeze(smooth, smooth_spans, image)
-            here = wanted_order[wanted_start[z] : wanted_start[z + 1]]
-            read_slice(smooth, smooth_spans, here, wanted_row, wanted_column, values)
+            queries = lookup_order[lookup_start[z] : lookup_start[z + 1]]
+            read_slice(smooth, smooth_spans, queries, lookup_row, lookup_column, values)
 
 
-POINTS, WANTED = "Tuple((int64[::1], int64[::1], int64[::1], float32[::1]))", "UniTuple(int64[::1], 3)"
+POINTS, LOOKUP = "Tuple((int64[::1], int64[::1], int64[::1], float32[::1]))", "UniTuple(int64[::1], 3)"
 TRIPLE, WEIGHTS = "UniTuple(int64, 3)", "UniTuple(float32[::1], 3)"
 SETTINGS = f"UniTuple(int64, 2), {TRIPLE}, {TRIPLE}, {TRIPLE}, {WEIGHTS}"
 
 
-@compiled(f"boolean({POINTS}, {WANTED}, {SETTINGS}, float32[:, ::1], float32[::1])")
-def project_view(points, wanted, sizes, window, padding, smooth_padding, weights, image, values):
+@compiled(f"boolean({POINTS}, {LOOKUP}, {SETTINGS}, float32[:, ::1], float32[::1])")
+def project_view(points, lookup, sizes, window, padding, smooth_padding, weights, image, values):
     """Project one view.
 
     Args:
         points: row, column, depth (int64) and value (float32) of each point, [N] each.
-        wanted: row, column, depth of the cells whose smoothed value is wanted, [M] each, M may be 0.
-        sizes: D and S, the cells along depth and along rows and columns.
-        window: of densify; `padding` with it; `smooth_padding` of smooth; along depth, row, column.
+        lookup: row, column, depth of the cells whose smoothed value to return, [M] each; M may be 0.
+        sizes: D and S, the number of cells along depth and along rows and columns.
+        window, padding: of densify, along depth, row, column.
+        smooth_padding: of smooth, along depth, row, column.
         weights: of the Gaussian along depth, row, column, float32.
-        image: [H, H] float32, filled with the depth map.
-        values: [M] float32, filled with the wanted values on the same scale.
+        image: [H, H] float32, receives the depth map.
+        values: [M] float32, receives the smoothed values of the lookup cells as depths, like the image.
 
     Returns:
-        Whether all points lie in the grid; if not, image and values are left as they are.
+        Whether all points are inside the grid; if not, image and values are left unchanged.
     """
     row, column, depth, _ = points
-    for places, size in ((row, sizes[1]), (column, sizes[1]), (depth, sizes[0])):
-        if places.min() < 0 or places.max() >= size:
+    for indices, size in ((row, sizes[1]), (column, sizes[1]), (depth, sizes[0])):
+        if indices.min() < 0 or indices.max() >= size:
             return False
     image[:] = 0
     values[:] = 0
-    sweep(points, wanted, sizes, window, padding, smooth_padding, weights, image, values)
+    sweep(points, lookup, sizes, window, padding, smooth_padding, weights, image, values)
     largest = image.max()
     one = np.float32(1)  # an integer would make it float64
     for r in range(len(image)):

@@ -1,15 +1,15 @@
-"""The CUDA engine's two kernels: points into buckets, and buckets to depth maps.
+"""The CUDA engine's two kernels: sort points into buckets, and turn buckets into depth maps.
 
-A tile is a square of pixels with all the depth behind it. Its program walks along depth and holds in registers only
-what the next smoothed slice needs: the last few slices of points spread over rows and columns (`planes`), from which
-their maximum makes a densified slice, and the last few of those (`slices`), from which the Gaussian makes a smoothed
-one. Within a slice, neighbours are exchanged by shuffles or through shared memory (`tl.gather`). The last of a view's
-programs to finish scales its image, since the largest value is known only then.
+A tile is a square of pixels over the full depth. Its program walks along depth and holds in registers only what the
+next smoothed slice needs: the last few slices of points dilated over rows and columns (`planes`), whose maximum is a
+densified slice, and the last few densified slices (`slices`), whose Gaussian-weighted sum is a smoothed one. Within a
+slice, neighbours are exchanged by shuffles or through shared memory (`tl.gather`). The last program of a view to finish
+scales the image, since only then is the largest value known.
 
-Buckets hold the points by view, tile and depth, in no certain order: atomics decide it. It changes no result, since
-maxima do not depend on the order.
+Buckets hold the points by view, tile and depth. Their order within a bucket is not deterministic (atomics), but it does
+not affect the result, which is a maximum.
 
-Importing this module imports Triton. With TRITON_INTERPRET=1 set before that, everything here runs on the CPU.
+Importing this module imports Triton. If TRITON_INTERPRET=1 was set before the import, everything runs on the CPU.
 """
 
 import triton
@@ -23,58 +23,71 @@ def put_into_buckets(
     depth,
     value,
     ends,
-    kept,
-    wanted_row,
-    wanted_column,
-    wanted_depth,
-    wanted_ends,
-    wanted_kept,
+    entries,
+    lookup_row,
+    lookup_column,
+    lookup_depth,
+    lookup_ends,
+    lookup_entries,
     values,
     progress,
     count,
-    wanted_count,
-    SEEN: tl.constexpr,
-    ASKED: tl.constexpr,
+    lookup_count,
+    POINT_GRID: tl.constexpr,
+    LOOKUP_GRID: tl.constexpr,
     TILES: tl.constexpr,
     PITCH: tl.constexpr,
     CHUNK: tl.constexpr,
 ):
-    """Sort each view's points into buckets by tile and depth; program ids are view, and points or wanted cells.
+    """Sort each view's points into buckets by tile and depth; program ids: view, and 0 for points, 1 for lookup cells.
 
-    A bucket's entry is the cell's row and column, 16 bits each, in the upper 32 bits, and in the lower ones the point's
-    value, or the wanted cell's place in its view.
+    An entry holds the cell's row and column, 16 bits each, in its upper 32 bits, and in its lower 32 bits the point's
+    value or the lookup cell's index in its view.
 
     Args:
         row, column, depth: [M, count] int64; points outside the grid are left out.
         value: [M, count] float32.
-        ends: [M, TILES · TILES · depth cells + 1] int32, receives where each bucket starts in its view's entries; the
-            next bucket's start ends it.
-        kept: [M, count · reach²] int64, receives the entries.
-        wanted_row, wanted_column, wanted_depth, wanted_ends, wanted_kept: alike, of the `wanted_count` cells wanted.
-        values: [M, wanted_count] float32, receives zeros, what cells have that no tile writes.
-        progress: [2, M] int32, receives zeros.
-        SEEN, ASKED: rows (= columns), depth cells, shift, window, block and reach of points and of wanted cells. Along
-            rows and columns, a point is seen in `window` cells, the last of them at row + shift, when cells are counted
-            from the first tile's first one; `block` are a tile's cells, and `reach` the most tiles that see a point.
-        TILES, PITCH: tiles along rows (= columns), and cells from one to the next.
+        ends: [M, TILES · TILES · depth cells + 1] int32, receives the offset of each bucket in its view's entries; a
+            bucket ends where the next one starts.
+        entries: [M, count · reach²] int64, receives the entries.
+        lookup_row, lookup_column, lookup_depth, lookup_ends, lookup_entries: the same for the `lookup_count` lookup
+            cells.
+        values: [M, lookup_count] float32, set to zero: the value of cells that no tile writes.
+        progress: [2, M] int32, set to zero.
+        POINT_GRID, LOOKUP_GRID: rows (= columns), depth cells, shift, window, block and reach, for points and for
+            lookup cells. Along rows and columns, a point affects `window` cells, the last at row + shift, counted from
+            the first cell of the first tile; a tile has `block` cells; at most `reach` tiles are affected by a point.
+        TILES, PITCH: number of tiles along rows (= columns), and the distance between them in cells.
     """
     view = tl.program_id(0).to(tl.int64)
     if tl.program_id(1) == 0:
         tl.store(progress + view, 0)
         tl.store(progress + tl.num_programs(0) + view, 0)
-        ends += view * (TILES * TILES * SEEN[1] + 1)
-        kept += view * count * SEEN[5] * SEEN[5]
+        ends += view * (TILES * TILES * POINT_GRID[1] + 1)
+        entries += view * count * POINT_GRID[5] * POINT_GRID[5]
         first = view * count
-        _sort(row + first, column + first, depth + first, value + first, ends, kept, count, SEEN, TILES, PITCH, CHUNK)
+        _sort(
+            row + first,
+            column + first,
+            depth + first,
+            value + first,
+            ends,
+            entries,
+            count,
+            POINT_GRID,
+            TILES,
+            PITCH,
+            CHUNK,
+        )
     else:
-        ends = wanted_ends + view * (TILES * TILES * ASKED[1] + 1)
-        kept = wanted_kept + view * wanted_count * ASKED[5] * ASKED[5]
-        first = view * wanted_count
-        for begin in range(0, wanted_count, CHUNK):
-            place = begin + tl.arange(0, CHUNK)
-            tl.store(values + first + place, 0.0, mask=place < wanted_count)
-        row, column, depth = wanted_row + first, wanted_column + first, wanted_depth + first
-        _sort(row, column, depth, None, ends, kept, wanted_count, ASKED, TILES, PITCH, CHUNK)
+        ends = lookup_ends + view * (TILES * TILES * LOOKUP_GRID[1] + 1)
+        entries = lookup_entries + view * lookup_count * LOOKUP_GRID[5] * LOOKUP_GRID[5]
+        first = view * lookup_count
+        for begin in range(0, lookup_count, CHUNK):
+            index = begin + tl.arange(0, CHUNK)
+            tl.store(values + first + index, 0.0, mask=index < lookup_count)
+        row, column, depth = lookup_row + first, lookup_column + first, lookup_depth + first
+        _sort(row, column, depth, None, ends, entries, lookup_count, LOOKUP_GRID, TILES, PITCH, CHUNK)
 
 
 @triton.jit
@@ -84,21 +97,21 @@ def _sort(
     depth,
     value,
     ends,
-    kept,
+    entries,
     count,
     GRID: tl.constexpr,
     TILES: tl.constexpr,
     PITCH: tl.constexpr,
     CHUNK: tl.constexpr,
 ):
-    """One view's points into buckets: count them, sum up, and fill each bucket from its end."""
+    """Sort one view's points into buckets: count, prefix sum, then fill each bucket from its end."""
     buckets: tl.constexpr = TILES * TILES * GRID[1]
     for first in range(0, buckets + 1, CHUNK):
         bucket = first + tl.arange(0, CHUNK)
         tl.store(ends + bucket, 0, mask=bucket <= buckets)
     tl.debug_barrier()
     for first in range(0, count, CHUNK):
-        _deal(row, column, depth, value, ends, kept, first, count, GRID, TILES, PITCH, CHUNK, False)
+        _count_or_fill(row, column, depth, value, ends, entries, first, count, GRID, TILES, PITCH, CHUNK, False)
     tl.debug_barrier()
     before = 0
     for first in range(0, buckets + 1, CHUNK):
@@ -108,17 +121,17 @@ def _sort(
         before += tl.sum(counts)
     tl.debug_barrier()
     for first in range(0, count, CHUNK):
-        _deal(row, column, depth, value, ends, kept, first, count, GRID, TILES, PITCH, CHUNK, True)
+        _count_or_fill(row, column, depth, value, ends, entries, first, count, GRID, TILES, PITCH, CHUNK, True)
 
 
 @triton.jit
-def _deal(
+def _count_or_fill(
     row,
     column,
     depth,
     value,
     ends,
-    kept,
+    entries,
     first,
     count,
     GRID: tl.constexpr,
@@ -127,46 +140,46 @@ def _deal(
     CHUNK: tl.constexpr,
     FILL: tl.constexpr,
 ):
-    """Count some points in the buckets of all tiles that see them, or put them there."""
+    """Count a chunk of points in the buckets of all tiles that they affect, or store them there (`FILL`)."""
     size: tl.constexpr = GRID[0]
     shift: tl.constexpr = GRID[2]
     window: tl.constexpr = GRID[3]
     block: tl.constexpr = GRID[4]
     reach: tl.constexpr = GRID[5]
     point = first + tl.arange(0, CHUNK)
-    here = point < count
-    r = tl.load(row + point, mask=here, other=-1)
-    c = tl.load(column + point, mask=here, other=-1)
-    k = tl.load(depth + point, mask=here, other=-1)
-    here = (r >= 0) & (r < size) & (c >= 0) & (c < size) & (k >= 0) & (k < GRID[1])
+    valid = point < count
+    r = tl.load(row + point, mask=valid, other=-1)
+    c = tl.load(column + point, mask=valid, other=-1)
+    k = tl.load(depth + point, mask=valid, other=-1)
+    valid = (r >= 0) & (r < size) & (c >= 0) & (c < size) & (k >= 0) & (k < GRID[1])
     r, c, k = r.to(tl.int32), c.to(tl.int32), k.to(tl.int32)
     content = point
     if FILL and value is not None:
-        content = tl.load(value + point, mask=here, other=0).to(tl.int32, bitcast=True)
+        content = tl.load(value + point, mask=valid, other=0).to(tl.int32, bitcast=True)
     entry = (((r << 16) | c).to(tl.int64) << 32) | (content.to(tl.int64) & 0xFFFFFFFF)
     for up in tl.static_range(reach):
         tile_row = (r + shift) // PITCH - up
-        in_row = here & _touches(tile_row, r + shift, TILES, PITCH, block, window)
+        in_row = valid & _overlaps(tile_row, r + shift, TILES, PITCH, block, window)
         for left in tl.static_range(reach):
             tile_column = (c + shift) // PITCH - left
-            seen = in_row & _touches(tile_column, c + shift, TILES, PITCH, block, window)
+            affected = in_row & _overlaps(tile_column, c + shift, TILES, PITCH, block, window)
             bucket = ends + (tile_row * TILES + tile_column) * GRID[1] + k
             if FILL:
-                slot = tl.atomic_add(bucket, -1, mask=seen, sem="relaxed") - 1
-                tl.store(kept + slot, entry, mask=seen)
+                slot = tl.atomic_add(bucket, -1, mask=affected, sem="relaxed") - 1
+                tl.store(entries + slot, entry, mask=affected)
             else:
-                tl.atomic_add(bucket, 1, mask=seen, sem="relaxed")
+                tl.atomic_add(bucket, 1, mask=affected, sem="relaxed")
 
 
 @triton.jit
-def _touches(tile, place, TILES: tl.constexpr, PITCH: tl.constexpr, BLOCK: tl.constexpr, WINDOW: tl.constexpr):
-    """Whether the tile sees anything of the `WINDOW` cells that end at `place`, along one axis."""
-    return (tile >= 0) & (tile < TILES) & (tile * PITCH + BLOCK > place - WINDOW + 1)
+def _overlaps(tile, last, TILES: tl.constexpr, PITCH: tl.constexpr, BLOCK: tl.constexpr, WINDOW: tl.constexpr):
+    """Whether the tile overlaps the `WINDOW` cells that end at `last`, along one axis."""
+    return (tile >= 0) & (tile < TILES) & (tile * PITCH + BLOCK > last - WINDOW + 1)
 
 
 @triton.jit
 def _weighted_sum(slices, WEIGHTS: tl.constexpr):
-    """Gaussian along depth: each slice times its weight."""
+    """Gaussian along depth: the weighted sum of the slices."""
     total = slices[0] * WEIGHTS[0]
     for tap in tl.static_range(1, len(WEIGHTS)):
         total += slices[tap] * WEIGHTS[tap]
@@ -175,9 +188,9 @@ def _weighted_sum(slices, WEIGHTS: tl.constexpr):
 
 @triton.jit
 def _smooth_along(tile, axis: tl.constexpr, WEIGHTS: tl.constexpr, BLOCK: tl.constexpr):
-    """Gaussian along an axis of a tile: result i is of cells i, i + 1, …; the last ones lack cells and are void.
+    """Gaussian along an axis of a tile: result i covers cells i, i + 1, …; the last few are incomplete and not valid.
 
-    The first tap too is gathered, from where it is: so all come in the layout that gathering takes, in one conversion.
+    The first tap is gathered too, although it is the tile itself: that way one layout conversion serves all taps.
     """
     total = _neighbours(tile, 0, axis, BLOCK) * WEIGHTS[0]
     for tap in tl.static_range(1, len(WEIGHTS)):
@@ -187,9 +200,9 @@ def _smooth_along(tile, axis: tl.constexpr, WEIGHTS: tl.constexpr, BLOCK: tl.con
 
 @triton.jit
 def _neighbours(tile, steps: tl.constexpr, axis: tl.constexpr, BLOCK: tl.constexpr):
-    """Each cell's neighbour so many steps further along an axis; the last cell's, where there is none."""
-    place = tl.minimum(tl.arange(0, BLOCK) + steps, BLOCK - 1)
-    return tl.gather(tile, tl.broadcast_to(tl.expand_dims(place, 1 - axis), [BLOCK, BLOCK]), axis)
+    """Each cell's neighbour `steps` further along an axis, clamped to the last cell."""
+    index = tl.minimum(tl.arange(0, BLOCK) + steps, BLOCK - 1)
+    return tl.gather(tile, tl.broadcast_to(tl.expand_dims(index, 1 - axis), [BLOCK, BLOCK]), axis)
 
 
 @triton.jit
@@ -203,13 +216,13 @@ def _column(entry):
 
 
 @triton.jit
-def _spread(kept, begin, end, first_row, first_column, WINDOW: tl.constexpr):
-    """Largest value of the bucket's points in the window of rows and columns that begins at first_row, first_column."""
+def _dilate(entries, begin, end, first_row, first_column, WINDOW: tl.constexpr):
+    """Largest value of the bucket's points in the window of rows and columns that starts at first_row, first_column."""
     plane = tl.zeros([first_row.shape[0], first_column.shape[0]], tl.float32)
-    following = tl.load(kept + begin, mask=begin < end, other=0)
-    for place in range(begin, end):
-        entry = following
-        following = tl.load(kept + place + 1, mask=place + 1 < end, other=0)  # on its way while this one is spread
+    next_entry = tl.load(entries + begin, mask=begin < end, other=0)
+    for index in range(begin, end):
+        entry = next_entry
+        next_entry = tl.load(entries + index + 1, mask=index + 1 < end, other=0)  # prefetched while this one is dilated
         value = entry.to(tl.int32).to(tl.float32, bitcast=True)
         below, right = _row(entry) - first_row, _column(entry) - first_column
         in_row = tl.where((below >= 0) & (below < WINDOW), value, 0.0)
@@ -219,45 +232,47 @@ def _spread(kept, begin, end, first_row, first_column, WINDOW: tl.constexpr):
 
 @triton.jit
 def _occupied(starts, DEPTH_CELLS: tl.constexpr, DEPTH_BLOCK: tl.constexpr):
-    """The first and the last depth at which a tile has points; if it has none, first > last."""
+    """The first and last depth at which a tile has points; first > last if it has none."""
     k = tl.arange(0, DEPTH_BLOCK)
     inside = k < DEPTH_CELLS
-    some = tl.load(starts + k + 1, mask=inside, other=0) > tl.load(starts + k, mask=inside, other=0)
-    return tl.min(tl.where(some, k, DEPTH_CELLS)), tl.max(tl.where(some, k, -1))
+    occupied = tl.load(starts + k + 1, mask=inside, other=0) > tl.load(starts + k, mask=inside, other=0)
+    return tl.min(tl.where(occupied, k, DEPTH_CELLS)), tl.max(tl.where(occupied, k, -1))
 
 
 @triton.jit
-def _read(smooth, wanted, values, begin, end, first_row, first_column, BLOCK: tl.constexpr, CHUNK: tl.constexpr):
-    """Write a smoothed slice's values at the cells of a bucket to where its entries say, `CHUNK` at a time."""
+def _read(
+    smooth, lookup_entries, values, begin, end, first_row, first_column, BLOCK: tl.constexpr, CHUNK: tl.constexpr
+):
+    """Read a smoothed slice at the cells of a bucket, `CHUNK` at a time, and store each value at its entry's index."""
     cells = tl.reshape(smooth, [BLOCK * BLOCK])
     for first in range(begin, end, CHUNK):
-        place = first + tl.arange(0, CHUNK)
-        here = place < end
-        entry = tl.load(wanted + place, mask=here, other=0)
-        local = tl.where(here, (_row(entry) - first_row) * BLOCK + _column(entry) - first_column, 0)
-        tl.store(values + entry.to(tl.int32), tl.gather(cells, local, 0), mask=here)
+        index = first + tl.arange(0, CHUNK)
+        valid = index < end
+        entry = tl.load(lookup_entries + index, mask=valid, other=0)
+        local = tl.where(valid, (_row(entry) - first_row) * BLOCK + _column(entry) - first_column, 0)
+        tl.store(values + entry.to(tl.int32), tl.gather(cells, local, 0), mask=valid)
 
 
 @triton.jit
-def _scale(numbers, largest, count, CHUNK: tl.constexpr):
-    """Turn smoothed values into depths in place: 1 − value / largest. Past the L1 cache: other programs wrote them."""
+def _scale(pixels, largest, count, CHUNK: tl.constexpr):
+    """Turn smoothed values into depths in index: 1 − value / largest. Past the L1 cache: other programs wrote them."""
     for first in range(0, count, CHUNK):
-        place = first + tl.arange(0, CHUNK)
-        value = tl.load(numbers + place, mask=place < count, other=0.0, cache_modifier=".cg")
-        tl.store(numbers + place, 1.0 - tl.div_rn(value, largest), mask=place < count)
+        index = first + tl.arange(0, CHUNK)
+        value = tl.load(pixels + index, mask=index < count, other=0.0, cache_modifier=".cg")
+        tl.store(pixels + index, 1.0 - tl.div_rn(value, largest), mask=index < count)
 
 
 @triton.jit
 def project_tiles(
     starts,
-    kept,
-    wanted_starts,
-    wanted_kept,
+    entries,
+    lookup_starts,
+    lookup_entries,
     images,
     values,
     progress,
     count,
-    wanted_count,
+    lookup_count,
     DEPTH_CELLS: tl.constexpr,
     DEPTH_BLOCK: tl.constexpr,
     WINDOW: tl.constexpr,
@@ -277,18 +292,18 @@ def project_tiles(
     BLOCK: tl.constexpr,
     REACH: tl.constexpr,
     LOOKUP: tl.constexpr,
-    READ: tl.constexpr,
+    READ_CHUNK: tl.constexpr,
     CHUNK: tl.constexpr,
 ):
     """Densify, smooth and squeeze one tile of one view; program ids are tile and view.
 
     Args:
-        starts, kept: buckets of points, see `put_into_buckets`; `count` points a view, each in at most REACH² of them.
-        wanted_starts, wanted_kept: buckets of the `wanted_count` cells wanted a view, if `LOOKUP`, by smoothed depth.
+        starts, entries: buckets of points, see `put_into_buckets`; `count` points per view, each in at most REACH².
+        lookup_starts, lookup_entries: the same of the `lookup_count` lookup cells, if `LOOKUP`.
         images: [M, IMAGE_SIZE, IMAGE_SIZE] float32, receives the depth maps.
-        values: [M, wanted_count] float32, came as zeros, receives what the wanted cells have after smooth, as depths.
-        progress: [2, M] int32, came as zeros: the bits of each image's largest value, as those of positive floats order
-            alike, and the tiles that are done.
+        values: [M, lookup_count] float32, zero on entry, receives the smoothed values of the lookup cells as depths.
+        progress: [2, M] int32, zero on entry: the bit pattern of each image's largest value (non-negative floats sort
+            like their bit patterns), and the number of finished tiles.
     """
     taps: tl.constexpr = len(DEPTH_WEIGHTS)
     tile, view = tl.program_id(0), tl.program_id(1).to(tl.int64)
@@ -298,24 +313,24 @@ def project_tiles(
     in_row, in_column = (rows >= 0) & (rows < DENSE_SIZE), (columns >= 0) & (columns < DENSE_SIZE)
     inside = in_row[:, None] & in_column[None, :]
     starts += view * (TILES * TILES * DEPTH_CELLS + 1) + tile * DEPTH_CELLS
-    kept += view * count * REACH * REACH
+    entries += view * count * REACH * REACH
     images += view * IMAGE_SIZE * IMAGE_SIZE
     if LOOKUP:
-        wanted_starts += view * (TILES * TILES * SMOOTH_DEPTH + 1) + tile * SMOOTH_DEPTH
-        wanted_kept += view * wanted_count
-        values += view * wanted_count
+        lookup_starts += view * (TILES * TILES * SMOOTH_DEPTH + 1) + tile * SMOOTH_DEPTH
+        lookup_entries += view * lookup_count
+        values += view * lookup_count
 
     empty = tl.zeros([BLOCK, BLOCK], tl.float32)
-    planes, slices, picture = (empty,) * DEPTH_WINDOW, (empty,) * taps, empty
+    planes, slices, image = (empty,) * DEPTH_WINDOW, (empty,) * taps, empty
     first, last = _occupied(starts, DEPTH_CELLS, DEPTH_BLOCK)
-    busy = 0  # steps until all planes and slices are empty again
+    remaining = 0  # steps until all planes and slices are empty again
     begin = tl.load(starts + first)
     end = tl.load(starts + first + 1, mask=first < DEPTH_CELLS, other=0)
     for depth in range(first, last + DEPTH_WINDOW + taps - 1):
-        following = tl.load(starts + depth + 2, mask=depth + 2 <= DEPTH_CELLS, other=0)  # for the next step
-        busy = tl.where(end > begin, DEPTH_WINDOW + taps - 1, busy - 1)
-        if busy > 0:
-            plane = _spread(kept, begin, end, rows - PADDING, columns - PADDING, WINDOW)
+        next_end = tl.load(starts + depth + 2, mask=depth + 2 <= DEPTH_CELLS, other=0)  # for the next step
+        remaining = tl.where(end > begin, DEPTH_WINDOW + taps - 1, remaining - 1)
+        if remaining > 0:
+            plane = _dilate(entries, begin, end, rows - PADDING, columns - PADDING, WINDOW)
             planes = planes[1:] + (plane,)  # noqa: RUF005, Triton unpacks no tuples
             dense = planes[0]
             for other in tl.static_range(1, DEPTH_WINDOW):
@@ -327,24 +342,24 @@ def project_tiles(
             if (z >= 0) & (z < SMOOTH_DEPTH):
                 smooth = _smooth_along(_weighted_sum(slices, DEPTH_WEIGHTS), 0, WEIGHTS, BLOCK)
                 smooth = _smooth_along(smooth, 1, WEIGHTS, BLOCK)
-                picture = tl.maximum(picture, smooth)
+                image = tl.maximum(image, smooth)
                 if LOOKUP:
-                    some, none = tl.load(wanted_starts + z), tl.load(wanted_starts + z + 1)
-                    _read(smooth, wanted_kept, values, some, none, tile_row, tile_column, BLOCK, READ)
-        begin, end = end, following
+                    low, high = tl.load(lookup_starts + z), tl.load(lookup_starts + z + 1)
+                    _read(smooth, lookup_entries, values, low, high, tile_row, tile_column, BLOCK, READ_CHUNK)
+        begin, end = end, next_end
 
-    # a tile's last rows and columns lack neighbours: they are the next tile's
+    # a tile's last rows and columns are incomplete and belong to the next tile
     in_row = (steps < PITCH) & (tile_row + steps < IMAGE_SIZE)
     in_column = (steps < PITCH) & (tile_column + steps < IMAGE_SIZE)
-    picture = tl.where(in_row[:, None] & in_column[None, :], picture, 0.0)
+    image = tl.where(in_row[:, None] & in_column[None, :], image, 0.0)
     pixel = (tile_row + steps)[:, None] * IMAGE_SIZE + (tile_column + steps)[None, :]
-    tl.store(images + pixel, picture, mask=in_row[:, None] & in_column[None, :])
+    tl.store(images + pixel, image, mask=in_row[:, None] & in_column[None, :])
 
     done = progress + tl.num_programs(1) + view
-    tl.atomic_max(progress + view, tl.max(picture).to(tl.int32, bitcast=True), sem="relaxed")
-    tl.debug_barrier()  # all this program's threads have written, before it counts as done
+    tl.atomic_max(progress + view, tl.max(image).to(tl.int32, bitcast=True), sem="relaxed")
+    tl.debug_barrier()  # all threads of this program must have written before it counts as finished
     if tl.atomic_add(done, 1, sem="acq_rel") == TILES * TILES - 1:
         largest = tl.load(progress + view, cache_modifier=".cg").to(tl.float32, bitcast=True)
         _scale(images, largest, IMAGE_SIZE * IMAGE_SIZE, CHUNK)
         if LOOKUP:
-            _scale(values, largest, wanted_count, CHUNK)
+            _scale(values, largest, lookup_count, CHUNK)

@@ -1,7 +1,7 @@
-"""Views: camera angles to rotations.
+"""Views: from camera angles to rotations.
 
-Euler angles (a, b, c) in radians stand for Rx(a) · Ry(b) · Rz(c), right-handed, acting on column vectors
-(PointCLIP V2, published code). A view is a product of such rotations, the first one applied first.
+Euler angles (a, b, c) in radians denote Rx(a) · Ry(b) · Rz(c), right-handed, acting on column vectors
+(PointCLIP V2, published code). A view is a sequence of such rotations, applied in order.
 """
 
 from collections.abc import Sequence
@@ -26,44 +26,44 @@ def rotation(angles: Euler) -> Tensor:
 
 
 def view_rotations(views: Sequence[Sequence[Euler]]) -> Tensor:
-    """The turns of each view, in the order in which they are applied.
+    """The rotations of each view, in the order in which they are applied.
 
     Args:
-        views: for each of V views its R Euler triples, the first applied first; all views have the same R.
+        views: for each of V views, its R Euler triples in order of application; R is the same for all views.
 
     Returns:
-        [V, R, 3, 3] float32. They stay separate factors because rounding decides into which depth cell the nearest
-        and farthest points fall, and the published numbers come from turning step by step.
+        [V, R, 3, 3] float32. The factors are not multiplied out because rounding decides into which depth cell the
+        nearest and farthest points fall, and the published numbers come from applying them one by one.
     """
     return torch.stack([torch.stack([rotation(angles) for angles in view]) for view in views]).float()
 
 
 def chosen_views(all_views: Sequence[Sequence[Euler]], numbers: Sequence[int]) -> list[Sequence[Euler]]:
-    """The views of these numbers; an InputError for a number that no view has, and for none at all."""
+    """The views with these indices; an InputError for an index out of range or an empty list."""
     if not len(numbers) or any(number not in range(len(all_views)) for number in numbers):
-        raise InputError(f"The views came as {list(numbers)}; numbers from 0 to {len(all_views) - 1} were expected.")
+        raise InputError(f"The views are {list(numbers)}; expected numbers from 0 to {len(all_views) - 1}.")
     return [all_views[number] for number in numbers]
 
 
 def views_from(text: str, count: int) -> list[int]:
-    """The numbers of the views that a setting means: "all", or numbers between commas, in the order given.
+    """Parse the setting PROJECTION.VIEWS: "all", or comma-separated view numbers, in the order given.
 
     Args:
-        text: the setting PROJECTION.VIEWS.
-        count: how many views there are; their numbers are 0 to count − 1.
+        text: the setting.
+        count: the number of views, numbered 0 to count − 1.
 
     Raises:
-        InputError: for anything else, and for a view named twice.
+        InputError: for anything else, or a repeated view.
     """
     if text.strip() == "all":
         return list(range(count))
     words = [word.strip() for word in text.split(",")]
     known = [str(view) for view in range(count)]
-    for place, word in enumerate(words):
+    for index, word in enumerate(words):
         if word not in known:
             raise InputError(
-                f"PROJECTION.VIEWS is {text!r}; 'all' or numbers from 0 to {count - 1} between commas were expected."
+                f"PROJECTION.VIEWS is {text!r}; expected 'all' or comma-separated numbers from 0 to {count - 1}."
             )
-        if word in words[:place]:
-            raise InputError(f"PROJECTION.VIEWS is {text!r}, which names view {word} twice; name each view once.")
+        if word in words[:index]:
+            raise InputError(f"PROJECTION.VIEWS is {text!r}, which lists view {word} twice; list each view once.")
     return [int(word) for word in words]

@@ -1,6 +1,6 @@
-"""What the reports look like: one HTML file each, its style and scripts inside; names are escaped by the template."""
+"""The template of a report: a single HTML file with embedded style and scripts; it escapes all names."""
 
-import jinja2
+from pointclip.errors import escaped
 
 STYLE = """
 :root { color-scheme: light dark; --page: #f6f7f9; --card: #fff; --ink: #1c2026; --soft: #5b6470; --line: #dfe3e8;
@@ -53,7 +53,7 @@ button { font: inherit; font-size: .85rem; color: var(--ink); background: var(--
 @media print { .card { break-inside: avoid; } .turn { display: none; } }
 """
 
-# Clouds are drawn as they come near the window and dropped as they leave it: a browser allows about 16 of them at once.
+# Clouds are drawn only while near the visible part of the page: browsers allow about 16 of them at once.
 TURNING = """
 "use strict";
 const options = {displayModeBar: false, scrollZoom: false, responsive: true};
@@ -75,7 +75,7 @@ for (const group of document.querySelectorAll(".shape")) {
     if (pane !== held) return;
     follow(pane, event);
     held = null;
-    // the cloud may glide one frame further than its last event told: settle all on the same camera
+    // the cloud may move one frame beyond its last event: set all to the same camera
     setTimeout(() => { if (!held) look(camera, null); }, 60);
   }
   async function draw(pane) {
@@ -117,7 +117,7 @@ PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ title }}</title>
 <link rel="icon" href="data:,">
-<style>{{ style | safe }}</style>
+<style>{{ style | safe }}{{ more_style | safe }}</style>
 </head>
 <body>
 <main>
@@ -138,12 +138,13 @@ PAGE = """<!DOCTYPE html>
 <td{% if column.text %} class="text"{% endif %}>{{ cell }}</td>{% endif %}{% endfor %}</tr>{% endfor %}
 </tbody></table></div>{% endif %}
 
-{% if matrix %}<h2>Confusion matrix</h2>
-<div class="card"><p class="soft">Each row is a true class, each column a predicted one; the colour is the share of the
-row.</p>
+{% if matrix or confusions %}<h2>Confusion matrix</h2>
+<div class="card">{% if matrix %}<p class="soft">Each row is a true class, each column a predicted one; the colour is
+the share of the row.</p>
 <a href="{{ matrix }}"><img src="{{ matrix }}" alt="Confusion matrix of {{ classes }} classes"></a>
-{% if confusions %}<div class="scroll"><table><caption>The commonest confusions</caption>
-<thead><tr><th scope="col" class="text">truth</th><th scope="col" class="text">taken for</th><th scope="col">shapes</th>
+{% else %}<p class="soft">With {{ classes }} classes it is too large to draw.</p>
+{% endif %}{% if confusions %}<div class="scroll"><table><caption>Most common confusions</caption>
+<thead><tr><th scope="col" class="text">truth</th><th scope="col" class="text">predicted</th><th scope="col">shapes</th>
 <th scope="col">% of the class</th></tr></thead>
 <tbody>{% for truth, prediction, count, share in confusions %}
 <tr><th scope="row" class="text">{{ truth }}</th><td class="text">{{ prediction }}</td><td>{{ count }}</td>
@@ -155,24 +156,42 @@ row.</p>
 </main>
 {% if plotly %}<script>{{ plotly | safe }}</script>
 <script>{{ turning | safe }}</script>{% endif %}
+{% if script %}<script>{{ script | safe }}</script>{% endif %}
 </body>
 </html>
 """
 
 
-def render(case: str = "", plotly: str = "", **content) -> str:
+def render(case: str = "", plotly: str = "", script: str = "", more_style: str = "", **content) -> str:
     """The whole page.
 
     Args:
-        case: a Jinja template for the cases of the sections: it draws the variable `case`, and may call `bar(percent)`.
+        case: a Jinja template that renders one case of a section, the variable `case`; it may call `bar(percent)`.
         plotly: the library's source, if clouds are shown.
-        content: title, facts, notes, table, matrix, classes, confusions and sections, as far as there are any.
+        script, more_style: of this kind of page alone.
+        content: title, facts, notes, table, matrix, classes, confusions and sections, all but the title optional.
     """
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    import jinja2  # here, as it is slow to import and many runs need none of it
+
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown)
     bar = environment.from_string(BAR).module.bar
     macro = f"{{% macro draw(case, bar) %}}\n{case}\n{{% endmacro %}}"
     draw = environment.from_string(macro).module.draw
     empty = {"notes": (), "facts": {}, "table": {}, "sections": ()}
     return environment.from_string(PAGE).render(
-        **(empty | content), style=STYLE, turning=TURNING, plotly=plotly, bar=bar, draw=draw
+        **(empty | content),
+        style=STYLE,
+        turning=TURNING,
+        plotly=plotly,
+        script=script,
+        more_style=more_style,
+        bar=bar,
+        draw=draw,
     )
+
+
+def _shown(value: object) -> object:
+    """What a page shows of a value: control characters but line ends are written out; our own markup stays."""
+    if not isinstance(value, str) or hasattr(value, "__html__"):
+        return value
+    return "\n".join(map(escaped, value.split("\n")))

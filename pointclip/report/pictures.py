@@ -1,24 +1,26 @@
-"""Pictures: depth maps, depth maps with part labels, confusion matrices, and point clouds that can be turned.
+"""Pictures: depth maps, depth maps with part labels, confusion matrices, and interactive point clouds.
 
-Everything is drawn on figures of its own, never through pyplot's global state, so that library users keep theirs.
+Figures are created directly, never through pyplot, so that its global state is left to library users.
 """
+
+from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-import plotly.graph_objects as go
-from matplotlib.axes import Axes
-from matplotlib.colors import PowerNorm
-from matplotlib.figure import Figure
-from matplotlib.ft2font import FT2Font
 
 from pointclip.errors import InputError
 from pointclip.utils.files import atomic_path
 
-# Red, green, blue in 0..255. Okabe and Ito's colours without black and yellow, which vanish on dark and on white
-# pages, then four that stay apart from them for most kinds of colour blindness.
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# RGB in 0..255. Okabe and Ito's palette without black and yellow, which are hard to see on dark and on white pages,
+# followed by four colours that remain distinguishable from them for most kinds of colour blindness.
 PART_COLOURS = (
     (0, 114, 178),  # blue
     (230, 159, 0),  # orange
@@ -31,21 +33,21 @@ PART_COLOURS = (
     (91, 80, 175),  # indigo
     (140, 86, 60),  # brown
 )
-UNKNOWN_COLOUR = (150, 150, 150)  # of points whose label is negative: not known
+UNKNOWN_COLOUR = (150, 150, 150)  # of unlabelled points (negative labels)
 
 DPI = 100
-TILE = 224  # pixels a depth map, CLIP's own image size
+TILE = 224  # side of a depth map in pixels, CLIP's image size
 TITLE, GAP = 24, 8  # pixels
 INK, LINE = "#3a3f47", "#d5d9df"
 NAME_LENGTH = 22  # characters of a class name beside the matrix
-COUNTED_CLASSES = 20  # up to here there is room for numbers in the matrix
+COUNTED_CLASSES = 20  # up to this many classes, counts are written into the matrix
 CLOUD_SIZE = 1.7  # side of the box around a cloud, in plotly's units
-EYE = (1.9, 1.7, 1.2)  # where the camera stands at first, in plotly's units and axes; far, so that lines look parallel
-CLOUD_POINTS = 8192  # more would make the page heavy
+EYE = (1.9, 1.7, 1.2)  # initial camera position in plotly's units and axes; far away for little perspective
+CLOUD_POINTS = 8192  # more would make the page too large
 
 
 def part_colours(labels: np.ndarray) -> np.ndarray:
-    """The colour of each label: [N] int -> [N, 3] uint8; colours come round again after the last, negative is gray."""
+    """The colour of each label: [N] int -> [N, 3] uint8; the palette repeats, negative labels are gray."""
     labels = np.asarray(labels)
     colours = np.array(PART_COLOURS, dtype=np.uint8)[labels % len(PART_COLOURS)]
     colours[labels < 0] = UNKNOWN_COLOUR
@@ -53,10 +55,10 @@ def part_colours(labels: np.ndarray) -> np.ndarray:
 
 
 def save_picture(path: str | os.PathLike, figure: Figure) -> None:
-    """Write a figure as a PNG file; the same figure gives the same bytes.
+    """Write a figure as a PNG file; identical figures give identical files.
 
     Raises:
-        InputError: when the file cannot be written.
+        InputError: if the file cannot be written.
     """
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})
@@ -67,11 +69,11 @@ def depth_map_strip(maps: np.ndarray, titles: Sequence[str] | None = None, colum
 
     Args:
         maps: [V, H, W] in [0, 1], near is dark, background is 1.
-        titles: a line above each map, "view 0", "view 1" … when left out.
-        columns: maps a row.
+        titles: a line above each map, by default "view 0", "view 1" …
+        columns: maps per row.
 
     Raises:
-        InputError: for maps of another shape, or a number of titles that is not V.
+        InputError: for maps of another shape, or if the number of titles is not V.
     """
     figure, tiles = _tiles(maps, titles, columns)
     for tile, image in zip(tiles, maps, strict=True):
@@ -87,54 +89,58 @@ def labelled_depth_maps(
     titles: Sequence[str] | None = None,
     columns: int = 5,
 ) -> Figure:
-    """Depth maps, paler, with the points that are visible in them as dots in their parts' colours.
+    """Faded depth maps, with the visible points as dots in the colours of their parts.
 
     Args:
         maps: [V, H, W] in [0, 1], the images that CLIP sees.
-        pixel: [V, N, 2], (row, column) of each point in them; points outside of the image are not drawn.
+        pixel: [V, N, 2], (row, column) of each point in them; points outside the image are not drawn.
         visible: [V, N] bool.
-        labels: [N] int, the part of each point; negative is not known and drawn gray.
+        labels: [N] int, the part of each point; unlabelled points (negative) are drawn gray.
 
     Raises:
-        InputError: for shapes that do not fit together.
+        InputError: for shapes that do not match.
     """
     pixel, visible, labels = np.asarray(pixel), np.asarray(visible, dtype=bool), np.asarray(labels)
     if pixel.shape != (len(maps), len(labels), 2) or visible.shape != pixel.shape[:2]:
         raise InputError(
-            f"{len(maps)} maps and {len(labels)} labels need pixels [{len(maps)}, {len(labels)}, 2] and visibility "
-            f"[{len(maps)}, {len(labels)}], but came with {list(pixel.shape)} and {list(visible.shape)}."
+            f"Pixels have shape {list(pixel.shape)} and visibility {list(visible.shape)}; expected "
+            f"[{len(maps)}, {len(labels)}, 2] and [{len(maps)}, {len(labels)}] for {len(maps)} maps and {len(labels)} "
+            "labels."
         )
     figure, tiles = _tiles(maps, titles, columns)
     colours = part_colours(labels) / 255
-    for tile, image, where, seen in zip(tiles, maps, pixel, visible, strict=True):
+    for tile, image, positions, shown in zip(tiles, maps, pixel, visible, strict=True):
         tile.imshow(0.72 + 0.28 * np.asarray(image), cmap="gray", vmin=0, vmax=1, interpolation="bilinear")
-        limits = tile.get_xlim(), tile.get_ylim()  # those of the image, which dots must not stretch
-        tile.scatter(where[seen, 1], where[seen, 0], s=6, c=colours[seen], linewidths=0)
+        limits = tile.get_xlim(), tile.get_ylim()  # of the image, which the dots must not change
+        tile.scatter(positions[shown, 1], positions[shown, 0], s=6, c=colours[shown], linewidths=0)
         tile.set(xlim=limits[0], ylim=limits[1])
     return figure
 
 
 def confusion_matrix(confusion: np.ndarray, class_names: Sequence[str]) -> Figure:
-    """The confusion matrix, coloured by the share of each true class's shapes; counts are written into small ones.
+    """The confusion matrix, coloured by row-normalised shares; small matrices show the counts.
 
     Args:
         confusion: [K, K] counts, K >= 1, rows are the truth, columns the prediction.
-        class_names: K names; a name that the font lacks letters for is shown as its number.
+        class_names: K names; a name with characters that the font lacks is replaced by the class number.
 
     Raises:
-        InputError: when matrix and names do not fit.
+        InputError: if matrix and names do not match.
     """
     confusion, size = np.asarray(confusion), len(class_names)
     if size == 0 or confusion.shape != (size, size):
         raise InputError(
-            f"A confusion matrix of shape {list(confusion.shape)} came with {size} class names; "
-            f"expected [{size}, {size}] and at least one class."
+            f"The confusion matrix has shape {list(confusion.shape)}; expected [{size}, {size}] for {size} class "
+            "names, and at least one class."
         )
     shares = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
     side = max(2.4, 0.17 * size + 1.5) if size > COUNTED_CLASSES else max(2.4, 0.42 * size)
+    from matplotlib.colors import PowerNorm  # here, as it is slow to import and many runs need none of it
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(side + 2.6, side + 1.9), dpi=DPI, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
-    drawn = axes.imshow(100 * shares, cmap="Blues", norm=PowerNorm(0.6, 0, 100))  # so that small shares are seen
+    drawn = axes.imshow(100 * shares, cmap="Blues", norm=PowerNorm(0.6, 0, 100))  # makes small shares visible
     names = [drawable(name, f"class {number + 1}") for number, name in enumerate(class_names)]
     font = {"fontsize": 9 if size <= COUNTED_CLASSES else 7, "parse_math": False, "color": INK}
     axes.set_xticks(range(size), names, rotation=90, **font)
@@ -156,30 +162,32 @@ def confusion_matrix(confusion: np.ndarray, class_names: Sequence[str]) -> Figur
 
 
 def point_cloud(points: np.ndarray, labels: np.ndarray, part_names: Sequence[str]) -> go.Figure:
-    """A cloud that can be turned, one colour a part, seen from the front, the right and above.
+    """An interactive cloud, one colour per part, initially seen from the front, right and above.
 
     Args:
-        points: [N, 3], y up, any position and scale; of more than 8,192 an even choice is drawn.
-        labels: [N] int, index into part_names; negative is not known and drawn gray.
-        part_names: shown where the pointer is.
+        points: [N, 3], y up, any position and scale; of more than 8,192 points an even subset is drawn.
+        labels: [N] int, index into part_names; unlabelled points (negative) are drawn gray.
+        part_names: shown on hover.
     """
     points, labels = np.asarray(points, dtype=np.float32), np.asarray(labels)
     chosen = drawn_points(len(points))
     points, labels = points[chosen], labels[chosen]
     low, high = points.min(0), points.max(0)
     points = np.round((points - (low + high) / 2) / max((high - low).max(), 1e-12), 4)
-    # Plotly's cameras circle about z: handing it z, x, y as x, y, z turns about our y, without mirroring.
+    # Plotly's camera orbits about z: passing z, x, y as x, y, z makes it orbit about our y, without mirroring.
     x, y, z = points[:, 2], points[:, 0], points[:, 1]
+    import plotly.graph_objects as go  # here, as it is slow to import and many runs need none of it
+
     figure = go.Figure()
     for label in np.unique(labels):
-        here = labels == label
-        colour = "rgb({}, {}, {})".format(*part_colours(labels[here][:1])[0])
-        # names are the user's: plotly reads a little HTML in them, so its characters are written as entities
+        mask = labels == label
+        colour = "rgb({}, {}, {})".format(*part_colours(labels[mask][:1])[0])
+        # names are user input, and plotly interprets some HTML in them, so it is escaped
         name = part_names[label].replace("&", "&amp;").replace("<", "&lt;") if label >= 0 else "not known"
         marker = {"size": 3.2 if len(points) <= 4096 else 2.2, "color": colour, "opacity": 1}
         hover = "%{fullData.name}<extra></extra>"
         figure.add_scatter3d(
-            x=x[here], y=y[here], z=z[here], mode="markers", name=name, marker=marker, hovertemplate=hover
+            x=x[mask], y=y[mask], z=z[mask], mode="markers", name=name, marker=marker, hovertemplate=hover
         )
     axis = {"visible": False, "showspikes": False, "range": [-0.5, 0.5]}
     figure.update_layout(
@@ -202,12 +210,20 @@ def point_cloud(points: np.ndarray, labels: np.ndarray, part_names: Sequence[str
 
 
 def drawn_points(count: int) -> np.ndarray:
-    """Which of `count` points `point_cloud` draws: all, or an even choice of 8,192."""
-    return np.unique(np.linspace(0, count - 1, min(count, CLOUD_POINTS)).round().astype(int))
+    """Indices of the points that `point_cloud` draws: all, or an even subset of 8,192."""
+    return even_choice(count, CLOUD_POINTS)
+
+
+def even_choice(count: int, most: int) -> np.ndarray:
+    """At most `most` of the indices 0 … count − 1, spread evenly."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
 
 
 def drawable(text: str, instead: str, length: int = NAME_LENGTH) -> str:
-    """The text cut to length, or what stands instead of one that pictures' font lacks letters for."""
+    """The text shortened to `length`, or `instead` if the pictures' font lacks some of its characters."""
+    import matplotlib  # here, as it is slow to import and many runs need none of it
+    from matplotlib.ft2font import FT2Font
+
     font = FT2Font(os.path.join(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"))
     if not text.isprintable() or any(font.get_char_index(ord(letter)) == 0 for letter in text):
         return instead
@@ -215,16 +231,18 @@ def drawable(text: str, instead: str, length: int = NAME_LENGTH) -> str:
 
 
 def _tiles(maps: np.ndarray, titles: Sequence[str] | None, columns: int) -> tuple[Figure, list[Axes]]:
-    """A white figure with an axis-free tile for each map, and a title above it."""
+    """A white figure with a tile without axes for each map, and its title above."""
     maps = np.asarray(maps)
     if maps.ndim != 3 or 0 in maps.shape:
-        raise InputError(f"Depth maps of shape {list(maps.shape)} cannot be drawn; expected [views, height, width].")
+        raise InputError(f"The depth maps have shape {list(maps.shape)}; expected [views, height, width].")
     titles = [f"view {number}" for number in range(len(maps))] if titles is None else titles
     if len(titles) != len(maps):
-        raise InputError(f"{len(titles)} titles came for {len(maps)} depth maps; give one for each.")
+        raise InputError(f"There are {len(titles)} titles for {len(maps)} depth maps; give one for each.")
     columns = min(columns, len(maps))
     rows = -(-len(maps) // columns)
     width, height = columns * (TILE + GAP) + GAP, rows * (TILE + TITLE + GAP) + GAP  # pixels
+    from matplotlib.figure import Figure  # here, as it is slow to import and many runs need none of it
+
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
     tiles = []
     for number, title in enumerate(titles):

@@ -11,6 +11,7 @@ from yacs.config import CfgNode
 from pointclip.config import check_search, is_setting
 from pointclip.config_files import Config
 from pointclip.errors import InputError
+from pointclip.runs.whole import OWN_SHAPES, staging_place
 from pointclip.utils.command import ArgumentParser, names_from
 from pointclip.utils.files import expanded
 
@@ -23,8 +24,10 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--config", required=True, metavar="FILE", help="a file of settings, such as configs/demo.yaml")
     what = "an encoder preset, such as vit_b16, instead of the config's encoder"
     parser.add_argument("--encoder", default="", metavar="NAME", help=what)
-    parser.add_argument("--input", nargs="+", metavar="FILE", help="own shapes instead of a data set")
-    parser.add_argument("--up", choices=("y", "z"), default="y", help="the up axis of the --input files (default: y)")
+    what = "own shapes instead of a data set: files, folders, patterns such as 'scans/*.ply', and @LIST, a file of them"
+    parser.add_argument("--input", nargs="+", metavar="FILE", help=what)
+    what = "the up axis of the --input files; auto guesses it for each file (default)"
+    parser.add_argument("--up", choices=("auto", "x", "y", "z"), default="auto", help=what)
     what = "first choose prompts, weights or prompts,weights by labels (SEARCH.* says how)"
     parser.add_argument("--search", type=names_from, default=(), metavar="WHAT", help=what)
     where = "the split whose labels choose: train (default), val or test"
@@ -55,17 +58,18 @@ def parse_settings(
     args.config, settings = load(args.config, args.overrides, args.encoder)
     if args.search and args.input:
         raise InputError("--search needs labels, which --input files do not have; search on a data set.")
-    if args.search_split and not args.search:
+    if args.search_split and not (args.search or getattr(args, "calibrate", False)):
         raise InputError("--search-split goes with --search prompts, weights or prompts,weights; say what to search.")
     args.search_split = args.search_split or "train"
-    if args.up != "y" and not (args.input or getattr(args, "train", None)):
+    if args.up != "auto" and not (args.input or getattr(args, "train", None)):
         raise InputError("--up goes with --input FILE…; a data set brings its own up axis.")
     _check_settings_of_input(args, settings)
     check_search(args.search, settings)
     args.folder = run_folder(args, settings)
-    _make_folder(args.folder, "OUTPUT")
+    make_folder(args.folder, "OUTPUT")
+    make_folder(staging_place(args.folder.resolve()), "OUTPUT")
     if cache := cache_folder(settings, bool(args.search)):
-        _make_folder(cache, "CACHE")
+        make_folder(cache, "CACHE")
     return args, settings
 
 
@@ -79,7 +83,7 @@ def split_settings(words: Sequence[str], base: CfgNode) -> tuple[list[str], list
 
 def run_folder(args: argparse.Namespace, settings: CfgNode) -> Path:
     """Where a run's files go: OUTPUT/<config, encoder and variant>/, for own shapes input/ in there."""
-    return expanded(settings.OUTPUT) / args.config.name / ("input" if args.input else "")
+    return expanded(settings.OUTPUT) / args.config.name / (OWN_SHAPES if args.input else "")
 
 
 def cache_folder(settings: CfgNode, searching: bool) -> Path | None:
@@ -88,7 +92,8 @@ def cache_folder(settings: CfgNode, searching: bool) -> Path | None:
     return expanded(folder) if folder else None
 
 
-def _make_folder(folder: Path, setting: str) -> None:
+def make_folder(folder: Path, setting: str) -> None:
+    """Make a folder that a setting names; an InputError says why it cannot be made or written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:

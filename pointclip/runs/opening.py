@@ -10,13 +10,16 @@ from yacs.config import CfgNode
 from pointclip.config import with_changes
 from pointclip.datasets import ShapeFiles, ShapeSet, open_dataset
 from pointclip.datasets.batches import BatchReader, subset, usual_batch_size
+from pointclip.datasets.shape_files import ENDINGS
 from pointclip.datasets.turned import turned
 from pointclip.encoder import Encoder, check_device, load_encoder, projection_device
 from pointclip.errors import InputError
-from pointclip.features import FeatureExtractor, FeatureStore
+from pointclip.features import FeatureExtractor, FeatureStore, SentenceCache
 from pointclip.prompts import key_of
 from pointclip.runs.arguments import cache_folder
-from pointclip.search.result import SearchResult, write_result
+from pointclip.runs.inputs import expand_inputs
+from pointclip.search.result import SearchResult
+from pointclip.utils.caches import sentence_cache_folder
 from pointclip.utils.command import names_from
 from pointclip.utils.files import expanded
 
@@ -32,7 +35,8 @@ def open_shapes(
     """
     if not args.input:
         return open_split(settings, parts_wanted)
-    shapes = ShapeFiles(args.input, settings.DATASET.NUM_POINTS or None, args.up, tuple(class_names), settings.SEED)
+    files = expand_inputs(args.input, ENDINGS)
+    shapes = ShapeFiles(files, settings.DATASET.NUM_POINTS or None, args.up, tuple(class_names), settings.SEED)
     return _reader(shapes, settings, list(range(len(shapes))), False)
 
 
@@ -56,7 +60,9 @@ def open_extractor(settings: CfgNode, projection: nn.Module, args: argparse.Name
     encoder = open_encoder(settings)
     folder = cache_folder(settings, bool(args.search))
     store = FeatureStore(folder, encoder, projection.to(projection_device(encoder.device))) if folder else None
-    return FeatureExtractor(projection, encoder, store, progress=not args.quiet)
+    sentences = sentence_cache_folder(settings.SENTENCE_CACHE)
+    cache = SentenceCache(sentences, encoder) if sentences else None
+    return FeatureExtractor(projection, encoder, store, progress=not args.quiet, sentence_cache=cache)
 
 
 def open_encoder(settings: CfgNode) -> Encoder:
@@ -69,19 +75,21 @@ def open_encoder(settings: CfgNode) -> Encoder:
 
 
 def keep_result(result: SearchResult, settings: CfgNode, args: argparse.Namespace, measure: str) -> CfgNode:
-    """Write what a search chose to the run's folder, print it, and return the settings that name its file.
+    """Print what a search chose, and return the settings that name its file, which `run_files` writes with the others.
 
     `measure` is what its score is.
     """
     path = args.folder / "searched.yaml"
-    write_result(path, result)
-    print(f"{result.words}: {result.what}, {measure} {result.score:.2f} % there; see {path}\n", flush=True)
+    print(f"{result.words}: {result.what}, {measure} {result.score:.2f} % there; goes to {path}\n", flush=True)
     return with_changes(settings, {"SEARCHED": str(path)})
 
 
 def _reader(shapes: ShapeSet, settings: CfgNode, wanted: list[int], parts_wanted: bool) -> BatchReader:
     batch_size = settings.BATCH_SIZE or usual_batch_size(check_device(settings.DEVICE))
-    return BatchReader(shapes, batch_size, settings.ON_BAD_SHAPE, wanted, parts_wanted)
+    on_bad = settings.ON_BAD_SHAPE
+    if on_bad == "auto":  # one bad file among many of a user's own spoils no other
+        on_bad = "skip" if isinstance(shapes, ShapeFiles) and len(shapes) > 1 else "stop"
+    return BatchReader(shapes, batch_size, on_bad, wanted, parts_wanted)
 
 
 def _of_categories(shapes: ShapeSet, categories: str) -> np.ndarray:

@@ -2,12 +2,13 @@
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from yacs.config import CfgNode
 
+from pointclip.errors import escaped
 from pointclip.utils.files import atomic_path
 
 
@@ -18,12 +19,31 @@ def write_json(path: Path, values: dict) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence]) -> None:
-    """Write a CSV file with a header line."""
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence]) -> None:
+    """Write a CSV file with a header line; texts come as `safe_cell` gives them."""
     with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)
+        writer.writerow(map(safe_cell, header))
+        writer.writerows(map(safe_cell, row) for row in rows)
+
+
+def safe_cell(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula: a text that begins like one gets an apostrophe before it.
+
+    Control characters are escaped; numbers, also as text, stay as they are.
+    """
+    if not isinstance(value, str):
+        return value
+    text = escaped(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def write_settings(path: Path, settings: CfgNode) -> None:
@@ -34,7 +54,7 @@ def write_settings(path: Path, settings: CfgNode) -> None:
 
 def table(header: Sequence[str], rows: Sequence[Sequence]) -> str:
     """Columns for the terminal: the first is text and left-aligned, the others are right-aligned."""
-    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    cells = [[escaped(str(cell)) for cell in row] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []
     for first, *rest in cells:

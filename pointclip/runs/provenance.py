@@ -8,8 +8,12 @@ from yacs.config import CfgNode
 
 from pointclip.datasets.batches import BatchReader
 from pointclip.encoder import Encoder
+from pointclip.features import FeatureExtractor
 from pointclip.origin import Origin
+from pointclip.prompts import some_of
 from pointclip.search.result import SearchResult
+
+MOST_REASONS = 20  # why own files were left out, shown in full
 
 
 @dataclass(frozen=True)
@@ -47,16 +51,17 @@ def provenance(
         shown = ("" if own_shapes else Path(settings.DATASET.NAME).stem, settings.DATASET.SPLIT, reader.fingerprint)
         tuned = tuned or search.on_same(*shown)
         notes += [search.note(*shown), *search.differences(settings, encoder.name)]
-        if missing := search.without(reader.classes_read()):
-            notes.append(f"Nothing was chosen for {', '.join(missing)}: no shape of theirs was searched on.")
+        if missing := search.missing(reader.classes_read()):
+            notes.append(f"Nothing was chosen for {some_of(missing)}: no shape of theirs was searched on.")
     return Provenance(sentences.words, weights.words, notes, tuned, search)
 
 
 def run_notes(
-    settings: CfgNode, encoder: Encoder, reader: BatchReader, sentences: Mapping[str, Sequence[str]]
+    settings: CfgNode, extractor: FeatureExtractor, reader: BatchReader, sentences: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """The notes that any task's run may need: on the demo encoder, cut sentences, and turned and bad shapes."""
-    notes = []
+    """The notes that any task's run may need: on its encoder, cut sentences, and on damaged, turned and bad shapes."""
+    encoder = extractor.encoder
+    notes = list(encoder.notes)
     if cut := encoder.count_cut([sentence for group in sentences.values() for sentence in group]):
         notes.append(f"{cut} sentence(s) were cut after the {encoder.context_length} tokens that the encoder reads.")
     if settings.ENCODER.NAME == "demo":
@@ -66,6 +71,16 @@ def run_notes(
     if settings.DATASET.TURN != "none":
         how = {"up": "about the up axis", "free": "in any direction"}[settings.DATASET.TURN]
         notes.append(f"Every shape was turned at random {how} (seed {settings.SEED}).")
-    if reader.bad:
+    if extractor.store and (damaged := extractor.store.damaged):
+        notes.append(f"{len(damaged)} file(s) of kept features were damaged and made anew, such as {min(damaged)}.")
+    notes += reader.notes[:3]
+    if len(reader.notes) > 3:
+        notes.append(f"{len(reader.notes) - 3} more shape(s) have notes of this kind.")
+    if reader.bad and getattr(reader.shapes, "labels", None) is None:  # a user's own files
+        reasons = list(reader.bad.values())
+        notes += [f"left out: {reason}" for reason in reasons[:MOST_REASONS]]
+        if len(reasons) > MOST_REASONS:
+            notes.append(f"{len(reasons) - MOST_REASONS} more file(s) were left out; metrics.json has the reasons.")
+    elif reader.bad:
         notes.append(f"{len(reader.bad)} bad shape(s) left out, the first: {next(iter(reader.bad.values()))}")
     return notes

@@ -1,17 +1,23 @@
 """What a run is, and what any task's metrics.json says of it."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from yacs.config import CfgNode
 
 from pointclip.datasets.batches import BatchReader
+from pointclip.errors import escaped
 from pointclip.features import FeatureExtractor
 from pointclip.origin import Origin
+from pointclip.runs.environment import environment
+from pointclip.runs.output import write_json, write_settings
 from pointclip.runs.provenance import Provenance, provenance, run_notes
-from pointclip.search.result import SearchResult
+from pointclip.runs.whole import whole_folder
+from pointclip.search.result import SearchResult, write_result
+from pointclip.utils.files import expanded
 
 
 @dataclass
@@ -25,6 +31,7 @@ class Run:
     origin: Provenance  # of its sentences and view weights
     seconds: float | None  # from reading all shapes to their features or labels; None where features were kept before
     notes: list[str] = field(default_factory=list)  # what else a reader of any table must know
+    environment: dict = field(default_factory=dict)  # see `pointclip.runs.environment`
 
     @property
     def all_notes(self) -> list[str]:
@@ -42,13 +49,14 @@ class Run:
 
     def print_footer(self, shapes: int, named: int | None = None) -> None:
         """Print what stands below a table of `shapes` shapes; `named` is how many were named in all (None: as many)."""
-        print(f"\n{self.data}; {self.encoder}; {self.origin.prompts}; view weights: {self.origin.view_weights}")
+        told = f"{self.data}; {self.encoder}; {self.origin.prompts}; view weights: {self.origin.view_weights}"
+        print(f"\n{escaped(told)}")
         for note in self.all_notes:
-            print(f"note: {note}")
+            print(f"note: {escaped(note)}")
         count = f"{shapes} shape{'s' * (shapes != 1)}"
         rate = self.rate(shapes if named is None else named)
         speed = "" if rate is None else f" at {rate:.1f} shapes/s"
-        print(f"{count}{speed}; files in {self.folder}")
+        print(f"{count}{speed}; files in {escaped(str(self.folder))}")
 
     def rate(self, named: int) -> float | None:
         """Shapes a second."""
@@ -81,7 +89,8 @@ def describe_run(
         encoder=f"{encoder.name}, {encoder.precision}",
         origin=provenance(settings, origins, search, encoder, reader, bool(args.input)),
         seconds=None if extractor.store else seconds,
-        notes=run_notes(settings, encoder, reader, sentences),
+        notes=run_notes(settings, extractor, reader, sentences),
+        environment=environment(encoder.device, encoder.precision, settings.SEED),
     )
 
 
@@ -95,6 +104,7 @@ def summary_of(run: Run, reader: BatchReader, shapes: int, named: int | None = N
     names = ("dataset", "split", "shapes", "data", "encoder", "procedure", "score")
     search = run.origin.search
     return {
+        **run.environment,
         "dataset": run.data,
         "encoder": run.encoder,
         "shapes": shapes,
@@ -107,3 +117,22 @@ def summary_of(run: Run, reader: BatchReader, shapes: int, named: int | None = N
         "bad_shapes": reader.bad,
         "shapes_per_second": run.rate(shapes if named is None else named),
     }
+
+
+@contextmanager
+def run_files(run: Run, summary: Mapping) -> Iterator[Path]:
+    """Give the folder that a task writes its files to; with metrics.json and config.yaml they replace the last run's.
+
+    All of them do, or none (see `pointclip.runs.whole`). A search's result that lies in the run's folder is written
+    with them.
+
+    Args:
+        summary: what metrics.json holds.
+    """
+    with whole_folder(run.folder) as folder:
+        write_json(folder / "metrics.json", summary)
+        write_settings(folder / "config.yaml", run.settings)
+        result = expanded(run.settings.SEARCHED)
+        if run.origin.search and result.resolve() == run.folder.resolve() / "searched.yaml":
+            write_result(folder / result.name, run.origin.search)
+        yield folder

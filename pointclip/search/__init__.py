@@ -1,8 +1,8 @@
 """Search for the sentences and view weights that score best on given features and labels.
 
-PointCLIP V2 chooses one of some thousand sentences per class, and one weight per view, by trying. A logit is linear in
-both the features and the sentences, so the same choice takes seconds. Which shapes to choose on is the caller's affair;
-what is chosen on the shapes that are reported on is no zero-shot result.
+PointCLIP V2 selects one of about a thousand sentences per class, and one weight per view, by trial and error. A logit
+is linear in both the features and the sentences, so the same selection takes seconds here. The caller decides which
+shapes to select on; scores on those same shapes are not zero-shot results.
 """
 
 from pointclip.search.alternate import alternate

@@ -1,7 +1,7 @@
-"""Accuracy of very many sentences or view weights, by linearity.
+"""Accuracy for many sentences or view weights at once, by linearity.
 
-logit_k = 100 / √V · Σ_v w_v (f_v · t_k): the pooled feature Σ_v w_v f_v does not depend on the sentences, and f_v · t_k
-not on the weights. The factor changes no order and is left out.
+logit_k = 100 / √V · Σ_v w_v (f_v · t_k): the pooled feature Σ_v w_v f_v does not depend on the sentences, nor f_v · t_k
+on the weights. The constant factor does not affect the ranking and is omitted.
 """
 
 from collections.abc import Callable
@@ -12,35 +12,35 @@ from torch import Tensor
 
 from pointclip.errors import InputError
 from pointclip.search.choice import check_labels, check_weights
-from pointclip.search.close_calls import count_wins, exact_products, load_kernels, product_bound, rivals
+from pointclip.search.close_calls import count_wins, exact_products, load_kernels, product_bound, strongest_rivals
 
 
 class Classification:
-    """Shapes of known class, scored by accuracy in percent; a prediction is the first largest logit.
+    """Shapes with class labels, scored by accuracy in percent; ties between logits go to the first class.
 
-    Sums are those of float64 (see `pointclip.search.close_calls`); a run that sums in float32 may name a shape
-    differently whose two best logits are within about 1e-6 of each other.
+    Predictions are those of float64 arithmetic (see `pointclip.search.close_calls`); float32 arithmetic may classify
+    differently a shape whose two largest logits differ by less than about 1e-6.
     """
 
     def __init__(self, features: Tensor, labels: Tensor):
         """
         Args:
             features: [n, V, C] unit features of the views.
-            labels: [n] classes from 0.
+            labels: [n] class indices from 0.
 
         Raises:
-            InputError: for other shapes, labels that are no whole numbers or below 0, and features that are not finite.
+            InputError: for other shapes, labels that are negative or not integers, and features that are not finite.
         """
         if features.ndim != 3 or 0 in features.shape or labels.shape != features.shape[:1]:
             raise InputError(
-                f"Features came as {list(features.shape)} with labels {list(labels.shape)}; [n, V, C] with [n] was "
-                "expected."
+                f"Features have shape {list(features.shape)} and labels {list(labels.shape)}; expected [n, V, C] and "
+                "[n]."
             )
         if not bool(features.isfinite().all()):
-            raise InputError("Some features are not finite numbers; extract them anew.")
+            raise InputError("Some features are not finite; extract them again.")
         self.labels = check_labels(labels, "Labels")
         if self.labels.min() < 0:
-            raise InputError(f"A label is {self.labels.min()}; leave out shapes whose class is not known.")
+            raise InputError(f"A label is {self.labels.min()}; leave out shapes of unknown class.")
         self.features = features.detach().cpu().float()
         self.views = features.shape[1]
 
@@ -58,20 +58,20 @@ class Classification:
         logits = exact_products(rows, texts.float().contiguous().numpy()).reshape(-1, self.views, len(texts))
         others = np.arange(len(texts) - 1)[None]
         others = others + (others >= self.labels[:, None])  # [n, K-1], each shape's wrong classes
-        own = np.take_along_axis(logits, self.labels[:, None, None], 2)  # [n, V, 1]
-        leads = own - np.take_along_axis(logits, others[:, None], 2)
-        leads = np.ascontiguousarray(leads.transpose(0, 2, 1))  # [n, K-1, V], over each other class
-        ahead = self.labels[:, None] < others  # [n, K-1], whether the true class wins a tie
-        return lambda sets: _accuracies(leads, ahead, sets)
+        true_logits = np.take_along_axis(logits, self.labels[:, None, None], 2)  # [n, V, 1]
+        margins = true_logits - np.take_along_axis(logits, others[:, None], 2)
+        margins = np.ascontiguousarray(margins.transpose(0, 2, 1))  # [n, K-1, V], over each wrong class
+        wins_ties = self.labels[:, None] < others  # [n, K-1]
+        return lambda sets: _accuracies(margins, wins_ties, sets)
 
     def _check(self, texts: Tensor) -> None:
         if texts.ndim != 2 or texts.shape[1] != self.features.shape[2]:
             raise InputError(
-                f"Sentences came as {list(texts.shape)}; unit features [K, {self.features.shape[2]}] were expected."
+                f"Sentences have shape {list(texts.shape)}; expected unit features [K, {self.features.shape[2]}]."
             )
         if self.labels.max() >= len(texts):
             raise InputError(
-                f"A label is {self.labels.max()}, but sentences came for only {len(texts)} classes; give them all."
+                f"A label is {self.labels.max()}, but there are sentences for only {len(texts)} classes; give them all."
             )
 
 
@@ -83,26 +83,27 @@ class ClassSentenceScorer:
         self.logits = exact_products(pooled, texts.float().contiguous().numpy())  # [n, K] float64
 
     def scores_with(self, k: int, candidates: Tensor) -> np.ndarray:
-        rival, index = rivals(self.logits, k)
-        own, other = self.labels == k, self.labels == index
-        rows = np.flatnonzero(own != other)  # elsewhere it does not matter whether class k is named
-        group = other[rows].astype(np.int64)  # 0: naming class k is right, 1: it is wrong, and would be right without
-        first = k <= index[rows]
-        gained, lost = count_wins(self.pooled[rows], rival[rows], first, group, 2, candidates)
-        return 100 * (other.sum() + gained - lost) / len(self.labels)
+        rival, index = strongest_rivals(self.logits, k)
+        is_k, is_rival = self.labels == k, self.labels == index
+        rows = np.flatnonzero(is_k != is_rival)  # the prediction is right either way, or wrong either way, elsewhere
+        group = is_rival[rows].astype(np.int64)  # 0: predicting class k is right, 1: its rival would be right
+        wins_ties = k <= index[rows]
+        gained, lost = count_wins(self.pooled[rows], rival[rows], wins_ties, group, 2, candidates)
+        return 100 * (is_rival.sum() + gained - lost) / len(self.labels)
 
-    def put(self, k: int, text: Tensor) -> None:
+    def replace(self, k: int, text: Tensor) -> None:
         self.logits[:, k] = exact_products(self.pooled, text.float()[None].numpy())[:, 0]
 
 
-def _accuracies(leads: np.ndarray, ahead: np.ndarray, sets: Tensor) -> np.ndarray:
-    """Accuracy [G] in percent at each set of weights [G, V], from how far the true class leads, view by view.
+def _accuracies(margins: np.ndarray, wins_ties: np.ndarray, sets: Tensor) -> np.ndarray:
+    """Accuracy [G] in percent at each set of weights [G, V], from the true class's margins in each view.
 
-    leads: [n, K-1, V] float64. A shape is right when all its weighted leads are above 0, or 0 and `ahead` [n, K-1].
+    margins: [n, K-1, V] float64. A shape is correct if all its weighted margins are positive, or 0 where `wins_ties`
+    [n, K-1].
     """
-    size = np.abs(leads).sum(2).max(1, initial=0)  # [n]
-    bound = product_bound(leads.shape[2], size, float(sets.abs().max()))
-    right = np.zeros(len(sets), np.int64)
+    size = np.abs(margins).sum(2).max(1, initial=0)  # [n]
+    bound = product_bound(margins.shape[2], size, float(sets.abs().max()))
+    correct = np.zeros(len(sets), np.int64)
     columns = sets.float().T.contiguous().numpy()
-    load_kernels().count_right(leads, ahead, bound, columns, sets.contiguous().numpy(), right)
-    return 100 * right / len(leads)
+    load_kernels().count_correct(margins, wins_ties, bound, columns, sets.contiguous().numpy(), correct)
+    return 100 * correct / len(margins)

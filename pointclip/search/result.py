@@ -1,8 +1,8 @@
-"""The result of a search as a small file: which sentences and view weights, chosen how and on what."""
+"""The result of a search as a small file: the chosen sentences and view weights, and how they were chosen."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from functools import reduce
+from functools import cached_property, reduce
 from pathlib import Path
 
 import torch
@@ -19,15 +19,15 @@ from pointclip.search.procedure import in_words
 from pointclip.utils.files import atomic_path, read_yaml
 from pointclip.view_weights import ViewWeights
 
-ALL = "all"  # under what classification's view weights stand, which serve all classes
+ALL = "all"  # key of classification's view weights, which apply to all classes
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search chose; what it did not search for is empty.
+    """The outcome of a search; `sentences` or `weights` is empty if it was not searched for.
 
-    Sentences and weights stand by class name for classification, whose weights stand under `ALL`;
-    for segmentation they stand by category, the sentences there by part.
+    For classification, sentences are keyed by class, and weights by `ALL`. For segmentation, both are keyed by
+    category, and a category's sentences by part.
     """
 
     task: str
@@ -36,10 +36,10 @@ class SearchResult:
     shapes: int
     data: str  # fingerprint of the shapes and their labels
     encoder: str
-    views: list[int]  # the numbers of the views that the weights are of
-    settings: dict[str, str]  # what else decides what CLIP sees and how it is scored
+    views: list[int]  # numbers of the views that the weights belong to
+    settings: dict[str, str]  # other settings that affect what CLIP sees or how it is scored
     procedure: str
-    tuned_on_test_labels: bool  # whether labels of a test split had any part in it
+    tuned_on_test_labels: bool  # whether labels of a test split were used, directly or indirectly
     score: float  # on those shapes, percent: accuracy, or instance mIoU
     scores: dict[str, float]  # per category; empty for classification
     sentences: dict[str, list[str]] | dict[str, dict[str, list[str]]]
@@ -47,14 +47,14 @@ class SearchResult:
 
     @property
     def words(self) -> str:
-        """How it came about, for reports."""
+        """A description of its source, for reports."""
         return f"searched on {self.dataset} ({self.split}, {self.shapes} shapes)"
 
     @property
     def what(self) -> str:
         """What was chosen, in words."""
-        sought = (("sentences", self.sentences), ("view weights", self.weights))
-        return " and ".join(word for word, found in sought if found)
+        found = {"sentences": self.sentences, "view weights": self.weights}
+        return " and ".join(word for word, choice in found.items() if choice)
 
     @property
     def groups(self) -> list[list[str]]:
@@ -63,124 +63,136 @@ class SearchResult:
 
     @property
     def kind(self) -> str:
-        """What a group of its sentences names: "class" or "part"."""
+        """What a group of sentences belongs to: "class" or "part"."""
         return "part" if any(isinstance(entry, dict) for entry in self.sentences.values()) else "class"
 
     def on_same(self, dataset: str, split: str, data: str) -> bool:
-        """Whether it was chosen on that data set's split, or on shapes of that fingerprint."""
+        """Whether it was chosen on this split of this data set, or on data of the same fingerprint."""
         return data == self.data or (dataset, split) == (self.dataset, self.split)
 
     def note(self, dataset: str, split: str, data: str) -> str:
-        """What a reader must know of results on that data set, split, fingerprint."""
+        """A note for readers of results on this data set, split and fingerprint."""
         where = f"{self.dataset} ({self.split}, {self.shapes} shapes)"
         if self.on_same(dataset, split, data):
-            return f"The {self.what} were chosen on the labels of the very split that is reported; not zero-shot."
+            return f"The {self.what} were chosen on the labels of the reported split itself; not zero-shot."
         if self.split == "test":
             return f"The {self.what} were chosen on the labels of a test split, {where}; not strictly zero-shot."
         if self.tuned_on_test_labels:
             return (
-                f"The {self.what} were chosen on the labels of {where}, among sentences or at view weights that had "
-                "been chosen on labels of a test split; not strictly zero-shot."
+                f"The {self.what} were chosen on the labels of {where}, starting from sentences or view weights "
+                "chosen on labels of a test split; not strictly zero-shot."
             )
         return f"The {self.what} were chosen on the labels of {where}."
 
     def differences(self, settings: CfgNode, encoder: str) -> list[str]:
-        """A note for each thing that is not as it was in the search."""
-        notes = (
-            [] if encoder == self.encoder else [f"The {self.what} were chosen with another encoder, {self.encoder}."]
-        )
-        now = deciding(settings)
+        """A note for each setting that differs from the search's."""
+        notes = []
+        if encoder != self.encoder:
+            notes.append(f"The {self.what} were chosen with another encoder, {self.encoder}.")
+        current = relevant_settings(settings)
         for name, value in self.settings.items():
-            if now.get(name) != value:
-                notes.append(f"The {self.what} were chosen with {name} {value}, and are used with {now.get(name)}.")
+            if current.get(name) != value:
+                notes.append(f"The {self.what} were chosen with {name} {value}, but are used with {current.get(name)}.")
         return notes
 
-    def without(self, names: Sequence[str]) -> list[str]:
-        """Those of the names that nothing was chosen for, as no shape of theirs was searched on."""
+    def missing(self, names: Sequence[str]) -> list[str]:
+        """The names for which nothing was chosen, because the search had no shapes of theirs."""
         chosen = [_by_key(entries) for entries in (self.sentences, self.weights) if entries and ALL not in entries]
-        return [name for name in names if any(key_of(name) not in own for own in chosen)]
+        return [name for name in names if any(key_of(name) not in entries for entries in chosen)]
 
     def apply_to_classes(
         self, sentences: Sentences, weights: ViewWeights, views: Sequence[int]
     ) -> tuple[Sentences, ViewWeights]:
-        """The chosen sentences and view weights in place of those that came, under the names as they are spelt here.
+        """Replace sentences and view weights by the chosen ones; class names keep the spelling given here.
 
         Args:
-            sentences: of every class.
-            weights: [V] of these `views`.
+            sentences: of all classes.
+            weights: [V], of `views`.
 
         Raises:
-            InputError: when a class has no chosen sentence, or a view no chosen weight.
+            InputError: if a class has no chosen sentence, or a view no chosen weight.
         """
         if self.sentences:
             known = _by_key(self.sentences)
             for name in sentences:
                 if key_of(name) not in known:
                     raise InputError(
-                        f"The searched sentences are of {', '.join(list(self.sentences)[:5])} …, but not of {name!r}; "
-                        "search on this data set, or empty SEARCHED."
+                        f"The searched sentences are for {', '.join(list(self.sentences)[:5])} …, but not for "
+                        f"{name!r}; search on this data set, or leave SEARCHED empty."
                     )
             sentences = Sentences({name: known[key_of(name)] for name in sentences}, self._origin(sentences.origin))
         return sentences, self._weights(ALL, weights, views)
 
     def apply_to_parts(
-        self, sentences: PartSentences, weights: Mapping[str, ViewWeights], views: Sequence[int], read: Sequence[str]
+        self,
+        sentences: PartSentences,
+        weights: Mapping[str, ViewWeights],
+        views: Sequence[int],
+        categories: Sequence[str],
     ) -> tuple[PartSentences, dict[str, ViewWeights]]:
-        """The chosen sentences and view weights of every category in place of those that came.
+        """Replace sentences and view weights by the chosen ones of each category.
 
         Args:
-            weights: [V] of these `views`, by category.
-            read: the categories of the shapes that are read; those without a chosen sentence keep theirs.
+            sentences: of all parts of all categories.
+            weights: [V], of `views`, by category.
+            categories: those that occur in the data; parts without a chosen sentence keep theirs.
         """
         if self.sentences:
             chosen = {category: _by_key(parts) for category, parts in _by_key(self.sentences).items()}
             by_category = {
-                category: {part: chosen.get(key_of(category), {}).get(key_of(part), own) for part, own in parts.items()}
+                category: {
+                    part: chosen.get(key_of(category), {}).get(key_of(part), original)
+                    for part, original in parts.items()
+                }
                 for category, parts in sentences.by_category.items()
             }
-            sentences = PartSentences(by_category, self._origin(sentences.origin, bool(self.without(read))))
-        return sentences, {name: self._weights(name, given, views) for name, given in weights.items()}
+            sentences = PartSentences(by_category, self._origin(sentences.origin, bool(self.missing(categories))))
+        return sentences, {name: self._weights(name, original, views) for name, original in weights.items()}
 
-    def _origin(self, before: Origin, some_stay: bool = False) -> Origin:
-        """The origin of the chosen sentences, of which some may be what there was before."""
+    def _origin(self, original: Origin, some_unchanged: bool = False) -> Origin:
+        """The origin of the sentences after replacement, which may leave some unchanged."""
         words = f"{count_in_words(self.groups, self.kind)}, {self.words}"
-        tuned = self.tuned_on_test_labels or (some_stay and before.tuned)
-        return Origin(words, before.note if some_stay else "", tuned)
+        tuned = self.tuned_on_test_labels or (some_unchanged and original.tuned)
+        return Origin(words, original.note if some_unchanged else "", tuned)
 
-    def _weights(self, name: str, given: ViewWeights, views: Sequence[int]) -> ViewWeights:
+    def _weights(self, name: str, original: ViewWeights, views: Sequence[int]) -> ViewWeights:
         if not self.weights:
-            return given
+            return original
         origin = Origin(self.words, tuned=self.tuned_on_test_labels)
-        return ViewWeights(self.weights_for(name, views, given.values), origin)
+        return ViewWeights(self.weights_for(name, views, original.values), origin)
 
-    def weights_for(self, name: str, views: Sequence[int], otherwise: Tensor) -> Tensor:
-        """The chosen weights [V] of these views for a category, or for `ALL`; `otherwise` [V] where none were chosen.
+    @cached_property
+    def _weights_by_key(self) -> dict[str, list[float]]:
+        return _by_key(self.weights)
+
+    def weights_for(self, name: str, views: Sequence[int], default: Tensor) -> Tensor:
+        """The chosen weights [V] of `views` for a category, or for `ALL`; `default` [V] if there are none.
 
         Raises:
-            InputError: when a view has none.
+            InputError: if a view has no weight.
         """
-        weights = _by_key(self.weights).get(key_of(name))
+        weights = self._weights_by_key.get(key_of(name))
         if weights is None:
-            return otherwise
+            return default
         known = dict(zip(self.views, weights, strict=True))
-        if lacking := [view for view in views if view not in known]:
+        if missing := [view for view in views if view not in known]:
             raise InputError(
-                f"The searched view weights are of views {', '.join(map(str, self.views))}, and view {lacking[0]} has "
-                "none; search with these views, or empty SEARCHED."
+                f"The searched view weights are for views {', '.join(map(str, self.views))}, but not for view "
+                f"{missing[0]}; search with these views, or leave SEARCHED empty."
             )
         return torch.tensor([known[view] for view in views])
 
 
-DECIDING = (
+RELEVANT_SETTINGS = (
     "PROJECTION.METHOD", "PROJECTION.STEPS", "LOOKUP", "FEATURES", "PROTOCOL", "IOU_RULE", "DATASET.TURN",
     "DATASET.NUM_POINTS",
 )  # fmt: skip
 
 
-def deciding(settings: CfgNode) -> dict[str, str]:
-    """The settings that decide what CLIP sees and how it is scored, as far as a task has them."""
+def relevant_settings(settings: CfgNode) -> dict[str, str]:
+    """The settings that affect what CLIP sees or how it is scored, those of them that the task has."""
     found = {}
-    for name in DECIDING:
+    for name in RELEVANT_SETTINGS:
         *groups, last = name.split(".")
         group = reduce(lambda node, key: node[key], groups, settings)
         if last in group:
@@ -190,10 +202,10 @@ def deciding(settings: CfgNode) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Chosen:
-    """What a search of one split chose; the fields are those of `SearchResult`."""
+    """The choice of a task's search; the fields are those of `SearchResult`."""
 
     shapes: int
-    tried: int  # how many choices were scored; the more, the better the best by chance
+    tried: int  # number of choices scored; the more there are, the better the best one is by chance
     score: float
     sentences: dict
     weights: dict[str, list[float]]
@@ -213,9 +225,9 @@ def describe(
     """The result of a search on the split that `settings` name.
 
     Args:
-        what: "prompts", "weights" or both; what was not searched for is left out.
+        what: "prompts", "weights" or both; the other is left out.
         reader: of the split, after it was read.
-        start: the origins of the sentences and view weights that the search began with; their mark stays.
+        start: the origins of the initial sentences and view weights, which may be tuned on test labels.
     """
     return SearchResult(
         task=task,
@@ -225,7 +237,7 @@ def describe(
         data=reader.fingerprint,
         encoder=encoder.name,
         views=list(views),
-        settings=deciding(settings),
+        settings=relevant_settings(settings),
         procedure=f"{in_words(what, settings.SEARCH)}; {chosen.tried:,} choices scored",
         tuned_on_test_labels=settings.DATASET.SPLIT == "test" or any(origin.tuned for origin in start),
         score=chosen.score,
@@ -243,23 +255,23 @@ def write_result(path: Path, result: SearchResult) -> None:
 
 
 def read_result(path: str | Path, task: str, by_part: bool = False) -> SearchResult:
-    """Read such a file.
+    """Read a result written by `write_result`.
 
     Args:
-        task: of which it must be.
-        by_part: whether sentences and weights stand by category, as segmentation's do.
+        task: the task that the result must belong to.
+        by_part: whether sentences and weights are keyed by category, as in segmentation.
 
     Raises:
-        InputError: for a file that cannot be read, of another form, or of another task.
+        InputError: for a file that cannot be read, is not such a result, or belongs to another task.
     """
     values = read_yaml(path, "SEARCHED", "give a searched.yaml")
     if not isinstance(values, dict) or set(values) != {entry.name for entry in fields(SearchResult)}:
         raise InputError(f"SEARCHED {path} is not the result of a search; give a searched.yaml that --search wrote.")
     if values["task"] != task:
-        raise InputError(f"SEARCHED {path} is of {values['task']}, but this is {task}; give one of this task.")
-    wrong = [name for name, fits in _FITS.items() if not fits(values[name])] or _wrong_choice(values, by_part)
-    if wrong:
-        raise InputError(f"SEARCHED {path} holds another {wrong[0]} than --search writes; search again.")
+        raise InputError(f"SEARCHED {path} is for {values['task']}, but this is {task}; give one for this task.")
+    invalid = [name for name, valid in _VALID.items() if not valid(values[name])] or _invalid_choices(values, by_part)
+    if invalid:
+        raise InputError(f"SEARCHED {path} has an invalid entry {invalid[0]!r}; search again.")
     return SearchResult(**values)
 
 
@@ -276,43 +288,44 @@ def _is_number(value: object) -> bool:
 
 
 def _is_named(value: object) -> bool:
-    """Whether it is a mapping by names of which no two are the same but for their spelling."""
-    return (
-        isinstance(value, dict) and all(isinstance(name, str) for name in value) and len(_by_key(value)) == len(value)
-    )
+    """Whether it is a mapping with names as keys, no two of which differ only in spelling."""
+    named = isinstance(value, dict) and all(isinstance(name, str) for name in value)
+    return named and len(_by_key(value)) == len(value)
 
 
 def _are_sentences(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(text, str) and text.strip() for text in value)
 
 
-_FITS = {
+_VALID = {
     **dict.fromkeys(("dataset", "split", "data", "encoder", "procedure"), lambda value: isinstance(value, str)),
     "shapes": lambda value: type(value) is int and value > 0,
     "views": lambda value: (
         isinstance(value, list) and all(type(v) is int for v in value) and len({*value}) == len(value)
     ),
-    "settings": lambda value: _is_named(value) and all(isinstance(own, str) for own in value.values()),
+    "settings": lambda value: _is_named(value) and all(isinstance(entry, str) for entry in value.values()),
     "tuned_on_test_labels": lambda value: isinstance(value, bool),
     "score": _is_number,
     "scores": lambda value: _is_named(value) and all(map(_is_number, value.values())),
     "sentences": _is_named,
     "weights": _is_named,
-}  # field -> whether a value is such as --search writes
+}  # field -> whether a value is valid
 
 
-def _wrong_choice(values: dict, by_part: bool) -> list[str]:
-    """Which of sentences and weights are not such as the task's."""
-    chosen, weights = values["sentences"], values["weights"]
-    wrong = []
+def _invalid_choices(values: dict, by_part: bool) -> list[str]:
+    """Which of sentences and weights are invalid for the task."""
+    sentences, weights = values["sentences"], values["weights"]
+    invalid = []
     if by_part:
-        fits = all(_is_named(own) and own and all(map(_are_sentences, own.values())) for own in chosen.values())
+        valid = all(_is_named(v) and v and all(map(_are_sentences, v.values())) for v in sentences.values())
     else:
-        fits = all(map(_are_sentences, chosen.values()))
-    if not fits or not (chosen or weights):
-        wrong.append("sentences")
+        valid = all(map(_are_sentences, sentences.values()))
+    if not valid or not (sentences or weights):
+        invalid.append("sentences")
     count = len(values["views"])
-    fits = all(isinstance(w, list) and len(w) == count and all(map(_is_number, w)) and any(w) for w in weights.values())
-    if not fits or (weights and (ALL in weights) == by_part):
-        wrong.append("weights")
-    return wrong
+    valid = all(
+        isinstance(w, list) and len(w) == count and all(map(_is_number, w)) and any(w) for w in weights.values()
+    )
+    if not valid or (weights and (ALL in weights) == by_part):
+        invalid.append("weights")
+    return invalid

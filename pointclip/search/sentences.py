@@ -1,4 +1,4 @@
-"""Choosing each class's sentences at fixed view weights."""
+"""Search for each class's sentences at fixed view weights."""
 
 from collections.abc import Sequence
 
@@ -14,8 +14,8 @@ from pointclip.search.choice import (
     check_candidates,
     check_start,
     check_weights,
-    climb,
-    rises,
+    find_improvement,
+    improves,
     texts_of,
 )
 
@@ -28,18 +28,18 @@ def search_sentences(
     sweeps: int = 2,
     progress: bool = False,
 ) -> Choice:
-    """Choose one sentence per class, greedily, as PointCLIP V2 does.
+    """Choose one sentence per class greedily, as PointCLIP V2 does.
 
-    For each class in order, each of its candidates replaces the class's sentence if the score rises strictly; so many
-    sweeps over the classes. A sweep that changes nothing ends the search, for further ones would change nothing either.
+    For each class in order, each candidate replaces the class's current sentence if that strictly improves the score.
+    This is repeated for `sweeps` passes over the classes, or until a pass changes nothing.
 
     Args:
-        problem: the features and labels to choose on; to be honest, not those that the result is reported on.
-        candidates: for each of K classes the unit features of its sentences, [S, C].
+        problem: the features and labels to search on; for an honest result, not those that are reported on.
+        candidates: for each of K classes, the unit features of its sentences, [S, C].
         weights: [V], view weights.
-        start: for each class the index of its first sentence, or several of which it is the mean; None for index 0.
-        sweeps: at most so many, at least 1.
-        progress: whether to show a bar with classes/s.
+        start: for each class, the index of its initial sentence, or indices of several to average; None for index 0.
+        sweeps: maximum number of passes, at least 1.
+        progress: whether to show a progress bar.
 
     Raises:
         InputError: for input of other shapes.
@@ -47,7 +47,7 @@ def search_sentences(
     candidates, weights = check_candidates(candidates), check_weights(weights, problem.views)
     choices = check_start(start, candidates)
     if sweeps < 1:
-        raise InputError(f"{sweeps} sweeps were asked for; at least 1 was expected.")
+        raise InputError(f"The search has {sweeps} sweeps; expected at least 1.")
     texts = texts_of(candidates, choices)
     scorer = problem.sentence_scorer(weights, texts)
     score = float(scorer.scores_with(0, texts[:1])[0])
@@ -55,14 +55,14 @@ def search_sentences(
     with tqdm(total=sweeps * len(candidates), unit=" classes", desc="sentences", disable=not progress) as bar:
         for _ in range(sweeps):
             before = score
-            for k, own in enumerate(candidates):
-                scores = scorer.scores_with(k, own)
-                place = climb(scores, score)
-                if place is not None:
-                    choices[k], score = (place,), float(scores[place])
-                    scorer.put(k, own[place])
+            for k, sentences in enumerate(candidates):
+                scores = scorer.scores_with(k, sentences)
+                index = find_improvement(scores, score)
+                if index is not None:
+                    choices[k], score = (index,), float(scores[index])
+                    scorer.replace(k, sentences[index])
                     history.append(Step("sentence", k, score))
-                evaluations += len(own)
+                evaluations += len(sentences)
                 bar.update()
             if score == before:
                 break
@@ -77,27 +77,27 @@ def search_ensembles(
     start: Sequence[int | Sequence[int]] | None = None,
     progress: bool = False,
 ) -> Choice:
-    """Give every class the mean of its best m sentences, and choose m.
+    """Give every class the mean of its m best sentences, and choose m.
 
-    A sentence is ranked by the score that it gets alone for its class, while the other classes keep their starting
-    sentences; of equal ones the first comes first. Of the sizes m that score best the first is taken. A class with
-    fewer sentences takes all it has. Arguments as in `search_sentences`.
+    A class's sentences are ranked by the score with each of them alone, while the other classes keep their initial
+    sentences; ties keep their order. Of equally good sizes m the first is chosen. A class with fewer sentences uses all
+    of them. Arguments as in `search_sentences`.
     """
     candidates, weights = check_candidates(candidates), check_weights(weights, problem.views)
     base = texts_of(candidates, check_start(start, candidates))
     if not sizes or min(sizes) < 1:
-        raise InputError(f"The ensemble sizes are {list(sizes)}; at least one number from 1 was expected.")
+        raise InputError(f"The ensemble sizes are {list(sizes)}; expected at least one, all of them at least 1.")
     scorer, rankings = problem.sentence_scorer(weights, base), []
-    for k, own in enumerate(tqdm(candidates, unit=" classes", desc="rankings", disable=not progress)):
-        scores = scorer.scores_with(k, own).round(9)  # equal scores may differ by rounding
+    for k, sentences in enumerate(tqdm(candidates, unit=" classes", desc="rankings", disable=not progress)):
+        scores = scorer.scores_with(k, sentences).round(9)  # equal scores may differ by rounding
         rankings.append(np.argsort(-scores, kind="stable").tolist())
     chosen, score, history = (), -np.inf, []
     for size in sizes:
         choices = tuple(tuple(ranking[:size]) for ranking in rankings)
         texts = texts_of(candidates, choices)
-        own = float(problem.sentence_scorer(weights, texts).scores_with(0, texts[:1])[0])
-        if rises(own, score):
-            chosen, score = choices, own
-            history.append(Step("ensemble", size, own))
+        size_score = float(problem.sentence_scorer(weights, texts).scores_with(0, texts[:1])[0])
+        if improves(size_score, score):
+            chosen, score = choices, size_score
+            history.append(Step("ensemble", size, score))
     evaluations = sum(map(len, candidates)) + len(sizes)
     return Choice(chosen, tuple(weights.tolist()), score, tuple(history), evaluations)

@@ -1,31 +1,31 @@
-"""A table's definition: a YAML file with rows and columns, which become cells and the runs behind them.
+"""A table's definition: a YAML file of rows and columns, from which cells and their runs are made.
 
-Fields of a table: title, about, metric, tolerance {value, reason}, published_note, config, settings, for, heads (of the
-rows' and the columns' names), grid (whether to show our figures as rows by columns too, or so alone where nothing was
-published), columns, rows. Fields of a row or column:
+Fields of a table: title, about, metric, tolerance {value, reason}, published_note, config, settings, for, heads (the
+headings above the rows' and columns' names), grid (whether to show our figures as rows by columns, in addition to the
+comparison if anything was published), columns, rows. Fields of a row or column:
 
-    name       what stands in the table; no two have the same
-    config     name of a config of the task's, composed or not, or a path; {words} in it are filled from `with`
+    name       as shown in the table; unique
+    config     name of one of the task's configs, composed or not, or a path; {words} in it are filled in from `with`
     with       {word: text} for config and settings
-    settings   {KEY: value} of the runs; a PROMPTS.FILE other than "published" is taken from the definition's folder
-    metric     what of metrics.json is shown, such as accuracy or category_miou/chair
-    published  a number in percent, or {column's name: number}
-    note       what a reader must know of the published figure; or {column's name: text}
-    search     {what: "prompts,weights", split: train, in: a column}; the row's other columns use what was found there
-    kind       one of the command kinds of sentences: the run gets those of its config's file alone
-    only       names of the configs for which there is such a row
-    for        {config's name: fields} that hold with that config alone
+    settings   {KEY: value} for the runs; a PROMPTS.FILE that is not a bare name is relative to the definition's folder
+    metric     the entry of metrics.json to show, such as accuracy or category_miou/chair
+    published  a number in percent, or {column name: number}
+    note       a note on the published figure, or {column name: text}
+    search     {what: "prompts,weights", split: train, in: a column}; the row's other columns use the result found there
+    kind       one of the command kinds: the run uses only the sentences of this kind from its config's file
+    only       names of the configs for which the row exists
+    for        {config name: fields} that apply with that config only
 
-Columns have no search, kind or only; `schema` tells what a field may hold. A row's fields win over its column's, and
-those over the table's. With a `config` of the table's own, --config replaces it, so that the table can be made of any
-data set.
+Columns cannot have search, kind or only; `schema` defines the valid values. A row's fields take precedence over its
+column's, and those over the table's. If the table itself names a `config`, --config replaces it, so that the same table
+can be made for any data set.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pointclip.config_files import PUBLISHED, find_config
+from pointclip.config_files import find_config, is_name
 from pointclip.errors import InputError
 from pointclip.tables.schema import check
 from pointclip.utils.files import expanded, read_yaml
@@ -37,9 +37,9 @@ class Job:
 
     config: Path
     settings: tuple[tuple[str, str], ...] = ()  # KEY, VALUE
-    search: tuple[str, str] | None = None  # what is sought, on which split
-    searched: "Job | None" = None  # the run whose searched.yaml this one takes
-    kind: str = ""  # of command; only its sentences
+    search: tuple[str, str] | None = None  # what to search for, and on which split
+    searched: "Job | None" = None  # the run whose searched.yaml this one uses
+    kind: str = ""  # of command, if only sentences of this kind are used
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Cell:
     """One figure of a table."""
 
     row: str
-    column: str  # "" where the table has but one
+    column: str  # "" if the table has only one
     job: Job
     metric: str
     published: float | None = None  # percent
@@ -56,7 +56,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """What a definition says, for one config."""
+    """A table's definition, resolved for one config."""
 
     name: str
     title: str
@@ -67,8 +67,8 @@ class Table:
     about: str = ""
     heads: tuple[str, ...] = ("row", "column")
     grid: bool = False
-    config: str = ""  # the one that all cells build on, "" where they name theirs
-    extra: tuple[str, ...] = ()  # KEY VALUE words over the definition's
+    config: str = ""  # the table's config, "" if rows or columns name their own
+    extra: tuple[str, ...] = ()  # KEY VALUE words that override the definition's settings
 
 
 def read_table(path: Path, configs: Path, config: str = "", extra: Sequence[str] = ()) -> Table:
@@ -76,24 +76,24 @@ def read_table(path: Path, configs: Path, config: str = "", extra: Sequence[str]
 
     Args:
         path: the definition.
-        configs: the folder in which names of configs are looked up.
-        config: name or path of the config to use instead of the table's own.
-        extra: KEY VALUE words; they win over the table's settings, not over what makes up its rows and columns.
+        configs: the folder in which to look up config names.
+        config: name or path of the config to use instead of the table's.
+        extra: KEY VALUE words; they override the table's settings, but not those of its rows and columns.
 
     Raises:
-        InputError: for an unreadable file, unknown, missing or wrong fields, and a `config` where the rows name theirs.
+        InputError: for an unreadable file, unknown, missing or invalid fields, or a `config` if the rows name theirs.
     """
     top = read_yaml(path, "the table", "see the tables/ folder")
     check(path.name, top)
     if config and "config" not in top:
-        raise InputError(f"The table {path.stem} is of data sets of its own; --config {config} is for other tables.")
-    named = config or top.get("config", "")
-    stem = find_config(config_path(named, configs)).name if named else ""
+        raise InputError(f"The table {path.stem} fixes its data sets, so it cannot be made for --config {config}.")
+    chosen = config or top.get("config", "")
+    stem = find_config(config_path(chosen, configs)).name if chosen else ""
     top = _specialise(top, stem)
     if config:
         top["config"] = config
     if len(extra) % 2:
-        raise InputError(f"{extra[-1]!r} stands alone; give its value too.")
+        raise InputError(f"{extra[-1]!r} has no value; give KEY VALUE pairs.")
     rows, columns = _entries(path, top, stem)
     maker = _CellMaker(path, configs, top, dict(zip(extra[::2], extra[1::2], strict=True)))
     cells = [maker.cell(row, column, columns) for row in rows for column in columns]
@@ -101,36 +101,42 @@ def read_table(path: Path, configs: Path, config: str = "", extra: Sequence[str]
     if "value" not in tolerance and any(cell.published is not None for cell in cells):
         raise InputError(f"{path.name} has published figures but no tolerance; give {{value, reason}}.")
     return Table(
-        path.stem,
-        top["title"],
-        top["metric"],
-        tuple(cells),
-        float(tolerance.get("value", 0)),
-        tolerance.get("reason", ""),
-        " ".join(top.get("about", "").split()),
-        tuple(top.get("heads", ("row", "column"))),
-        bool(top.get("grid")),
-        stem,
-        tuple(extra),
+        name=path.stem,
+        title=top["title"],
+        metric=top["metric"],
+        cells=tuple(cells),
+        tolerance=_percent(tolerance.get("value", 0), path),
+        reason=tolerance.get("reason", ""),
+        about=" ".join(top.get("about", "").split()),
+        heads=tuple(top.get("heads", ("row", "column"))),
+        grid=bool(top.get("grid")),
+        config=stem,
+        extra=tuple(extra),
     )
 
 
 def _entries(path: Path, top: dict, config: str) -> tuple[list[dict], list[dict]]:
-    """The rows and columns that there are for a config, each with what it says for it."""
+    """The rows and columns that exist for a config, specialised to it."""
     rows = [_specialise(row, config) for row in top["rows"]]
     rows = [row for row in rows if config in row.get("only", [config])]
     columns = [_specialise(column, config) for column in top.get("columns") or [{"name": ""}]]
     if not rows:
-        alone = f" for the config {config or 'of none'!r}; see `only` of its rows" if top["rows"] else ""
-        raise InputError(f"{path.name} has no rows{alone}.")
+        detail = f" for the config {config!r}; see the field `only` of its rows" if top["rows"] else ""
+        raise InputError(f"{path.name} has no rows{detail}.")
     for entries in (rows, columns):
         if len({entry["name"] for entry in entries}) < len(entries):
-            raise InputError(f"{path.name} has rows or columns of the same name; give each its own.")
+            raise InputError(f"{path.name} has rows or columns with the same name; names must be unique.")
     return rows, columns
 
 
+def _percent(value: float, path: Path) -> float:
+    if not abs(value) < 1e6:  # also nan, and whole numbers that no float holds
+        raise InputError(f"{path.name} has {value} as a figure or tolerance; a number in percent was expected.")
+    return float(value)
+
+
 class _CellMaker:
-    """Makes cells of a table's rows and columns."""
+    """Makes cells from a table's rows and columns."""
 
     def __init__(self, path: Path, configs: Path, top: dict, extra: dict[str, str]):
         self.path, self.configs, self.top, self.extra = path, configs, top, extra
@@ -146,7 +152,7 @@ class _CellMaker:
             column["name"],
             self.job(row, column, columns),
             row.get("metric") or column.get("metric") or self.top["metric"],
-            None if published is None else float(published),
+            None if published is None else _percent(published, self.path),
             " ".join(note for note in notes if note) if published is not None else "",
         )
 
@@ -154,9 +160,9 @@ class _CellMaker:
         words = {**column.get("with", {}), **row.get("with", {})}
         config = row.get("config") or column.get("config") or self.top.get("config")
         if not config:
-            raise InputError(f"{self.path.name}: {row['name']!r} names no config; give it one, or the whole table.")
-        own = {**column.get("settings", {}), **row.get("settings", {})}
-        settings = {**self._filled(self.top.get("settings", {}), words), **self.extra, **self._filled(own, words)}
+            raise InputError(f"{self.path.name}: {row['name']!r} has no config; give one for the row or the table.")
+        cell = {**column.get("settings", {}), **row.get("settings", {})}
+        settings = {**self._filled(self.top.get("settings", {}), words), **self.extra, **self._filled(cell, words)}
         path = config_path(_fill(str(config), words), self.configs)
         job = Job(path, tuple(settings.items()), kind=row.get("kind", ""))
         search = row.get("search")
@@ -165,27 +171,27 @@ class _CellMaker:
         home = search.get("in", column["name"])
         if column["name"] == home:
             return Job(job.config, job.settings, (search["what"], search.get("split", "train")), kind=job.kind)
-        at = [other for other in columns if other["name"] == home]
-        if not at:
-            raise InputError(f"{self.path.name}: the search of {row['name']!r} is in {home!r}, which is no column.")
-        return Job(job.config, job.settings, searched=self.job(row, at[0], columns), kind=job.kind)
+        homes = [other for other in columns if other["name"] == home]
+        if not homes:
+            raise InputError(f"{self.path.name}: {row['name']!r} searches in {home!r}, which is not a column.")
+        return Job(job.config, job.settings, searched=self.job(row, homes[0], columns), kind=job.kind)
 
     def _filled(self, settings: Mapping[str, object], words: Mapping[str, str]) -> dict[str, str]:
         filled = {key: _fill(str(value), words) for key, value in settings.items()}
-        if filled.get("PROMPTS.FILE") not in (None, "", PUBLISHED):
+        if not is_name(filled.get("PROMPTS.FILE", "")):
             filled["PROMPTS.FILE"] = str((self.path.parent / expanded(filled["PROMPTS.FILE"])).resolve())
         return filled
 
 
 def config_path(name: str, configs: Path) -> Path:
-    """Where a config is looked up: at `name` where that is a file's, else under that name in the folder `configs`."""
+    """The path of a config: `name` itself if it is a file name, else the config of that name in `configs`."""
     if name.endswith((".yaml", ".yml")):
         return expanded(name).resolve()
     return configs.resolve() / f"{name}.yaml"
 
 
 def _specialise(entry: dict, config: str) -> dict:
-    """The entry with what it says for this config; settings are merged, other fields replaced."""
+    """Apply an entry's `for` fields for this config; settings are merged, other fields replaced."""
     special = entry.get("for", {}).get(config, {})
     merged = {**entry, **special}
     if "settings" in special:

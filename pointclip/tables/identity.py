@@ -1,10 +1,10 @@
-"""What tells a run from others, so that a run is taken as made only where all that it was made of is the same."""
+"""The identity of a run: everything its figures depend on, so that an earlier run is reused only if nothing changed."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
-import open_clip
 import torch
 import yaml
 from yacs.config import CfgNode
@@ -12,21 +12,21 @@ from yacs.config import CfgNode
 from pointclip.encoder.loading import DEMO_FOLDER
 from pointclip.utils.files import expanded
 
-WITHOUT_EFFECT = ("OUTPUT", "CACHE", "REPORT")  # settings that change no figure
+WITHOUT_EFFECT = ("OUTPUT", "CACHE", "SENTENCE_CACHE", "REPORT")  # settings that do not affect the figures
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def identify(settings: CfgNode, search: Sequence[str] | None, code: str) -> dict:
-    """All that a run is made of, as far as it can be told in a moment.
+    """Everything a run's figures depend on, as far as it can be determined quickly.
 
-    That is its settings, with the content of the files that they name in place of their folders (sentences and what
-    stands beside them on their origin, an earlier search, a data set's Python file, the bundled encoder); of a file of
-    weights, which may take gigabytes, name, size and time of change; what it seeks; and the code. Data sets below
-    DATASET.ROOT, weights that come from the hub and the machine are taken to stay as they are.
+    These are its settings; the content of the files that they name (sentences and the file on their origin, an earlier
+    search, a data set's Python file, the bundled encoder); name, size and modification time of a weights file, which
+    may have gigabytes; what it searches for; and the code. Data sets below DATASET.ROOT, downloaded weights and the
+    machine are assumed not to change.
 
     Args:
         settings: of the run.
-        search: what is sought and on which split, None for no search.
+        search: what to search for and on which split, None for no search.
         code: see `digest_of_code`.
     """
     plain = yaml.safe_load(settings.dump())
@@ -45,34 +45,34 @@ def identify(settings: CfgNode, search: Sequence[str] | None, code: str) -> dict
 
 
 def name_of(identity: dict) -> str:
-    """A short name for a run's folder. Runs of other code have the same, so that they replace each other."""
-    own = {name: value for name, value in identity.items() if name != "code"}
-    return _digest([yaml.safe_dump(own).encode()], 5)
+    """A short name for a run's folder. It does not depend on the code, so that a run replaces that of older code."""
+    without_code = {name: value for name, value in identity.items() if name != "code"}
+    return _digest([yaml.safe_dump(without_code).encode()], 5)
 
 
 def digest_of_code(folder: Path) -> str:
-    """What tells the code that makes figures from its other versions.
+    """A digest of the code that produces the figures.
 
-    That is all Python files of this package (kernels are such) and of a task's folder, the task's view weights, and
-    the versions of torch and open_clip.
+    It covers all Python files of this package and of a task's folder, the task's view weights, and the versions of
+    torch and open_clip.
     """
-    parts = [torch.__version__.encode(), open_clip.__version__.encode()]
-    for place in (PACKAGE, folder):
-        for path in sorted([*place.rglob("*.py"), *place.glob("view_weights.yaml")]):
-            parts += [path.relative_to(place).as_posix().encode(), path.read_bytes()]
+    parts = [torch.__version__.encode(), version("open_clip_torch").encode()]
+    for root in (PACKAGE, folder):
+        for path in sorted([*root.rglob("*.py"), *root.glob("view_weights.yaml")]):
+            parts += [path.relative_to(root).as_posix().encode(), path.read_bytes()]
     return _digest(parts)
 
 
-def _content(path: str, *beside: Path) -> str:
-    """The file's name and what stands in it and in those beside it; the text as it came where it is no file."""
+def _content(path: str, *others: Path) -> str:
+    """A file's name and a digest of its content and of those of other files; `path` itself if it is not a file."""
     file = expanded(path)
     if not file.is_file():
         return path
-    return f"{file.name} {_digest(own.read_bytes() for own in (file, *beside) if own.is_file())}"
+    return f"{file.name} {_digest(each.read_bytes() for each in (file, *others) if each.is_file())}"
 
 
 def _state(path: str) -> str:
-    """The file's name, its size and when it was changed; the text as it came where it is no file, but a tag."""
+    """A file's name, size and modification time; `path` itself if it is not a file but a tag."""
     file = expanded(path)
     if not file.is_file():
         return path

@@ -4,31 +4,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import ascii_lowercase
 
+from pointclip.errors import escaped
 from pointclip.runs.output import write_csv
 from pointclip.tables.definition import Table
 from pointclip.tables.identity import WITHOUT_EFFECT
 from pointclip.tables.verdicts import NOTHING, Result, signed
 from pointclip.utils.files import atomic_path
 
-View = tuple[list[str], list[list[str]], int, int]  # header, rows, how many columns of names, of figures behind them
+Layout = tuple[list[str], list[list[str]], int, int]  # header, rows, number of name columns, number of figure columns
 
 TUNED = "†"
-TUNED_NOTE = f"{TUNED} Labels of a test split chose sentences, view weights or what was learned: no zero-shot figure."
+TUNED_NOTE = f"{TUNED} Labels of a test split chose sentences, view weights or a trained head: not a zero-shot figure."
 
 
 def terminal(table: Table, results: Sequence[Result]) -> str:
-    """The table in columns, with what a reader must know above and below it."""
+    """The table as aligned text, with its title and notes."""
     marks = footnotes(results)
-    views = [columns(*view) for view in reversed(layouts(table, results, marks))]
-    return "\n".join([table.title, "=" * len(table.title), "\n\n".join(views), "", *below(table, results, marks)])
+    texts = [aligned(*layout) for layout in reversed(layouts(table, results, marks))]
+    return "\n".join([table.title, "=" * len(table.title), "\n\n".join(texts), "", *below(table, results, marks)])
 
 
 def markdown(table: Table, results: Sequence[Result]) -> str:
-    """The same as Markdown."""
+    """The table as Markdown, with its title and notes."""
     marks = footnotes(results)
     text = [f"# {table.title}", ""]
-    for view in layouts(table, results, marks):
-        text += [*markdown_rows(*view), ""]
+    for layout in layouts(table, results, marks):
+        text += [*markdown_rows(*layout), ""]
     return "\n".join([*text, *(f"{line}\n" for line in below(table, results, marks))])
 
 
@@ -51,38 +52,38 @@ def write_table(table: Table, results: Sequence[Result], folder: Path, name: str
 
 
 def footnotes(results: Sequence[Result]) -> dict[str, str]:
-    """Every note of the cells and the letter that marks it, in order of appearance; "" for one that all cells have."""
-    of_cells = [(result.cell.note, result.reason, *result.notes) for result in results]
-    notes = dict.fromkeys(note for own in of_cells for note in own if note)
-    general = dict.fromkeys((note for note in notes if all(note in own for own in of_cells)), "")
+    """The cells' notes and their footnote letters, in order of appearance; "" for notes that all cells share."""
+    by_cell = [(result.cell.note, result.reason, *result.notes) for result in results]
+    notes = dict.fromkeys(note for cell_notes in by_cell for note in cell_notes if note)
+    general = dict.fromkeys((note for note in notes if all(note in cell_notes for cell_notes in by_cell)), "")
     letters = (a + b for a in ("", *ascii_lowercase) for b in ascii_lowercase)
     return general | {note: next(letters) for note in notes if note not in general}
 
 
-def layouts(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> list[View]:
-    """The forms in which the table is shown: as a grid where it asks for one, and in lines where they tell more."""
-    views = [grid(table, results, marks)] if table.grid else []
-    return views if views and not has_published(table) else [*views, lines(table, results, marks)]
+def layouts(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> list[Layout]:
+    """The layouts in which the table is shown: a grid if it has one, and a list if that adds something to the grid."""
+    grids = [grid(table, results, marks)] if table.grid else []
+    return grids if grids and not has_published(table) else [*grids, lines(table, results, marks)]
 
 
-def lines(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> View:
-    """One line a cell; where nothing was published, with our figures alone."""
-    names = numbers_from(table)
+def lines(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> Layout:
+    """One line per cell: published and our figure, difference and verdict, or only our figure if none was published."""
+    names = count_name_columns(table)
     header, rows = [*table.heads[:names], "published", "ours", "difference", "verdict"], []
     for result in results:
         cell = result.cell
         verdict = result.verdict(table.tolerance) if result.ours is not None else no_figure(result, marks)
-        own = NOTHING if result.ours is None else ours(result, marks)
-        figures = [marked(cell.published, [cell.note], marks), own, signed(result.difference)]
+        our_figure = NOTHING if result.ours is None else ours(result, marks)
+        figures = [marked(cell.published, [cell.note], marks), our_figure, signed(result.difference)]
         rows.append([*[cell.row, cell.column][:names], *figures, verdict])
     if has_published(table):
         return header, rows, names, 3
-    alone = [[*row[:names], ours(result, marks)] for row, result in zip(rows, results, strict=True)]
-    return [*table.heads[:names], "ours"], alone, names, 1
+    ours_only = [[*row[:names], ours(result, marks)] for row, result in zip(rows, results, strict=True)]
+    return [*table.heads[:names], "ours"], ours_only, names, 1
 
 
-def grid(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> View:
-    """Our figures alone, a table's rows by its columns."""
+def grid(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> Layout:
+    """Our figures only, rows by columns."""
     names = list(dict.fromkeys(result.cell.column for result in results))
     cells = {(result.cell.row, result.cell.column): ours(result, marks) for result in results}
     rows = dict.fromkeys(result.cell.row for result in results)
@@ -91,26 +92,26 @@ def grid(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> V
 
 
 def below(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> list[str]:
-    """What a reader must know: footnotes, what is measured, the tolerance."""
-    said = [TUNED_NOTE] if any(result.tuned for result in results) else []
+    """The notes below a table: footnotes, metric, tolerance, config."""
+    notes = [TUNED_NOTE] if any(result.tuned for result in results) else []
     general = {result.reason: f"{result.missing.capitalize()}: {result.reason}" for result in results}
-    said += [f"[{letter}] {note}" if letter else general.get(note, note) for note, letter in marks.items()]
+    notes += [f"[{letter}] {note}" if letter else general.get(note, note) for note, letter in marks.items()]
     metrics = ", ".join(dict.fromkeys(cell.metric.split("/")[0] for cell in table.cells))
-    difference = "; difference: ours less published, percentage points" if has_published(table) else ""
-    said.append(f"Figures: {metrics} in percent{difference}.")
+    difference = "; difference: ours minus published, in percentage points" if has_published(table) else ""
+    notes.append(f"Figures: {metrics} in percent{difference}.")
     if has_published(table):
-        said.append(f"“agrees”: within {table.tolerance:g} points. {table.reason}".strip())
+        notes.append(f"“agrees”: within {table.tolerance:g} points. {table.reason}".strip())
     if table.about:
-        said.append(table.about)
+        notes.append(table.about)
     if table.config:
-        said.append(f"Config: {table.config}.")
-    places = ("DATASET.ROOT", *WITHOUT_EFFECT)
-    pairs = [pair for pair in zip(table.extra[::2], table.extra[1::2], strict=True) if pair[0] not in places]
+        notes.append(f"Config: {table.config}.")
+    hidden = ("DATASET.ROOT", *WITHOUT_EFFECT)
+    pairs = [pair for pair in zip(table.extra[::2], table.extra[1::2], strict=True) if pair[0] not in hidden]
     if pairs:
-        said.append(f"Settings besides the config's: {', '.join(map(' '.join, pairs))}.")
+        notes.append(f"Settings in addition to the config: {', '.join(map(' '.join, pairs))}.")
     if any(result.folder for result in results):
-        said.append("The CSV names each figure's run folder.")
-    return said
+        notes.append("The CSV names each figure's run folder.")
+    return notes
 
 
 def has_published(table: Table) -> bool:
@@ -118,7 +119,7 @@ def has_published(table: Table) -> bool:
 
 
 def ours(result: Result, marks: Mapping[str, str]) -> str:
-    """Our figure with its marks, or "not run [a]"."""
+    """Our figure with its footnote marks, or "not run [a]"."""
     if result.ours is None:
         return no_figure(result, marks)
     return marked(result.ours, result.notes, marks, TUNED if result.tuned else "")
@@ -140,24 +141,25 @@ def with_letters(text: str, notes: Sequence[str], marks: Mapping[str, str]) -> s
     return f"{text} [{','.join(letters)}]" if letters else text
 
 
-def numbers_from(table: Table) -> int:
-    """How many columns of names stand before the figures."""
+def count_name_columns(table: Table) -> int:
+    """The number of name columns before the figures."""
     return 2 if any(cell.column for cell in table.cells) else 1
 
 
-def columns(header: Sequence[str], rows: Sequence[Sequence[str]], names: int, figures: int) -> str:
-    """Columns for the terminal: after the `names` come the `figures`, to the right; all others stand to the left."""
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], names: int, figures: int) -> str:
+    """Aligned text for the terminal: figure columns (after the first `names` columns) to the right, others left."""
+    header, *rows = [list(map(escaped, row)) for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     text = []
     for row in (header, *rows):
         cells = [
-            cell.rjust(width) if names <= place < names + figures else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.rjust(width) if names <= index < names + figures else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         text.append("  ".join(cells).rstrip())
     return "\n".join([text[0], "-" * len(text[0]), *text[1:]])
 
 
 def markdown_rows(header: Sequence[str], rows: Sequence[Sequence[str]], names: int, figures: int) -> list[str]:
-    rule = ["---:" if names <= place < names + figures else "---" for place in range(len(header))]
+    rule = ["---:" if names <= index < names + figures else "---" for index in range(len(header))]
     return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in (header, rule, *rows)]

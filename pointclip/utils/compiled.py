@@ -1,8 +1,8 @@
-"""Decorators for compiled loops, kept on disk so that only the first run compiles. Importing this loads numba.
+"""Decorators for compiled loops, cached on disk so that only the first run compiles. Importing this loads numba.
 
-Compiled code is kept beside its module (in __pycache__) or, where that is read-only, in numba's cache in the user's
-home; the environment variable NUMBA_CACHE_DIR names another place. Processes that compile at once do no harm: the last
-one to write its (equal) result wins.
+Compiled code is cached beside its module (in __pycache__) or, if that is read-only, in numba's cache in the user's
+home; the environment variable NUMBA_CACHE_DIR overrides both. Processes may compile at the same time: the last one to
+write its (identical) result wins.
 """
 
 import warnings
@@ -10,17 +10,17 @@ from functools import cache
 
 from numba import njit
 
-# Plain IEEE arithmetic in the written order, no fastmath. nogil lets other threads run meanwhile. What is kept on disk
-# is told apart by its source, not by these: who changes them clears it (rm -r pointclip/**/__pycache__).
+# Plain IEEE arithmetic in the order written, no fastmath. nogil lets other threads run in the meantime. The cache is
+# keyed by the source, not by these options: clear it after changing them (rm -r pointclip/**/__pycache__).
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 
-part = njit(**OPTIONS)  # for functions that only compiled ones of the same module call; kept as parts of those
+part = njit(**OPTIONS)  # for helpers called only by compiled functions of the same module, cached as part of those
 
 
 def compiled(signature: str | None = None):
-    """A decorator: compile for one signature at once, or without one for whatever comes at the first call.
+    """A decorator: compile at once for the given signature, or lazily for the types of the first call.
 
-    Where no folder can be written, a warning says so once and every process compiles for itself.
+    If no cache folder is writable, every process compiles again and one warning says so.
     """
 
     def decorate(function):
@@ -29,15 +29,15 @@ def compiled(signature: str | None = None):
         except RuntimeError as error:
             if "cannot cache" not in str(error):
                 raise
-            _tell_that_nothing_is_kept()
+            _warn_not_cached()
             return njit(signature, **OPTIONS)(function)
 
     return decorate
 
 
 @cache
-def _tell_that_nothing_is_kept() -> None:
+def _warn_not_cached() -> None:
     warnings.warn(
-        "Compiled code cannot be kept on disk, so every process compiles anew, which takes some seconds; name a folder "
-        "that can be written in the environment variable NUMBA_CACHE_DIR."
+        "Compiled code cannot be cached on disk, so every process compiles it again, which takes some seconds; set the "
+        "environment variable NUMBA_CACHE_DIR to a writable folder."
     )

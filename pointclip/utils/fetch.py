@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
@@ -56,8 +57,7 @@ def fetch(
     Raises:
         InputError: when the server refuses, its certificate is not valid, or every try failed; the part stays.
     """
-    if not url.startswith(("http://", "https://")):
-        raise InputError(f"The address is {url!r}, but it must begin with http:// or https://.")
+    _check_address(url)
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def fetch(
         try:
             _fetch_once(url, part, note, insecure, progress)
             break
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             _raise_if_hopeless(url, error)
             if attempt == retries:
                 raise InputError(
@@ -81,9 +81,35 @@ def fetch(
     return path
 
 
+def _check_address(url: str) -> None:
+    """Raise an InputError unless it is an http or https address with a host."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        good = good and url.isprintable() and " " not in url
+    except ValueError:  # a port that is none, a bracket without its partner
+        good = False
+    if not good:
+        raise InputError(f"The address is {url!r}; http:// or https:// and a host were expected.")
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to http and https only, and never from https to http."""
+
+    def redirect_request(self, request, file, code, reason, headers, address):
+        old, new = request.full_url, address
+        try:
+            _check_address(new)
+        except InputError as error:
+            raise InputError(f"{old} redirects to {new!r}, which is no http or https address; name another.") from error
+        if old.startswith("https:") and not new.startswith("https:"):
+            raise InputError(f"{old} redirects from https to {new!r}; name an https address.")
+        return super().redirect_request(request, file, code, reason, headers, address)
+
+
 def _fetch_once(url: str, part: Path, note: Path, insecure: bool, progress: bool) -> None:
     """Bring `part` to its full length; raises OSError or HTTPException when the connection breaks before that."""
-    begun = _read_note(note)
+    begun = read_note(note)
     have = part.stat().st_size if part.is_file() and begun is not None and begun.url == url else 0
     if have and have == begun.size:
         return  # interrupted between the last byte and the renaming
@@ -94,16 +120,17 @@ def _fetch_once(url: str, part: Path, note: Path, insecure: bool, progress: bool
             headers["If-Range"] = begun.tag
     request = urllib.request.Request(url, headers=headers)
     try:
-        response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS, context=_tls(insecure))
+        handlers = urllib.request.HTTPSHandler(context=_tls(insecure)), _Redirects()
+        response = urllib.request.build_opener(*handlers).open(request, timeout=TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            part.unlink()  # longer than the file is now: begin anew
+            part.unlink(missing_ok=True)  # longer than the file is now: begin anew
             raise ConnectionError("the file has changed on the server") from error
         raise
     with response:
         start, now = _answer(url, response)
         if start and (start != have or now != begun):
-            part.unlink()
+            part.unlink(missing_ok=True)
             raise ConnectionError("the file has changed on the server")
         if not start:
             part.unlink(missing_ok=True)  # before the note, so that no old bytes ever stand under a new one
@@ -127,7 +154,12 @@ def _answer(url: str, response: http.client.HTTPResponse) -> tuple[int, Version]
         if found is None:
             raise http.client.HTTPException("the server's Content-Range cannot be read")
         return int(found[1]), Version(url, tag, int(found[2]))
-    return 0, Version(url, tag, int(response.headers.get("Content-Length", -1)))
+    if response.status != http.HTTPStatus.OK:
+        raise InputError(f"{url} answered {response.status} {response.reason}, without a file; check the address.")
+    length = response.headers.get("Content-Length")
+    if length is not None and not re.fullmatch(r"\s*\d{1,18}\s*", length, re.ASCII):
+        raise InputError(f"{url} answered with a Content-Length of {length!r}, which is no size; name another address.")
+    return 0, Version(url, tag, -1 if length is None else int(length))
 
 
 def _write(response: http.client.HTTPResponse, part: Path, start: int, size: int, progress: bool) -> None:
@@ -166,6 +198,10 @@ def _raise_if_hopeless(url: str, error: Exception) -> None:
         ) from error
     elif isinstance(reason, socket.gaierror):
         raise InputError(f"The host of {url} cannot be found ({reason.strerror}); is there a network?") from error
+    elif isinstance(error, InputError):
+        raise error
+    elif isinstance(error, ValueError | http.client.InvalidURL):  # a host that cannot be written in an address
+        raise InputError(f"{url} is no address that can be asked ({_reason(error)}); check it.") from error
     elif isinstance(error, OSError) and not isinstance(error, _PASSING):
         raise InputError(f"Cannot fetch {url}: {_reason(error)}.") from error  # such as a full disk
 
@@ -175,11 +211,13 @@ def _reason(error: Exception) -> str:
     return " ".join(str(reason).split()) or type(error).__name__
 
 
-def _read_note(note: Path) -> Version | None:
+def read_note(note: Path) -> Version | None:
     try:
-        return Version(**json.loads(note.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):  # none, or damaged: nothing to go on from
+        version = Version(**json.loads(note.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):  # none, or damaged: nothing to go on from
         return None
+    whole = list(map(type, (version.url, version.tag, version.size))) == [str, str, int]
+    return version if whole else None
 
 
 def _write_note(note: Path, version: Version) -> None:

@@ -49,9 +49,9 @@ def test_batches_keep_the_order_and_split_where_the_number_of_points_changes():
 BAD = {
     "nan": (shape(value=np.nan, name="x#1"), "x#1: NaN"),
     "label": (shape(label=2, name="x#1"), "x#1: its label is 2; 0 to 1 was expected"),
-    "flat": (Shape(np.ones((5, 3), np.float32), 0, "x#1"), "x#1: all points at one place"),
+    "flat": (Shape(np.ones((5, 3), np.float32), 0, "x#1"), "x#1: all points coincide"),
     "one": (Shape(np.ones((1, 3), np.float32), 0, "x#1"), "x#1: a cloud of 1 point"),
-    "wide": (Shape(np.ones((5, 4), np.float32), 0, "x#1"), "x#1: points came in shape"),
+    "wide": (Shape(np.ones((5, 4), np.float32), 0, "x#1"), "x#1: points have shape"),
     "parts": (replace(shape(name="x#1"), parts=np.full(8, 2)), "x#1: a part label is out of range; 0 to 1"),
     "few parts": (replace(shape(name="x#1"), parts=np.zeros(7, int)), "x#1: 7 part labels came for 8 points"),
     "float parts": (replace(shape(name="x#1"), parts=np.zeros(8)), "x#1: its parts are a numpy array of float64"),

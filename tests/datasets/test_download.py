@@ -9,6 +9,7 @@ import ssl
 import stat
 import threading
 import urllib.error
+import urllib.request
 import zipfile
 from dataclasses import replace
 
@@ -55,6 +56,8 @@ class Server(http.server.ThreadingHTTPServer):
     cut_after: int | None = None  # bytes after which the connection drops
     cuts = 0  # how many answers are cut
     codes = ()  # answered before the first good one
+    headers = ()  # (name, value) of an answer without a body, instead of the file
+    code = 200  # of that answer
 
     def handle_error(self, request, client_address):
         pass  # a client that goes away is part of the tests
@@ -70,6 +73,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if server.codes:
             code, *server.codes = server.codes
             self.send_error(code)
+            return
+        if server.headers:
+            self.send_response(server.code)
+            for name, value in server.headers:
+                self.send_header(name, value)
+            self.end_headers()
             return
         start = 0
         wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
@@ -220,11 +229,12 @@ def test_an_overloaded_server_is_asked_again_and_a_wrong_address_is_not(server, 
 def test_what_trying_again_cannot_cure_is_said_at_once(tmp_path, monkeypatch, reason, message):
     calls = []
 
-    def fail(*arguments, **options):
-        calls.append(options["context"].verify_mode)
+    def fail(opener, *arguments, **options):
+        (https,) = (own for own in opener.handlers if isinstance(own, urllib.request.HTTPSHandler))
+        calls.append(https._context.verify_mode)
         raise urllib.error.URLError(reason)
 
-    monkeypatch.setattr(fetch_module.urllib.request, "urlopen", fail)
+    monkeypatch.setattr(urllib.request.OpenerDirector, "open", fail)
     with pytest.raises(InputError, match=message):
         quick_fetch("https://example.invalid/a.zip", tmp_path / "a.zip")
     with pytest.raises(InputError, match=message):
@@ -232,9 +242,54 @@ def test_what_trying_again_cannot_cure_is_said_at_once(tmp_path, monkeypatch, re
     assert calls == [ssl.CERT_REQUIRED, ssl.CERT_NONE]
 
 
-def test_an_address_of_another_kind_is_refused(tmp_path):
-    with pytest.raises(InputError, match="http"):
-        fetch("file:///etc/hostname", tmp_path / "a.zip")
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("file:///etc/hostname", "http://", "http://:80/a", "http://a:port/b", "http://a:0/b", "http://[::1/a"),
+        *("http://a b/c", "http://a\r\nb/c", "http://" + "a" * 70 + ".b/c", "http://a..b/c"),
+    ],
+)
+def test_an_address_that_is_none_is_refused(tmp_path, url):
+    with pytest.raises(InputError) as told:
+        quick_fetch(url, tmp_path / "a.zip", retries=0)
+    assert str(told.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("code", "headers", "message"),
+    [
+        (200, [("Content-Length", "-5")], "'-5', which is no size"),
+        (200, [("Content-Length", "many")], "'many', which is no size"),
+        (200, [("Content-Length", "9" * 30)], "which is no size"),
+        (204, [("X-Nothing", "1")], "answered 204 No Content, without a file"),
+        (302, [("Location", "file:///etc/hostname")], "'file:///etc/hostname' is not allowed"),
+        (302, [("Location", "http://[::1/a")], "check|redirects|after 1 tries"),
+        (302, [("Location", "/small.zip")], "answered 302"),
+        (302, [("X-Nothing", "1")], "answered 302"),
+        (206, [("Content-Range", "bytes 5-9/10")], "the file has changed"),
+        (206, [("Content-Range", "all of it")], "Content-Range cannot be read"),
+    ],
+)
+def test_odd_answers_are_told(server, tmp_path, code, headers, message):
+    server.code, server.headers = code, headers
+    with pytest.raises(InputError, match=message):
+        quick_fetch(server.url, tmp_path / "a.zip", retries=0)
+    assert not (tmp_path / "a.zip").exists()
+
+
+def test_no_redirect_leaves_https(tmp_path):
+    handler = fetch_module._Redirects()
+    request = urllib.request.Request("https://a/b")
+    with pytest.raises(InputError, match="redirects from https"):
+        handler.redirect_request(request, None, 302, "Found", {}, "http://a/b")
+    assert handler.redirect_request(request, None, 302, "Found", {}, "https://c/d").full_url == "https://c/d"
+
+
+@pytest.mark.parametrize("note", ["[" * 9999, "[]", '{"url": 5, "tag": [], "size": "x"}', '{"url": "x"}'])
+def test_a_damaged_note_is_as_good_as_none(tmp_path, note):
+    path = tmp_path / "a.part.json"
+    path.write_text(note)
+    assert fetch_module.read_note(path) is None
 
 
 def test_the_command_fetches_unpacks_and_verifies(server, small, tmp_path, capsys):

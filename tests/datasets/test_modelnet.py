@@ -1,6 +1,7 @@
 """ModelNet40 and ModelNet10 from small files in their layouts."""
 
 import pickle
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from pointclip.datasets import dataset_names, open_dataset
 from pointclip.datasets import h5 as h5_module
 from pointclip.datasets.axes import to_y_up
+from pointclip.datasets.batches import BatchReader
 from pointclip.datasets.h5 import H5Shapes
 from pointclip.datasets.modelnet import MODELNET10_CLASSES, ModelNet10, ModelNet40
 from pointclip.errors import InputError
 
+BAD_INPUTS = Path(__file__).parents[1] / "fixtures" / "bad_inputs"
 CLASSES = ("airplane", *MODELNET10_CLASSES[:5], "guitar", *MODELNET10_CLASSES[5:])  # 12, sorted but for guitar
 POINTS = np.random.default_rng(5).normal(size=(7, 40, 3)).astype(np.float32)
 LABELS = np.array([[0], [3], [6], [11], [1], [3], [0]], dtype=np.uint8)
@@ -250,7 +253,112 @@ def test_turning_up_is_a_rotation():
     assert to_y_up(POINTS, "z").dtype == np.float32
 
 
-@pytest.mark.parametrize("up", ["x", "-z", "Y", None, 2])
+@pytest.mark.parametrize("up", ["-z", "Y", None, 2])
 def test_other_axes_are_refused(up):
     with pytest.raises(InputError, match="'y' or 'z'"):
         to_y_up(POINTS, up)
+
+
+SPELT = {
+    "byte order mark": ("\ufeff" + "\n".join(CLASSES)).encode(),
+    "utf-16": "\n".join(CLASSES).encode("utf-16"),
+    "blanks": "\r\n".join(CLASSES).replace("_", " ").encode(),
+}
+
+
+@pytest.mark.parametrize("kind", SPELT)
+def test_class_names_are_read_by_lines(folder, kind):
+    (folder / "shape_names.txt").write_bytes(SPELT[kind])
+    names = ModelNet40(folder, num_points=16).class_names
+    assert [name.replace(" ", "_") for name in names] == list(CLASSES)
+    assert "night stand" in names or kind != "blanks"
+    assert len(ModelNet10(folder, num_points=16)) == 4
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([f"{number} {name}" for number, name in enumerate(CLASSES)], "'0 airplane', which begins with a number"),
+        ([f"{name}," for name in CLASSES], "'airplane,', which ends in a comma"),
+        (CLASSES[:11], r"label 11, expected 0 to 10: shape_names\.txt names 11 classes"),
+    ],
+)
+def test_class_names_that_would_shift_labels_are_refused(folder, lines, message):
+    (folder / "shape_names.txt").write_text("\n".join(lines))
+    with pytest.raises(InputError, match=message):
+        ModelNet40(folder, num_points=16)
+
+
+def test_names_that_begin_with_a_dot_are_ignored(folder, tmp_path):
+    (folder / "test_files.txt").unlink()
+    (folder / "._ply_data_test0.h5").write_bytes(b"\0\5\x16\7")
+    assert len(ModelNet40(folder, num_points=16)) == 7
+    write_off_layout(tmp_path / "ModelNet40", ["chair", ".hidden"])
+    (tmp_path / "ModelNet40" / "chair" / "test" / "._chair_0001.off").write_bytes(b"\0\5\x16\7")
+    shapes = ModelNet40(tmp_path / "ModelNet40", num_points=16)  # which itself serves as root
+    assert (len(shapes), shapes.class_names) == (1, ("chair",))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
+        (b"<html>", "is an HTML page"),
+        (b"\0\5\x16\7", "AppleDouble"),
+    ],
+)
+def test_what_came_in_place_of_an_h5_file_is_told(folder, content, message):
+    (folder / "ply_data_test1.h5").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        ModelNet40(folder, num_points=16)
+
+
+@pytest.mark.parametrize("name", ["broken_1.h5", "broken_2.h5"])
+def test_broken_h5_files_are_told(folder, name):
+    (folder / "ply_data_test1.h5").write_bytes((BAD_INPUTS / name).read_bytes())
+    with pytest.raises(InputError, match=r"ply_data_test1\.h5"):
+        list(ModelNet40(folder, num_points=16))
+
+
+def test_a_locked_h5_file_is_told(folder, monkeypatch):
+    def locked(*_):
+        raise BlockingIOError(11, "Unable to synchronously open file (unable to lock file, errno = 11)")
+
+    monkeypatch.setattr(h5py, "File", locked)
+    with pytest.raises(InputError, match="is locked: another program has it open for writing"):
+        ModelNet40(folder, num_points=16)
+
+
+@pytest.mark.parametrize(("name", "classes"), [("modelnet40", ["airplane", "bed"]), ("modelnet10", MODELNET10_CLASSES)])
+def test_normal_resampled_is_read_by_its_lists(tmp_path, name, classes):
+    folder = tmp_path / "modelnet40_normal_resampled"
+    (folder / "bed").mkdir(parents=True)
+    (folder / f"{name}_shape_names.txt").write_text("\n".join(classes))
+    (folder / f"{name}_test.txt").write_text("bed_0002\nbed_0001\n")
+    np.savetxt(folder / "bed" / "bed_0002.txt", np.hstack((POINTS[0], POINTS[0])), delimiter=",", fmt="%.6f")
+    shapes = open_dataset(name, tmp_path, num_points=16)
+    assert (shapes.class_names, len(shapes), shapes[0].name) == (tuple(classes), 2, "bed_0002")
+    assert shapes.class_names[shapes[0].label] == "bed"
+    assert np.allclose(shapes[0].points, POINTS[0, :16], atol=1e-6)
+    with pytest.raises(InputError, match=r"bed_0001\.txt is missing though the list"):
+        shapes[1]
+    with pytest.raises(InputError, match="40 points, but 41 were asked for"):
+        open_dataset(name, folder, num_points=41)[0]
+
+
+def test_a_folder_in_pointclips_layout(tmp_path):
+    write_modelnet40(tmp_path)
+    shapes = open_dataset("h5_folder", tmp_path, num_points=16)
+    assert (shapes.class_names, shapes.labels.tolist(), shapes.notes) == (CLASSES, LABELS[:, 0].tolist(), ())
+    (tmp_path / "test_files.txt").write_text("data/another/predict.h5")
+    shapes = open_dataset("h5_folder", tmp_path, num_points=16)
+    assert np.array_equal(shapes[-1].points, POINTS[6, :16])
+    reader = BatchReader(shapes, 4)
+    list(reader)
+    assert len(reader.notes) == 1
+    assert reader.notes[0].startswith("test_files.txt names no file that is there, so the test split is ply_data_test0")
+    with pytest.raises(InputError, match=r"no \.h5 file says train"):
+        open_dataset("h5_folder", tmp_path, "train")
+    (tmp_path / "shape_names.txt").unlink()
+    with pytest.raises(InputError, match=r"has no shape_names\.txt"):
+        open_dataset("h5_folder", tmp_path)

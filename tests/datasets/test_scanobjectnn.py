@@ -1,4 +1,4 @@
-"""ScanObjectNN's three variants from small files in its layout."""
+"""ScanObjectNN's variants and splits from small files in its layout."""
 
 import h5py
 import numpy as np
@@ -15,6 +15,11 @@ FILES = {
     ("scanobjectnn_obj_bg", "train"): "main_split/training_objectdataset.h5",
     ("scanobjectnn_pb_t50_rs", "test"): "main_split/test_objectdataset_augmentedrot_scale75.h5",
     ("scanobjectnn_pb_t50_rs", "train"): "main_split/training_objectdataset_augmentedrot_scale75.h5",
+    ("scanobjectnn_pb_t25", "test"): "main_split/test_objectdataset_augmented25_norot.h5",
+    ("scanobjectnn_pb_t25_r", "test"): "main_split/test_objectdataset_augmented25rot.h5",
+    ("scanobjectnn_pb_t50_r", "train"): "main_split/training_objectdataset_augmentedrot.h5",
+    ("scanobjectnn_obj_only_split3", "test"): "split3_nobg/test_objectdataset.h5",
+    ("scanobjectnn_pb_t50_rs_split4", "train"): "split4/training_objectdataset_augmentedrot_scale75.h5",
 }
 POINTS = np.random.default_rng(3).normal(size=(15, 20, 3)).astype(np.float32) + 7  # off centre, as the scans are
 
@@ -61,7 +66,7 @@ def test_a_missing_data_set_names_the_agreement(tmp_path):
 
 def test_unknown_variants_and_splits_are_told(tmp_path):
     write(tmp_path)
-    with pytest.raises(InputError, match="obj_only, obj_bg, pb_t50_rs"):
+    with pytest.raises(InputError, match="obj_only, obj_bg, pb_t25, pb_t25_r"):
         ScanObjectNN(tmp_path, variant="hardest")
     with pytest.raises(InputError, match="train, test"):
         ScanObjectNN(tmp_path, split="val")

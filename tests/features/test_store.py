@@ -132,6 +132,58 @@ def test_a_damaged_file_is_made_anew(store, encoder, projection, tmp_path, damag
     assert path.read_bytes() == whole
 
 
+def kept_file(store):
+    """A file of kept features, and the cloud that it is of."""
+    cloud = SHAPES[0].points
+    store.save([cloud], {"mean": torch.arange(6.0).reshape(1, 2, 3)})
+    (path,) = store.shapes_folder.glob("??/*.safetensors")
+    return path, cloud
+
+
+def test_every_bit_counts(store):
+    path, cloud = kept_file(store)
+    whole = path.read_bytes()
+    generator = np.random.default_rng(0)
+    for place in generator.permutation(8 * len(whole))[:200]:
+        data = bytearray(whole)
+        data[place // 8] ^= 1 << (place % 8)
+        path.write_bytes(data)
+        kept = store.load([cloud])
+        assert kept is None or torch.equal(kept["mean"], torch.arange(6.0).reshape(1, 2, 3))
+    assert store.damaged == {path}
+
+
+@pytest.mark.parametrize("change", ["renamed tensor", "file of another shape", "without checksum"])
+def test_what_is_not_what_was_kept_is_damage(store, change):
+    path, cloud = kept_file(store)
+    if change == "file of another shape":
+        store.save([SHAPES[1].points], {"mean": torch.zeros(1, 2, 3)})
+        other = next(file for file in store.shapes_folder.glob("??/*.safetensors") if file != path)
+        path.write_bytes(other.read_bytes())
+    else:
+        names = ["meaN"] if change == "renamed tensor" else ["mean"]
+        save_file(dict(zip(names, load_file(path).values(), strict=True)), path)
+    assert store.load([cloud]) is None
+    assert store.damaged == {path}
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "shape", "fits"),
+    [
+        ("mean", torch.float32, (2, 3), True),
+        ("mean", torch.float32, (None, 3), True),
+        ("views", torch.float32, (2, 3), False),
+        ("mean", torch.float16, (2, 3), False),
+        ("mean", torch.float32, (2, 4), False),
+        ("mean", torch.float32, (None,), False),
+    ],
+)
+def test_names_types_and_shapes_are_checked(store, name, dtype, shape, fits):
+    _, cloud = kept_file(store)
+    assert (store.load([cloud], {name: (dtype, shape)}) is not None) == fits
+    assert bool(store.damaged) != fits
+
+
 def test_damaged_sentences_are_made_anew(store, encoder, projection, tmp_path):
     extractor = FeatureExtractor(projection, encoder, store, progress=False)
     sentences = {"chair": ["a chair.", "a seat."]}
@@ -147,7 +199,7 @@ def test_what_cannot_be_kept_is_told(store, monkeypatch):
     with pytest.raises(InputError, match="not of as many"):
         store.save([SHAPES[0].points], {"mean": torch.zeros(2, 3)})
 
-    def full(*_):
+    def full(*_, **__):
         raise SafetensorError("No space left on device")
 
     monkeypatch.setattr("pointclip.features.store.save_file", full)

@@ -93,7 +93,7 @@ def run_triton(cells, spec, lookup=None, settings=()):
     try:
         for name, number in settings:
             setattr(triton_engine, name, number)
-        placed, wanted = (None if c is None else c.each(lambda tensor: tensor.to(DEVICE)) for c in (cells, lookup))
+        placed, wanted = (None if c is None else c.map(lambda tensor: tensor.to(DEVICE)) for c in (cells, lookup))
         maps, values = triton_engine.project(placed, spec, wanted)
     finally:
         for name, number in before.items():

@@ -17,7 +17,7 @@ def triton_project():
 
     The interpreter must be on before Triton is imported, and off for all other tests, so it has a process of its own.
     """
-    if not triton_engine.installed():
+    if not triton_engine.is_installed():
         pytest.skip("triton is not installed")
     if DEVICE == "cuda":
         yield run_triton

@@ -14,8 +14,8 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 def gpu(monkeypatch):
     """As if a GPU and all that Triton needs were here."""
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
-    monkeypatch.setattr(triton_engine, "installed", lambda: True)
-    monkeypatch.setattr(triton_engine, "_unfit", lambda device: None)
+    monkeypatch.setattr(triton_engine, "is_installed", lambda: True)
+    monkeypatch.setattr(triton_engine, "_why_unsupported", lambda device: None)
 
 
 def test_auto_takes_the_fastest_that_can():
@@ -31,8 +31,8 @@ def test_auto_takes_triton_on_a_gpu_unless_gradients_are_wanted(gpu):
 
 
 def test_without_triton_auto_says_so_once(gpu, monkeypatch):
-    monkeypatch.setattr(triton_engine, "installed", lambda: False)
-    projection._tell_that_it_is_missing.cache_clear()
+    monkeypatch.setattr(triton_engine, "is_installed", lambda: False)
+    projection._warn_not_installed.cache_clear()
     with pytest.warns(UserWarning, match="pip install triton") as caught:
         assert [pick_backend("auto", CUDA) for _ in range(3)] == ["reference"] * 3
     assert len(caught) == 1
@@ -41,8 +41,8 @@ def test_without_triton_auto_says_so_once(gpu, monkeypatch):
 
 
 def test_without_numba_auto_says_so_once(monkeypatch):
-    monkeypatch.setattr(numba_engine, "installed", lambda: False)
-    projection._tell_that_it_is_missing.cache_clear()
+    monkeypatch.setattr(numba_engine, "is_installed", lambda: False)
+    projection._warn_not_installed.cache_clear()
     with pytest.warns(UserWarning, match="pip install numba") as caught:
         assert [pick_backend("auto", CPU) for _ in range(3)] == ["reference"] * 3
     assert len(caught) == 1
@@ -57,7 +57,7 @@ def test_without_numba_auto_says_so_once(monkeypatch):
         (("numba", CPU, True), "no gradients"),
         (("numba", CUDA), "points are on cuda"),
         (("triton", CUDA, True), "no gradients"),
-        (("opencl", CPU), "known ones are auto, reference, numba, triton"),
+        (("opencl", CPU), "choose one of auto, reference, numba, triton"),
     ],
 )
 def test_an_engine_that_cannot_run_says_why(arguments, words, gpu):

@@ -152,7 +152,7 @@ def test_a_forked_child_gets_helpers_of_its_own(threads):
 def _project_on_two_threads():
     work = []
     numba_engine.torch.get_num_threads = lambda: 2  # torch itself must not start threads in a forked process
-    numba_engine._share_out(work.append, 5)
+    numba_engine._run_on_threads(work.append, 5)
     assert sorted(work) == [0, 1, 2, 3, 4]
 
 
@@ -176,7 +176,7 @@ def test_no_more_threads_than_torch_is_allowed(allowed, views, helpers, threads,
         monkeypatch.setattr(pool, "submit", lambda take: submitted.append(take) or submit(take))
         monkeypatch.setattr(numba_engine, "_pool", lambda process: pool)
         done = []
-        numba_engine._share_out(done.append, views)
+        numba_engine._run_on_threads(done.append, views)
     assert len(submitted) == helpers
     assert sorted(done) == list(range(views))
 
@@ -184,7 +184,7 @@ def test_no_more_threads_than_torch_is_allowed(allowed, views, helpers, threads,
 def test_an_error_in_a_helper_reaches_the_caller(threads):
     threads(4)
     with pytest.raises(ZeroDivisionError):
-        numba_engine._share_out(lambda ticket: 1 // (ticket - 37), 100)
+        numba_engine._run_on_threads(lambda ticket: 1 // (ticket - 37), 100)
 
 
 @pytest.mark.parametrize(("name", "place"), [("row", 112), ("column", -1), ("depth", 8)])
@@ -198,11 +198,11 @@ def test_cells_outside_the_grid_are_refused(name, place):
 
 def test_says_why_it_cannot_run(monkeypatch):
     cpu = torch.device("cpu")
-    assert numba_engine.unable(cpu, False) is None
-    assert "gradients" in numba_engine.unable(cpu, True)
-    assert "cuda" in numba_engine.unable(torch.device("cuda"), False)
+    assert numba_engine.why_unavailable(cpu, False) is None
+    assert "gradients" in numba_engine.why_unavailable(cpu, True)
+    assert "cuda" in numba_engine.why_unavailable(torch.device("cuda"), False)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert "numba is not installed" in numba_engine.unable(cpu, False)
+    assert "numba is not installed" in numba_engine.why_unavailable(cpu, False)
 
 
 def test_refuses_points_that_require_gradients():

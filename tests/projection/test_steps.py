@@ -130,7 +130,7 @@ def kernel(spec):
     return whole / whole.sum()
 
 
-@pytest.mark.skipif(not numba_engine.installed(), reason="numba is not installed")
+@pytest.mark.skipif(not numba_engine.is_installed(), reason="numba is not installed")
 @pytest.mark.parametrize("steps", [steps for steps in SUBSETS if "squeeze" in steps])
 @pytest.mark.parametrize("task", TASKS)
 def test_numba_agrees(task, steps):
@@ -153,13 +153,13 @@ class TestWithoutSqueeze:
         cells = cells_of(self.spec)
         assert torch.equal(project(cells, self.spec)[0], reference.project(cells, self.spec)[0])
         monkeypatch.setattr(triton_engine, "installed", lambda: True)
-        monkeypatch.setattr(triton_engine, "_unfit", lambda device: None)
+        monkeypatch.setattr(triton_engine, "_why_unsupported", lambda device: None)
         assert pick_backend("auto", torch.device("cuda"), spec=self.spec) == "reference"
         assert pick_backend("auto", torch.device("cuda"), spec=CLASSIFICATION) == "triton"
 
     @pytest.mark.parametrize("name", ["numba", "triton"])
     def test_other_engines_refuse(self, name, monkeypatch):
-        monkeypatch.setattr(triton_engine, "_unfit", lambda device: None)
+        monkeypatch.setattr(triton_engine, "_why_unsupported", lambda device: None)
         monkeypatch.setattr(triton_engine, "installed", lambda: True)
         cells = cells_of(self.spec)
         with pytest.raises(InputError, match="cannot run here: it makes no depth maps without the squeeze step"):

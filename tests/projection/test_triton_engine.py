@@ -19,12 +19,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from pointclip.errors import InputError
 from pointclip.projection import Cells, triton_engine
-from pointclip.projection.cells import one_a_cell
+from pointclip.projection.cells import nearest_per_cell
 from tests.projection import clouds
 from tests.projection.clouds import SMALL_SPECS, VIEWS, assert_agree, random_cloud
 from zeroshot_cls.realistic_projection import SPEC as CLASSIFICATION
 
-pytestmark = pytest.mark.skipif(not triton_engine.installed(), reason="triton is not installed")
+pytestmark = pytest.mark.skipif(not triton_engine.is_installed(), reason="triton is not installed")
 
 NAMES = ("row", "column", "depth", "value")
 ON_A_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -107,7 +107,7 @@ def test_order_batch_and_strides_change_no_bit(triton_project):
     spec = SMALL_SPECS["segmentation"]
     cells, wanted = cells_of(random_cloud(16, batch=2), spec)
     maps, values = triton_project(cells, spec, wanted)
-    one_view_at_a_time = triton_project(cells, spec, wanted, [("MAX_KEPT", 1)])
+    one_view_at_a_time = triton_project(cells, spec, wanted, [("MAX_ENTRIES", 1)])
     assert torch.equal(one_view_at_a_time[0], maps)
     assert torch.equal(one_view_at_a_time[1], values)
     order = torch.arange(15, -1, -1)
@@ -138,7 +138,7 @@ def test_points_that_share_a_cell_change_nothing(triton_project):
     """Dense clouds are sorted first; here any cloud is."""
     spec = SMALL_SPECS["segmentation"]
     cells, wanted = cells_of(random_cloud(60, batch=2).round(decimals=1), spec)
-    sorted_out = triton_project(cells, spec, wanted, [("DENSE", 0)])
+    sorted_out = triton_project(cells, spec, wanted, [("DENSE_CLOUD", 0)])
     assert_agree(sorted_out, cells, spec, wanted)
 
 
@@ -146,7 +146,7 @@ def test_one_point_a_cell_is_kept():
     """The one with the largest value; points outside the grid are none of its cells'."""
     row, column = torch.tensor([[4, 4, 5, 4, -1, 4]]), torch.tensor([[3, 3, 3, 3, 19, 27]])
     cells = Cells(row, column, torch.full_like(row, 2), torch.tensor([[1.5, 3, 2, 2.5, 9, 9]]))
-    kept = one_a_cell(cells, SMALL_SPECS["classification"])
+    kept = nearest_per_cell(cells, SMALL_SPECS["classification"])
     shown = [(r, c, v) for r, c, v in zip(*(x[0].tolist() for x in (kept.row, kept.column, kept.value)), strict=True)]
     assert sorted(point for point in shown if point[0] >= 0) == [(4, 3, 3.0), (5, 3, 2.0)]
     assert len(shown) == 6
@@ -204,7 +204,7 @@ def test_a_gpu_gives_the_same_bits_every_time(task, count, triton_project):
 def test_a_cuda_graph_can_hold_it(task, count):
     spec = clouds.SPECS[task]
     first, second = (clouds.cells_of(random_cloud(count, seed), spec) for seed in (0, 1))
-    inputs = [cells.each(torch.Tensor.cuda) for cells in first]
+    inputs = [cells.map(torch.Tensor.cuda) for cells in first]
     triton_engine.project(inputs[0], spec, inputs[1])  # compiles
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
@@ -220,25 +220,25 @@ def test_says_why_it_cannot_run(monkeypatch):
     cpu, gpu = torch.device("cpu"), torch.device("cuda", 0)
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert "points are on cpu" in triton_engine.unable(cpu, False)
-    assert "no CUDA GPU" in triton_engine.unable(gpu, False)
+    assert "points are on cpu" in triton_engine.why_unavailable(cpu, False)
+    assert "no CUDA GPU" in triton_engine.why_unavailable(gpu, False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.version, "hip", None)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
-    assert "older than compute capability 8.0" in triton_engine.unable(gpu, False)
+    assert "older than compute capability 8.0" in triton_engine.why_unavailable(gpu, False)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
-    assert triton_engine.unable(gpu, False) is None
-    assert "gradients" in triton_engine.unable(gpu, True)
-    monkeypatch.setattr(triton_engine, "OLDEST_TRITON", (99, 0))
-    assert "too old" in triton_engine.unable(gpu, False)
+    assert triton_engine.why_unavailable(gpu, False) is None
+    assert "gradients" in triton_engine.why_unavailable(gpu, True)
+    monkeypatch.setattr(triton_engine, "MIN_TRITON", (99, 0))
+    assert "too old" in triton_engine.why_unavailable(gpu, False)
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("PATH", "")
-    assert "C compiler" in triton_engine.unable(gpu, False)
+    assert "C compiler" in triton_engine.why_unavailable(gpu, False)
     monkeypatch.setenv("TRITON_INTERPRET", "1")
-    assert triton_engine.unable(cpu, False) is None
-    assert "gradients" in triton_engine.unable(cpu, True)
-    monkeypatch.setattr(triton_engine, "installed", lambda: False)
-    assert "triton is not installed" in triton_engine.unable(gpu, False)
+    assert triton_engine.why_unavailable(cpu, False) is None
+    assert "gradients" in triton_engine.why_unavailable(cpu, True)
+    monkeypatch.setattr(triton_engine, "is_installed", lambda: False)
+    assert "triton is not installed" in triton_engine.why_unavailable(gpu, False)
 
 
 def test_refuses_points_that_require_gradients(monkeypatch):
@@ -258,16 +258,17 @@ import subprocess, sys, triton
 from triton.backends.compiler import GPUTarget
 from pointclip.projection import triton_engine, triton_kernels
 from zeroshot_seg.realistic_projection import SPEC as SEGMENTATION
-types = dict.fromkeys(("value", "values", "images"), "*fp32") | dict.fromkeys(("count", "wanted_count"), "i32")
-types |= dict.fromkeys(("ends", "wanted_ends", "starts", "wanted_starts", "progress"), "*i32")
+types = dict.fromkeys(("value", "values", "images"), "*fp32") | dict.fromkeys(("count", "lookup_count"), "i32")
+types |= dict.fromkeys(("ends", "lookup_ends", "starts", "lookup_starts", "progress"), "*i32")
 tiling = triton_engine.make_tiling(SEGMENTATION)
-sorting = {"SEEN": tiling.seen(), "ASKED": tiling.asked(), "TILES": tiling.tiles, "PITCH": tiling.pitch}
-sorting["CHUNK"] = triton_engine.CHUNK
-projecting = tiling.constants() | {"READ": triton_engine.READ, "CHUNK": triton_engine.SCALED}
+sorting = {"POINT_GRID": tiling.point_grid(), "LOOKUP_GRID": tiling.lookup_grid()}
+sorting |= {"TILES": tiling.tiles, "PITCH": tiling.pitch}
+sorting["CHUNK"] = triton_engine.SORT_CHUNK
+projecting = tiling.constants() | {"READ_CHUNK": triton_engine.READ_CHUNK, "CHUNK": triton_engine.SCALE_CHUNK}
 for name, constants, options in (
-    ("put_into_buckets", sorting, triton_engine.SORTING),
-    ("project_tiles", projecting | {"LOOKUP": False}, triton_engine.PROJECTING),
-    ("project_tiles", projecting | {"LOOKUP": True}, triton_engine.PROJECTING),
+    ("put_into_buckets", sorting, triton_engine.SORT_OPTIONS),
+    ("project_tiles", projecting | {"LOOKUP": False}, triton_engine.PROJECT_OPTIONS),
+    ("project_tiles", projecting | {"LOOKUP": True}, triton_engine.PROJECT_OPTIONS),
 ):
     kernel = getattr(triton_kernels, name)
     others = [argument for argument in kernel.arg_names if argument not in constants]

@@ -34,14 +34,14 @@ def test_views_from(text, views):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("4", "'all' or numbers from 0 to 3 between commas"),
+        ("4", "'all' or comma-separated numbers from 0 to 3"),
         ("-1", "from 0 to 3"),
         ("1.0", "from 0 to 3"),
         ("", "from 0 to 3"),
         ("0,,1", "from 0 to 3"),
         ("none", "from 0 to 3"),
         ("²", "from 0 to 3"),
-        ("1, 3, 1", "names view 1 twice"),
+        ("1, 3, 1", "lists view 1 twice"),
     ],
 )
 def test_bad_views(text, words):
@@ -50,6 +50,6 @@ def test_bad_views(text, words):
 
 
 @pytest.mark.parametrize("numbers", [[], [2], [-1], [0, 5]])
-def test_views_that_are_not_there_are_told(numbers):
-    with pytest.raises(InputError, match="numbers from 0 to 1 were expected"):
+def test_unknown_view_numbers_are_refused(numbers):
+    with pytest.raises(InputError, match="expected numbers from 0 to 1"):
         chosen_views([((0, 0, 0),), ((1, 0, 0),)], numbers)

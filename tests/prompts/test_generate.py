@@ -22,9 +22,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pointclip.prompts import read_prompts
-from prompts import generate as g
-from prompts import models
-from prompts.build import KINDS, by_kind, token_count
+from pointclip.writing import generate as g
+from pointclip.writing import models
+from pointclip.writing.build import KINDS, by_kind, token_count
 from tests.endings import exit_code
 
 ROOT = Path(__file__).parents[2]
@@ -242,10 +242,10 @@ def test_repeated_and_useless_answers_are_made_up_for(babble, serve, tmp_path):
 def test_a_model_with_little_to_say_gives_smaller_equal_blocks(serve, tmp_path, capsys):
     server = serve(reply=lambda number: good(number % 6))
     assert run(server, tmp_path / "out.json", "--jobs", "1", classes="chair", samples=2) == 2
-    assert "No answer to the words command for 'chair' was usable, of 6" in capsys.readouterr().err
+    assert "None of 6 answers to the words command for 'chair' is usable" in capsys.readouterr().err
     server = serve(reply=lambda number: good(min(number, 6)))
     assert run(server, tmp_path / "two.json", "--jobs", "1", classes="chair", samples=2) == 0
-    assert "note: chair: 1 of 2 sentences a kind, so few words answers" in capsys.readouterr().out
+    assert "note: chair: 1 of 2 sentences per kind, because few words answers" in capsys.readouterr().out
     assert read_prompts(tmp_path / "two.json") == {"chair": [good(number) + "." for number in (0, 2, 4, 6)]}
 
 
@@ -266,11 +266,11 @@ def test_several_requests_run_at_a_time(serve, tmp_path):
 def test_hopeless_refusals_end_at_once_in_one_sentence(fault, words, serve, tmp_path, capsys):
     server = serve([fault])
     assert run(server, tmp_path / "out.json", "--jobs", "1") == 2
-    said = capsys.readouterr().err
-    assert words in said
-    assert "a-secret" not in said
-    assert said.count("\n") == 1
-    assert len(said) < 500
+    output = capsys.readouterr().err
+    assert words in output
+    assert "a-secret" not in output
+    assert output.count("\n") == 1
+    assert len(output) < 500
     assert len(server.asked) == 1
 
 
@@ -296,7 +296,7 @@ def test_a_partial_file_of_another_model_is_not_mixed_in(serve, tmp_path, capsys
     server = serve([None] * 2 + [(400, {}, "")])
     assert run(server, out, "--jobs", "1") == 2
     assert run(server, out, "--seed", "1") == 2
-    assert "was begun by another model or seed" in capsys.readouterr().err
+    assert "was started with another model or seed" in capsys.readouterr().err
     assert len(server.asked) == 3
     assert not re.search("a-secret", (tmp_path / "out.json.partial").read_text())
 
@@ -309,10 +309,10 @@ def test_an_interrupt_ends_with_130_and_keeps_what_is_done(serve, tmp_path):
     while len(server.asked) < 5 and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=10)  # the stalled requests take longer than that
-    assert process.returncode == 130, said
-    assert "run the same command again" in said
-    assert "Traceback" not in said
+    _, output = process.communicate(timeout=10)  # the stalled requests take longer than that
+    assert process.returncode == 130, output
+    assert "run the same command again" in output
+    assert "Traceback" not in output
     assert len((tmp_path / "out.json.partial").read_text().splitlines()) == 1 + 3
 
 
@@ -328,7 +328,7 @@ def test_an_interrupt_ends_with_130_and_keeps_what_is_done(serve, tmp_path):
         ("--classes a --local n --base-url http://x", "give either --model"),
         ("--classes a,,b --model m", "is empty"),
         ("--classes a,A --model m", "more than once"),
-        ("--classes a --model m --samples 0", "--samples is 0; 1 or more"),
+        ("--classes a --model m --samples 0", "--samples is 0; expected at least 1"),
         ("--classes a --model m --jobs x", "invalid int value"),
         ("--classes a --model m --jobs 0", "--jobs is 0"),
         ("--classes a --model m --retries -1", "--retries is -1"),
@@ -339,9 +339,9 @@ def test_an_interrupt_ends_with_130_and_keeps_what_is_done(serve, tmp_path):
 )
 def test_bad_arguments(arguments, words, tmp_path, capsys):
     assert exit_code(g.main, [*arguments.split(), "--out", str(tmp_path / "o.json")]) == 2
-    said = capsys.readouterr().err.lower()
-    assert words in said
-    assert said.count("\n") == 1
+    output = capsys.readouterr().err.lower()
+    assert words in output
+    assert output.count("\n") == 1
 
 
 def test_an_existing_output_is_not_asked_for_again(tmp_path, capsys):
@@ -356,9 +356,9 @@ def test_bad_addresses(url, monkeypatch, tmp_path, capsys):
     pytest.importorskip("openai", reason=CLIENT)
     monkeypatch.setenv(models.KEY, "k")
     assert exit_code(g.main, ["--classes", "a", "--model", "m", "--base-url", url, "--out", str(tmp_path / "o")]) == 2
-    said = capsys.readouterr().err
-    assert "no address such as" in said
-    assert "pw" not in said
+    output = capsys.readouterr().err
+    assert "must be a URL such as" in output
+    assert "pw" not in output
 
 
 @pytest.mark.parametrize(("key", "words"), [(None, "is not set"), (" ", "is not set"), ("kéy", "no key has")])
@@ -382,9 +382,9 @@ def test_a_missing_package_is_named_with_its_cure(package, flag, monkeypatch, tm
 
     monkeypatch.setattr(builtins, "__import__", without)
     assert exit_code(g.main, ["--classes", "a", flag, "m", "--out", str(tmp_path / "o")]) == 2
-    said = capsys.readouterr().err
-    assert f"`pip install {package}`" in said
-    assert said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert f"`pip install {package}`" in output
+    assert output.count("\n") == 1
 
 
 def stub_transformers(chat: bool) -> types.ModuleType:
@@ -450,12 +450,12 @@ def test_retry_after_is_seconds_or_a_date():
     ] * 6
 
 
-def test_retries_wait_and_give_up_when_told():
+def test_retries_pause_and_stop_on_request():
     waits = []
 
     class Failing:
         def ask(self, command, seed):
-            raise models.PassingError("status 429", after=7)
+            raise models.TransientError("status 429", after=7)
 
     task = models.Task(("a", "caption", 0), "Describe.")
     with pytest.raises(models.InputError, match=r"failed 4 times on 'Describe\.' \(status 429\)"):

@@ -14,9 +14,9 @@ from pointclip.datasets.scanobjectnn import CLASSES
 from pointclip.datasets.shapenetpart_labels import PART_NAMES
 from pointclip.errors import InputError
 from pointclip.prompts import read_prompts
-from prompts import import_published as ip
-from prompts import published_files as pf
-from prompts.literals import literals
+from pointclip.writing import import_published as ip
+from pointclip.writing import published_files as pf
+from pointclip.writing.literals import literals
 from tests.endings import exit_code
 from tests.tasks import TASKS
 
@@ -78,11 +78,11 @@ def source(tmp_path_factory) -> Path:
 
 def test_a_checkout_becomes_files_that_runs_take(source, tmp_path, capsys):
     assert exit_code(ip.main, [str(source), "--out", str(tmp_path)]) == 0
-    said = capsys.readouterr().out
-    assert "missing" not in said
-    assert "modelnet40_1000.json: 40 repeated or empty sentences left out" in said
-    assert "lamp has sentences for the first 2 of 4 parts" in said
-    assert "their back -> back" in said
+    output = capsys.readouterr().out
+    assert "missing" not in output
+    assert "modelnet40_1000.json: 40 duplicate or empty sentences dropped" in output
+    assert "lamp has sentences for the first 2 of 4 parts" in output
+    assert "their back -> back" in output
     for path in tmp_path.glob("*.json"):
         read_prompts(path)
     assert read_prompts(tmp_path / "scanobjectnn_rn50.json")["toilet"] == [" rn50's toilet."]
@@ -130,63 +130,63 @@ def test_weights_are_compared_with_those_that_we_have(tmp_path, capsys):
         assert f"{first} differ from {name}/view_weights.yaml" in ip.write(material, tmp_path)[0]
 
 
-def test_what_is_missing_is_told(tmp_path, capsys):
+def test_missing_files_are_listed(tmp_path, capsys):
     folder = tmp_path / "part"
     folder.mkdir()
     (folder / "best_param.py").write_text(segmentation_parameters())
     assert exit_code(ip.main, [str(folder), "--out", str(tmp_path / "out")]) == 0
-    said = capsys.readouterr().out
-    assert "missing: shapenetpart_700.json" in said
-    assert "missing: the searched sentences of modelnet40_rn101" in said
-    assert "missing: the view weights of scanobjectnn_vit_b32" in said
-    assert "of shapenetpart_vit_b16" not in said
+    output = capsys.readouterr().out
+    assert "missing: shapenetpart_700.json" in output
+    assert "missing: the searched sentences of modelnet40_rn101" in output
+    assert "missing: the view weights of scanobjectnn_vit_b32" in output
+    assert "of shapenetpart_vit_b16" not in output
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("import os\nos.mkdir('MARK')", "line 1: this is no assignment"),
-        ("best_prompt = {}\nopen('MARK', 'w')", "line 2: this is no assignment"),
-        ("best_prompt = {\n 'bag': [open('MARK', 'w')]}", "line 2: this is no text"),
-        ("best_prompt = {'bag': [\n'a',\n__import__('os').mkdir('MARK')]}", "line 3: this is no text"),
-        ("best_prompt = {open('MARK', 'w'): ['a', 'b']}", "line 1: a key is no text"),
-        ("best_prompt = {**open('MARK', 'w')}", "line 1: a key is no text"),
-        ("best_prompt[open('MARK', 'w')] = ['a']", "line 1: a key is no text"),
-        ("best_prompt = open('MARK', 'w')", "sets something else"),
-        ("best_prompt['bag'] = [f'{open(\"MARK\", \"w\")}']", "this is no text"),
-        ("best_prompt['bag'] = [x for x in open('MARK', 'w')]", "this is no text"),
-        ("best_prompt['bag'] = -'a'", "this is no literal"),
-        ("best_prompt['bag'] = best_prompt['cap'] = ['a', 'b']", "this is no assignment"),
-        ("best_prompt['bag'] += ['a']", "this is no assignment"),
-        ("x = 3", "sets something else"),
-        ("def f():\n    open('MARK', 'w')", "this is no assignment"),
-        ("best_prompt = {'bag': ['a', 'b'], 'bag': ['a', 'b']}", "'bag' comes twice"),
+        ("import os\nos.mkdir('MARK')", "line 1: this is not an assignment"),
+        ("best_prompt = {}\nopen('MARK', 'w')", "line 2: this is not an assignment"),
+        ("best_prompt = {\n 'bag': [open('MARK', 'w')]}", "line 2: this is not a string"),
+        ("best_prompt = {'bag': [\n'a',\n__import__('os').mkdir('MARK')]}", "line 3: this is not a string"),
+        ("best_prompt = {open('MARK', 'w'): ['a', 'b']}", "line 1: a key is not a string"),
+        ("best_prompt = {**open('MARK', 'w')}", "line 1: a key is not a string"),
+        ("best_prompt[open('MARK', 'w')] = ['a']", "line 1: a key is not a string"),
+        ("best_prompt = open('MARK', 'w')", "sets something other"),
+        ("best_prompt['bag'] = [f'{open(\"MARK\", \"w\")}']", "this is not a string"),
+        ("best_prompt['bag'] = [x for x in open('MARK', 'w')]", "this is not a string"),
+        ("best_prompt['bag'] = -'a'", "this is not a literal"),
+        ("best_prompt['bag'] = best_prompt['cap'] = ['a', 'b']", "this is not an assignment"),
+        ("best_prompt['bag'] += ['a']", "this is not an assignment"),
+        ("x = 3", "sets something other"),
+        ("def f():\n    open('MARK', 'w')", "this is not an assignment"),
+        ("best_prompt = {'bag': ['a', 'b'], 'bag': ['a', 'b']}", "'bag' is set twice"),
         ("best_prompt = {\n", "this is not Python"),
         ("\0", "line 1: "),
         ("best_prompt['bag'] = " + "[" * 5000, "line 1: "),
         ("best_prompt['bag'] = " + "-" * 50000 + "1", "line 1: "),
         ("best_prompt['bag'] = ['a']", None),
-        ("best_prompt['bag'] = ['a', 'b', 'c']", "2 sentences were expected for bag"),
-        ("best_prompt['bag'] = 'ab'", "2 sentences were expected for bag"),
-        ("best_prompt['bag'] = ['a', ' ']", "2 sentences were expected for bag"),
-        ("best_prompt['sofa'] = ['a']", "'sofa' is no category"),
-        ("best_vweight = {'bag': [1, 2]}", "10 numbers were expected"),
-        ("best_vweight = {'bag': [1, 2, 3, 4, 5, 6, 7, 8, 9, 1e999]}", "10 numbers were expected"),
-        ("best_vweight = {'bag': [1, 2, 3, 4, 5, 6, 7, 8, 9, True]}", "this is no text, no number"),
-        ("best_prompt_weight['scanobjectnn_rn50_test_prompts'] = ['a']", "15 sentences were expected"),
-        ("best_prompt_weight['modelnet40_rn50_test_weights'] = ['a'] ", "10 numbers were expected"),
+        ("best_prompt['bag'] = ['a', 'b', 'c']", "expected 2 sentences for bag"),
+        ("best_prompt['bag'] = 'ab'", "expected 2 sentences for bag"),
+        ("best_prompt['bag'] = ['a', ' ']", "expected 2 sentences for bag"),
+        ("best_prompt['sofa'] = ['a']", "'sofa' is not a category"),
+        ("best_vweight = {'bag': [1, 2]}", "expected 10 numbers"),
+        ("best_vweight = {'bag': [1, 2, 3, 4, 5, 6, 7, 8, 9, 1e999]}", "expected 10 numbers"),
+        ("best_vweight = {'bag': [1, 2, 3, 4, 5, 6, 7, 8, 9, True]}", "this is not a string, a number"),
+        ("best_prompt_weight['scanobjectnn_rn50_test_prompts'] = ['a']", "expected 15 sentences"),
+        ("best_prompt_weight['modelnet40_rn50_test_weights'] = ['a'] ", "expected 10 numbers"),
     ],
 )
-def test_parameters_never_run_and_are_told_by_file_and_line(text, words, tmp_path, capsys, monkeypatch):
+def test_parameters_never_run_and_are_reported_by_file_and_line(text, words, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "best_param.py").write_text(text)
     assert exit_code(ip.main, [str(tmp_path), "--out", str(tmp_path / "out")]) == (2 if words else 0)
     assert not (tmp_path / "MARK").exists()
     if words:
-        said = capsys.readouterr().err
-        assert words in said
-        assert "best_param.py, line " in said
-        assert said.count("\n") == 1
+        output = capsys.readouterr().err
+        assert words in output
+        assert "best_param.py, line " in output
+        assert output.count("\n") == 1
         assert not (tmp_path / "out").exists()
 
 
@@ -232,9 +232,9 @@ def test_two_files_that_contradict_each_other_are_refused(source, tmp_path):
 def test_odd_candidate_files(name, text, words, tmp_path, capsys):
     (tmp_path / name).write_text(text)
     assert exit_code(ip.main, [str(tmp_path), "--out", str(tmp_path / "out")]) == 2
-    said = capsys.readouterr().err
-    assert words in said
-    assert said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert words in output
+    assert output.count("\n") == 1
 
 
 def test_classes_that_are_absent_are_noted(tmp_path):

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pointclip.errors import InputError
-from prompts import build as b
+from pointclip.writing import build as b
 from tests.endings import exit_code
 
-NAMES = sorted(path.stem for path in (b.HERE / "facts").glob("*.json"))
+NAMES = sorted(path.stem for path in (b.PROMPTS / "facts").glob("*.json"))
 MODELNET40 = """
     airplane bathtub bed bench bookshelf bottle bowl car chair cone cup curtain desk door dresser flower_pot glass_box
     guitar keyboard lamp laptop mantel monitor night_stand person piano plant radio range_hood sink sofa stairs stool
@@ -31,7 +31,7 @@ def facts_of(name):
 
 def rows_of(name):
     """(category or None, class or part, its facts entry, its committed sentences) for every list of a file."""
-    made = json.loads((b.HERE / f"{name}.json").read_text(encoding="utf-8"))
+    made = json.loads((b.PROMPTS / f"{name}.json").read_text(encoding="utf-8"))
     for category, label, entry in b.entries(facts_of(name)):
         yield category, label, entry, (made[category] if category else made)[label]
 
@@ -43,12 +43,12 @@ def test_the_shipped_data_sets_have_facts():
 @pytest.mark.parametrize(("name", "classes"), [("modelnet40", MODELNET40), ("scanobjectnn", SCANOBJECTNN)])
 def test_classes_are_the_data_sets_own_in_their_order(name, classes):
     assert list(facts_of(name)) == classes.split()
-    assert list(json.loads((b.HERE / f"{name}.json").read_text(encoding="utf-8"))) == classes.split()
+    assert list(json.loads((b.PROMPTS / f"{name}.json").read_text(encoding="utf-8"))) == classes.split()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_committed_file_is_what_build_makes(name):
-    assert (b.HERE / f"{name}.json").read_text(encoding="utf-8") == b.to_json(b.build(facts_of(name)))
+    assert (b.PROMPTS / f"{name}.json").read_text(encoding="utf-8") == b.to_json(b.build(facts_of(name)))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -87,7 +87,7 @@ def test_sentences_name_their_object_and_use_every_fact(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_stays_below_two_megabytes(name):
-    assert (b.HERE / f"{name}.json").stat().st_size < 2e6
+    assert (b.PROMPTS / f"{name}.json").stat().st_size < 2e6
 
 
 def test_tokens_are_counted_as_clip_counts_them():
@@ -186,9 +186,9 @@ def test_any_name_and_number_of_facts_give_distinct_sentences(name, count):
 
 def test_main_builds_the_named_file_and_says_what_is_wrong(tmp_path, monkeypatch, capsys):
     (tmp_path / "facts").mkdir()
-    (tmp_path / "patterns.yaml").write_bytes((b.HERE / "patterns.yaml").read_bytes())
+    (tmp_path / "patterns.yaml").write_bytes((b.PROMPTS / "patterns.yaml").read_bytes())
     (tmp_path / "facts" / "mine.json").write_text(json.dumps({"chair": CHAIR}))
-    monkeypatch.setattr(b, "HERE", tmp_path)
+    monkeypatch.setattr(b, "PROMPTS", tmp_path)
     assert exit_code(b.main, ["mine"]) == 0
     first = (tmp_path / "mine.json").read_bytes()
     assert exit_code(b.main, []) == 0

@@ -1,10 +1,11 @@
 """The files of a run, and tables for the terminal."""
 
+import csv
 import json
 
 import numpy as np
 
-from pointclip.runs.output import table, write_json
+from pointclip.runs.output import table, write_csv, write_json
 
 
 def test_json_without_nan(tmp_path):
@@ -15,3 +16,16 @@ def test_json_without_nan(tmp_path):
 def test_table_aligns():
     lines = table(["class", "n"], [["a", 10], ["longer", 2]]).splitlines()
     assert lines == ["class    n", "----------", "a       10", "longer   2"]
+
+
+def test_no_cell_is_a_formula(tmp_path):
+    cells = ["=1+1", "+1", "-chair", "@SUM(A1)", "-0.5", "-1e3", "a=b", "\x1b[31m", "", -3, 2.5]
+    write_csv(tmp_path / "a.csv", ["=name"] * len(cells), iter([cells]))
+    with open(tmp_path / "a.csv", newline="") as file:
+        header, row = csv.reader(file)
+    assert set(header) == {"'=name"}
+    assert row == ["'=1+1", "+1", "'-chair", "'@SUM(A1)", "-0.5", "-1e3", "a=b", "\\x1b[31m", "", "-3", "2.5"]
+
+
+def test_tables_show_no_control_characters():
+    assert table(["class", "n"], [["\x1b[31mred", 1]]).splitlines()[-1] == "\\x1b[31mred  1"

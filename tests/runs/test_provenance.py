@@ -1,6 +1,7 @@
 """Where sentences and view weights came from, and what is marked as tuned on test labels."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,8 +12,12 @@ from pointclip.origin import Origin
 from pointclip.runs.provenance import provenance, run_notes
 from pointclip.search.result import ALL, SearchResult
 
-ENCODER = SimpleNamespace(name="tiny", context_length=77, count_cut=lambda sentences: len(sentences) - 1)
+ENCODER = SimpleNamespace(
+    name="tiny", notes=("Of its weights.",), context_length=77, count_cut=lambda sentences: len(sentences) - 1
+)
+EXTRACTOR = SimpleNamespace(encoder=ENCODER, store=SimpleNamespace(damaged={Path("b"), Path("a")}))
 READER = SimpleNamespace(
+    notes=["a: 1.", "b: 2.", "c: 3.", "d: 4.", "e: 5."],
     fingerprint="abc",
     bad={4: "x#4: NaN."},
     shapes=SimpleNamespace(class_names=("chair", "sofa"), labels=np.array([0, 1, 0])),
@@ -54,7 +59,7 @@ def test_one_mark_of_two_is_enough(prompts, weights):
     ("change", "own", "tuned"),
     [
         ({}, False, False),
-        ({"dataset": "synthetic", "split": "test"}, False, True),  # the very split
+        ({"dataset": "synthetic", "split": "test"}, False, True),  # the split itself
         ({"dataset": "synthetic", "split": "test"}, True, False),  # own shapes are of no split
         ({"data": "abc"}, True, True),  # the very shapes
     ],
@@ -72,8 +77,12 @@ def test_classes_that_nothing_was_chosen_for_are_named():
 
 def test_notes_on_cut_sentences_demo_turned_and_bad_shapes():
     settings = load_config(defaults(), None, ["DATASET.TURN", "up"])
-    notes = run_notes(settings, ENCODER, READER, {"chair": ["one", "two"]})
+    notes = run_notes(settings, EXTRACTOR, READER, {"chair": ["one", "two"]})
+    assert notes[0] == "Of its weights."
+    notes = notes[1:]
     assert notes[0] == "1 sentence(s) were cut after the 77 tokens that the encoder reads."
     assert "no research results" in notes[1]
     assert notes[2] == "Every shape was turned at random about the up axis (seed 0)."
-    assert notes[3] == "1 bad shape(s) left out, the first: x#4: NaN."
+    assert notes[3] == "2 file(s) of kept features were damaged and made anew, such as a."
+    assert notes[4:8] == ["a: 1.", "b: 2.", "c: 3.", "2 more shape(s) have notes of this kind."]
+    assert notes[8] == "1 bad shape(s) left out, the first: x#4: NaN."

@@ -21,9 +21,9 @@ def near(g, count, width):
 @pytest.fixture(params=["whole", "in small blocks"])
 def blocks(request, monkeypatch):
     if request.param != "whole":
-        monkeypatch.setattr(close_calls, "ROWS", 7)
-        monkeypatch.setattr(close_calls, "COLUMNS", 5)
-        monkeypatch.setattr(segmentation, "SETS", 9)
+        monkeypatch.setattr(close_calls, "MAX_ROWS", 7)
+        monkeypatch.setattr(close_calls, "MAX_COLUMNS", 5)
+        monkeypatch.setattr(segmentation, "SETS_CHUNK", 9)
 
 
 @pytest.mark.parametrize("spread", [True, False])
@@ -64,7 +64,7 @@ def test_iou_with_other_sentences(blocks, dtype):
                 for own, called in zip(truth, logits.argmax(2), strict=True)
             ]
             assert scores[j] == pytest.approx(np.mean(ious), abs=1e-9)
-        scorer.put(k, candidates[7])
+        scorer.replace(k, candidates[7])
         logits[..., k] = products[..., 7]
 
 

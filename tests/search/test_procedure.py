@@ -101,7 +101,7 @@ def test_the_views_are_as_many_as_the_problem_has(made_up):
         search(problem, candidates, torch.ones(VIEWS), ["weights"], settings_with().SEARCH, views=[0, 1])
 
 
-def test_weights_alone_are_taken_only_if_they_are_better_than_those_that_came(made_up):
+def test_weights_alone_are_accepted_only_if_better_than_the_initial_ones(made_up):
     problem, candidates = made_up
     every = settings_with("SEARCH.VALUES", "0, 0.75", "SEARCH.FIXED_VIEWS", 0).SEARCH
     best = search(problem, candidates, torch.ones(VIEWS), ["weights"], every)

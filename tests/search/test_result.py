@@ -1,4 +1,4 @@
-"""The result of a search: its file, and what it puts in place of what came."""
+"""The result of a search: its file, and applying it to sentences and view weights."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -36,7 +36,7 @@ PARTS = replace(
 
 
 @pytest.mark.parametrize("result", [RESULT, PARTS, replace(RESULT, weights={}), replace(RESULT, sentences={})])
-def test_it_comes_back_as_it_was(tmp_path, result):
+def test_round_trip(tmp_path, result):
     write_result(tmp_path / "s.yaml", result)
     assert read_result(tmp_path / "s.yaml", result.task, by_part=result is PARTS) == result
 
@@ -48,16 +48,16 @@ SENTENCES = Sentences({"Night stand": ["x"]}, TUNED)
 def test_names_match_in_any_spelling():
     sentences, _ = RESULT.apply_to_classes(SENTENCES, uniform_weights(2), [0, 3])
     assert dict(sentences) == {"Night stand": RESULT.sentences["night_stand"]}
-    with pytest.raises(InputError, match="not of 'sofa'"):
+    with pytest.raises(InputError, match="not for 'sofa'"):
         RESULT.apply_to_classes(Sentences({"night stand": ["x"], "sofa": ["y"]}, PLAIN), uniform_weights(2), [0, 3])
     parts = PartSentences({"mug": {"Cup": ["x"], "handle": ["y"]}, "cap": {"peak": ["z"]}}, PLAIN)
     sentences, _ = PARTS.apply_to_parts(parts, {"mug": uniform_weights(2)}, [0, 3], ["mug"])
     assert sentences.by_category == {"mug": {"Cup": ["a cup."], "handle": ["y"]}, "cap": {"peak": ["z"]}}
-    assert PARTS.without(["mug", "cap"]) == ["cap"]
-    assert RESULT.without(["night_stand"]) == []
+    assert PARTS.missing(["mug", "cap"]) == ["cap"]
+    assert RESULT.missing(["night_stand"]) == []
 
 
-def test_what_a_search_chose_takes_the_place_of_an_origin_and_what_it_did_not_choose_keeps_it():
+def test_chosen_sentences_and_weights_have_the_searchs_origin_and_others_keep_theirs():
     weights = ViewWeights(torch.ones(2), TUNED)
     chosen, weighted = RESULT.apply_to_classes(SENTENCES, weights, [0, 3])
     assert chosen.origin == Origin("2 sentences a class, searched on toy (train, 7 shapes)")
@@ -65,11 +65,11 @@ def test_what_a_search_chose_takes_the_place_of_an_origin_and_what_it_did_not_ch
     assert replace(RESULT, sentences={}).apply_to_classes(SENTENCES, weights, [0, 3])[0] is SENTENCES
     assert replace(RESULT, weights={}).apply_to_classes(SENTENCES, weights, [0, 3])[1] is weights
     marked = replace(RESULT, tuned_on_test_labels=True).apply_to_classes(SENTENCES, weights, [0, 3])
-    assert all(thing.origin.tuned for thing in marked)
+    assert all(choice.origin.tuned for choice in marked)
 
 
 @pytest.mark.parametrize(("read", "tuned", "note"), [(["mug"], False, ""), (["mug", "cap"], True, "Chosen so.")])
-def test_parts_that_keep_their_sentences_keep_their_mark(read, tuned, note):
+def test_parts_that_keep_their_sentences_keep_their_origin(read, tuned, note):
     parts = PartSentences({"mug": {"cup": ["x"]}, "cap": {"peak": ["z"]}}, TUNED)
     sentences, _ = PARTS.apply_to_parts(parts, {}, [0, 3], read)
     assert (sentences.origin.tuned, sentences.origin.note) == (tuned, note)
@@ -79,7 +79,7 @@ def test_parts_that_keep_their_sentences_keep_their_mark(read, tuned, note):
     ("split", "start", "tuned"),
     [("train", [PLAIN, PLAIN], False), ("test", [PLAIN, PLAIN], True), ("train", [PLAIN, TUNED], True)],
 )
-def test_a_search_on_test_labels_or_begun_with_them_is_marked(split, start, tuned):
+def test_a_search_that_uses_test_labels_is_marked(split, start, tuned):
     settings = load_config(defaults(), None, ["DATASET.SPLIT", split, "PROMPTS.FILE", "p.json"])
     chosen = Chosen(shapes=3, tried=5, score=50.0, sentences={"chair": ["a seat."]}, weights={ALL: [1.0]})
     reader, encoder = SimpleNamespace(fingerprint="abc"), SimpleNamespace(name="tiny")
@@ -88,20 +88,20 @@ def test_a_search_on_test_labels_or_begun_with_them_is_marked(split, start, tune
     assert (result.sentences, result.weights) == ({}, {ALL: [1.0]})  # what was not searched for is left out
 
 
-def test_weights_go_to_the_views_they_are_of():
+def test_weights_are_matched_to_views_by_number():
     assert RESULT.weights_for(ALL, [3, 0], torch.ones(2)).tolist() == [1.0, 0.75]
     assert RESULT.weights_for(ALL, [3], torch.ones(1)).tolist() == [1.0]
     assert PARTS.weights_for("cap", [0, 3], torch.ones(2)).tolist() == [1.0, 1.0]
-    with pytest.raises(InputError, match="of views 0, 3, and view 5 has none"):
+    with pytest.raises(InputError, match="for views 0, 3, but not for view 5"):
         RESULT.weights_for(ALL, [0, 5], torch.ones(2))
 
 
-def test_what_differs_from_the_search_is_told():
+def test_differences_from_the_search_are_noted():
     settings = load_config(defaults(), None, ["DATASET.TURN", "up"])
     assert RESULT.differences(load_config(defaults(), None), "tiny") == []
     assert RESULT.differences(settings, "another") == [
         "The sentences and view weights were chosen with another encoder, tiny.",
-        "The sentences and view weights were chosen with DATASET.TURN none, and are used with up.",
+        "The sentences and view weights were chosen with DATASET.TURN none, but are used with up.",
     ]
 
 
@@ -109,12 +109,12 @@ def test_what_differs_from_the_search_is_told():
     ("shown", "split", "expected"),
     [
         (("toy", "test", "x"), "train", "on the labels of toy (train, 7 shapes)."),
-        (("toy", "train", "x"), "train", "of the very split that is reported; not zero-shot"),
-        (("other", "test", "abc"), "train", "of the very split that is reported; not zero-shot"),  # the same shapes
+        (("toy", "train", "x"), "train", "of the reported split itself; not zero-shot"),
+        (("other", "test", "abc"), "train", "of the reported split itself; not zero-shot"),  # the same shapes
         (("other", "test", "x"), "test", "of a test split, toy (test, 7 shapes); not strictly zero-shot"),
     ],
 )
-def test_what_a_reader_is_told(shown, split, expected):
+def test_note(shown, split, expected):
     assert expected in replace(RESULT, split=split).note(*shown)
 
 
@@ -122,30 +122,30 @@ BAD = [
     ("nothing", None, "is not the result of a search"),
     ("a list", [1], "is not the result of a search"),
     ("no split", {k: v for k, v in RESULT.__dict__.items() if k != "split"}, "is not the result of a search"),
-    ("another task", {**RESULT.__dict__, "task": "cooking"}, "is of cooking, but this is"),
-    ("empty", {**RESULT.__dict__, "sentences": {}, "weights": {}}, "holds another (sentences|weights)"),
-    ("no list", {**RESULT.__dict__, "sentences": {"chair": "a chair"}}, "holds another (sentences|weights)"),
-    ("words as weights", {**RESULT.__dict__, "weights": {ALL: ["much"]}}, "holds another (sentences|weights)"),
-    ("infinite", {**RESULT.__dict__, "weights": {ALL: [float("inf")]}}, "holds another (sentences|weights)"),
-    ("weights of other views", {**RESULT.__dict__, "weights": {ALL: [1.0]}}, "holds another (sentences|weights)"),
-    ("parts of a class", {**RESULT.__dict__, "sentences": {"car": {"door": ["x"]}}}, "holds another sentences"),
-    ("weights of a category", {**RESULT.__dict__, "weights": {"car": [1.0, 1.0]}}, "holds another weights"),
-    ("two spellings", {**RESULT.__dict__, "sentences": {"car": ["x"], "CAR": ["y"]}}, "holds another sentences"),
-    ("a mark as text", {**RESULT.__dict__, "tuned_on_test_labels": "no"}, "holds another tuned_on_test_labels"),
-    ("views twice", {**RESULT.__dict__, "views": [1, 1]}, "holds another views"),
-    ("no number of shapes", {**RESULT.__dict__, "shapes": "many"}, "holds another shapes"),
-    ("all zero", {**RESULT.__dict__, "weights": {ALL: [0.0, 0.0]}}, "holds another (sentences|weights)"),
+    ("another task", {**RESULT.__dict__, "task": "cooking"}, "is for cooking, but this is"),
+    ("empty", {**RESULT.__dict__, "sentences": {}, "weights": {}}, "invalid entry '(sentences|weights)'"),
+    ("no list", {**RESULT.__dict__, "sentences": {"chair": "a chair"}}, "invalid entry '(sentences|weights)'"),
+    ("words as weights", {**RESULT.__dict__, "weights": {ALL: ["much"]}}, "invalid entry '(sentences|weights)'"),
+    ("infinite", {**RESULT.__dict__, "weights": {ALL: [float("inf")]}}, "invalid entry '(sentences|weights)'"),
+    ("weights of other views", {**RESULT.__dict__, "weights": {ALL: [1.0]}}, "invalid entry '(sentences|weights)'"),
+    ("parts of a class", {**RESULT.__dict__, "sentences": {"car": {"door": ["x"]}}}, "invalid entry 'sentences'"),
+    ("weights of a category", {**RESULT.__dict__, "weights": {"car": [1.0, 1.0]}}, "invalid entry 'weights'"),
+    ("two spellings", {**RESULT.__dict__, "sentences": {"car": ["x"], "CAR": ["y"]}}, "invalid entry 'sentences'"),
+    ("a mark as text", {**RESULT.__dict__, "tuned_on_test_labels": "no"}, "invalid entry 'tuned_on_test_labels'"),
+    ("views twice", {**RESULT.__dict__, "views": [1, 1]}, "invalid entry 'views'"),
+    ("no number of shapes", {**RESULT.__dict__, "shapes": "many"}, "invalid entry 'shapes'"),
+    ("all zero", {**RESULT.__dict__, "weights": {ALL: [0.0, 0.0]}}, "invalid entry '(sentences|weights)'"),
 ]
 
 
 @pytest.mark.parametrize(("values", "message"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
-def test_bad_files_are_told(tmp_path, values, message):
+def test_invalid_files_are_refused(tmp_path, values, message):
     (tmp_path / "s.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(InputError, match=message):
         read_result(tmp_path / "s.yaml", RESULT.task)
 
 
-def test_files_that_cannot_be_read_are_told(tmp_path):
+def test_unreadable_files_are_refused(tmp_path):
     with pytest.raises(InputError, match="Cannot read SEARCHED"):
         read_result(tmp_path / "none.yaml", RESULT.task)
     (tmp_path / "s.yaml").write_text("a: [")

@@ -212,6 +212,6 @@ def refused():
 
 
 @pytest.mark.parametrize("case", refused())
-def test_bad_input_is_told(case):
+def test_bad_input_is_refused(case):
     with pytest.raises(InputError, match=r"expected|give|leave|extract"):
         refused()[case]()

@@ -9,7 +9,7 @@ from pointclip.config import defaults, load_config
 from pointclip.config_files import find_config
 from pointclip.runs.output import write_json
 from pointclip.tables import Task, make_tables
-from prompts.build import write_by_kind
+from pointclip.writing.build import write_by_kind
 
 TABLE = {
     "title": "A table",
@@ -17,10 +17,10 @@ TABLE = {
     "metric": "accuracy",
     "config": "demo",
     "tolerance": {"value": 0.5, "reason": "Because."},
-    "columns": [{"name": "own pose"}, {"name": "turned", "settings": {"DATASET.TURN": "free"}}],
+    "columns": [{"name": "canonical pose"}, {"name": "turned", "settings": {"DATASET.TURN": "free"}}],
     "rows": [
-        {"name": "template", "settings": {"PROMPTS.FILE": ""}, "published": {"own pose": 60.4}},
-        {"name": "searched", "search": {"what": "prompts", "split": "test", "in": "own pose"}},
+        {"name": "template", "settings": {"PROMPTS.FILE": ""}, "published": {"canonical pose": 60.4}},
+        {"name": "searched", "search": {"what": "prompts", "split": "test", "in": "canonical pose"}},
     ],
 }
 

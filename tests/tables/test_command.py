@@ -20,39 +20,39 @@ def test_cells_rest_on_each_other_and_are_written(fake, capsys):
     searched = Path(fake.calls[3][2]["SEARCHED"])
     assert searched.read_text() == "call: 3"
     rows = fake.rows()
-    assert rows["template", "own pose"]["difference"] == "0.60"
-    assert rows["template", "own pose"]["verdict"] == "differs by +0.60"
+    assert rows["template", "canonical pose"]["difference"] == "0.60"
+    assert rows["template", "canonical pose"]["verdict"] == "differs by +0.60"
     assert rows["template", "turned"]["published"] == ""
     assert [row["tuned_on_test_labels"] for row in rows.values()] == ["0", "0", "1", "1"]
     assert rows["searched", "turned"]["notes"] == "Chosen on test labels."
     markdown = (fake.output / "t_demo.md").read_text()
-    assert "| template | own pose | 60.40 | 61.00 | +0.60 | differs by +0.60 |" in markdown
+    assert "| template | canonical pose | 60.40 | 61.00 | +0.60 | differs by +0.60 |" in markdown
     assert "| searched | turned | — | 64.00† [a] | — | — |" in markdown
     assert "[a] Chosen on test labels." in markdown
-    assert "† Labels of a test split" in markdown
+    assert "† Sentences or view weights were chosen" in markdown
     assert "within 0.5 points. Because." in markdown
     printed = capsys.readouterr()
     assert "noise" not in printed.out + printed.err
     assert "64.00† [a]" in printed.out
-    assert "1/4 template × own pose … 61.00" in printed.err
+    assert "1/4 template × canonical pose … 61.00" in printed.err
     assert "noise of a run" in next(fake.output.glob("runs/*/log.txt")).read_text()
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
-        ([], "No table came; t "),
-        (["u"], "There is no table 'u'; t "),
+        ([], "No table is given; expected t "),
+        (["u"], "There is no table 'u'; expected t "),
         (["t", "DATASET.MAXSHAPES", "3"], "nearest known one is DATASET.MAX_SHAPES"),
         (["t", "SEED"], "stands alone"),
         (["t", "OUTPUT", "elsewhere"], "give the folder as --output"),
         (["missing.yaml"], "Cannot read the table"),
         (["t", "--config", "nosuch"], "There is no config 'nosuch'"),
-        (["t", "--checkpoint", "nowhere/RN50.pt"], "--checkpoint is nowhere/RN50.pt, which is not there"),
+        (["t", "--checkpoint", "nowhere/RN50.pt"], "--checkpoint nowhere/RN50.pt does not exist"),
     ],
 )
-def test_bad_words_are_told_before_the_work(fake, words, said):
-    with pytest.raises(InputError, match=said):
+def test_bad_arguments_fail_before_any_run(fake, words, message):
+    with pytest.raises(InputError, match=message):
         make_tables(fake.task, [*words, "--output", str(fake.output)])
     assert not fake.calls
 
@@ -92,14 +92,14 @@ def test_each_task_has_tables_of_its_own(fake, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "said", "unsaid"),
+    ("words", "message", "unsaid"),
     [(["t"], "scripts/table.sh t ", "TABLE…"), ([], "[TABLE… KEY VALUE…", "table.sh t ")],
 )
-def test_usage_asks_for_no_table_behind_one(fake, capsys, words, said, unsaid):
+def test_usage_asks_for_no_table_behind_one(fake, capsys, words, message, unsaid):
     with pytest.raises(SystemExit):
         parse(fake.task, [*words, "--help"])
     usage = " ".join(capsys.readouterr().out.split())
-    assert said in usage
+    assert message in usage
     assert unsaid not in usage
 
 

@@ -5,7 +5,7 @@ import pytest
 from pointclip.errors import InputError
 from pointclip.tables import schema
 from pointclip.tables.definition import read_table
-from prompts.build import KINDS
+from pointclip.writing.build import KINDS
 from tests.tables.fake_task import TABLE
 from tests.tasks import TABLES
 
@@ -43,19 +43,23 @@ def test_settings_after_the_command_win_over_the_tables_but_not_over_its_rows(fa
 
 
 def test_notes_may_be_of_one_column(fake):
-    row = {"name": "a", "published": {"own pose": 60, "turned": 61}, "note": {"turned": "Turned how, is not told."}}
+    row = {
+        "name": "a",
+        "published": {"canonical pose": 60, "turned": 61},
+        "note": {"turned": "The rotation is not stated."},
+    }
     fake.table("t", TABLE | {"rows": [row], "published_note": "All of old."})
     fake.make()
     notes = [row["notes"] for row in fake.rows().values()]
-    assert notes == ["All of old.", "Turned how, is not told. All of old."]
+    assert notes == ["All of old.", "The rotation is not stated. All of old."]
 
 
 def test_config_is_only_for_tables_that_take_one(fake):
     fake.table("t", {"title": "T", "metric": "accuracy", "rows": [{"name": "a", "config": "demo"}]})
-    with pytest.raises(InputError, match="data sets of its own"):
+    with pytest.raises(InputError, match="fixes its data sets"):
         fake.make("--config", "demo")
     fake.table("t", {"title": "T", "metric": "accuracy", "rows": [{"name": "a"}]})
-    with pytest.raises(InputError, match="names no config"):
+    with pytest.raises(InputError, match="has no config"):
         fake.make()
 
 

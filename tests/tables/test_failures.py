@@ -14,15 +14,15 @@ from tests.tables.fake_task import TABLE
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (InputError("ModelNet40 is\nnot there: fetch it."), "not run: ModelNet40 is not there: fetch it."),
-        (torch.OutOfMemoryError("CUDA out of memory."), "not run: The memory is not enough (CUDA out of memory)."),
-        (MemoryError(), "not run: The memory is not enough (MemoryError)."),
-        (OSError(28, "No space left"), "not run: The system refused a file: [Errno 28] No space left."),
+        (torch.OutOfMemoryError("CUDA out of memory."), "not run: Out of memory (CUDA out of memory)."),
+        (MemoryError(), "not run: Out of memory (MemoryError)."),
+        (OSError(28, "No space left"), "not run: File error: [Errno 28] No space left."),
     ],
 )
-def test_what_cannot_run_is_named_in_its_cell_and_the_rest_goes_on(fake, error, said):
+def test_what_cannot_run_is_named_in_its_cell_and_the_rest_goes_on(fake, error, message):
     rows = [{"name": "there"}, {"name": "missing", "config": "other"}]
     fake.config("other", {})
     fake.answers["other"] = error
@@ -30,10 +30,10 @@ def test_what_cannot_run_is_named_in_its_cell_and_the_rest_goes_on(fake, error, 
     assert fake.make() == 0
     found = fake.rows()
     assert found["there", ""]["ours"] == "61.00"
-    assert (found["missing", ""]["ours"], found["missing", ""]["verdict"]) == ("", said)
+    assert (found["missing", ""]["ours"], found["missing", ""]["verdict"]) == ("", message)
     markdown = (fake.output / "t_demo.md").read_text()
     assert "| missing | not run [a] |" in markdown
-    assert said.replace("not run: ", "[a] ") in markdown
+    assert message.replace("not run: ", "[a] ") in markdown
     assert fake.make("--strict") == 1
     assert [config for config, *_ in fake.calls] == ["demo", "other", "other"]  # it is tried again
     del fake.answers["other"]
@@ -52,7 +52,7 @@ def test_a_cell_that_rests_on_a_failed_search_says_so(fake):
     fake.task = replace(fake.task, main=fails)
     fake.make()
     assert not fake.calls
-    assert "rests on could not run: No training shapes." in fake.rows()["searched", "turned"]["verdict"]
+    assert "result it uses failed: No training shapes." in fake.rows()["searched", "turned"]["verdict"]
 
 
 def test_a_missing_config_is_named_in_its_cell(fake):
@@ -121,7 +121,7 @@ def test_ctrl_c_leaves_whole_files_and_the_next_call_goes_on(fake, capsys):
     fake.task = replace(fake.task, main=interrupted)
     with pytest.raises(KeyboardInterrupt):
         fake.make()
-    assert "3/4 searched × own pose … stopped" in capsys.readouterr().err
+    assert "3/4 searched × canonical pose … stopped" in capsys.readouterr().err
     assert [row["verdict"] for row in fake.rows().values()][2:] == ["not run yet", "not run yet"]
     assert not list(fake.output.rglob(".*"))
     for path in fake.output.rglob("*.json"):

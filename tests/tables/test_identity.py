@@ -24,7 +24,7 @@ def test_a_changed_config_or_sentence_file_runs_again(fake, tmp_path):
 
 
 def test_other_code_of_the_task_runs_again_in_the_same_folders(fake):
-    fake.table("t", TABLE | {"columns": [{"name": "own pose"}]})
+    fake.table("t", TABLE | {"columns": [{"name": "canonical pose"}]})
     names = ("view_weights.yaml", "own.py", "more/own.py")
     for calls, name in enumerate((None, *names), start=1):
         if name:

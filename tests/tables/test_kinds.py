@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from prompts.build import KINDS, write_by_kind
-from prompts.build import main as build
+from pointclip.writing.build import KINDS, write_by_kind
+from pointclip.writing.build import main as build
 from tests.tables.fake_task import TABLE
 
 ROOT = Path(__file__).resolve().parents[2]

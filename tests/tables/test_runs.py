@@ -51,7 +51,7 @@ def test_a_kept_run_that_is_not_whole_is_made_anew(fake, name, text):
     path.unlink() if text is None else path.write_text(text)
     fake.make()
     assert len(fake.calls) == 2
-    assert fake.rows()["searched", "own pose"]["ours"] == "62.00"
+    assert fake.rows()["searched", "canonical pose"]["ours"] == "62.00"
 
 
 @pytest.mark.parametrize("error", [InputError("Gone."), KeyboardInterrupt(), KeyError("a bug")])

@@ -7,16 +7,16 @@ from tests.tables.fake_task import TABLE
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"rows": []}, "has no rows"),
         ({"rows": [{"name": "a"}, {"name": "a"}]}, "same name"),
-        ({"rows": [{"config": "demo"}]}, "was expected"),
+        ({"rows": [{"config": "demo"}]}, "expected"),
         ({"rows": [{"name": "a", "tuning": 3}]}, "no field 'tuning'"),
         ({"colour": "red"}, "no field 'colour'"),
         ({"tolerance": {}}, "no tolerance"),
-        ({"rows": [{"name": "a", "search": {"what": "weights", "in": "nowhere"}}]}, "no column"),
-        ({"rows": 3}, "t.yaml: rows is 3; a list"),
+        ({"rows": [{"name": "a", "search": {"what": "weights", "in": "nowhere"}}]}, "is not a column"),
+        ({"rows": 3}, "t.yaml: rows is 3; expected a list"),
         ({"title": ["A"]}, "title is"),
         ({"metric": 3}, "metric is 3"),
         ({"config": ["demo"]}, "config is"),
@@ -24,11 +24,11 @@ from tests.tables.fake_task import TABLE
         ({"about": "a\0b"}, "about is"),
         ({"grid": "yes"}, "true or false"),
         ({"heads": "ab"}, "one or two texts"),
-        ({"heads": ["a"]}, "with columns, a list of two"),
+        ({"heads": ["a"]}, "a list of two for a table with columns"),
         ({"settings": {"SEED": [1]}}, "settings is"),
         ({"settings": {3: 1}}, "settings is"),
-        ({"settings": {"OUTPUT": "x"}}, "holds OUTPUT, .* --output"),
-        ({"for": {"demo": {"settings": {"CACHE": "x"}}}}, "for demo: settings holds CACHE"),
+        ({"settings": {"OUTPUT": "x"}}, "settings has OUTPUT, .* --output"),
+        ({"for": {"demo": {"settings": {"CACHE": "x"}}}}, "for demo: settings has CACHE"),
         ({"for": {"demo": 3}}, "for is"),
         ({"for": {"demo": {"rows": []}}}, "for demo: there is no field 'rows'"),
         ({"tolerance": 0.5}, "tolerance is 0.5"),
@@ -43,8 +43,8 @@ from tests.tables.fake_task import TABLE
         ),
         ({"rows": [{"name": "a", "only": ["other"]}]}, "has no rows for the config 'demo'"),
         *(
-            ({"rows": [{"name": "a", **own}]}, said)
-            for own, said in [
+            ({"rows": [{"name": "a", **own}]}, message)
+            for own, message in [
                 ({"name": 4}, "row 4: name is 4"),
                 ({"with": 3}, "row 'a': with is 3"),
                 ({"published": "high"}, "published is 'high'"),
@@ -67,16 +67,16 @@ from tests.tables.fake_task import TABLE
         ),
     ],
 )
-def test_bad_definitions_are_told(fake, change, said):
+def test_bad_definitions_are_refused(fake, change, message):
     fake.table("t", TABLE | change)
-    with pytest.raises(InputError, match=said) as told:
+    with pytest.raises(InputError, match=message) as caught:
         fake.make()
-    assert "t.yaml" in str(told.value)
+    assert "t.yaml" in str(caught.value)
     assert not fake.calls
 
 
 @pytest.mark.parametrize("text", ["- 1", "3", "", "title: a\ntitle: b", "a: [", "a: 2020-99-99"])
-def test_a_definition_that_is_none_is_told(fake, text):
+def test_a_definition_that_is_none_is_refused(fake, text):
     (fake.folder / "tables" / "t.yaml").write_text(text)
     with pytest.raises(InputError, match=r"t\.yaml"):
         fake.make()

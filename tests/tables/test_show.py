@@ -30,9 +30,9 @@ def test_ours_stand_alone_where_nothing_else_is_known(fake, capsys, grid):
     for text in (capsys.readouterr().out, markdown):
         assert not [word for word in ("published", "difference", "verdict", "agrees") if word in text]
         assert text.count("61.00") == 1
-    assert ("| a | 61.00 | 62.00 |" if grid else "| a | own pose | 61.00 |") in markdown
+    assert ("| a | 61.00 | 62.00 |" if grid else "| a | canonical pose | 61.00 |") in markdown
     assert "The CSV names each figure's run folder." in markdown
-    row = fake.rows()["a", "own pose"]
+    row = fake.rows()["a", "canonical pose"]
     assert (row["published"], row["difference"], row["verdict"]) == ("", "", "—")
     assert (fake.output / row["run"] / "metrics.json").is_file()
 

@@ -45,6 +45,6 @@ def test_difference_and_verdict(published, ours, difference, verdict):
     assert result.verdict(0.5) == verdict
 
 
-@pytest.mark.parametrize(("value", "said"), [(None, "—"), (-0.001, "+0.00"), (0.0, "+0.00"), (-1.5, "-1.50")])
-def test_signed(value, said):
-    assert signed(value) == said
+@pytest.mark.parametrize(("value", "message"), [(None, "—"), (-0.001, "+0.00"), (0.0, "+0.00"), (-1.5, "-1.50")])
+def test_signed(value, message):
+    assert signed(value) == message

@@ -12,17 +12,17 @@ from pointclip.datasets import download
 from pointclip.errors import InputError
 from pointclip.runs.start import MEMORY_ADVICE
 from pointclip.utils.command import ArgumentParser, run_command
-from prompts import build, generate, import_published
+from pointclip.writing import build, generate, import_published
 from tests.endings import exit_code, exit_code_of_script
 
 ROOT = Path(__file__).parents[2]
 
 ENDS = {
     "input": (InputError("No such thing."), 2, "error: No such thing."),
-    "memory": (MemoryError("9 TiB"), 2, "error: The memory is not enough (9 TiB); take less at a time."),
-    "GPU memory": (torch.OutOfMemoryError("9 TiB"), 2, "error: The memory is not enough (9 TiB); take less at a time."),
-    "stopped": (KeyboardInterrupt(), 130, "interrupted: files that were finished stay, none is half-written"),
-    "disk": (OSError("full"), 2, "error: The system refused a file: full; mend that and run again."),
+    "memory": (MemoryError("9 TiB"), 2, "error: Out of memory (9 TiB); process less at a time."),
+    "GPU memory": (torch.OutOfMemoryError("9 TiB"), 2, "error: Out of memory (9 TiB); process less at a time."),
+    "stopped": (KeyboardInterrupt(), 130, "interrupted: finished files are kept, none is incomplete"),
+    "disk": (OSError("full"), 2, "error: File error: full; fix that and run again."),
 }
 
 
@@ -72,7 +72,7 @@ def test_it_needs_no_torch(tmp_path):
         text=True,
         check=False,
     )
-    assert (ended.returncode, ended.stderr) == (2, "error: The memory is not enough (9 TiB); close something.\n")
+    assert (ended.returncode, ended.stderr) == (2, "error: Out of memory (9 TiB); close something.\n")
 
 
 SCRIPTS = {

@@ -56,7 +56,7 @@ def no_place(monkeypatch):
         return compile_really(signature, **options)
 
     monkeypatch.setattr(compiled, "njit", njit)
-    compiled._tell_that_nothing_is_kept.cache_clear()
+    compiled._warn_not_cached.cache_clear()
 
 
 @pytest.mark.parametrize("signature", [None, "int64(int64)"])

@@ -2,11 +2,13 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from pointclip.errors import InputError
-from zeroshot_cls.calibration import calibration_error, fit, margins, read_calibration, write_calibration
+from zeroshot_cls.calibration import calibration_error, fit, read_calibration, write_calibration
+from zeroshot_cls.classifier import cosine_margins
 
 
 def made_up(temperature: float, n: int = 4000):
@@ -57,5 +59,5 @@ def test_a_calibration_comes_back_from_its_file(tmp_path):
 def test_margins_are_in_mean_cosine():
     cosines = torch.tensor([[0.30, 0.25, 0.1]])
     logits = 100 / math.sqrt(10) * 10 * cosines  # ten views alike, equal weights
-    assert margins(logits, 10).item() == pytest.approx(0.05, abs=1e-6)
-    assert margins(logits[:, :1], 10).isnan().all()
+    assert cosine_margins(logits, 10).item() == pytest.approx(0.05, abs=1e-6)
+    assert np.isnan(cosine_margins(logits[:, :1], 10)).all()

@@ -16,7 +16,7 @@ from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
 from pointclip.prompts import open_prompts
 from zeroshot_cls import figure as command
-from zeroshot_cls.similarity_maps import Compared, Seen, overlay, patch_grid, similarity_figure, upsample
+from zeroshot_cls.similarity_maps import Comparison, SimilarityMap, overlay, patch_grid, similarity_figure, upsample
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +101,8 @@ def test_shape_is_upright_and_both_versions_see_the_same_side(side):
 def test_background_keeps_the_scales_colours_and_the_object_does_not(background):
     image = np.full((8, 8), background)
     image[2:4, 2:4] = 1 - background
-    tinted = overlay(Seen(image, np.full((2, 2), 0.3), ["x"]), 0.0, 1.0, background)
-    plain = overlay(Seen(np.full((8, 8), 1.0) * background, np.full((2, 2), 0.3), ["x"]), 0.0, 1.0, background)
+    tinted = overlay(SimilarityMap(image, np.full((2, 2), 0.3), ["x"]), 0.0, 1.0, background)
+    plain = overlay(SimilarityMap(np.full((8, 8), 1.0) * background, np.full((2, 2), 0.3), ["x"]), 0.0, 1.0, background)
     away = np.ones((8, 8), dtype=bool)
     away[2:4, 2:4] = False
     assert np.array_equal(tinted[away], plain[away])
@@ -113,7 +113,9 @@ def test_background_keeps_the_scales_colours_and_the_object_does_not(background)
 def test_all_maps_share_one_scale():
     low, high = np.full((2, 2), -0.25), np.full((2, 2), 0.5)
     image = np.zeros((4, 4))
-    figure = similarity_figure([Compared("a", Seen(image, low, ["s"]), Seen(image, high, ["s", "t"]))], "e")
+    figure = similarity_figure(
+        [Comparison("a", SimilarityMap(image, low, ["s"]), SimilarityMap(image, high, ["s", "t"]))], "e"
+    )
     scale = figure.axes[-1]
     assert scale.get_xlim() == (-0.25, 0.5)
     maps = [axes.images[0].get_array() for axes in figure.axes[:-1]]
@@ -161,41 +163,44 @@ def test_sentences_of_the_prompts_where_they_have_some():
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["nowhere.npy"], "nowhere.npy does not exist"),
         (["{chair}", "CHAIR", "7"], "no setting CHAIR"),
-        (["{chair}", "--view", "6"], "--view holds '6'; numbers from 0 to 5"),
-        (["{chair}", "--view", "1,2"], "--view holds 2 entries for 1 shapes"),
-        (["{chair}", "--classes", "a,b"], "--classes holds 2 entries for 1 shapes"),
+        (["{chair}", "--view", "6"], "--view has '6'; expected comma-separated numbers from 0 to 5"),
+        (["{chair}", "--view", "1,2"], "--view has 2 entries for 1 shapes"),
+        (["{chair}", "--classes", "a,b"], "--classes has 2 entries for 1 shapes"),
         (["{chair}", "--classes", ""], "class name is empty"),
-        (["--classes", "a"], "go with shape files"),
+        (["--classes", "a"], "need shape files"),
         (["{chair}", "ENCODER.NAM", "demo"], "no setting ENCODER.NAM"),
         (["{chair}", "SEARCHED", "x.yaml"], "leave SEARCHED out"),
-        (["{chair}", "PROJECTION.STEPS", "densify"], "STEPS is 'densify', but the figure shows V1 and V2 as they are"),
-        (["{chair}", "--output", "x.jpg"], "let the name end in .png"),
+        (
+            ["{chair}", "PROJECTION.STEPS", "densify"],
+            "STEPS is 'densify', but the figure always shows the full V1 and V2",
+        ),
+        (["{chair}", "--output", "x.jpg"], "a name that ends in .png"),
         (["{chair}", "{chair}"], "given twice"),
         (["x.npy"] * 61, "at most 60"),
     ],
 )
-def test_bad_input_is_told_in_one_sentence(words, said, chair):
-    with pytest.raises(InputError, match=said) as told:
+def test_bad_input_is_refused_in_one_line(words, message, chair):
+    with pytest.raises(InputError, match=message) as caught:
         command.main([word.replace("{chair}", str(chair)) for word in words])
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_cloud_without_extent_is_named(draw, tmp_path):
     np.save(tmp_path / "dot.npy", np.zeros((9, 3)))
-    with pytest.raises(InputError, match=r"dot\.npy: all points at one place"):
+    with pytest.raises(InputError, match=r"dot\.npy: all points coincide"):
         draw(tmp_path / "dot.npy")
 
 
-def test_patches_that_are_no_square_are_refused():
+def test_a_non_square_number_of_patches_is_refused():
     with pytest.raises(InputError, match="15 patches"):
         patch_grid(np.zeros(15))
 
 
-def test_unreadable_patches_are_told_as_the_encoder_tells_them(draw, encoder, chair, monkeypatch):
+def test_an_encoder_without_patch_features_is_refused(draw, encoder, chair, monkeypatch):
     monkeypatch.setattr(encoder.model, "visual", nn.Identity())
     with pytest.raises(InputError, match="whose patches cannot be read"):
         draw(chair)

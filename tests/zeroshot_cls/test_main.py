@@ -274,7 +274,7 @@ BAD = {
     "output is a file": (["OUTPUT", "{cloud}"], "Cannot make the folder .* set OUTPUT"),
     "no class names": (["--input", "{cloud}"], "name them with --classes"),
     "empty class": (["--input", "{cloud}", "--classes", "a,,b"], "class name is empty"),
-    "class twice": (["--input", "{cloud}", "--classes", "night_stand,Night stand"], "came more than once"),
+    "class twice": (["--input", "{cloud}", "--classes", "night_stand,Night stand"], "are given more than once"),
     "unprintable class": (["--input", "{cloud}", "--classes", "a\nb,c"], r"'a\\nb' hold characters"),
     "file twice": (["--input", "{cloud}", "{cloud}", "--classes", "a"], "is given twice"),
     "missing file": (["--input", "{tmp}/no.ply", "--classes", "a"], "no.ply does not exist"),
@@ -285,7 +285,7 @@ BAD = {
     "junk text": (["--input", "{tmp}/junk.obj", "--classes", "a"], "junk.obj "),
     "nan": (["--input", "{tmp}/nan.npy", "--classes", "a"], "nan.npy: NaN or infinite coordinates"),
     "one point": (["--input", "{tmp}/one.npy", "--classes", "a"], "one.npy: a cloud of 1 point"),
-    "one place": (["--input", "{tmp}/same.npy", "--classes", "a"], "same.npy: all points at one place"),
+    "one place": (["--input", "{tmp}/same.npy", "--classes", "a"], "same.npy: all points coincide"),
     "huge mesh": (["--input", "{tmp}/huge.off", "--classes", "a"], "huge.off has faces but no surface.* inf"),
 }
 
@@ -349,9 +349,9 @@ def test_no_permission(run, cloud, tmp_path):
 
 ENDS = {
     "interrupted": (KeyboardInterrupt(), 130, "interrupted: "),
-    "full disk": (OSError(28, "No space left on device"), 2, "error: The system refused a file"),
-    "no memory": (MemoryError("Unable to allocate 9 TiB"), 2, "error: The memory is not enough"),
-    "no GPU memory": (torch.OutOfMemoryError("CUDA out of memory"), 2, "error: The memory is not enough"),
+    "full disk": (OSError(28, "No space left on device"), 2, "error: File error"),
+    "no memory": (MemoryError("Unable to allocate 9 TiB"), 2, "error: Out of memory"),
+    "no GPU memory": (torch.OutOfMemoryError("CUDA out of memory"), 2, "error: Out of memory"),
 }
 
 

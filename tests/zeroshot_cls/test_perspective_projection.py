@@ -148,11 +148,11 @@ CLOUD = torch.rand(5, 3)
         (CLOUD, r"\[5, 3\]"),
         (torch.ones(1, 5, 3, dtype=torch.int64), "int64"),
         (torch.zeros(1, 1, 3), "1 point"),
-        (torch.ones(2, 5, 3), "cloud 0 of the batch, cloud 1 of the batch: all points at one place"),
+        (torch.ones(2, 5, 3), "cloud 0 of the batch, cloud 1 of the batch: all points coincide"),
         (torch.stack([CLOUD, CLOUD * torch.nan]), "cloud 1 of the batch: NaN"),
         (torch.rand(1, 5, 3, requires_grad=True), "require gradients"),
     ],
 )
-def test_bad_points_are_told(points, words):
+def test_bad_points_are_refused(points, words):
     with pytest.raises(InputError, match=words):
         PerspectiveProjection().depth_maps(points)

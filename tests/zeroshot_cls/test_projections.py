@@ -57,7 +57,7 @@ def test_backend_and_steps():
         ({"VIEWS": "1,1"}, "twice"),
         ({"STEPS": "sqeeze"}, "'sqeeze' is not a step"),
         ({"STEPS": "smooth,smooth"}, "once"),
-        ({"BACKEND": "opencl"}, "known ones are auto"),
+        ({"BACKEND": "opencl"}, "choose one of auto"),
         ({"METHOD": "pointclip_v1", "STEPS": "smooth"}, "no such steps"),
         ({"METHOD": "pointclip_v1", "STEPS": "none"}, "no such steps"),
         ({"METHOD": "pointclip_v1", "BACKEND": "numba"}, "plain torch"),

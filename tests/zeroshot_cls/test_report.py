@@ -1,9 +1,11 @@
 """The page of a classification run; tests/report checks what holds for every page."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.sparse import coo_array
 
 from pointclip.errors import InputError
 from tests.report.reading import Reader, text_of
@@ -16,6 +18,26 @@ def test_any_number_of_classes(classes, tmp_path):
     classification_page(tmp_path / "report.html", classes)
     text = text_of(tmp_path / "report.html")
     assert f"class {classes - 1}" in text or classes == 1
+
+
+def test_of_many_classes_only_the_commonest_confusions_are_shown(tmp_path):
+    size = 10_000
+    confusion = coo_array(([9, 5, 7, 1], ([0, 1, 2, 9999], [0, 2, 9999, 3])), shape=(size, size))
+    names = [f"class {k}" for k in range(size)]
+    write_classification_report(tmp_path / "report.html", "t", {}, {}, confusion, names, [], [])
+    text = text_of(tmp_path / "report.html")
+    assert "With 10000 classes it is too large to draw" in text
+    rows = re.findall(r"class (\d+)\s+class (\d+)\s+(\d+)\s+100\.0", text)
+    assert rows == [("2", "9999", "7"), ("1", "2", "5"), ("9999", "3", "1")]
+    assert not (tmp_path / "pictures").exists()
+
+
+def test_control_characters_of_names_are_written_out(tmp_path):
+    case = replace(classification_case(truth="chair"), name="\x1b[31ma\u202eb.ply")
+    write_shapes_report(tmp_path / "own.html", "own", {}, iter([case]))
+    page = (tmp_path / "own.html").read_text()
+    assert "\\x1b[31ma\\u202eb.ply" in page
+    assert "\x1b" not in page
 
 
 def test_class_without_shapes_has_no_accuracy_and_stands_last(tmp_path):

@@ -71,7 +71,7 @@ def test_the_score_is_that_of_the_run_it_leads_to(run, monkeypatch):
 def test_choosing_on_test_labels_is_marked_everywhere(run, tmp_path, capsys):
     metrics = run("--search", "weights", "--search-split", "test")
     assert metrics["tuned_on_test_labels"] is True
-    note = "The view weights were chosen on the labels of the very split that is reported; not zero-shot."
+    note = "The view weights were chosen on the labels of the reported split itself; not zero-shot."
     assert note in metrics["notes"]
     assert note in capsys.readouterr().out
     assert {row["tuned_on_test_labels"] for row in rows_of(tmp_path / "out")} == {"1"}
@@ -113,7 +113,7 @@ def test_another_encoder_or_other_views_are_told(run, tmp_path, encoder, monkeyp
     run("--search", BOTH, "PROJECTION.VIEWS", "9, 1, 2", "SEARCH.FIXED_VIEWS", "0")
     path = tmp_path / "out/demo/searched.yaml"
     assert run("SEARCHED", path, "PROJECTION.VIEWS", "2, 9")["searched"]  # some of them, in any order
-    with pytest.raises(InputError, match="of views 9, 1, 2, and view 0 has none"):
+    with pytest.raises(InputError, match="for views 9, 1, 2, but not for view 0"):
         run("SEARCHED", path)
     monkeypatch.setattr(encoder, "name", "another")
     words = ("SEARCHED", path, "PROJECTION.VIEWS", "9, 1, 2")
@@ -129,7 +129,7 @@ def test_what_began_with_test_labels_stays_marked(run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--search", "promts"], "--search came with 'promts'"),
+        (["--search", "promts"], "--search has 'promts'"),
         (["--search", BOTH, "--search-split", "middle"], "middle"),
         (["--search", BOTH, "SEARCHED", "x.yaml"], "give one of them"),
         (["--search", BOTH, "PROMPTS.FILE", ""], "set PROMPTS.FILE"),

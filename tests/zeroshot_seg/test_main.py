@@ -106,7 +106,7 @@ def test_own_shapes(run, tmp_path, capsys):
         assert [int(row["points"]) for row in csv.DictReader(file)] == [2048, 700]
     assert (folder / "input" / "report.html").exists()
     metrics = json.loads((folder / "input" / "metrics.json").read_text())
-    assert metrics["input"] == {"files": [str(tmp_path / "a.npy"), str(tmp_path / "b.npy")], "up": "y"}
+    assert metrics["input"] == {"files": [str(tmp_path / "a.npy"), str(tmp_path / "b.npy")], "up": "auto"}
     assert [list(own) for own in metrics["parts"].values()] == [["seat", "back", "leg"]]
 
 
@@ -115,7 +115,7 @@ def test_own_shapes(run, tmp_path, capsys):
     [
         (["--parts", "a"], "go with --input"),
         (["--input", "none.npy"], "No part names came"),
-        (["--input", "none.npy", "--parts", "a,a"], "'a' came more than once"),
+        (["--input", "none.npy", "--parts", "a,a"], "'a' are given more than once"),
         (["--input", "none.npy", "--parts", "a,b"], "none.npy"),
         (["DATASET.CATEGORIES", "sofa"], "names out of these were expected"),
         (["LOOKUP", "mirrored"], "corrected and published"),
@@ -140,3 +140,15 @@ def test_a_shape_without_part_labels_stops_at_once_or_is_skipped(run, tmp_path):
         run("DATASET.NAME", own)
     metrics = metrics_of(run("DATASET.NAME", own, "ON_BAD_SHAPE", "skip"))
     assert (metrics["shapes"], metrics["shapes_left_out"]) == (2, 1)
+
+
+def test_rows_that_were_dropped_keep_their_place_in_the_file(run, tmp_path):
+    points = generate("mug", 3, 60).points
+    points[[0, 7]] = np.nan
+    np.save(tmp_path / "a.npy", points)
+    words = ("--input", tmp_path / "a.npy", "--category", "mug", "--parts", "handle,cup", "--save-ply", "REPORT", False)
+    folder = run(*words, config="own_shapes") / "input"
+    vertices = PlyData.read(next((folder / "ply").glob("*.ply")))["vertex"]
+    assert np.flatnonzero(vertices["label"] == -1).tolist() == [0, 7]
+    assert np.array_equal(np.stack([vertices[axis] for axis in "xyz"], axis=1), points, equal_nan=True)
+    assert any("2 of 60 rows hold NaN" in note for note in metrics_of(folder)["notes"])

@@ -35,7 +35,7 @@ def test_backend_and_steps():
         (settings("swapped"), "lookup is 'swapped'"),
         (settings(VIEWS="10"), "from 0 to 9"),
         (settings(STEPS="squeezed"), "'squeezed' is not a step"),
-        (settings(BACKEND="opencl"), "known ones are auto"),
+        (settings(BACKEND="opencl"), "choose one of auto"),
     ],
 )
 def test_bad_settings_are_told(bad, words):

@@ -107,3 +107,17 @@ def test_any_number_of_points(count, lookup):
 def test_unknown_lookup():
     with pytest.raises(InputError, match="corrected and published"):
         RealisticProjection("mirrored")
+
+
+@pytest.mark.parametrize("lookup", ["corrected", "published"])
+def test_large_clouds_are_seen_a_view_at_a_time_to_the_bit(lookup, monkeypatch):
+    points = torch.rand(1, 500, 3, generator=torch.Generator().manual_seed(0))
+    whole = RealisticProjection(lookup)(points)
+    maps = RealisticProjection(lookup).depth_maps(points)
+    monkeypatch.setattr("pointclip.projection.cells.MOST_PLACED", 1200)  # two views of 500 points
+    some = RealisticProjection(lookup, pixel_type=torch.int16)(points)
+    assert torch.equal(some.images, whole.images)
+    assert torch.equal(some.visible, whole.visible)
+    assert torch.equal(some.pixel.long(), whole.pixel)
+    assert some.pixel.dtype == torch.int16
+    assert torch.equal(RealisticProjection(lookup).depth_maps(points), maps)

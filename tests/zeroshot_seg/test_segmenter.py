@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.zeroshot_seg.literal import literal_logits, made_up
-from zeroshot_seg.realistic_projection import ProjectedPoints
+from zeroshot_seg import segmenter
+from zeroshot_seg.realistic_projection import ProjectedPoints, SeenPoints
 from zeroshot_seg.segmenter import nearest_seen, part_logits, read_points, smoothing_matrix
 
 
@@ -35,6 +36,21 @@ def test_full_size():
     torch.testing.assert_close(logits, literal_logits(patches, seen, weights, sentences)[0], atol=1e-4, rtol=1e-5)
 
 
+def test_more_points_than_pixels_read_the_same(monkeypatch):
+    patches, seen, weights, _ = made_up(1, 2, 3, 14, 300, 5, 2)
+    one_by_one = read_points(patches, seen, weights, image_size=224)
+    monkeypatch.setattr(segmenter, "CHUNK", 70)
+    assert torch.equal(read_points(patches, seen, weights), one_by_one)  # each point's sum is its own
+    small = SeenPoints(seen.visible, seen.pixel % 16)  # 256 pixels
+    with monkeypatch.context() as patch:
+        patch.setattr(segmenter, "MOST_MAPPED", 0)
+        expected = read_points(patches, small, weights, image_size=16)
+    # 1e-5: float32 sums in another order
+    torch.testing.assert_close(read_points(patches, small, weights, image_size=16), expected, atol=1e-5, rtol=1e-5)
+    assert torch.equal(read_points(patches, SeenPoints(small.visible, small.pixel.short()), weights, 16),
+                       read_points(patches, small, weights, 16))  # fmt: skip
+
+
 def test_smoothing_keeps_its_extent_in_the_image():
     # each of 14 patches cut into three: the middle ones see what the whole patches see
     maps = torch.rand(14, generator=torch.Generator().manual_seed(0))
@@ -60,6 +76,25 @@ def test_unseen_points_take_their_nearest_seen_neighbours_label():
     points = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0.9, 0, 0], [0.2, 0, 0]])
     visible = torch.tensor([[True, False, False, False], [True, True, False, False]])
     assert nearest_seen(points, visible).tolist() == [0, 1, 1, 0]
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), count=st.integers(2, 400), grid=st.booleans())
+def test_the_nearest_seen_point_is_no_farther_than_any_other(seed, count, grid):
+    generator = torch.Generator().manual_seed(seed)
+    points = torch.randn(count, 3, generator=generator)
+    points = points.round() if grid else points  # with equal points and equal distances
+    visible = torch.rand(2, count, generator=generator) < 0.2
+    nearest = nearest_seen(points, visible)
+    seen = visible.any(0)
+    if not bool(seen.any()):
+        assert torch.equal(nearest, torch.arange(count))
+        return
+    assert bool(seen[nearest].all())
+    distances = (points.double()[:, None] - points.double()[None, seen]).norm(dim=-1)
+    found = (points.double() - points.double()[nearest]).norm(dim=-1)
+    torch.testing.assert_close(found, distances.amin(1))
+    assert torch.equal(nearest[seen], torch.arange(count)[seen])
 
 
 @pytest.mark.parametrize("all_seen", [True, False])

@@ -1,4 +1,4 @@
-"""Synthetic shapes made on the fly from a seed: ShapeNetPart's sixteen categories with part labels, and four more."""
+"""Synthetic shapes generated from a seed: ShapeNetPart's sixteen categories with part labels, and four more kinds."""
 
 from pointclip.datasets.synthetic.dataset import CATEGORIES, PART_NAMES, SPLITS, SyntheticShapes, generate
 from pointclip.datasets.synthetic.unseen import KINDS, UnseenShapes

@@ -1,6 +1,6 @@
 """Random airplanes and rockets: builders of named parts for `dataset`.
 
-Lengths are in units of about the body's length, y is up; an airplane's nose points towards −z, a rocket's up.
+Lengths are relative to the body's length (about 1), y is up; an airplane's nose points towards −z, a rocket's up.
 """
 
 # ruff: noqa: RUF005 - a tuple added to an array is a shift here, not a longer list

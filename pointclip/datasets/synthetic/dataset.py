@@ -1,8 +1,8 @@
-"""Made-up shapes of ShapeNetPart's sixteen categories, with a part label for every point, needing no files.
+"""Synthetic shapes of ShapeNetPart's sixteen categories, with a part label for every point; no files needed.
 
-A shape follows from its category and its seed alone. y is up; things with a front look towards −z and their width lies
-along x; guitars and rockets mostly stand, knives stand or lie. ShapeNet's own facing is not the same in all of its
-versions, so what reads these shapes should not lean on it; the up axis is what matters to the views.
+A shape is determined by its category and seed. y is up; objects with a front face −z, with their width along x; guitars
+and rockets mostly stand, knives stand or lie. ShapeNet's front direction differs between its versions, so code should
+not rely on it here either; only the up axis matters to the views.
 
 `SyntheticShapes` is the data set "synthetic".
 """
@@ -51,48 +51,48 @@ _BUILDERS: dict[str, Callable[[np.random.Generator], list[tuple[str, Mesh]]]] = 
 
 
 def generate(category: str, seed: int, num_points: int = 2048) -> Shape:
-    """Make one shape.
+    """Generate one shape.
 
     Args:
         category: one of `CATEGORIES`.
-        seed: any whole number from 0 on; another seed is another shape.
-        num_points: how many points to draw; fewer are the first ones of more.
+        seed: a non-negative integer; each seed gives a different shape.
+        num_points: number of points to sample; a smaller sample is a prefix of a larger one.
 
     Returns:
         A shape whose label is the category's index, with points [num_points, 3] in random order, uniform on the
-        surface, inside the unit sphere around the middle of the shape's bounds, and parts [num_points] counted
+        surface, inside the unit sphere around the centre of the shape's bounding box, and part labels [num_points]
         within the category (see `PART_NAMES`).
 
     Raises:
         InputError: for an unknown category, a negative seed or no points.
     """
     if category not in _BUILDERS:
-        raise InputError(f"The category is {category!r}, but synthetic shapes are one of {', '.join(CATEGORIES)}.")
+        raise InputError(f"Unknown category {category!r}; synthetic shapes are one of {', '.join(CATEGORIES)}.")
     if seed < 0 or num_points < 1:
-        raise InputError(f"The seed is {seed} and num_points {num_points}, but they start at 0 and at 1.")
+        raise InputError(f"The seed is {seed} and num_points {num_points}; expected at least 0 and 1.")
     label = CATEGORIES.index(category)
     structure, drawing = (np.random.default_rng([label, int(seed), stream]) for stream in (0, 1))
     named = _BUILDERS[category](structure)
-    whole, owner = join([mesh for _, mesh in named])
-    vertices = whole.vertices * structure.uniform(0.92, 1.08, 3)  # [V, 3]
+    mesh, owner = join([mesh for _, mesh in named])
+    vertices = mesh.vertices * structure.uniform(0.92, 1.08, 3)  # [V, 3]
     vertices = vertices - (vertices.max(0) + vertices.min(0)) / 2
     vertices /= np.sqrt((vertices**2).sum(1).max()) * (1 + 1e-5)
-    points, face = sample(Mesh(vertices, whole.faces), num_points, drawing)
+    points, face = sample(Mesh(vertices, mesh.faces), num_points, drawing)
     number = np.array([PART_NAMES[category].index(part) for part, _ in named], np.int64)
-    points = np.round(points, 5)  # hides the last bits, in which sine and cosine differ between platforms
+    points = np.round(points, 5)  # hides the last bits, in which sine and cosine differ across platforms
     return Shape(points.astype(np.float32), label, f"{category}-{seed}", number[owner[face]])
 
 
 @register("synthetic")
 class SyntheticShapes:
-    """Synthetic shapes as a data set, class after class in turn, so that every beginning of it is balanced.
+    """Synthetic shapes as a data set; the classes alternate, so that any prefix is balanced.
 
     Args:
         root: not used; there are no files.
-        split: "train", "val" or "test"; their shapes never meet, whatever `seed` and `per_class` are.
-        per_class: shapes of each class; 200 for "train" and 20 for the others unless told.
-        num_points: points of each shape, 2048 unless told.
-        seed: another number gives other shapes.
+        split: "train", "val" or "test"; splits are disjoint, whatever `seed` and `per_class` are.
+        per_class: shapes per class, by default 200 for "train" and 20 for the others.
+        num_points: points per shape, 2048 by default.
+        seed: a different seed gives different shapes.
 
     Raises:
         InputError: for an unknown split or numbers out of range.
@@ -108,7 +108,7 @@ class SyntheticShapes:
     ) -> None:
         num_points = POINTS if num_points is None else num_points
         if split not in SPLITS:
-            raise InputError(f"The split is {split!r}, but the synthetic shapes have {', '.join(SPLITS)}.")
+            raise InputError(f"Unknown split {split!r}; the synthetic shapes have {', '.join(SPLITS)}.")
         per_class = _PER_CLASS[split] if per_class is None else per_class
         if not 1 <= per_class <= _MOST or seed < 0 or num_points < 1:
             raise InputError(
@@ -125,7 +125,7 @@ class SyntheticShapes:
         return self.per_class * len(CATEGORIES)
 
     def shape_seed(self, index: int) -> tuple[str, int]:
-        """The category and the seed of a shape, as `generate` takes them."""
+        """The category and seed of a shape, the arguments of `generate`."""
         if not 0 <= index < len(self):
             raise IndexError(f"index {index} of {len(self)} shapes")
         return CATEGORIES[index % len(CATEGORIES)], self._first_seed + index // len(CATEGORIES)

@@ -246,10 +246,10 @@ def _slide(rng, length: float, tall: float, thick: float) -> Parts:
 def _revolver(rng, length: float, tall: float, thick: float) -> Parts:
     """Barrel, drum, frame and hammer."""
     bore, drum = thick * rng.uniform(0.28, 0.4), thick * rng.uniform(0.75, 0.95)
-    place = length / 2 - 0.33
+    offset = length / 2 - 0.33
     parts = [cylinder(bore, length * 0.6, (0, tall * 0.8, -length / 2 + length * 0.3), axis="z")]
-    parts.append(cylinder(drum, 0.22, (0, tall * 0.55, place), axis="z"))
-    parts += [box((thick * 0.7, tall * 0.35, 0.5), (0, tall * y, place + 0.05)) for y in (0.05, 1.1)]
+    parts.append(cylinder(drum, 0.22, (0, tall * 0.55, offset), axis="z"))
+    parts += [box((thick * 0.7, tall * 0.35, 0.5), (0, tall * y, offset + 0.05)) for y in (0.05, 1.1)]
     parts.append(box((thick * 0.75, tall * 1.2, 0.16), (0, tall * 0.5, length / 2 - 0.12)))
     parts.append(rod((0, tall * 0.8, length / 2 - 0.06), (0, tall * 1.35, length / 2 + 0.06), 0.024))
     parts.append(box((0.015, 0.06, 0.05), (0, tall * 0.8 + bore, -length / 2 + 0.04)))

@@ -1,7 +1,7 @@
-"""Small triangle meshes to build shapes from, and points drawn uniformly from their surfaces.
+"""Triangle mesh primitives to build shapes from, and uniform sampling of their surfaces.
 
-Everything is a loft (rings of points joined up) or a sheet (rows of points joined up), so that a mesh is two arrays
-and a whole shape is sampled in one go. Lengths are in any unit, y is up, angles are in radians.
+Everything is a loft (connected rings of points) or a sheet (connected rows of points), so that a mesh is two arrays and
+a complete shape can be sampled at once. Lengths are in any unit, y is up, angles are in radians.
 """
 
 from functools import lru_cache
@@ -20,7 +20,7 @@ _CUBE_FACES = np.array(
 
 
 class Mesh(NamedTuple):
-    """A triangle mesh; triangles without area do no harm."""
+    """A triangle mesh; degenerate triangles are allowed."""
 
     vertices: np.ndarray  # [V, 3] float64
     faces: np.ndarray  # [F, 3] int64, indices into vertices
@@ -28,7 +28,7 @@ class Mesh(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _grid_faces(rows: int, columns: int, closed: bool, caps: bool) -> np.ndarray:
-    """Triangles of a grid of points, row by row; with `caps`, also fans from the end rows to two points more."""
+    """Triangles of a grid of points, row by row; with `caps`, also fans that join the end rows to two extra points."""
     row = np.arange(rows - 1)[:, None] * columns
     here = np.arange(columns if closed else columns - 1)
     there = (here + 1) % columns
@@ -43,7 +43,7 @@ def _grid_faces(rows: int, columns: int, closed: bool, caps: bool) -> np.ndarray
 
 @lru_cache(maxsize=64)
 def circle(count: int, sweep: float = TAU) -> np.ndarray:
-    """Points [count, 2] = (cos, sin) on the unit circle from angle 0 on; the last repeats the first only for arcs."""
+    """Points [count, 2] = (cos, sin) on the unit circle starting at angle 0; an arc includes its end point."""
     angles = np.linspace(0, sweep, count, endpoint=sweep != TAU)
     return np.stack([np.cos(angles), np.sin(angles)], -1)
 
@@ -68,7 +68,7 @@ def box(size, centre=(0, 0, 0)) -> Mesh:
 
 
 def revolve(profile, centre=(0, 0, 0), segments: int = 20, axis: str = "y") -> Mesh:
-    """The open surface that a profile [P, 2] of (radius, height) leaves as it turns about `axis` through `centre`."""
+    """The open surface of revolution of a profile [P, 2] of (radius, height) about `axis` through `centre`."""
     profile, ring = np.asarray(profile, float), circle(segments)
     rings = np.empty((len(profile), segments, 3))
     rings[:, :, 0] = profile[:, :1] * ring[:, 0]
@@ -79,7 +79,7 @@ def revolve(profile, centre=(0, 0, 0), segments: int = 20, axis: str = "y") -> M
 
 
 def cylinder(radius: float, height: float, centre=(0, 0, 0), axis: str = "y", top: float | None = None) -> Mesh:
-    """A closed cylinder around `centre`, or a cone frustum where the radius at its upper end, `top`, differs."""
+    """A closed cylinder around `centre`, or a frustum if the radius at its upper end, `top`, differs."""
     half, top = height / 2, radius if top is None else top
     return revolve([(0, -half), (radius, -half), (top, half), (0, half)], centre, axis=axis)
 
@@ -91,7 +91,7 @@ def torus(radius: float, thickness: float, centre=(0, 0, 0), axis: str = "y", wi
 
 
 def ellipsoid(radii, centre=(0, 0, 0), power: float = 1.0, top_only: bool = False) -> Mesh:
-    """An ellipsoid with half-axes `radii`; a `power` towards 0 makes a box with rounded edges of it."""
+    """An ellipsoid with half-axes `radii`; as `power` approaches 0 it becomes a box with rounded edges."""
     height = np.linspace(0 if top_only else -0.25, 0.25, 6 if top_only else 9) * TAU
     across, up, ring = _signed(np.cos(height), power), _signed(np.sin(height), power), _signed(circle(20), power)
     rings = np.empty((len(height), 20, 3))
@@ -111,10 +111,10 @@ def tube(path, radius, sides: int = 8, flat: float = 1.0, power: float = 1.0) ->
     """A closed tube along a path [P, 3].
 
     Args:
-        radius: half the thickness, a number or one for every point of the path.
-        sides: the number of corners of the section.
-        flat: thickness across the plane of the path over the thickness within it.
-        power: 1 for a round section, towards 0 for a square one (with 8 sides or more).
+        radius: half the thickness, a number, or one per point of the path.
+        sides: number of corners of the cross section.
+        flat: ratio of the thickness across the plane of the path to the thickness within it.
+        power: 1 for a round cross section, towards 0 for a square one (with 8 sides or more).
     """
     path = np.asarray(path, float)
     tangent = np.empty_like(path)
@@ -133,7 +133,7 @@ def tube(path, radius, sides: int = 8, flat: float = 1.0, power: float = 1.0) ->
 
 
 def rod(start, end, radius: float, end_radius: float | None = None, square: bool = False) -> Mesh:
-    """A straight bar between two points, round or square, that may taper."""
+    """A straight bar between two points, round or square, optionally tapered."""
     radii = (radius, radius if end_radius is None else end_radius)
     return tube((start, end), radii, power=0.35 if square else 1.0)
 
@@ -146,7 +146,7 @@ def plate(edge, other_edge, thickness) -> Mesh:
 
 
 def bend(points, count: int = 16) -> np.ndarray:
-    """A smooth path [count, 3] from the first to the last of a few points, drawn to those between (a Bézier curve)."""
+    """A Bézier curve [count, 3] from the first to the last of a few points, with those between as control points."""
     points = np.asarray(points, float)
     t = np.linspace(0, 1, count)[:, None]
     level = np.broadcast_to(points[:, None], (len(points), count, points.shape[-1]))
@@ -156,12 +156,12 @@ def bend(points, count: int = 16) -> np.ndarray:
 
 
 def move(mesh: Mesh, shift) -> Mesh:
-    """The mesh shifted by a vector."""
+    """The mesh translated by a vector."""
     return Mesh(mesh.vertices + shift, mesh.faces)
 
 
 def turn(mesh: Mesh, axis: int, angle: float, about=(0, 0, 0)) -> Mesh:
-    """The mesh turned right-handed about an axis (0 x, 1 y, 2 z) through the point `about`."""
+    """The mesh rotated (right-handed) about an axis (0 x, 1 y, 2 z) through the point `about`."""
     i, j = (axis + 1) % 3, (axis + 2) % 3
     rotation = np.eye(3)
     rotation[i, i] = rotation[j, j] = np.cos(angle)
@@ -171,14 +171,14 @@ def turn(mesh: Mesh, axis: int, angle: float, about=(0, 0, 0)) -> Mesh:
 
 
 def mirror(mesh: Mesh, axis: int = 0) -> Mesh:
-    """The mesh's mirror image across the plane through the origin that is square to an axis."""
+    """The mesh mirrored at the plane through the origin perpendicular to an axis."""
     sign = np.ones(3)
     sign[axis] = -1
     return Mesh(mesh.vertices * sign, mesh.faces)
 
 
 def divide(mesh: Mesh, chosen) -> tuple[Mesh, Mesh]:
-    """Two meshes: the faces for which `chosen(centres [F, 3], normals [F, 3])` is true, and the others."""
+    """Split a mesh: the faces for which `chosen(centres [F, 3], normals [F, 3])` is true, and the others."""
     corners = mesh.vertices[mesh.faces]  # [F, 3 corners, 3]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
@@ -187,12 +187,12 @@ def divide(mesh: Mesh, chosen) -> tuple[Mesh, Mesh]:
 
 
 def _loose(corners: np.ndarray) -> Mesh:
-    """A mesh of triangles [F, 3 corners, 3] that share no vertices, so that none is left unused."""
+    """A mesh of triangles [F, 3 corners, 3] without shared vertices, so that no vertex is left unused."""
     return Mesh(corners.reshape(-1, 3), np.arange(3 * len(corners)).reshape(-1, 3))
 
 
 def join(meshes: list[Mesh]) -> tuple[Mesh, np.ndarray]:
-    """One mesh of several, and for each of its faces [F] the number of the mesh it came from."""
+    """Concatenate meshes; also returns, for each face [F], the index of the mesh it belongs to."""
     starts = np.cumsum([0] + [len(mesh.vertices) for mesh in meshes[:-1]])
     vertices = np.concatenate([mesh.vertices for mesh in meshes])
     faces = np.concatenate([mesh.faces + start for mesh, start in zip(meshes, starts, strict=True)])
@@ -200,12 +200,12 @@ def join(meshes: list[Mesh]) -> tuple[Mesh, np.ndarray]:
 
 
 def sample(mesh: Mesh, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Draw points uniformly from a mesh's surface.
+    """Sample points uniformly from a mesh's surface.
 
-    Every point is drawn alone, so the first points of a larger draw are the draw of fewer points.
+    Points are drawn independently, so a smaller sample is a prefix of a larger one.
 
     Returns:
-        points [count, 3] float64 and the face [count] that each lies on.
+        points [count, 3] float64, and the index of the face [count] that each one lies on.
     """
     a, b, c = (mesh.vertices[mesh.faces[:, corner]] for corner in range(3))  # each [F, 3]
     ab, ac = b - a, c - a

@@ -102,7 +102,7 @@ _SECTION = np.array(  # a car's body cut across, (x in half widths, y from floor
 
 
 def build_car(rng: np.random.Generator) -> Parts:
-    """A sedan, hatchback, SUV, van, box truck, pickup, sports car or a round old one."""
+    """A sedan, hatchback, SUV, van, box truck, pickup, sports car or rounded vintage car."""
     kind = str(rng.choice(list(_CARS)))
     view, big = _CARS[kind], kind in ("truck", "suv")
     belt = np.array(view.belt)
@@ -130,9 +130,9 @@ def build_car(rng: np.random.Generator) -> Parts:
         parts += _both("body", box((0.02, waist * 0.25, 0.03), (width * 0.3, waist * 0.98, 0.94)))
     front, rear = rng.uniform(0.16, 0.2), rng.uniform(0.78, 0.83)
     out = width / 2 - rng.uniform(0.02, 0.03)
-    for place in (front, rear):
-        parts += _both("wheel", cylinder(wheel, 0.07, (out, wheel, place), axis="x"))
-        parts += _both("wheel", cylinder(wheel * 0.6, 0.015, (out + 0.035, wheel, place), axis="x"))
+    for axle in (front, rear):
+        parts += _both("wheel", cylinder(wheel, 0.07, (out, wheel, axle), axis="x"))
+        parts += _both("wheel", cylinder(wheel * 0.6, 0.015, (out + 0.035, wheel, axle), axis="x"))
     return parts
 
 
@@ -265,10 +265,10 @@ def build_skateboard(rng: np.random.Generator) -> Parts:
     parts = [("deck", deck)]
     wheel, out = rng.uniform(0.028, 0.045), wide * rng.uniform(0.75, 0.95)
     along, drop = half * rng.uniform(0.5, 0.66), rng.uniform(0.04, 0.06)
-    for place in (-along, along):
-        level = float(np.interp(place / half, z, y)) - drop
-        parts.append(("truck", rod((-out, level, place), (out, level, place), 0.012)))
-        parts.append(("truck", box((wide * 0.7, 0.012, 0.1), (0, level + drop - 0.006, place))))
-        parts.append(("truck", rod((0, level, place), (0, level + drop, place), 0.035, 0.022)))
-        parts += _both("wheel", cylinder(wheel, wheel * 1.1, (out, level - 0.002, place), axis="x"))
+    for axle in (-along, along):
+        level = float(np.interp(axle / half, z, y)) - drop
+        parts.append(("truck", rod((-out, level, axle), (out, level, axle), 0.012)))
+        parts.append(("truck", box((wide * 0.7, 0.012, 0.1), (0, level + drop - 0.006, axle))))
+        parts.append(("truck", rod((0, level, axle), (0, level + drop, axle), 0.035, 0.022)))
+        parts += _both("wheel", cylinder(wheel, wheel * 1.1, (out, level - 0.002, axle), axis="x"))
     return parts

@@ -1,4 +1,4 @@
-"""Reading the files of the published PointCLIP V2 repository as data: JSON, and Python literals that are never run."""
+"""Read the published PointCLIP V2 repository's files as data: JSON, and literals in Python files, not executed."""
 
 import json
 import re
@@ -6,49 +6,49 @@ import stat
 import zipfile
 import zlib
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path, PurePosixPath
 
+from pointclip.bundled import PROMPTS
 from pointclip.datasets.scanobjectnn import CLASSES as SCANOBJECTNN_CLASSES
 from pointclip.datasets.shapenetpart_labels import PART_NAMES
 from pointclip.errors import InputError
 from pointclip.prompts import key_of, read_prompts
-from prompts.literals import literals
+from pointclip.writing.literals import literals
 
 CANDIDATES = ("modelnet40_1000.json", "scanobjectnn_1000.json", "shapenetpart_700.json")
 PARAMETERS = "best_param.py"
 MAX_BYTES = 64 << 20  # of one file; the largest published one has 5 MB
 VIEWS = 10
 ENTRY = re.compile(r"((modelnet40|scanobjectnn)_(?:rn50|rn101|vit_b16|vit_b32))_test_(prompts|weights)")
-HELP = "give the file as it was published"
+HELP = "give the file as published"
 
 
 @dataclass
 class Material:
-    """What was found, in the forms in which it is written."""
+    """The imported data, in the formats in which it is written."""
 
     candidates: dict[str, dict] = field(default_factory=dict)  # "modelnet40_1000" -> {class: [sentence, …]}
     sentences: dict[str, dict] = field(default_factory=dict)  # "modelnet40_rn50" -> {class: [its one sentence]}
     weights: dict[str, dict[str, list[float]]] = field(default_factory=dict)  # task -> {name: [V numbers]}
-    notes: list[str] = field(default_factory=list)  # what was left out or renamed
+    notes: list[str] = field(default_factory=list)  # on omissions and renamings
 
 
 def class_names(data: str) -> list[str]:
     """The classes of a classification data set in label order."""
     if data == "scanobjectnn":
         return list(SCANOBJECTNN_CLASSES)
-    return list(read_prompts(Path(__file__).with_name("modelnet40.json")))
+    return list(read_prompts(PROMPTS / "modelnet40.json"))
 
 
 def read_files(source: Path) -> dict[PurePosixPath | Path, bytes]:
-    """The files of use in a folder or .zip archive, by their place; the same file in two places comes once.
+    """The relevant files in a folder or .zip archive, by path; identical files are read once.
 
     Raises:
-        InputError: when the source cannot be read, a file is too large, or two candidate files differ.
+        InputError: if the source cannot be read, a file is too large, or two candidate files differ.
     """
     try:
         if source.is_dir():
-            found = {path: _read(path) for path in sorted(source.rglob("*")) if _wanted(path) and path.is_file()}
+            found = {path: _read(path) for path in sorted(source.rglob("*")) if _is_relevant(path) and path.is_file()}
         elif source.is_file():
             found = _unzipped(source)
         else:
@@ -58,16 +58,16 @@ def read_files(source: Path) -> dict[PurePosixPath | Path, bytes]:
             f"Cannot read {error.filename or source} ({error.strerror}); check its permissions."
         ) from error
     once: dict[bytes, PurePosixPath | Path] = {}
-    for place, content in found.items():
-        once.setdefault(content, place)
+    for path, content in found.items():
+        once.setdefault(content, path)
     by_name: dict[str, PurePosixPath | Path] = {}
-    for place in once.values():
-        if place.name != PARAMETERS and by_name.setdefault(place.name, place) != place:
-            raise InputError(f"{by_name[place.name]} and {place} differ; remove the one that is not as published.")
-    return {place: content for content, place in once.items()}
+    for path in once.values():
+        if path.name != PARAMETERS and by_name.setdefault(path.name, path) != path:
+            raise InputError(f"{by_name[path.name]} and {path} differ; remove the one that was not published.")
+    return {path: content for content, path in once.items()}
 
 
-def _wanted(path: PurePosixPath | Path) -> bool:
+def _is_relevant(path: PurePosixPath | Path) -> bool:
     return path.name == PARAMETERS or path.name in CANDIDATES
 
 
@@ -78,90 +78,90 @@ def _read(path: Path) -> bytes:
 
 
 def _unzipped(archive: Path) -> dict[PurePosixPath, bytes]:
-    """The wanted members, read into memory: nothing of the archive is unpacked to the disk."""
+    """The relevant members, read into memory without unpacking the archive to disk."""
     try:
         with zipfile.ZipFile(archive) as zipped:
             members = {PurePosixPath(member.filename): member for member in zipped.infolist()}
-            members = {place: member for place, member in sorted(members.items()) if _wanted(place)}
-            for place, member in members.items():
+            members = {path: member for path, member in sorted(members.items()) if _is_relevant(path)}
+            for path, member in members.items():
                 if member.file_size > MAX_BYTES or member.flag_bits & 1 or stat.S_ISLNK(member.external_attr >> 16):
-                    raise InputError(f"{place} in {archive} is too large, encrypted or a link; take another archive.")
-            return {place: zipped.read(member) for place, member in members.items()}
+                    raise InputError(f"{path} in {archive} is too large, encrypted or a link; use another archive.")
+            return {path: zipped.read(member) for path, member in members.items()}
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise InputError(f"{archive} is not a whole .zip file ({error}); fetch it again.") from error
+        raise InputError(f"{archive} is not a complete .zip file ({error}); download it again.") from error
 
 
-def read_candidates(content: bytes, place: PurePosixPath | Path, material: Material) -> None:
-    """Read a JSON file of candidate sentences; repeated and empty sentences are left out, the order stays.
+def read_candidates(content: bytes, path: PurePosixPath | Path, material: Material) -> None:
+    """Read a JSON file of candidate sentences; duplicates and empty sentences are dropped, the order is kept.
 
-    A greedy search that takes only what is strictly better never takes a sentence's repetition, so nothing is lost.
+    A greedy search accepts only strict improvements, so it never selects a duplicate, and nothing is lost.
     """
     try:
         file = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{place} is not valid JSON ({error}); {HELP}.") from error
+        raise InputError(f"{path} is not valid JSON ({error}); {HELP}.") from error
     if not isinstance(file, dict) or not file:
-        raise InputError(f"{place} holds no {{class: [sentence, …]}}; {HELP}.")
-    data, left_out, sentences = place.stem.split("_")[0], 0, {}
+        raise InputError(f"{path} does not contain {{class: [sentence, …]}}; {HELP}.")
+    data, left_out, sentences = path.stem.split("_")[0], 0, {}
     for name, entry in file.items():
         lists = entry if data == "shapenetpart" else {name: entry}
         if not isinstance(lists, dict) or not lists or not all(map(_is_sentences, lists.values())):
             kind = "{part: [sentence, …]}" if data == "shapenetpart" else "list of sentences"
-            raise InputError(f"{place} has no {kind} for {name!r}; {HELP}.")
-        cleaned = {owner: list(dict.fromkeys(filter(str.strip, own))) for owner, own in lists.items()}
+            raise InputError(f"{path} has no {kind} for {name!r}; {HELP}.")
+        cleaned = {owner: list(dict.fromkeys(filter(str.strip, texts))) for owner, texts in lists.items()}
         left_out += sum(map(len, lists.values())) - sum(map(len, cleaned.values()))
-        if empty := [owner for owner, own in cleaned.items() if not own]:
-            raise InputError(f"{place} has no sentence for {empty[0]!r} of {name!r}; {HELP}.")
-        sentences[name] = _our_parts(name, cleaned, place, material) if data == "shapenetpart" else cleaned[name]
+        if empty := [owner for owner, texts in cleaned.items() if not texts]:
+            raise InputError(f"{path} has no sentence for {empty[0]!r} of {name!r}; {HELP}.")
+        sentences[name] = _our_parts(name, cleaned, path, material) if data == "shapenetpart" else cleaned[name]
     if left_out:
-        material.notes.append(f"{place.name}: {left_out} repeated or empty sentences left out")
+        material.notes.append(f"{path.name}: {left_out} duplicate or empty sentences dropped")
     expected = list(PART_NAMES) if data == "shapenetpart" else class_names(data)
     known = {key_of(name) for name in sentences}
     if absent := [name for name in expected if key_of(name) not in known]:
-        material.notes.append(f"{place.name} has no sentences for {', '.join(absent)}")
-    material.candidates[place.stem] = sentences
+        material.notes.append(f"{path.name} has no sentences for {', '.join(absent)}")
+    material.candidates[path.stem] = sentences
 
 
 def _is_sentences(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(sentence, str) for sentence in value)
 
 
-def _our_parts(category: str, lists: dict, place: PurePosixPath | Path, material: Material) -> dict[str, list[str]]:
-    """A category's lists under our names of its parts: the published names differ, the order is that of the labels."""
+def _our_parts(category: str, lists: dict, path: PurePosixPath | Path, material: Material) -> dict[str, list[str]]:
+    """A category's lists under our part names, which differ from the published ones but have the same (label) order."""
     ours = PART_NAMES.get(key_of(category))
     if ours is None:
-        raise InputError(f"{place} names the category {category!r}, which ShapeNetPart does not have; {HELP}.")
+        raise InputError(f"{path} has a category {category!r}, which is not in ShapeNetPart; {HELP}.")
     if len(lists) > len(ours):
-        raise InputError(f"{place} has {len(lists)} parts of {category!r}, {len(ours)} were expected; {HELP}.")
+        raise InputError(f"{path} has {len(lists)} parts of {category!r}; expected {len(ours)}; {HELP}.")
     if len(lists) < len(ours):
-        material.notes.append(f"{place.name}: {category} has sentences for the first {len(lists)} of {len(ours)} parts")
+        material.notes.append(f"{path.name}: {category} has sentences for the first {len(lists)} of {len(ours)} parts")
     renamed = [f"{theirs} -> {name}" for name, theirs in zip(ours, lists, strict=False) if theirs != name]
     if renamed:
-        material.notes.append(f"{place.name}: parts of {category} renamed: {', '.join(renamed)}")
+        material.notes.append(f"{path.name}: parts of {category} renamed: {', '.join(renamed)}")
     return dict(zip(ours, lists.values(), strict=False))
 
 
-def read_parameters(content: bytes, place: PurePosixPath | Path, material: Material) -> None:
+def read_parameters(content: bytes, path: PurePosixPath | Path, material: Material) -> None:
     """Read a best_param.py file: searched sentences and view weights.
 
     Raises:
-        InputError: naming file and line, when anything but assignments of literals is in it, when a value has another
-            form than the published ones, or when another file has set it otherwise.
+        InputError: naming file and line, if it contains anything but assignments of literals, if a value does not have
+            the published format, or if another file sets a different value.
     """
-    for (variable, key), (value, line) in literals(content, place).items():
-        where = f"{place}, line {line}"
+    for (variable, key), (value, line) in literals(content, path).items():
+        where = f"{path}, line {line}"
         if variable == "best_prompt_weight":
             entry = ENTRY.fullmatch(key)
             if entry is None:
-                material.notes.append(f"{place.name}: {key} left out, as it is of no known data set and encoder")
+                material.notes.append(f"{path.name}: {key} left out, since its data set or encoder is unknown")
             elif entry[3] == "prompts":
                 _put(material.sentences, entry[1], _of_classes(value, entry[2], where), where)
             else:
                 _put(material.weights.setdefault("classification", {}), entry[1], _weights(value, where), where)
         elif key not in PART_NAMES:
-            raise InputError(f"{where}: {key!r} is no category of ShapeNetPart; {HELP}.")
+            raise InputError(f"{where}: {key!r} is not a category of ShapeNetPart; {HELP}.")
         elif variable == "best_prompt":
-            parts = _of_parts(value, key, place, line, material)
+            parts = _of_parts(value, key, path, line, material)
             _put(material.sentences.setdefault("shapenetpart_vit_b16", {}), key, parts, where)
         else:
             _put(material.weights.setdefault("segmentation", {}), key, _weights(value, where), where)
@@ -169,26 +169,24 @@ def read_parameters(content: bytes, place: PurePosixPath | Path, material: Mater
 
 def _put(found: dict, key: str, value: object, where: str) -> None:
     if found.setdefault(key, value) != value:
-        raise InputError(f"{where}: {key} differs from another file's; remove the file that is not as published.")
+        raise InputError(f"{where}: {key} differs from another file's; remove the file that was not published.")
 
 
 def _of_classes(value: object, data: str, where: str) -> dict[str, list[str]]:
     names = class_names(data)
     if not _is_sentences(value) or len(value) != len(names) or not all(map(str.strip, value)):
-        raise InputError(f"{where}: {len(names)} sentences were expected, one a class of {data}; {HELP}.")
+        raise InputError(f"{where}: expected {len(names)} sentences, one per class of {data}; {HELP}.")
     return {name: [sentence] for name, sentence in zip(names, value, strict=True)}
 
 
 def _of_parts(
-    value: object, category: str, place: PurePosixPath | Path, line: int, material: Material
+    value: object, category: str, path: PurePosixPath | Path, line: int, material: Material
 ) -> dict[str, list[str]]:
     parts = PART_NAMES[category]
     if not _is_sentences(value) or not 0 < len(value) <= len(parts) or not all(map(str.strip, value)):
-        raise InputError(f"{place}, line {line}: {len(parts)} sentences were expected for {category}; {HELP}.")
+        raise InputError(f"{path}, line {line}: expected {len(parts)} sentences for {category}; {HELP}.")
     if len(value) < len(parts):
-        material.notes.append(
-            f"{place.name}: {category} has sentences for the first {len(value)} of {len(parts)} parts"
-        )
+        material.notes.append(f"{path.name}: {category} has sentences for the first {len(value)} of {len(parts)} parts")
     return {part: [sentence] for part, sentence in zip(parts, value, strict=False)}
 
 
@@ -196,7 +194,7 @@ def _weights(value: object, where: str) -> list[float]:
     if (
         not isinstance(value, list)
         or len(value) != VIEWS
-        or not all(type(weight) in (int, float) and isfinite(weight) for weight in value)
+        or not all(type(weight) in (int, float) and abs(weight) < 1e6 for weight in value)
     ):
-        raise InputError(f"{where}: {VIEWS} numbers were expected, one a view; {HELP}.")
+        raise InputError(f"{where}: expected {VIEWS} numbers, one per view; {HELP}.")
     return [float(weight) for weight in value]

@@ -1,4 +1,4 @@
-"""Language models that answer one command at a time: behind an OpenAI-compatible address, or on this machine."""
+"""Language models that answer one command at a time: on an OpenAI-compatible server, or on this machine."""
 
 import os
 import queue
@@ -25,8 +25,8 @@ LONGEST_RETRY_AFTER = 600.0  # seconds that a server may ask us to wait
 NEW_TOKENS = 80  # of a local model's answer; a CLIP sentence has at most 77
 
 
-class PassingError(Exception):
-    """What trying again may cure; `after` is how many seconds the server asked to wait."""
+class TransientError(Exception):
+    """A failure that may go away on a retry; `after` is the number of seconds that the server asked to wait."""
 
     def __init__(self, reason: str, after: float = 0.0):
         super().__init__(reason)
@@ -34,26 +34,26 @@ class PassingError(Exception):
 
 
 class StoppedError(Exception):
-    """The work is being given up, so this answer is no longer wanted."""
+    """The run is being stopped, so this answer is no longer needed."""
 
 
 class Model(Protocol):
-    """Answers a command; may raise PassingError, or InputError where trying again is hopeless."""
+    """Answers a command; may raise TransientError, or InputError if retrying is pointless."""
 
     def ask(self, command: str, seed: int) -> str: ...
 
 
 class Endpoint:
-    """A model behind any OpenAI-compatible address. The key comes from the environment alone.
+    """A model on any OpenAI-compatible server. The key is only read from the environment.
 
     Args:
-        model: as the server calls it.
-        base_url: such as http://localhost:8000/v1; None for the client's own choice.
-        timeout: seconds without a byte after which a request is tried again.
-        temperature: None leaves it to the server.
+        model: its name on the server.
+        base_url: such as http://localhost:8000/v1; None for the client's default.
+        timeout: seconds without data after which a request is retried.
+        temperature: None for the server's default.
 
     Raises:
-        InputError: when the client is not installed, the address is none, or the key is not set.
+        InputError: if the client is not installed, the URL is invalid, or the key is not set.
     """
 
     def __init__(self, model: str, base_url: str | None, timeout: float, temperature: float | None):
@@ -65,44 +65,44 @@ class Endpoint:
             _check_address(base_url)
         key = os.environ.get(KEY, "").strip()
         if not key:
-            raise InputError(f"{KEY} is not set in the environment; set it, to any word if the server wants no key.")
+            raise InputError(f"{KEY} is not set in the environment; set it (to any word if the server needs no key).")
         if not (key.isascii() and key.isprintable()):
-            raise InputError(f"{KEY} holds characters that no key has; copy the key into the environment again.")
+            raise InputError(f"{KEY} contains characters that are not valid in a key; set it again.")
         self._openai, self._key = openai, key
         self._options = {"model": model} | ({} if temperature is None else {"temperature": temperature})
         self._client = openai.OpenAI(api_key=key, base_url=base_url, timeout=timeout, max_retries=0)
 
     def ask(self, command: str, seed: int) -> str:
-        """The model's answer; "" when it was cut off. The seed is of no use here: servers differ in what they take."""
+        """The model's answer; "" if it was truncated. The seed is not sent, since not all servers accept one."""
         messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": command}]
         try:
             reply = self._client.chat.completions.create(messages=messages, **self._options)
         except self._openai.APITimeoutError as error:
-            raise PassingError("no answer in time") from error
+            raise TransientError("no answer in time") from error
         except self._openai.APIConnectionError as error:
-            raise PassingError(f"no connection: {first_line(error.__cause__ or error)}") from error
+            raise TransientError(f"no connection: {first_line(error.__cause__ or error)}") from error
         except self._openai.APIStatusError as error:
             raise self._refusal(error) from error
-        except (self._openai.OpenAIError, ValueError) as error:  # a body that is not JSON, or not of this form
-            raise PassingError(f"an answer that cannot be read: {first_line(error)[:80]}") from error
+        except (self._openai.OpenAIError, ValueError) as error:  # a body that is not JSON, or has another structure
+            raise TransientError(f"an unreadable answer: {first_line(error)[:80]}") from error
         return _content(reply)
 
     def _refusal(self, error) -> Exception:
-        """What an answer other than 200 means."""
+        """The error for a status other than 200."""
         code = error.status_code
-        said = " ".join(first_line(error).replace(self._key, "the key").split())[:200]
+        message = " ".join(first_line(error).replace(self._key, "the key").split())[:200]
         if code in (408, 409, 425, 429) or code >= 500:
-            return PassingError(f"status {code}", _seconds(error.response.headers.get("retry-after", "")))
+            return TransientError(f"status {code}", _seconds(error.response.headers.get("retry-after", "")))
         if code in (401, 403):
-            return InputError(f"The server refused the key with status {code}; put {KEY} right in the environment.")
-        return InputError(f"The server refused the request ({said}); check --base-url and --model.")
+            return InputError(f"The server refused the key with status {code}; correct {KEY} in the environment.")
+        return InputError(f"The server refused the request ({message}); check --base-url and --model.")
 
 
 class LocalModel:
-    """A transformers text-generation model, by its name on the hub or its folder; slow without a GPU.
+    """A transformers text-generation model, given by its name on the hub or a folder; slow without a GPU.
 
     Raises:
-        InputError: when transformers is not installed, or the model cannot be loaded.
+        InputError: if transformers is not installed, or the model cannot be loaded.
     """
 
     def __init__(self, model: str, temperature: float | None):
@@ -119,7 +119,7 @@ class LocalModel:
         self._options |= {} if temperature is None else {"temperature": temperature}
 
     def ask(self, command: str, seed: int) -> str:
-        """The model's answer, the same one for the same command and seed."""
+        """The model's answer, deterministic for a given command and seed."""
         self._set_seed(seed)
         if getattr(self._generate.tokenizer, "chat_template", None):
             prompt = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": command}]
@@ -131,7 +131,7 @@ class LocalModel:
 
 @dataclass(frozen=True)
 class Task:
-    """One answer that is wanted; `key` names it and seeds what is drawn for it."""
+    """A request for one answer; `key` identifies it and determines its random numbers."""
 
     key: tuple
     command: str
@@ -140,13 +140,13 @@ class Task:
 def answers(
     model: Model, tasks: Sequence[Task], jobs: int, retries: int, seed: int, keep: Callable[[Task, str], None]
 ) -> Iterator[str]:
-    """Ask `jobs` commands at a time and give the answers as they come.
+    """Run up to `jobs` requests concurrently and yield the answers as they arrive.
 
-    `keep` gets each answer first, one at a time and in the thread that asked, so that none is lost when the listener
-    is interrupted. The threads are daemons: nobody who gives up need wait for a stalled server.
+    `keep` receives each answer first, one at a time and in the thread that asked, so that none is lost if the consumer
+    is interrupted. The threads are daemons, so that a stalled server does not delay an interruption.
 
     Raises:
-        InputError: as soon as one command is refused, or has failed `retries` + 1 times; no other is begun then.
+        InputError: as soon as a request is refused, or has failed `retries` + 1 times; no other is started then.
     """
     waiting, done = queue.SimpleQueue(), queue.SimpleQueue()
     stop, one_at_a_time = threading.Event(), threading.Lock()
@@ -164,8 +164,8 @@ def answers(
                 with one_at_a_time:
                     keep(task, answer)
                 done.put(answer)
-            except BaseException as error:  # told in the listener's thread
-                done.put(error)  # before the others stop and have errors of their own
+            except BaseException as error:  # raised again in the consumer's thread
+                done.put(error)  # before the other threads stop with errors
                 stop.set()
 
     try:
@@ -181,50 +181,50 @@ def answers(
 
 
 def ask_patiently(model: Model, task: Task, retries: int, seed: int, wait: Callable[[float], bool]) -> str:
-    """Ask until there is an answer, with growing pauses; `wait` sleeps and says whether the work was given up."""
-    own_seed = zlib.crc32(repr((seed, *task.key)).encode())
+    """Ask until there is an answer, with increasing pauses; `wait` sleeps and returns whether the run was stopped."""
+    request_seed = zlib.crc32(repr((seed, *task.key)).encode())
     for attempt in range(retries + 1):
         try:
-            return model.ask(task.command, own_seed)
-        except PassingError as error:
+            return model.ask(task.command, request_seed)
+        except TransientError as error:
             if attempt == retries:
                 raise InputError(
                     f"The model failed {attempt + 1} times on {task.command!r} ({error}); run the same command again "
-                    "later to go on from here."
+                    "later to continue."
                 ) from error
-            if wait(pause(attempt, own_seed, error.after)):
+            if wait(pause(attempt, request_seed, error.after)):
                 raise StoppedError from error
     raise AssertionError("unreachable")
 
 
 def pause(attempt: int, seed: int, after: float = 0.0) -> float:
-    """Seconds before the next try: doubled each time, half of it drawn at random; never less than the server asks."""
-    most = min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE)
-    drawn = most * np.random.default_rng([seed, attempt]).uniform(0.5, 1)
-    return max(drawn, min(after, LONGEST_RETRY_AFTER))
+    """Seconds before the next attempt: exponential backoff with jitter, at least what the server asks for."""
+    longest = min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE)
+    seconds = longest * np.random.default_rng([seed, attempt]).uniform(0.5, 1)
+    return max(seconds, min(after, LONGEST_RETRY_AFTER))
 
 
 def _check_address(base_url: str) -> None:
     try:
         parts = urlsplit(base_url)
-        good = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+        valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
     except ValueError:
-        good = False
-    if not good or parts.username is not None:
+        valid = False
+    if not valid or parts.username is not None:
         raise InputError(
-            "--base-url is no address such as http://localhost:8000/v1, without a user name or password; correct it."
+            "--base-url must be a URL such as http://localhost:8000/v1, without user name or password; correct it."
         )
 
 
 def _content(reply: object) -> str:
-    """The text of a reply, "" when it was cut off at a token limit; PassingError for what is no reply."""
+    """The text of a reply, "" if it was truncated at a token limit; TransientError if it is not a valid reply."""
     choices = getattr(reply, "choices", None)
     message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
     if message is None:
-        raise PassingError("an answer without a message")
+        raise TransientError("an answer without a message")
     content = getattr(message, "content", None)
     if content is not None and not isinstance(content, str):
-        raise PassingError("an answer that is no text")
+        raise TransientError("an answer that is not text")
     return "" if choices[0].finish_reason == "length" else content or ""
 
 

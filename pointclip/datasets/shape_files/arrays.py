@@ -1,0 +1,130 @@
+"""Arrays of numpy: .npy, also with a dict inside as OpenShape and ULIP keep them, and .npz."""
+
+import io
+import math
+import struct
+import tokenize
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from pointclip.datasets.shape_files.geometry import Geometry
+from pointclip.datasets.shape_files.pickled import read_pickled
+from pointclip.errors import InputError, first_line
+from pointclip.utils.causes import cut_short
+
+KEYS = ("points", "pos", "xyz", "data", "coords", "coord", "pc", "point_cloud", "pointcloud", "vertices")  # in order
+MOST_ROWS_ACROSS = 9  # an array of so few rows and more columns holds a coordinate a row
+MOST_BYTES = 1 << 30  # of one array in an .npz
+_ERRORS = (
+    OSError, EOFError, ValueError, KeyError, TypeError, MemoryError, RuntimeError, NotImplementedError,
+    SyntaxError, tokenize.TokenError, OverflowError, AttributeError, IndexError, struct.error,
+)  # fmt: skip  # numpy reads the header of an array as Python's own source
+
+
+def read_npy(data: bytes, path: Path) -> Geometry:
+    """Read an .npy file: [N, 3] or wider, or a dict that holds such an array."""
+    try:
+        array = _array(data, path)
+    except InputError:
+        raise
+    except _ERRORS as error:
+        raise _no_array(path, error) from error
+    return _points(_chosen(array, path) if isinstance(array, Mapping) else array, path)
+
+
+def read_npz(data: bytes, path: Path) -> Geometry:
+    """Read an .npz file: the array under the first of `KEYS`, or the only array, or the only one of [N, 3]."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            arrays = {}
+            for member in archive.infolist():
+                if member.filename.endswith(".npy") and member.file_size <= MOST_BYTES:
+                    arrays[member.filename.removesuffix(".npy")] = _member(archive, member, path)
+    except InputError:
+        raise
+    except (*_ERRORS, zipfile.BadZipFile, zipfile.zlib.error) as error:
+        raise _no_array(path, error) from error
+    return _points(_chosen(arrays, path), path)
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> object:
+    """One array of an .npz; None for what is no array of plain numbers, such as labels kept as objects."""
+    with archive.open(member) as file:
+        content = file.read(MOST_BYTES + 1)
+    try:
+        return _array(content, path)
+    except InputError:
+        if content[:6] == b"\x93NUMPY" and b"|O" in content[:128]:
+            return None
+        raise
+
+
+def _array(data: bytes, path: Path) -> np.ndarray | Mapping:
+    file = io.BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(file)
+    if dtype.hasobject:
+        return _dict(read_pickled(data[file.tell() :], path), path)
+    count, room = math.prod(shape), len(data) - file.tell()
+    if count * dtype.itemsize > room:
+        raise cut_short(path, "numbers", count, room // max(1, dtype.itemsize))
+    array = np.frombuffer(data, dtype, count, file.tell())
+    return array.reshape(shape, order="F" if fortran else "C")
+
+
+def _dict(content: object, path: Path) -> Mapping:
+    """The arrays by name in what an array of objects holds."""
+    if not isinstance(content, dict) or not any(isinstance(value, np.ndarray) for value in content.values()):
+        raise InputError(f"{path} holds objects, not numbers; a dict of arrays, or an array [N, 3], was expected.")
+    return {key: value for key, value in content.items() if isinstance(key, str)}
+
+
+def _chosen(arrays: Mapping[str, object], path: Path) -> np.ndarray:
+    arrays = {key: value for key, value in arrays.items() if isinstance(value, np.ndarray)}
+    lower = {key.lower(): key for key in arrays}
+    for key in KEYS:
+        if key in lower:
+            return arrays[lower[key]]
+    fitting = [value for value in arrays.values() if value.dtype.kind == "f" and _squeezed(value).shape[1:] == (3,)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if len(arrays) == 1:
+        return next(iter(arrays.values()))
+    raise InputError(
+        f"{path} holds the arrays {', '.join(arrays) or '(none)'}; name the points one of {', '.join(KEYS)}."
+    )
+
+
+def _points(array: np.ndarray, path: Path) -> Geometry:
+    """The x, y and z of an array, with a note where coordinates came row by row."""
+    given = f"{array.dtype} of shape {list(array.shape)}"
+    array = _squeezed(array)
+    if array.ndim != 2 or array.dtype.kind not in "fiu":
+        raise InputError(f"{path} holds {given}; numbers of shape [N, 3] were expected.")
+    rows, columns = array.shape
+    notes: tuple[str, ...] = ()
+    if 3 <= rows <= MOST_ROWS_ACROSS < columns:
+        array = array.T
+        notes = (f"Its array of shape [{rows}, {columns}] was taken as {columns} points, a coordinate a row.",)
+    elif rows == 3 and columns > 3:
+        raise InputError(
+            f"{path} holds {given}, which may be 3 points or {columns}, a coordinate a row; store it as [N, 3]."
+        )
+    if array.shape[1] < 3:
+        raise InputError(f"{path} holds {given}; numbers of shape [N, 3] were expected.")
+    return Geometry(array[:, :3].astype(np.float64), notes=notes)
+
+
+def _squeezed(array: np.ndarray) -> np.ndarray:
+    """[1, …, N, 3] as [N, 3]."""
+    while array.ndim > 2 and array.shape[0] == 1:
+        array = array[0]
+    return array
+
+
+def _no_array(path: Path, error: Exception) -> InputError:
+    return InputError(f"{path} cannot be read as {path.suffix.lower()} ({first_line(error)[:200]}).")

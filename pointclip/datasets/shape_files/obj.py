@@ -1,0 +1,50 @@
+"""OBJ: vertices and polygons; normals, textures, groups and materials are skipped."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from pointclip.datasets.shape_files.geometry import Geometry, check_triangles, fans
+from pointclip.datasets.shape_files.numbers import as_numbers, decoded
+from pointclip.errors import InputError
+
+CURVED = ("curv", "curv2", "surf")  # free-form geometry
+
+
+def read_obj(data: bytes, path: Path) -> Geometry:
+    """Read an OBJ file. Corners may count from the end (-1 is the latest vertex); lines may go on behind a backslash.
+
+    Raises:
+        InputError: for free-form curves and surfaces without polygons, for rational vertices, and for broken lines.
+    """
+    text = re.sub(r"\\\r?\n", " ", decoded(data, path))
+    coordinates: list[str] = []
+    sizes: list[int] = []
+    corners: list[str] = []
+    seen: list[int] = []  # vertices before each face, for corners that count from the end
+    curved = ""
+    for line in text.splitlines():
+        word, *rest = line.split("#")[0].split() or [""]
+        if word == "v":
+            if len(rest) < 3:
+                raise InputError(f"{path} has a vertex of fewer than 3 numbers: {line.strip()[:60]!r}.")
+            coordinates += rest[:3]
+        elif word == "f":
+            sizes.append(len(rest))
+            corners += rest
+            seen.append(len(coordinates) // 3)
+        elif word in CURVED:
+            curved = word
+    if curved and not sizes:
+        raise InputError(f"{path} has free-form geometry ({curved}), which is not supported; export it as polygons.")
+    points = as_numbers(coordinates, path).reshape(-1, 3)
+    if not sizes:
+        return Geometry(points)
+    counts = np.array(sizes, dtype=np.int64)
+    numbers = as_numbers([corner.split("/", 1)[0] for corner in corners], path)  # [counts.sum()], from 1
+    relative = numbers + np.repeat(np.array(seen), counts)
+    with np.errstate(invalid="ignore"):
+        triangles = fans(counts, np.where(numbers < 0, relative, numbers - 1))
+    check_triangles(triangles, len(points), path)
+    return Geometry(points, triangles if len(triangles) else None)

@@ -1,0 +1,90 @@
+"""OFF: a keyword, three counts, vertices and polygons, as numbers between blanks."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from pointclip.datasets.shape_files.geometry import Geometry, check_triangles, fans
+from pointclip.datasets.shape_files.numbers import as_numbers, decoded
+from pointclip.errors import InputError
+from pointclip.utils.causes import cut_short
+
+
+def read_off(data: bytes, path: Path) -> Geometry:
+    """Read an OFF file, with colours, normals and texture coordinates skipped.
+
+    Where every vertex has a line and every face another, what follows a line's coordinates or corners is skipped;
+    else numbers are taken one after another, as the format has it. The keyword may be missing, in lower case, or run
+    into the counts, as in some of ModelNet40's files.
+    """
+    lines = [line for raw in decoded(data, path).splitlines() if (line := raw.split("#")[0].strip())]
+    keyword = re.match(r"(st)?(c)?(n)?(4)?(n)?off\b|off(?=\d)", lines[0], re.IGNORECASE) if lines else None
+    if keyword:
+        if keyword[4] or keyword[5]:
+            raise InputError(f"{path} has points in 4 or n dimensions ({lines[0]}), which is not supported.")
+        lines[0] = lines[0][keyword.end() :].strip()
+        if lines[0].lower().startswith("binary"):
+            raise InputError(f"{path} is a binary OFF file, which is not supported; export it as text.")
+        lines = lines if lines[0] else lines[1:]
+    counts = _counts(lines[0].split() if lines else [], path)
+    if len(lines[0].split()) > 3:
+        tokens = " ".join(lines).split()[3:]
+        return _read_tokens(tokens, *counts, path)
+    lines = lines[1:]
+    rows = [line.split() for line in lines]
+    if _line_by_line(rows, *counts):
+        return _read_lines(rows, *counts, path)
+    return _read_tokens([token for row in rows for token in row], *counts, path)
+
+
+def _counts(tokens: list[str], path: Path) -> tuple[int, int]:
+    if len(tokens) < 2 or not all(token.isdecimal() for token in tokens[:2]):
+        raise InputError(f"{path} cannot be read as .off: no counts of vertices and faces come first.")
+    return int(tokens[0]), int(tokens[1])
+
+
+def _line_by_line(rows: list[list[str]], vertices: int, faces: int) -> bool:
+    """Whether each vertex and each face stands on a line of its own (the file may be cut short in its faces)."""
+    if not 0 < vertices <= len(rows) or len(rows[0]) < 3:
+        return False
+    if any(len(row) != len(rows[0]) for row in rows[:vertices]):
+        return False
+    return all(row[0].isdecimal() and len(row) > int(row[0]) for row in rows[vertices : vertices + faces][:-1])
+
+
+def _read_lines(rows: list[list[str]], vertices: int, faces: int, path: Path) -> Geometry:
+    points = as_numbers([token for row in rows[:vertices] for token in row[:3]], path).reshape(-1, 3)
+    polygons = rows[vertices : vertices + faces]
+    if polygons and (not polygons[-1][0].isdecimal() or len(polygons[-1]) <= int(polygons[-1][0])):
+        polygons = polygons[:-1]
+    if len(polygons) < faces:
+        raise cut_short(path, "faces", faces, len(polygons))
+    sizes = np.array([int(row[0]) for row in polygons], dtype=np.int64)
+    corners = [corner for row, size in zip(polygons, sizes, strict=True) for corner in row[1 : size + 1]]
+    return _mesh(points, sizes, as_numbers(corners, path), path)
+
+
+def _read_tokens(tokens: list[str], vertices: int, faces: int, path: Path) -> Geometry:
+    if len(tokens) < 3 * vertices:
+        raise cut_short(path, "vertices", vertices, len(tokens) // 3)
+    points = as_numbers(tokens[: 3 * vertices], path).reshape(-1, 3)
+    rest = as_numbers(tokens[3 * vertices :], path)
+    sizes, starts, place = [], [], 0
+    while len(sizes) < faces and place < len(rest) and rest[place] in range(len(rest) - place):
+        sizes.append(int(rest[place]))
+        starts.append(place + 1)
+        place += int(rest[place]) + 1
+    if len(sizes) < faces:
+        raise cut_short(path, "faces", faces, len(sizes))
+    corners = [rest[start : start + size] for start, size in zip(starts, sizes, strict=True)]
+    return _mesh(points, np.array(sizes, dtype=np.int64), np.concatenate([np.zeros(0), *corners]), path)
+
+
+def _mesh(points: np.ndarray, sizes: np.ndarray, corners: np.ndarray, path: Path) -> Geometry:
+    if not np.array_equal(corners, np.floor(corners)):
+        raise InputError(f"{path} has a face whose corners are not whole numbers; export it again.")
+    with np.errstate(invalid="ignore"):
+        triangles = fans(sizes, corners)
+    check_triangles(triangles, len(points), path)
+    return Geometry(points, triangles if len(triangles) else None)

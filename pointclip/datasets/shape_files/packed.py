@@ -1,0 +1,70 @@
+"""Shapes inside .gz and .zip files."""
+
+import gzip
+import io
+import lzma
+import struct
+import zipfile
+import zlib
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
+
+from pointclip.errors import InputError, first_line
+
+ENDINGS = (".gz", ".zip")
+MOST_BYTES = 1 << 30  # of an unpacked file
+
+
+def unpacked(data: bytes, path: Path, known: Collection[str]) -> tuple[bytes, Path]:
+    """The one shape in a .gz or .zip file, and a path that names it: "a.zip/b.ply".
+
+    Args:
+        known: the endings of shape files.
+
+    Raises:
+        InputError: for a damaged file, none or several shapes in it, and one of more than `MOST_BYTES`.
+    """
+    try:
+        return _from_gzip(data, path) if path.suffix.lower() == ".gz" else _from_zip(data, path, known)
+    except InputError:
+        raise
+    except (
+        OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, struct.error,
+        IndexError, lzma.LZMAError, OverflowError,
+    ) as error:  # fmt: skip
+        reason = first_line(error)[:200]
+        raise InputError(f"{path} cannot be unpacked ({reason}); fetch it again.") from error
+
+
+def _from_gzip(data: bytes, path: Path) -> tuple[bytes, Path]:
+    with gzip.open(io.BytesIO(data)) as file:
+        inside = file.read(MOST_BYTES + 1)
+    _check_size(len(inside), path)
+    return inside, path.with_suffix("")
+
+
+def _from_zip(data: bytes, path: Path, known: Collection[str]) -> tuple[bytes, Path]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = [member for member in archive.infolist() if _is_shape(member.filename, known)]
+        if len(members) != 1:
+            names = ", ".join(member.filename for member in members[:3])
+            raise InputError(
+                f"{path} holds {len(members)} shape files{f' ({names})' if names else ''}; one was expected, "
+                "so unpack it and name what is wanted."
+            )
+        _check_size(members[0].file_size, path)
+        with archive.open(members[0]) as file:
+            inside = file.read(MOST_BYTES + 1)
+    _check_size(len(inside), path)
+    return inside, path / PurePosixPath(members[0].filename).name
+
+
+def _is_shape(name: str, known: Collection[str]) -> bool:
+    parts = PurePosixPath(name).parts
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
+    return bool(parts) and not hidden and not name.endswith("/") and PurePosixPath(name).suffix.lower() in known
+
+
+def _check_size(size: int, path: Path) -> None:
+    if size > MOST_BYTES:
+        raise InputError(f"{path} unpacks to more than {MOST_BYTES >> 20} MB; unpack it by hand if that is right.")

@@ -1,0 +1,154 @@
+"""One shape from a file of any known format."""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from pointclip.datasets.axes import check_up, to_y_up
+from pointclip.datasets.base import Shape
+from pointclip.datasets.shape_files import packed
+from pointclip.datasets.shape_files.arrays import read_npy, read_npz
+from pointclip.datasets.shape_files.geometry import MESH_POINTS, Geometry, sample_surface
+from pointclip.datasets.shape_files.gltf import read_gltf
+from pointclip.datasets.shape_files.las import read_las
+from pointclip.datasets.shape_files.obj import read_obj
+from pointclip.datasets.shape_files.off import read_off
+from pointclip.datasets.shape_files.pcd import read_pcd
+from pointclip.datasets.shape_files.ply import read_ply
+from pointclip.datasets.shape_files.stl import read_stl
+from pointclip.datasets.shape_files.text import read_text
+from pointclip.datasets.up_axis import guess_up
+from pointclip.errors import InputError
+from pointclip.projection.points import check_num_points
+from pointclip.utils.causes import HEAD_BYTES, cannot_open, check_is_no_stand_in
+
+_READERS: dict[str, Callable[[bytes, Path], Geometry]] = {
+    ".ply": read_ply,
+    ".obj": read_obj,
+    ".off": read_off,
+    ".stl": read_stl,
+    ".glb": read_gltf,
+    ".gltf": read_gltf,
+    ".pcd": read_pcd,
+    ".las": read_las,
+    ".laz": read_las,
+    ".npy": read_npy,
+    ".npz": read_npz,
+    **dict.fromkeys((".xyz", ".txt", ".csv", ".pts", ".asc"), read_text),
+}
+
+
+def read_shape(path: str | Path, num_points: int | None = None, up: str = "y", seed: int = 0) -> Shape:
+    """Read one shape.
+
+    Meshes and scenes (.ply .obj .off .stl .glb .gltf) are sampled evenly over their surface, polygons as fans and scene
+    transforms applied; in a scene that holds meshes, loose points and lines are left out. Clouds (.ply .pcd .las .laz
+    .npy .npz, and as text .xyz .txt .csv .pts .asc) are taken as they are; more points than `num_points` are thinned to
+    a random subset, fewer are all kept. Arrays are [N, 3] or wider: the first three columns are x, y, z. A .gz or .zip
+    file that holds one shape is unpacked. Coordinates so large that float32 would blur the shape (as in surveys) are
+    moved towards the origin first.
+
+    Rows with NaN are dropped, which a note of the shape tells; `kept` says which where no thinning follows.
+
+    Args:
+        path: the file; its ending says the format.
+        num_points: how many points to sample or at most to take; None takes a whole cloud, and 2048 from a mesh.
+        up: the axis that points up in the file, "x", "y" or "z"; the shape is turned to y up. "auto" guesses it (see
+            `pointclip.datasets.up_axis`), which a note of the shape tells.
+        seed: for sampling and thinning; same file and seed, same points.
+
+    Returns:
+        A `Shape` with label -1, named by its path. Infinite values are passed on.
+
+    Raises:
+        InputError: when the file is missing, empty, cut short, damaged, not supported, or holds no points.
+    """
+    path = Path(path)
+    check_up(up, auto=True)
+    check_num_points(num_points)
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InputError(f"The seed is {seed!r}, but it must be a whole number of at least 0.")
+    geometry = _read(path)
+    rng = np.random.default_rng(seed)
+    if geometry.triangles is not None and len(geometry.triangles):
+        geometry, kept = sample_surface(geometry, num_points or MESH_POINTS, rng, path), None
+    else:
+        geometry, kept = _without_nan(geometry)
+    points = geometry.points  # [M, 3]
+    if np.isnan(points).any():
+        raise InputError(f"{path} holds no sound point: each of its {len(points)} rows has NaN.")
+    if not len(points):
+        raise InputError(f"{path} holds no points; is it the right file?")
+    if num_points is not None and len(points) > num_points:
+        points, kept = points[np.sort(rng.choice(len(points), num_points, replace=False))], None
+    notes = geometry.notes
+    if up == "auto":
+        guess = guess_up(points, path.suffix.lower())
+        up, notes = guess.axis, (*notes, guess.words)
+    with np.errstate(over="ignore"):  # what is too large for float32 becomes inf, for the caller's check to find
+        points, offset = _near_origin(points)
+        points = to_y_up(points, up).astype(np.float32)
+    offset = tuple(offset.tolist())
+    return Shape(np.ascontiguousarray(points), -1, printable(path), kept=kept, notes=notes, offset=offset)
+
+
+ENDINGS = (*_READERS, *packed.ENDINGS)  # of the files that `read_shape` takes
+
+
+def printable(path: Path) -> str:
+    """The path as text that any file or terminal can hold, also where its bytes are not UTF-8."""
+    return os.fsencode(path).decode("utf-8", errors="replace")
+
+
+def _read(path: Path) -> Geometry:
+    """What the file holds, after a look at what it is."""
+    if os.path.isdir(path):  # Path.is_dir raises for names too long
+        raise InputError(f"{path} is not a file; name a file of one shape.")
+    if path.suffix.lower() not in (*_READERS, *packed.ENDINGS):
+        known = " ".join((*_READERS, *packed.ENDINGS))
+        raise InputError(f"{path} has the ending {path.suffix!r}, but the known ones are {known}.")
+    data = _content(path)
+    check_is_no_stand_in(path, data[:HEAD_BYTES])
+    if path.suffix.lower() in packed.ENDINGS:
+        data, path = packed.unpacked(data, path, _READERS)
+        if path.suffix.lower() not in _READERS:
+            raise InputError(f"{path}.gz has the inner ending {path.suffix!r}; known are {' '.join(_READERS)}.")
+        check_is_no_stand_in(path, data[:HEAD_BYTES])
+    return _READERS[path.suffix.lower()](data, path)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError(f"{path} is not a file; name a file of one shape.")
+        if status.st_size == 0:
+            raise InputError(f"{path} is empty.")
+        return path.read_bytes()
+    except OSError as error:  # also a folder that may not be entered, and a name too long
+        raise cannot_open(path, error) from error
+
+
+def _without_nan(cloud: Geometry) -> tuple[Geometry, np.ndarray | None]:
+    """A cloud without the rows that hold NaN, and which rows [N] were kept; None where that is all of them."""
+    sound = ~np.isnan(cloud.points).any(axis=1)
+    if sound.all() or not sound.any():  # read_shape refuses what has no sound row
+        return cloud, None
+    note = f"{len(sound) - sound.sum()} of {len(sound)} rows hold NaN and were left out."
+    return Geometry(cloud.points[sound], notes=(*cloud.notes, note)), sound
+
+
+def _near_origin(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points as float64, moved to the origin if float32 would blur them where they are, and by how much."""
+    points = np.asarray(points, dtype=np.float64)
+    finite = points[np.isfinite(points).all(axis=1)]
+    if not len(finite):
+        return points, np.zeros(3)
+    low, high = finite.min(axis=0), finite.max(axis=0)
+    centre, extent = (low + high) / 2, (high - low).max()
+    if np.abs(centre).max() <= 1000 * extent:  # float32 then errs by 6e-5 of the extent
+        return points, np.zeros(3)
+    return points - centre, centre

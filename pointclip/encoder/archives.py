@@ -1,0 +1,229 @@
+"""TorchScript archives, as OpenAI publishes CLIP: their tensors, read without running or compiling their code.
+
+`torch.jit.load` builds the module, and so runs whatever `__setstate__` the archive brings. Here its pickle makes
+nothing but stand-ins, and its code is only searched for the lists of parameters and buffers that begin each class.
+"""
+
+import math
+import pickle
+import re
+import zipfile
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import torch
+from torch import Tensor
+
+from pointclip.errors import InputError
+
+DTYPES = {
+    "DoubleStorage": torch.float64,
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+}
+MOST_NAMES = 100_000  # modules and tensors, as modules may hold each other many times over
+MOST_DEPTH = 100  # modules within modules
+
+
+@dataclass(frozen=True)
+class _Storage:
+    dtype: torch.dtype
+    key: str
+    count: int  # of numbers
+
+
+@dataclass(frozen=True)
+class _View:
+    """A tensor that is not read yet."""
+
+    storage: _Storage
+    offset: int
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+
+
+class _Object:
+    """Stands for an object of a class of the archive; of its state, only the names and values are kept."""
+
+    place: tuple[str, str]  # module and name of its class
+    state: object = None
+
+    def __setstate__(self, state: object) -> None:
+        self.state = state
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a TorchScript archive: a zip that holds code beside its data, as no pickled state dict does."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(PurePosixPath(name).name == "constants.pkl" for name in archive.namelist())
+
+
+def read_archive(path: Path) -> dict[str, Tensor]:
+    """The tensors that `torch.jit.load(path).state_dict()` would give, under the same names and in the same order.
+
+    Raises:
+        InputError: for an archive whose pickle asks for more than tensors and plain values, whose classes restore
+            themselves by code of their own (`__setstate__`), or whose records do not fit what the pickle says.
+    """
+    with zipfile.ZipFile(path) as file:
+        return _Archive(file, path).state_dict()
+
+
+class _Archive:
+    def __init__(self, file: zipfile.ZipFile, path: Path):
+        self.file, self.path = file, path
+        self.names = set(file.namelist())
+        found = [name for name in self.names if PurePosixPath(name).name == "data.pkl" and name.count("/") <= 1]
+        if len(found) != 1:
+            raise InputError(f"The weights file {path} has no data.pkl; it was cut short, or is no archive of a model.")
+        self.folder = found[0].removesuffix("data.pkl")
+        order = f"{self.folder}byteorder"
+        if order in self.names and file.read(order).strip() != b"little":
+            raise InputError(f"The weights file {path} was written on a big-endian machine, which is not supported.")
+        self._visited = 0
+        self._storages: dict[str, tuple[_Storage, Tensor]] = {}
+        self._texts: dict[str, str] = {}
+        self._lists: dict[tuple[str, str], tuple[list[str], list[str]] | None] = {}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        with self.file.open(f"{self.folder}data.pkl") as stream:
+            root = _Unpickler(stream).load()
+        if not isinstance(root, _Object):
+            raise InputError(f"The weights file {self.path} is an archive, but of no model.")
+        weights: dict[str, Tensor] = {}
+        for name, view in self._tensors(root, "", 0):
+            weights[name] = self._read(view)
+        return weights
+
+    def _tensors(self, module: _Object, prefix: str, depth: int) -> Iterator[tuple[str, _View]]:
+        """Parameters, buffers, and those of the modules within: the order of `state_dict`."""
+        lists = self._lists_of(module)
+        self._visited += 1 + sum(map(len, lists or ()))
+        if self._visited > MOST_NAMES:
+            raise InputError(f"The weights file {self.path} has more than {MOST_NAMES} tensors; is it a CLIP model's?")
+        if lists is None or depth > MOST_DEPTH or not isinstance(module.state, dict):
+            raise InputError(f"The weights file {self.path} has a module that is not as TorchScript writes them.")
+        for names in lists:
+            for name in names:
+                if isinstance(value := module.state.get(name), _View):
+                    yield prefix + name, value
+        for name, value in module.state.items():
+            if isinstance(value, _Object) and self._lists_of(value) is not None:
+                yield from self._tensors(value, f"{prefix}{name}.", depth + 1)
+
+    def _lists_of(self, item: _Object) -> tuple[list[str], list[str]] | None:
+        """The names of a module's parameters and buffers, as its class lists them; None for what is no module."""
+        place = item.place
+        if place not in self._lists:
+            self._lists[place] = self._search(*place)
+        return self._lists[place]
+
+    def _search(self, module: str, name: str) -> tuple[list[str], list[str]] | None:
+        text = self._text(f"{self.folder}code/{module.replace('.', '/')}.py")
+        head = re.search(rf"^class {re.escape(name)}\((\w*)\):\n((?:[ \t].*\n?|\n)*)", text, re.MULTILINE)
+        if head is None or head[1] != "Module":
+            return None
+        if re.search(r"^\s*def __setstate__\b", head[2], re.MULTILINE):
+            raise InputError(
+                f"The weights file {self.path} restores its {name} by code (__setstate__), which is not run; "
+                "save its state_dict() instead, where you trust it."
+            )
+        lists = []
+        for key in ("__parameters__", "__buffers__"):
+            found = re.search(rf"^  {key} = \[(.*)\]$", head[2], re.MULTILINE)
+            lists.append(re.findall(r'"([^"]*)"', found[1]) if found else [])
+        return lists[0], lists[1]
+
+    def _text(self, name: str) -> str:
+        if name not in self._texts:
+            if name in self.names and self.file.getinfo(name).file_size > 1 << 24:
+                raise InputError(f"The weights file {self.path} has code of many MB; is it a CLIP model's?")
+            self._texts[name] = self.file.read(name).decode("utf-8", "replace") if name in self.names else ""
+        return self._texts[name]
+
+    def _read(self, view: _View) -> Tensor:
+        count = math.prod(view.size)
+        last = view.offset + sum((n - 1) * step for n, step in zip(view.size, view.stride, strict=True))
+        whole = min((view.offset, *view.size, *view.stride)) >= 0 and count <= view.storage.count
+        if not whole or (count and last >= view.storage.count):
+            raise InputError(f"The weights file {self.path} has a tensor that is larger than its record; get it again.")
+        return self._storage(view.storage).as_strided(view.size, view.stride, view.offset)
+
+    def _storage(self, storage: _Storage) -> Tensor:
+        """A record's numbers, [count]."""
+        kept, numbers = self._storages.get(storage.key, (None, None))
+        if kept is None:
+            record = f"{self.folder}data/{storage.key}"
+            size = storage.count * storage.dtype.itemsize
+            if record not in self.names:
+                raise InputError(f"The weights file {self.path} lacks the record {record}; get it again.")
+            info = self.file.getinfo(record)
+            if info.file_size != size or info.compress_type != zipfile.ZIP_STORED:
+                raise InputError(
+                    f"The weights file {self.path} says {size} bytes for {record}, which holds {info.file_size}; "
+                    "get it again."
+                )
+            content = bytearray(self.file.read(record))
+            numbers = torch.frombuffer(content, dtype=storage.dtype) if size else torch.empty(0, dtype=storage.dtype)
+            self._storages[storage.key] = storage, numbers
+        elif kept != storage:
+            raise InputError(f"The weights file {self.path} reads its record {storage.key} in two ways; get it again.")
+        return numbers
+
+
+def _rebuilt(storage: _Storage, offset: int, size: tuple, stride: tuple, *_: object) -> _View:
+    numbers = (offset, *size, *stride)
+    if not isinstance(storage, _Storage) or not all(type(n) is int for n in numbers) or len(size) != len(stride):
+        raise pickle.UnpicklingError("a tensor of another form")
+    return _View(storage, offset, tuple(size), tuple(stride))
+
+
+def _first(value: object, *_: object) -> object:
+    return value
+
+
+_ALLOWED = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("torch._utils", "_rebuild_tensor_v2"): _rebuilt,
+    ("torch._utils", "_rebuild_parameter"): _first,
+    ("torch", "device"): _first,
+    ("torch.jit._pickle", "restore_type_tag"): _first,
+    **{
+        ("torch.jit._pickle", f"build_{kind}list"): _first
+        for kind in ("int", "tensor", "double", "bool", "complexdouble")
+    },
+    **{("torch", name): dtype for name, dtype in DTYPES.items()},
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    """Makes stand-ins, tensors that are not read yet, and plain values."""
+
+    def __init__(self, stream):
+        super().__init__(stream)
+        self._classes: dict[tuple[str, str], type[_Object]] = {}
+
+    def find_class(self, module: str, name: str) -> object:
+        place = (module, name)
+        if place in _ALLOWED:
+            return _ALLOWED[place]
+        if module.split(".")[0] != "__torch__":
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return self._classes.setdefault(place, type("_Of", (_Object,), {"place": place}))
+
+    def persistent_load(self, reference: tuple) -> _Storage:
+        kind, dtype, key, _, count = reference
+        if kind != "storage" or not isinstance(dtype, torch.dtype) or type(count) is not int or count < 0:
+            raise pickle.UnpicklingError("a record of another kind")
+        return _Storage(dtype, str(key), count)

@@ -1,0 +1,164 @@
+"""A run's folder, replaced as one: what is in it always comes from one run, also after a crash or on a full disk.
+
+`with whole_folder(run.folder) as folder:` gives an empty folder beside the run's to write to. When the block ends well
+it takes the place of the run's folder in one step; when it fails, or the process dies, the old results stay as they
+were. Only what an earlier run put there is replaced: all else in the folder is kept, such as the results of own shapes
+(`input/`), notes of the user, and a `searched.yaml` that other runs may name.
+
+Beside the folder may stand, for a folder called `demo`: `.demo.lock`, held by the one process that writes, with its
+number; `.demo.new`, which is being written; `.demo.old`, the results that were just replaced. What a killed process
+left of these is cleared by the next run.
+"""
+
+import ctypes
+import errno
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from pointclip.errors import InputError
+
+OWN_SHAPES = "input"  # inside a run's folder: the folder of the same run on own shapes
+LISTING = ".files"  # in a run's folder: the names that the run put there, a line each
+UNFINISHED = ".unfinished"  # in a new folder until it is in place, so that it is never taken for the old one
+BEFORE_LISTINGS = ("metrics.json", "predictions.csv", "report.html", "pictures", "config.yaml", "ply")
+LASTING = ("searched.yaml",)  # stays until another run writes one, since other runs' settings name it
+WAIT_SECONDS = 600  # for another run to finish writing, which takes seconds
+
+
+@contextmanager
+def whole_folder(folder: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[Path]:
+    """Give an empty folder to write a run's files to; it replaces `folder` when the block ends well.
+
+    A second process that writes to the same folder waits, and says so.
+
+    Raises:
+        InputError: when the place cannot be written to, or another process holds it for longer than `wait_seconds`.
+    """
+    folder = folder.resolve()  # where `folder` is a link, its target is replaced, not the link
+    new, old = _beside(folder, "new"), _beside(folder, "old")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(folder, wait_seconds):
+            _clear(folder)
+            new.mkdir()
+            (new / UNFINISHED).touch()
+            try:
+                yield new
+                names = sorted(path.name for path in new.iterdir() if path.name != UNFINISHED)
+                (new / LISTING).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+                _swap(new, folder, old)
+                _keep_others(old, folder)
+            finally:
+                if (new / UNFINISHED).exists():
+                    shutil.rmtree(new, ignore_errors=True)
+    except BrokenPipeError:  # not a file's
+        raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"Cannot write the results to {folder} ({reason}); make room, or set OUTPUT.") from error
+
+
+def staging_place(folder: Path) -> Path:
+    """The folder in which new results are written before they replace those in `folder`.
+
+    It is not the run's folder of own shapes' results, which may itself be replaced meanwhile.
+    """
+    return folder.parent.parent if folder.name == OWN_SHAPES else folder.parent
+
+
+def _beside(folder: Path, ending: str) -> Path:
+    name = f"{folder.parent.name}.{OWN_SHAPES}" if folder.name == OWN_SHAPES else folder.name
+    return staging_place(folder) / f".{name}.{ending}"
+
+
+@contextmanager
+def _locked(folder: Path, wait_seconds: float) -> Iterator[None]:
+    """Hold the folder's lock. The system frees it when its process ends, however it ends."""
+    path = _beside(folder, "lock")
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"waiting for {_holder(path)}, which is writing to {folder}", flush=True)
+        try:
+            lock.acquire(timeout=wait_seconds)
+        except Timeout as error:
+            raise InputError(
+                f"{_holder(path).capitalize()} has been writing to {folder} for over {wait_seconds:g} s; wait for it, "
+                "or set OUTPUT to another place."
+            ) from error
+    try:
+        path.write_text(f"{os.getpid()}\n")
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(lock: Path) -> str:
+    text = lock.read_text(errors="replace").strip()
+    return f"process {text}" if text.isdecimal() else "another process"
+
+
+def _clear(folder: Path) -> None:
+    """Finish or undo what a killed process began."""
+    new, old = _beside(folder, "new"), _beside(folder, "old")
+    if (new / UNFINISHED).exists():
+        shutil.rmtree(new)
+    elif new.is_dir():  # the old results, swapped a moment before the end
+        os.replace(new, old)
+    if old.is_dir() and not folder.is_dir():
+        os.replace(old, folder)
+    _keep_others(old, folder)
+
+
+def _swap(new: Path, folder: Path, old: Path) -> None:
+    """Put `new` in the place of `folder`, whose content goes to `old`."""
+    for _ in range(100):  # the folder above may be swapped at the same time, which takes `folder` away for an instant
+        try:
+            if _exchange(new, folder):
+                os.replace(new, old)
+                return
+            if folder.is_dir():
+                os.replace(folder, old)
+            os.replace(new, folder)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        time.sleep(0.01)
+    raise OSError(errno.EBUSY, "another process replaces it again and again")
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two folders change places in one step; False where the system cannot, or `other` is not there."""
+    function = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if os.name == "posix" else None
+    if function is None or not other.is_dir():
+        return False
+    at_working_directory, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
+    if function(at_working_directory, os.fsencode(one), at_working_directory, os.fsencode(other), exchange) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.ENOENT):
+        return False
+    raise OSError(number, os.strerror(number))
+
+
+def _keep_others(old: Path, folder: Path) -> None:
+    """Move what no run listed from the old folder to the new one, and remove the rest."""
+    (folder / UNFINISHED).unlink(missing_ok=True)
+    if not old.is_dir():
+        return
+    listing = old / LISTING
+    listed = listing.read_text(encoding="utf-8").splitlines() if listing.is_file() else BEFORE_LISTINGS
+    for path in sorted(old.iterdir()):
+        others = path.name in LASTING or path.name not in (*listed, LISTING, UNFINISHED)
+        if others and not os.path.lexists(folder / path.name):
+            with suppress(FileExistsError, FileNotFoundError):
+                os.replace(path, folder / path.name)
+    shutil.rmtree(old, ignore_errors=True)

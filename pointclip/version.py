@@ -1,0 +1,3 @@
+"""The version number."""
+
+__version__ = "0.2.0"

@@ -1,0 +1,83 @@
+"""The command `pointclip`: every task, table and tool by its name; also `python -m pointclip_cli`."""
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from pointclip.errors import InputError
+from pointclip.utils.command import INTERRUPTED, run_command
+from pointclip.version import __version__
+from pointclip_cli.tasks import installed_tasks, package_of
+
+TASKS = {  # what help says of this repository's tasks
+    "classify": "zero-shot classification of a data set or of your own shapes",
+    "segment": "zero-shot part segmentation",
+    "fewshot": "classification with a few labelled shapes a class",
+    "detect": "zero-shot detection in scenes",
+}
+TOOLS = {  # name: module and function, what help says
+    "table": ("pointclip_cli.table:main", "published figures beside what this code gives"),
+    "search": ("pointclip_cli.search:main", "sentences and view weights chosen by labels: search TASK …"),
+    "prompts": ("pointclip_cli.prompts:main", "make sentences: build, generate, import-published"),
+    "download": ("pointclip.datasets.download:main", "fetch a data set and check it"),
+    "cache": ("pointclip_cli.cache:main", "show what is kept between runs, and clear it"),
+    "doctor": ("pointclip_cli.doctor:main", "what works here, and what to do about the rest"),
+    "completion": ("pointclip_cli.completion:main", "print what makes your shell complete this command's words"),
+}
+MEMORY_ADVICE = "set BATCH_SIZE 1, or DATASET.NUM_POINTS to a smaller number"
+
+
+def main() -> None:
+    """Run the process's command line, and end the process."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))  # until the imports are done
+    if "_ARGCOMPLETE" in os.environ:
+        importlib.import_module("pointclip_cli.completion").complete()
+    command, words = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
+    if command in ("-h", "--help"):
+        run_command(lambda: print(help_text()))
+    elif command in ("-V", "--version"):
+        run_command(lambda: print(f"pointclip {__version__}"))
+    elif command in TOOLS:
+        run_command(lambda: sys.exit(run_tool(command, words)), MEMORY_ADVICE)
+    else:
+        run_command(lambda: start_task(command, words))
+    sys.exit()
+
+
+def start_task(command: str, words: Sequence[str]) -> None:
+    """Run a task, as its main.py does. Raises InputError for an unknown command."""
+    if command not in installed_tasks():
+        known = [*installed_tasks(), *TOOLS]
+        near = get_close_matches(command, known, n=1)
+        raise InputError(f"There is no command {command!r}; choose from {', '.join(near or known)} (see --help).")
+    from pointclip.runs.start import run_task
+
+    sys.argv = [f"pointclip {command}", *words]
+    run_task(package_of(command))
+
+
+def run_tool(name: str, words: Sequence[str]) -> int | None:
+    """Run a tool; returns its exit code."""
+    module, function = TOOLS[name][0].split(":")
+    return getattr(importlib.import_module(module), function)(words)
+
+
+def help_text() -> str:
+    """What `pointclip --help` prints."""
+    tasks = [(name, TASKS.get(name, f"the task in {package}")) for name, package in installed_tasks().items()]
+    tools = [(name, about) for name, (_, about) in TOOLS.items()]
+    lines = ["usage: pointclip COMMAND …", "", "Zero-shot 3-D understanding with CLIP (PointCLIP V2).", ""]
+    for title, commands in (("tasks", tasks), ("tools", tools)):
+        lines += [f"{title}:", *(f"  {name:<12}{about}" for name, about in commands), ""]
+    lines.append(
+        "pointclip COMMAND --help tells more; pointclip --version the version. A first answer, with no weights:"
+    )
+    lines.append("  pointclip classify --config demo")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

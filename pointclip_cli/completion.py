@@ -1,0 +1,59 @@
+"""Completion of the command's words in the shell, by argcomplete: `eval "$(pointclip completion bash)"`."""
+
+import argparse
+import importlib
+from collections.abc import Sequence
+
+from pointclip.config_files import PRESETS
+from pointclip.errors import InputError
+from pointclip.utils.command import ArgumentParser
+from pointclip_cli.__main__ import TOOLS
+from pointclip_cli.table import known
+from pointclip_cli.tasks import folder_of, installed_tasks
+
+SHELLS = ("bash", "zsh", "fish", "tcsh", "powershell")
+
+
+def main(words: Sequence[str]) -> None:
+    """Print the code that a shell's start file evaluates."""
+    parser = ArgumentParser(prog="pointclip completion", description=__doc__)
+    parser.add_argument("shell", choices=SHELLS)
+    shell = parser.parse_args(words).shell
+    try:
+        import argcomplete
+    except ImportError as error:
+        raise InputError("Completion needs argcomplete; run `pip install argcomplete`.") from error
+    print(argcomplete.shellcode(["pointclip"], shell=shell))
+
+
+def complete() -> None:
+    """Answer the shell that asks for completions, and end the process."""
+    import argcomplete
+
+    argcomplete.autocomplete(parser_of_all())
+
+
+def parser_of_all() -> argparse.ArgumentParser:
+    """The words of all commands: tasks with their flags, configs and encoder presets, tables by name."""
+    parser = argparse.ArgumentParser(prog="pointclip")
+    parser.add_argument("--version", action="store_true")
+    commands = parser.add_subparsers(dest="command")
+    for name, package in installed_tasks().items():
+        settings = importlib.import_module(f"{package}.settings")
+        own = [settings.parser()] if hasattr(settings, "parser") else []
+        command = commands.add_parser(name, parents=own, conflict_handler="resolve")
+        for action in command._actions:
+            if action.dest == "config":
+                action.completer = _names(path.stem for path in folder_of(package).glob("configs/*.yaml"))
+            if action.dest == "encoder":
+                action.completer = _names(path.stem for path in PRESETS.glob("*.yaml"))
+    for name in TOOLS:
+        words = commands.add_parser(name).add_argument("words", nargs="*")
+        if name == "table":
+            words.completer = _names(known())
+    return parser
+
+
+def _names(names) -> object:
+    listed = sorted(names)
+    return lambda **_: listed

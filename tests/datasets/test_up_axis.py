@@ -1,0 +1,59 @@
+"""Which axis points up: by the file's format, or by the shape."""
+
+import numpy as np
+import pytest
+
+from pointclip.datasets.axes import to_y_up
+from pointclip.datasets.shape_files import read_shape
+from pointclip.datasets.synthetic import SyntheticShapes, generate
+from pointclip.datasets.up_axis import guess_up
+from pointclip.errors import InputError
+
+
+def z_up(points):
+    """y-up points turned so that z is up."""
+    return np.stack([points[:, 0], -points[:, 2], points[:, 1]], 1)
+
+
+@pytest.mark.parametrize("category", ["car", "table", "skateboard"])
+def test_things_on_a_base_are_recognised_in_both_poses(category):
+    points = generate(category, 3).points
+    assert guess_up(points).axis == "y"
+    assert guess_up(z_up(points)).axis == "z"
+
+
+def test_formats_decide_by_themselves():
+    points = generate("chair", 3).points
+    assert (guess_up(points, ".las").axis, guess_up(z_up(points), ".glb").axis) == ("z", "y")
+
+
+def test_it_is_mostly_right_on_the_bundled_set():
+    """benchmarks/up_axis.py prints 95 % and 59 %; undecided shapes count as y."""
+    shapes = SyntheticShapes(split="test", per_class=2, num_points=512)
+    clouds = [shapes[i].points for i in range(len(shapes))]
+    assert np.mean([guess_up(points).axis == "y" for points in clouds]) > 0.8
+    guesses = [guess_up(z_up(points)) for points in clouds]
+    assert np.mean([guess.axis == "z" for guess in guesses if guess.decided]) > 0.7
+
+
+@pytest.mark.parametrize("points", [np.zeros((2, 3)), np.eye(3), np.full((5, 3), 7.0)])
+def test_flat_and_tiny_clouds_are_undecided_or_y(points):
+    assert guess_up(points).axis in "yz"
+
+
+def test_a_file_is_turned_by_the_guess_and_says_so(tmp_path):
+    points = generate("car", 3).points
+    np.save(tmp_path / "car.npy", z_up(points).astype(np.float32))
+    shape = read_shape(tmp_path / "car.npy", up="auto")
+    np.testing.assert_allclose(shape.points, points, atol=1e-6)
+    assert shape.notes[-1] == "taken as z up by its base and symmetry; --up says otherwise."
+    assert read_shape(tmp_path / "car.npy", up="z").notes == ()
+
+
+def test_every_axis_is_turned_by_a_rotation():
+    for up, axis in zip("xyz", np.eye(3), strict=True):
+        turned = to_y_up(np.vstack([np.eye(3), axis]), up)
+        assert turned[3].tolist() == [0, 1, 0]
+        assert np.linalg.det(turned[:3]) == pytest.approx(1)
+    with pytest.raises(InputError, match="'x', 'y' or 'z'"):
+        to_y_up(np.eye(3), "w")

@@ -1,0 +1,305 @@
+"""Weights in every layout that people have, and what is refused; nothing that a file brings is run."""
+
+import json
+import pickle
+import re
+import sys
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from pointclip.encoder import load_encoder
+from pointclip.encoder.archives import read_archive
+from pointclip.encoder.checkpoints import read_state_dict
+from pointclip.encoder.installed import check_torchvision
+from pointclip.errors import InputError
+
+BAD_INPUTS = Path(__file__).parents[1] / "fixtures" / "bad_inputs"
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning", "ignore::DeprecationWarning")
+
+CONTAINERS = {
+    "plain": lambda w: w,
+    "state_dict": lambda w: {"state_dict": w, "epoch": np.int64(3), "best": np.float64(0.5)},
+    "model": lambda w: {"model": w, "lr": np.float32(0.1)},
+    "model_state_dict": lambda w: {"model_state_dict": w, "scaler": {"scale": 2.0}},
+}
+PREFIXES = ("module.", "_orig_mod.", "model.", "clip_model.", "module._orig_mod.")
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize("zipped", [True, False])
+def test_containers_with_numpy_numbers(tiny_state_dict, tmp_path, container, zipped):
+    path = tmp_path / "a.pt"
+    torch.save(CONTAINERS[container](tiny_state_dict), path, _use_new_zipfile_serialization=zipped)
+    check_same(read_state_dict(path)[0], tiny_state_dict)
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_prefixes_in_files_whose_ending_says_another_kind(tiny_state_dict, tmp_path, prefix):
+    weights = {prefix + name: value.contiguous() for name, value in tiny_state_dict.items()}
+    save_file(weights, tmp_path / "a.pt")
+    torch.save(weights, tmp_path / "b.safetensors")
+    for name in ("a.pt", "b.safetensors"):
+        check_same(read_state_dict(tmp_path / name)[0], tiny_state_dict)
+
+
+def check_same(weights, expected):
+    assert sorted(weights) == sorted(expected)
+    assert all(torch.equal(weights[name], value) for name, value in expected.items())
+
+
+def to_hugging_face(weights):
+    """A tiny ViT's weights under CLIPModel's names, by the names alone."""
+    turned = {}
+    for name, value in weights.items():
+        tower = "vision_model" if name.startswith("visual.") else "text_model"
+        own = name.removeprefix("visual.")
+        if layer := re.fullmatch(r"transformer\.resblocks\.(\d+)\.(.+)", own):
+            start, rest = f"{tower}.encoder.layers.{layer[1]}.", layer[2]
+            if rest.startswith("attn.in_proj_"):
+                for part, some in zip("qkv", value.chunk(3), strict=True):
+                    turned[f"{start}self_attn.{part}_proj.{rest[13:]}"] = some.clone()
+                continue
+            for old, new in (("ln_", "layer_norm"), ("mlp.c_fc", "mlp.fc1"), ("mlp.c_proj", "mlp.fc2")):
+                rest = rest.replace(old, new)
+            turned[start + rest.replace("attn.out", "self_attn.out")] = value
+        elif name in ("text_projection", "visual.proj"):
+            turned[f"{'visual' if own == 'proj' else 'text'}_projection.weight"] = value.T.contiguous()
+        elif name == "logit_scale":
+            turned[name] = value
+        else:
+            turned[f"{tower}.{HF_NAMES[own]}"] = value
+    turned["text_model.embeddings.position_ids"] = torch.arange(77)[None]
+    return turned
+
+
+HF_NAMES = {
+    "positional_embedding": "embeddings.position_embedding.weight",
+    "token_embedding.weight": "embeddings.token_embedding.weight",
+    "class_embedding": "embeddings.class_embedding",
+    "conv1.weight": "embeddings.patch_embedding.weight",
+    **{f"ln_final.{kind}": f"final_layer_norm.{kind}" for kind in ("weight", "bias")},
+    **{f"ln_pre.{kind}": f"pre_layrnorm.{kind}" for kind in ("weight", "bias")},
+    **{f"ln_post.{kind}": f"post_layernorm.{kind}" for kind in ("weight", "bias")},
+}
+
+
+@pytest.mark.parametrize(("act", "quick"), [(None, None), ("quick_gelu", True), ("gelu", False)])
+def test_hugging_faces_layout_in_a_folder(tiny_state_dict, tmp_path, act, quick):
+    weights = {name: value.contiguous() for name, value in tiny_state_dict.items()}
+    save_file(to_hugging_face(weights), tmp_path / "model.safetensors")
+    if act:
+        config = {f"{tower}_config": {"hidden_act": act} for tower in ("vision", "text")}
+        (tmp_path / "config.json").write_text(json.dumps(config))
+    found, shown = read_state_dict(tmp_path)
+    check_same(found, weights)
+    assert shown is quick
+    assert load_encoder("tiny-vit", tmp_path, precision="fp32").encode_text(["a chair"]).isfinite().all()
+
+
+def test_hugging_faces_layout_is_told_where_it_is_not_whole(tiny_state_dict, tmp_path):
+    weights = to_hugging_face(tiny_state_dict)
+    torch.save(weights | {"vision_model.more": torch.ones(1)}, tmp_path / "a.pt")
+    with pytest.raises(InputError, match=r"has vision_model\.more, which that lacks"):
+        read_state_dict(tmp_path / "a.pt")
+    del weights["vision_model.encoder.layers.0.self_attn.q_proj.weight"]
+    torch.save(weights, tmp_path / "a.pt")
+    with pytest.raises(InputError, match=r"lacks part of visual\.transformer\.resblocks\.0\.attn\.in_proj_weight"):
+        read_state_dict(tmp_path / "a.pt")
+
+
+def test_folders_without_one_file_of_weights_are_told(tmp_path):
+    with pytest.raises(InputError, match="has no weights file"):
+        read_state_dict(tmp_path)
+    (tmp_path / "model.safetensors.index.json").write_text("{}")
+    with pytest.raises(InputError, match="weights in several files"):
+        read_state_dict(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["local-dir:", "hf-hub:organisation/tiny"])
+def test_models_named_by_a_place(tiny_state_dict, tmp_path, place, monkeypatch):
+    config = {"model_cfg": open_clip.get_model_config("tiny-vit"), "preprocess_cfg": {}}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
+    torch.save(tiny_state_dict, tmp_path / "open_clip_pytorch_model.bin")
+
+    def fetched(repository, filename=None, cache_dir=None):
+        assert repository == "organisation/tiny"
+        return str(tmp_path / (filename or "open_clip_pytorch_model.bin"))
+
+    for module in ("open_clip.factory", "open_clip.pretrained"):
+        monkeypatch.setattr(f"{module}.download_pretrained_from_hf", fetched)
+    name = place + (str(tmp_path) if place == "local-dir:" else "")
+    expected = load_encoder("tiny-vit", tmp_path / "open_clip_pytorch_model.bin", precision="fp32")
+    images = torch.rand(1, 3, 32, 32)
+    loaded = [load_encoder(name, precision="fp32")]
+    if place != "local-dir:":
+        loaded.append(load_encoder("tiny-vit", name, precision="fp32"))
+    for encoder in loaded:
+        assert torch.equal(encoder.encode_images(images), expected.encode_images(images))
+        assert name in encoder.name
+        assert torch.equal(encoder.encode_text(["a chair"]), expected.encode_text(["a chair"]))
+
+
+def test_a_config_that_asks_to_run_code_is_refused(tmp_path):
+    config = open_clip.get_model_config("tiny-vit")
+    config["text_cfg"] = config["text_cfg"] | {"tokenizer_kwargs": {"trust_remote_code": True}}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
+    with pytest.raises(InputError, match="asks to run code from its repository"):
+        load_encoder(f"local-dir:{tmp_path}", None)
+
+
+class Layer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear, self.norm = nn.Linear(4, 3), nn.BatchNorm1d(3)
+
+    def forward(self, x):
+        return self.norm(self.linear(x))
+
+
+class Scripted(nn.Module):
+    """With all that a scripted module may hold besides parameters and buffers."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.low, self.many = Layer(), Layer().to(torch.float16), nn.ModuleList([Layer(), Layer()])
+        self.shared = self.first
+        self.plain = torch.ones(5)  # no parameter and no buffer, so not in state_dict()
+        self.listed, self.number, self.pairs = [torch.ones(2)], 3, {"a": 1.5}
+        self.weight = nn.Parameter(torch.rand(6, 4)[1:3].t())  # strides and an offset into its record
+        self.register_parameter("none", None)
+        self.register_buffer("counted", torch.arange(3))
+        self.register_buffer("passing", torch.zeros(0), persistent=False)
+
+    def forward(self, x):
+        return self.first(x) + self.plain[0] + self.listed[0][0] + self.many[0](x) + self.many[1](x)
+
+
+def script(module, path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.script(module).save(str(path))
+        return torch.jit.load(str(path))
+
+
+def test_an_archives_tensors_are_those_of_its_state_dict(tmp_path, monkeypatch):
+    expected = script(Scripted(), tmp_path / "a.pt").state_dict()
+    monkeypatch.setattr(torch.jit, "load", None)
+    weights = read_archive(tmp_path / "a.pt")
+    assert list(weights) == list(expected)
+    for name, value in expected.items():
+        assert weights[name].dtype == value.dtype
+        assert torch.equal(weights[name], value)
+
+
+class Hostile(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(2))
+
+    @torch.jit.export
+    def __getstate__(self):
+        return self.weight, self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[torch.Tensor, bool]):
+        self.training = state[1]
+        while self.training or not self.training:  # never ends where it is run
+            self.training = True
+
+    def forward(self, x):
+        return x
+
+
+def test_code_of_an_archive_is_never_run(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.script(Hostile()).save(str(tmp_path / "a.pt"))
+    with pytest.raises(InputError, match=r"restores its Hostile by code \(__setstate__\), which is not run"):
+        read_state_dict(tmp_path / "a.pt")
+
+
+def rewrite(path, change):
+    """The archive with each record (name, content) as `change` gives it; None leaves it out."""
+    with zipfile.ZipFile(path) as archive:
+        records = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in records.items():
+            if (changed := change(name, content)) is not None:
+                archive.writestr(name, changed)
+
+
+RECORD = re.compile(r"\w+/data/0")
+TAMPERED = {
+    "short record": (lambda n, c: c[:-1] if RECORD.fullmatch(n) else c, "says .* bytes for .*data/0, which holds"),
+    "lacking record": (lambda n, c: None if RECORD.fullmatch(n) else c, "lacks the record .*data/0"),
+    "code in pickle": (
+        lambda n, c: pickle.dumps({"a": eval}) if n.endswith("data.pkl") else c,
+        "holds more than tensors, and was not opened",
+    ),
+    "no module": (lambda n, c: pickle.dumps({"a": 1}) if n.endswith("data.pkl") else c, "of no model"),
+    "no pickle": (lambda n, c: None if n.endswith("data.pkl") else c, "has no data.pkl"),
+}
+
+
+@pytest.mark.parametrize("kind", TAMPERED)
+def test_tampered_archives_are_refused(tmp_path, kind):
+    change, words = TAMPERED[kind]
+    script(Layer(), tmp_path / "a.pt")
+    rewrite(tmp_path / "a.pt", change)
+    with pytest.raises(InputError, match=words):
+        read_state_dict(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(tiny_state_dict, tmp_path, value):
+    torch.save(tiny_state_dict | {"logit_scale": torch.tensor(value)}, tmp_path / "a.pt")
+    with pytest.raises(InputError, match="NaN or infinite numbers in logit_scale"):
+        read_state_dict(tmp_path / "a.pt")
+
+
+def test_features_that_are_no_numbers_are_refused():
+    encoder = load_encoder("tiny-vit", None, precision="fp32")
+    encoder.model.visual.proj.data.fill_(3e38)
+    for encode in (encoder.encode_images, encoder.encode_patches):
+        with pytest.raises(InputError, match=r"features that are not finite numbers in fp32"):
+            encode(torch.rand(1, 3, 32, 32))
+
+
+def test_names_that_are_no_text_are_refused():
+    with pytest.raises(InputError, match="no text"):
+        read_state_dict(BAD_INPUTS / "intkeys.pt")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"version https://git-lfs.github.com/spec/v1\n", "pointer of Git LFS"), (b"<!DOCTYPE html>", "an HTML page")],
+)
+def test_what_came_in_place_of_weights_is_told(tmp_path, content, words):
+    (tmp_path / "a.pt").write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        read_state_dict(tmp_path / "a.pt")
+
+
+@pytest.mark.parametrize(("quick", "noted"), [(None, True), (True, False), (False, False)])
+def test_a_file_that_leaves_quick_gelu_open_gets_a_note(tiny_state_dict, tmp_path, quick, noted, monkeypatch):
+    torch.save(tiny_state_dict, tmp_path / "a.pt")
+    entry = {"quick_gelu": True}
+    monkeypatch.setattr(open_clip, "get_pretrained_cfg", lambda name, tag: entry if tag == "openai" else None)
+    encoder = load_encoder("tiny-vit", tmp_path / "a.pt", quick_gelu=quick)
+    assert [("a.pt does not say whether tiny-vit runs with QuickGELU" in note) for note in encoder.notes] == [
+        True
+    ] * noted
+
+
+def test_torch_and_torchvision_that_do_not_fit_are_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    with pytest.raises(InputError, match=r"torch \d.* and torchvision .* do not fit each other"):
+        check_torchvision()

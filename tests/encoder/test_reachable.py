@@ -1,0 +1,64 @@
+"""A hub that does not answer is told at once, and not asked for what is in the cache."""
+
+import socket
+import time
+
+import pytest
+from huggingface_hub import constants
+
+from pointclip.encoder import load_encoder
+from pointclip.encoder import reachable as hub
+from pointclip.errors import CannotFetch
+from pointclip.utils.reach import unreachable
+
+ENTRY = {"hf_hub": "timm/vit_base_patch16_clip_224.openai/"}
+
+
+@pytest.fixture
+def silent():
+    """The address of a server that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    return tmp_path
+
+
+def test_a_server_that_says_nothing_is_given_up(silent):
+    start = time.monotonic()
+    assert "no answer" in unreachable(silent, 0.3) or "timed out" in unreachable(silent, 0.3)
+    assert time.monotonic() - start < 5  # ten times what was asked, for loaded machines
+
+
+def test_a_closed_port_is_told():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert "refused" in unreachable(f"http://127.0.0.1:{port}", 5)
+
+
+def test_weights_that_must_be_fetched_say_that_the_hub_is_away(silent, empty_cache, monkeypatch):
+    monkeypatch.setattr(constants, "ENDPOINT", silent)
+    monkeypatch.setattr(hub, "SECONDS", 0.3)
+    with pytest.raises(CannotFetch, match=r"could not be fetched from timm/.*cannot be reached"):
+        load_encoder("ViT-B-16", "openai")
+
+
+@pytest.mark.parametrize("why", ["cached", "offline", "no hub"])
+def test_nobody_is_asked_in_vain(why, empty_cache, monkeypatch):
+    monkeypatch.setattr(hub, "unreachable", lambda *_: pytest.fail("asked"))
+    if why == "cached":
+        snapshot = empty_cache / "models--timm--vit_base_patch16_clip_224.openai" / "snapshots" / "abc"
+        snapshot.mkdir(parents=True)
+        (snapshot / "open_clip_model.safetensors").write_text("")
+    if why == "offline":
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    hub.check_reachable({"url": "https://elsewhere"} if why == "no hub" else ENTRY)

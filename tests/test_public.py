@@ -1,0 +1,66 @@
+"""What others may build on: the library's public names, bundled files, and what metrics.json says of a run."""
+
+import importlib
+import re
+from importlib.metadata import version
+
+import pytest
+import torch
+
+from pointclip import bundled
+from pointclip.config_files import sentence_file
+from pointclip.errors import InputError
+from pointclip.runs.environment import environment
+from pointclip.version import __version__
+from tests.tasks import ROOT, TASKS
+
+LIBRARY = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+NAMES = re.findall(r"^\| `([\w.]+)` \| (.+?) \|$", LIBRARY, re.MULTILINE)
+PAIRS = [(module, name) for module, names in NAMES for name in re.findall(r"`(\w+)`", names)]
+
+
+@pytest.mark.parametrize(("module", "name"), PAIRS)
+def test_public_names_are_there_and_say_what_they_are(module, name):
+    assert getattr(importlib.import_module(module), name).__doc__
+
+
+def test_the_list_is_that_of_the_packages():
+    listed = {module: {name for other, name in PAIRS if other == module} for module, _ in PAIRS}
+    for module in ("pointclip", "pointclip.encoder", "pointclip.features", "pointclip.datasets"):
+        assert listed[module] == set(importlib.import_module(module).__all__)
+
+
+def test_the_version_stands_in_one_place():
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert '\nversion = { attr = "pointclip.version.__version__" }\n' in project
+    assert f"\n## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_bundled_files_are_the_checkouts():
+    assert bundled.bundled("prompts/modelnet40.json") == ROOT / "prompts" / "modelnet40.json"
+    assert ROOT / "data" == bundled.DATA
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_configs_name_bundled_sentences_by_name(task):
+    """Paths out of the task's folder lead nowhere once it is installed."""
+    for path in (ROOT / task).glob("configs/**/*.yaml"):
+        assert "../prompts" not in path.read_text(encoding="utf-8"), path
+
+
+def test_sentence_files_by_name():
+    assert sentence_file("modelnet40") == str(ROOT / "prompts" / "modelnet40.json")
+    assert sentence_file("published") == "published"
+    assert sentence_file("") == ""
+    assert sentence_file("mine.json") == "mine.json"
+    with pytest.raises(InputError, match=r"PROMPTS.FILE is 'modelnet4'; .*modelnet40, scanobjectnn, shapenetpart"):
+        sentence_file("modelnet4")
+
+
+def test_a_run_says_what_it_was_made_with():
+    said = environment(torch.device("cpu"), "fp32", 3)
+    assert (said["format"], said["version"], said["precision"], said["seed"]) == (2, __version__, "fp32", 3)
+    assert said["dependencies"]["torch"] == version("torch")
+    assert said["device"].startswith("cpu (")
+    assert said["revision"] is None or re.fullmatch("[0-9a-f]{40}(-dirty)?", said["revision"])

@@ -1,0 +1,157 @@
+"""Boxes: conversions, overlap and points in them."""
+
+from math import pi
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapely.affinity import rotate, translate
+from shapely.geometry import box as rectangle
+
+from pointclip.errors import InputError
+from zeroshot_det.boxes import (
+    best_overlaps,
+    check_boxes,
+    corners_of,
+    from_bounds,
+    from_camera_corners,
+    from_scannet,
+    from_sunrgbd,
+    hulls_of,
+    in_box_axes,
+    inside,
+    iou,
+)
+
+SUNRGBD = Path(__file__).resolve().parents[3] / "shared/real_data/sunrgbd_pc_bbox_votes_50k_v1_train"
+CAMERA = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])  # scan axes, z up -> camera axes, y down
+
+
+def random_boxes(seed: int, count: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.column_stack(
+        [rng.uniform(-1, 1, (count, 3)), rng.uniform(0.3, 2, (count, 3)), rng.uniform(-2 * pi, 2 * pi, count)]
+    )
+
+
+def iou_by_shapely(a: np.ndarray, b: np.ndarray) -> float:
+    one, other = (
+        translate(rotate(rectangle(-r[3] / 2, -r[4] / 2, r[3] / 2, r[4] / 2), r[6], (0, 0), use_radians=True), *r[:2])
+        for r in (a, b)
+    )
+    height = max(0, min(a[2] + a[5] / 2, b[2] + b[5] / 2) - max(a[2] - a[5] / 2, b[2] - b[5] / 2))
+    common = one.intersection(other).area * height
+    return common / (a[3:6].prod() + b[3:6].prod() - common)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_iou_agrees_with_shapely(seed):
+    first, second = random_boxes(seed, 25), random_boxes(seed + 100, 25)
+    expected = [[iou_by_shapely(a, b) for b in second] for a in first]
+    assert (iou(first, second) > 0).mean() > 0.3
+    np.testing.assert_allclose(iou(first, second), expected, atol=1e-12)  # both in double precision
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.floats(-pi, pi), st.lists(st.floats(-5, 5), min_size=3, max_size=3))
+def test_iou_is_symmetric_and_stays_under_a_common_motion(seed, angle, shift):
+    a, b = random_boxes(seed, 2)[:, None]
+    before = iou(a, b)[0, 0]
+    assert 0 <= before <= 1 + 1e-12
+    assert iou(b, a)[0, 0] == pytest.approx(before, abs=1e-12)
+    cos, sin = np.cos(angle), np.sin(angle)
+    for moved in (a, b):
+        moved[:, :3] = moved[:, :3] @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]]) + shift
+        moved[:, 6] += angle
+    assert iou(a, b)[0, 0] == pytest.approx(before, abs=1e-9)  # coordinates of 5 leave 1e-15 · 5 in each product
+
+
+def test_iou_of_boxes_along_the_axes_is_that_of_their_bounds():
+    low, high = np.array([[0.0, 0, 0]]), np.array([[2.0, 2, 2]])
+    assert iou(from_bounds(low, high), from_bounds(low + 1, high + 1))[0, 0] == pytest.approx(1 / 15)
+    assert iou(from_bounds(low, high), from_bounds(low, high))[0, 0] == pytest.approx(1)
+    assert iou(from_bounds(low, high), from_bounds(low + 2, high + 2))[0, 0] == 0  # they touch at a corner
+
+
+def test_corners_go_round_counter_clockwise_above_and_below():
+    eight = corners_of(np.array([[0, 0, 0, 4, 2, 2, pi / 2]]))[0]
+    np.testing.assert_allclose(eight[:4], [[-1, 2, 1], [-1, -2, 1], [1, -2, 1], [1, 2, 1]], atol=1e-12)
+    np.testing.assert_allclose(eight[4:], eight[:4] - (0, 0, 2), atol=1e-12)
+    np.testing.assert_allclose(hulls_of(np.array([[0, 0, 0, 4, 2, 2, pi / 2]]))[0], [-1, -2, -1, 1, 2, 1], atol=1e-12)
+
+
+def test_camera_corners_come_back_as_the_boxes_they_were_made_of():
+    boxes = random_boxes(7, 20)
+    x, y, z = boxes[:, 3:6].T / 2
+    signs = [(1, 1), (1, -1), (-1, -1), (-1, 1)]  # VoteNet's order of the corners: first below, then above
+    unit = np.stack([np.column_stack([a * x, b * y, c * z]) for c in (-1, 1) for a, b in signs], axis=1)  # [n, 8, 3]
+    cos, sin = np.cos(boxes[:, 6]), np.sin(boxes[:, 6])
+    turn = np.stack([np.stack([cos, -sin, 0 * cos], 1), np.stack([sin, cos, 0 * cos], 1), [[0, 0, 1]] * 20], axis=1)
+    corners = np.einsum("nij,nkj->nki", turn, unit) + boxes[:, None, :3]
+    back = from_camera_corners(corners @ CAMERA.T)
+    np.testing.assert_allclose(back[:, :6], boxes[:, :6], atol=1e-12)
+    np.testing.assert_allclose(np.cos(back[:, 6] - boxes[:, 6]), 1, atol=1e-12)
+
+
+def test_sunrgbd_has_half_sizes_and_turns_clockwise():
+    row = np.array([[1, 2, 3, 2, 0.5, 1, -pi / 4, 5]])  # long along the diagonal x = y, if the heading is clockwise
+    boxes, labels = from_sunrgbd(row)
+    assert labels.tolist() == [5]
+    np.testing.assert_allclose(boxes[0], [1, 2, 3, 4, 1, 2, pi / 4])
+    points = np.array([[1, 2, 3]]) + np.linspace(-1.3, 1.3, 20)[:, None] * (1, 1, 0)
+    assert inside(points, boxes[0]).all()
+    assert not inside(points * (1, -1, 1) + (0, 4, 0), boxes[0]).all()
+
+
+@pytest.mark.skipif(not SUNRGBD.is_dir(), reason="the real scenes are not here")
+@pytest.mark.parametrize(
+    ("scene", "place", "count", "other_way"), [("005051", 7, 29709, 13886), ("005060", 1, 8013, 4273)]
+)
+def test_an_elongated_real_box_holds_its_points(scene, place, count, other_way):
+    points = np.load(SUNRGBD / f"{scene}_pc.npz")["pc"][:, :3]
+    box = from_sunrgbd(np.load(SUNRGBD / f"{scene}_bbox.npy"))[0][place]
+    turned = box * (1, 1, 1, 1, 1, 1, -1)
+    assert inside(points, box).sum() == count
+    assert inside(points, turned).sum() == pytest.approx(other_way, rel=0.02)  # method.md gives hundreds
+
+
+def test_scannet_boxes_are_along_the_axes():
+    boxes, ids = from_scannet(np.array([[1, 2, 3, 4, 5, 6, 39]]))
+    assert boxes.tolist() == [[1, 2, 3, 4, 5, 6, 0]]
+    assert ids.tolist() == [39]
+
+
+def test_points_in_a_box_and_in_its_margin():
+    box = np.array([1, 1, 0, 2, 1, 1, pi / 2])
+    points = np.array([[1, 1.9, 0], [1.9, 1, 0], [1.55, 1, 0], [1, 1, 0.5]])
+    assert inside(points, box).tolist() == [True, False, False, True]
+    assert inside(points, box, 0.1).tolist() == [True, False, True, True]
+    np.testing.assert_allclose(in_box_axes(points, box)[0], [0.9, 0, 0], atol=1e-12)
+
+
+def test_best_overlap_is_looked_for_among_boxes_of_the_same_label():
+    truth = np.array([[0, 0, 0, 1, 1, 1, 0], [0.5, 0, 0, 1, 1, 1, 0]])
+    overlap, which = best_overlaps(truth[:1].repeat(3, 0), np.array([0, 1, 2]), truth, np.array([0, 1]))
+    np.testing.assert_allclose(overlap, [1, 1 / 3, -1])
+    assert which.tolist() == [0, 1, -1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"boxes": np.zeros((2, 6))}, r"shape \[2, 6\]"),
+        ({"place": (0, 3), "value": 0.0}, "the size 0 × 1 × 1"),
+        ({"place": (1, 0), "value": np.nan}, "box 1 holds NaN"),
+        ({"place": (1, 6), "value": 90.0}, "degrees"),
+        ({"boxes": np.array([["a"] * 7])}, "numbers"),
+    ],
+)
+def test_bad_boxes_are_told_in_one_sentence(change, message):
+    boxes = change.get("boxes", np.array([[0, 0, 0, 1, 1, 1, 0.0]] * 2))
+    if "place" in change:
+        boxes[change["place"]] = change["value"]
+    with pytest.raises(InputError, match=message) as caught:
+        check_boxes(boxes, "room.npz")
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,219 @@
+"""The detection command, end to end, and what it says to bad input."""
+
+import csv
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from pointclip.encoder import load_encoder
+from pointclip.errors import InputError
+from tests.endings import exit_code
+from zeroshot_det import main as command
+from zeroshot_det.boxes import inside
+from zeroshot_det.proposals.base import Proposals
+from zeroshot_det.proposals.files import write_proposals
+from zeroshot_det.scenes import frames
+from zeroshot_det.scenes.rooms import make_room
+from zeroshot_det.settings import parse
+
+CONFIGS = Path(command.__file__).with_name("configs")
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    torch.manual_seed(3)
+    return load_encoder("tiny-vit", None, precision="fp32")
+
+
+@pytest.fixture(autouse=True)
+def tiny(encoder, monkeypatch):
+    monkeypatch.setattr("pointclip.runs.opening.load_encoder", lambda *_: encoder)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run main() on few rooms with a tiny encoder and the template; returns metrics and the run's folder."""
+
+    def run(*words: object, config: str = "demo", more: tuple = ()) -> tuple[dict, Path]:
+        settings = ["OUTPUT", tmp_path / "out", "DATASET.MAX_SHAPES", 1, "PROPOSALS.MOST", 4, "PROMPTS.FILE", ""]
+        flags = ["--quiet", "--config", CONFIGS / config]
+        metrics = command.main(list(map(str, [*flags, *words, *([] if "--input" in words else settings), *more])))
+        return metrics, tmp_path / "out" / config
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory):
+    """A room with y up and far from the origin, as a .ply of doubles."""
+    room = make_room(3)
+    own = frames.from_z_up(room.points.astype(np.float64), "y") + np.array([10, 20, 30])
+    path = tmp_path_factory.mktemp("scans") / "room.ply"
+    trimesh.PointCloud(own).export(path)
+    return path, room, own
+
+
+def test_a_run_scores_rooms_and_leaves_its_files(run, capsys):
+    metrics, folder = run()
+    written = json.loads((folder / "metrics.json").read_text())
+    assert set(written) == set(metrics)
+    assert written["map25"] == metrics["map25"]
+    assert written["class_ap25"]["mug"] is None  # there is none in that room
+    assert (metrics["task"], metrics["scenes"]) == ("zero-shot detection", 1)
+    assert 0 <= metrics["map50"] <= metrics["map25"] <= 100
+    assert metrics["proposal_recall50"] <= metrics["proposal_recall25"] <= 100
+    assert set(metrics["map25_by_mean"]) == {"published", "with truth", "with both"}
+    assert metrics["scoring"]["every_class"] is True
+    assert metrics["reading"]["logits"] == "mean"
+    assert metrics["suppression"]["order"] == "objectness"
+    with open(folder / "predictions.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == metrics["detections"]
+    assert set(rows[0]) >= {"scene", "class", "score", "x", "dx", "heading"}
+    assert "chance labels" in capsys.readouterr().out
+    page = (folder / "report.html").read_text()
+    assert "http" not in page.replace("http://www.w3.org", "")  # nothing is fetched
+    assert len(list((folder / "pictures").glob("*.png"))) == page.count("<figure>") > 0
+    again, _ = run(more=("--encoder", "vit_b16", "REPORT", "False"))
+    assert again["map25"] == metrics["map25"]
+
+
+def test_choices_are_named_and_change_what_counts(run):
+    plain, folder = run(more=("REPORT", "False"))
+    found = (folder / "predictions.csv").read_text()
+    words = ("SCORING.EVERY_CLASS", "False", "READING.NOTHING", "wall, floor", "READING.SIZE_FILTER", "0.2")
+    other, folder = run("--proposals", "sliding", more=(*words, "READING.LOGITS", "published", "REPORT", "False"))
+    assert other["proposals"]["method"] == "sliding"
+    assert other["scoring"]["every_class"] is False
+    assert other["reading"]["nothing"] == "wall, floor"
+    assert plain["reading"]["nothing"] == ""
+    assert (folder / "predictions.csv").read_text() != found
+    _, folder = run(config="demo_pointclip_v1", more=("REPORT", "False"))
+    assert (folder / "predictions.csv").read_text() != found
+
+
+def test_own_scans_get_boxes_in_their_own_frame(run, scan, tmp_path):
+    path, room, own = scan
+    flags = ("--input", path, "OUTPUT", tmp_path / "out", "PROPOSALS.MOST", 4, "--classes", "chair, table, lamp")
+    metrics, folder = run(*flags, config="own_scans")
+    folder = next((tmp_path / "out").glob("own_scans*/input"))
+    found = json.loads((folder / "scan-1/boxes.json").read_text())
+    assert found["up"] == "y"
+    assert metrics["dataset"] == "own scans"
+    assert "map25" not in metrics
+    labels = np.load(folder / "scan-1/labels.npy")
+    assert labels.shape == (len(own),)
+    assert set(np.unique(labels)) <= {-1, 0, 1, 2}
+    best = found["boxes"][0]
+    corners = np.array(best["corners"])
+    assert ((own >= corners.min(0)) & (own <= corners.max(0))).all(1).sum() >= 5  # where the points are
+    np.testing.assert_allclose(corners.mean(0), [best[axis] for axis in "xyz"], atol=1e-4)
+    centre = frames.to_z_up(corners.mean(0) - (10, 20, 30), "y")
+    z_box = np.array([*centre, best["dx"], best["dz"], best["dy"], best["heading"]])
+    assert inside(room.points, z_box).sum() >= 5  # heading and sizes mean what box_rows says
+    with open(folder / "scan-1/boxes.csv") as file:
+        assert len(list(csv.DictReader(file))) == len(found["boxes"])
+    lines = trimesh.load(folder / "scan-1/boxes.obj")
+    eights = np.array([box["corners"] for box in found["boxes"]]).reshape(-1, 3)
+    np.testing.assert_allclose(lines.bounds, [eights.min(0), eights.max(0)], atol=1e-4)
+    head = (folder / "scan-1/boxes.ply").read_text().splitlines()
+    assert head[2] == f"element vertex {8 * len(found['boxes'])}"
+
+
+def test_boxes_come_from_files_and_a_bad_one_spoils_no_other(run, tmp_path, capsys):
+    rooms = [make_room(2_000_000), make_room(2_000_001)]
+    boxes = rooms[0].boxes
+    far = boxes[:1] + np.array([50, 0, 0, 0, 0, 0, 0])
+    write_proposals(tmp_path / "test-room-0.npz", Proposals(np.concatenate([boxes, far]), np.full(len(boxes) + 1, 0.9)))
+    degrees = rooms[1].boxes.copy()
+    degrees[:, 6] = 90
+    write_proposals(tmp_path / "test-room-1.npz", Proposals(degrees, np.full(len(degrees), 0.9)))
+    words = (
+        "PROPOSALS.METHOD",
+        "files",
+        "PROPOSALS.FOLDER",
+        tmp_path,
+        "PROPOSALS.MOST",
+        20,
+        "REPORT",
+        "False",
+        "DATASET.MAX_SHAPES",
+        2,
+    )
+    metrics, _ = run(more=words)
+    assert metrics["scenes"] == 1
+    assert "degrees" in metrics["scenes_left_out"]["test-room-1"]
+    assert metrics["proposal_recall50"] == 100
+    told = capsys.readouterr().out
+    assert "1 proposed box(es) lie outside of the scan" in told
+    assert "test-room-1 was left out" in told
+    with pytest.raises(InputError, match="degrees"):
+        run(more=(*words, "ON_BAD_SHAPE", "stop"))
+    (tmp_path / "test-room-0.npz").unlink()
+    with pytest.raises(InputError, match="nothing to read"):
+        run(more=words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--classes", "chair"], "goes with --input"),
+        (["--up", "y"], "goes with --input"),
+        (["PROPOSALS.METHOD", "guess"], "clusters"),
+        (["PROPOSALS.METHOD", "files"], "PROPOSALS.FOLDER"),
+        (["READING.SIZE_FILTER", "1.5"], "0 to 0.99"),
+        (["SCORING.MEAN", "all"], "with truth"),
+        (["DATASET.TURN", "up"], "do nothing"),
+        (["DATASET.NAME", "kitti"], "synthetic_rooms, scannet, sunrgbd"),
+        (["DATASET.NAME", "scannet", "DATASET.SPLIT", "val", "DATASET.ROOT", "/nowhere"], "agree to the terms"),
+        (["--input", "nowhere.ply", "--classes", "chair"], "does not exist"),
+        (["--input", "nowhere.ply"], "No class names"),
+    ],
+)
+def test_bad_input_is_told_in_one_sentence(run, tmp_path, words, message):
+    if "--input" in words:
+        words = [*words, "OUTPUT", str(tmp_path), "PROMPTS.FILE", ""]
+    with pytest.raises(InputError, match=message) as caught:
+        run(*words)
+    assert "\n" not in str(caught.value)
+
+
+def test_help_is_answered(capsys):
+    assert exit_code(parse, ["--help"]) == 0
+    assert "--up" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [500, 1400])
+def test_the_page_draws_its_scenes_in_a_browser(run, tmp_path, width):
+    _, folder = run()
+    page = (folder / "report.html").read_text()
+    probe = """<script>addEventListener("load", () => setTimeout(() => {
+      const slider = document.querySelector("input[name=score]"), canvas = document.querySelector(".view");
+      const first = canvas.dataset.shown;
+      slider.value = 1; slider.dispatchEvent(new Event("input"));
+      document.querySelector("button[data-move=left]").click();
+      setTimeout(() => { document.title = ["probe", first, canvas.dataset.shown, canvas.dataset.yaw,
+        document.documentElement.scrollWidth <= innerWidth].join(" "); }, 3000);
+    }, 1500));</script>"""
+    (folder / "probe.html").write_text(page.replace("</body>", probe + "</body>"))
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    flags += ["--disable-background-networking", "--disable-component-update", f"--user-data-dir={tmp_path / 'user'}"]
+    flags += [f"--window-size={width},1200", "--virtual-time-budget=15000", "--dump-dom"]
+    done = subprocess.run(
+        [CHROMIUM, *flags, f"file://{folder / 'probe.html'}"], capture_output=True, text=True, timeout=120
+    )
+    title = done.stdout.split("<title>")[1].split("</title>")[0].split()
+    assert title[0] == "probe"
+    assert int(title[1]) > 0  # boxes at first
+    assert int(title[2]) == 0  # none with the slider at its end
+    assert float(title[3]) == pytest.approx(-0.4)  # turned by half a radian
+    assert title[4] == "true"  # nothing sticks out sideways

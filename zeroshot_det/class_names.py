@@ -1,0 +1,23 @@
+"""The classes of the two detection benchmarks, in label order, by the names that sentences use."""
+
+SCANNET = {  # NYU40 id -> name; "garbagebin", "refridgerator" and "showercurtrain" in the published code
+    3: "cabinet",
+    4: "bed",
+    5: "chair",
+    6: "sofa",
+    7: "table",
+    8: "door",
+    9: "window",
+    10: "bookshelf",
+    11: "picture",
+    12: "counter",
+    14: "desk",
+    16: "curtain",
+    24: "refrigerator",
+    28: "shower curtain",
+    33: "toilet",
+    34: "sink",
+    36: "bathtub",
+    39: "garbage bin",
+}
+SUNRGBD = ("bed", "table", "sofa", "chair", "toilet", "desk", "dresser", "night_stand", "bookshelf", "bathtub")

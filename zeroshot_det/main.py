@@ -1,0 +1,74 @@
+"""Zero-shot 3-D detection in a data set or in own scans: `python main.py --config configs/demo.yaml`."""
+
+if __name__ == "__main__":  # from a checkout, installed or not
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from pointclip.runs.start import run_task
+
+    run_task("zeroshot_det")
+
+import time
+from collections.abc import Sequence
+
+from pointclip.datasets.batches import BatchReader, usual_batch_size
+from pointclip.prompts import class_sentences, open_prompts
+from pointclip.runs.opening import open_extractor
+from zeroshot_cls.classifier import extract_features
+from zeroshot_cls.projections import open_projection, open_view_weights
+from zeroshot_det.detector import detect
+from zeroshot_det.proposals.opening import propose
+from zeroshot_det.reading import Crops, class_probabilities
+from zeroshot_det.results import describe_run, report_scenes
+from zeroshot_det.scenes.opening import PreparedScenes, open_scenes
+from zeroshot_det.scores import evaluate
+from zeroshot_det.settings import own_classes, parse
+from zeroshot_det.size_filter import EXTENTS, read_extents
+
+
+def main(words: Sequence[str] | None = None) -> dict:
+    """Run the command line `words`, the process's own by default; returns what stands in metrics.json."""
+    # settings
+    args, settings = parse(words)
+    c = settings.READING
+    weights = open_view_weights(settings, searched=False)
+    extents = read_extents(c.EXTENTS or EXTENTS)
+
+    # data
+    prompts = open_prompts(settings.PROMPTS.FILE)
+    scenes = PreparedScenes(open_scenes(settings, args, own_classes(args, prompts)), settings)
+    classes = scenes.class_names
+    nothing = tuple(name.strip() for name in c.NOTHING.split(",") if name.strip())
+    sentences = class_sentences((*classes, *nothing), prompts, settings.PROMPTS.TEMPLATE)
+
+    # boxes, without names yet
+    start = time.perf_counter()
+    proposed = propose(scenes, settings, not args.quiet)
+    seconds = {"proposals": time.perf_counter() - start}
+
+    # model
+    extractor = open_extractor(settings, open_projection(settings), args)
+    class_features = extractor.class_features(sentences).cpu()  # [K + nothing, C]
+
+    # reading: the points in each box, as classification reads a shape
+    start = time.perf_counter()
+    crops = Crops(scenes, proposed, c.MARGIN, c.POINTS)
+    reader = BatchReader(crops, settings.BATCH_SIZE or usual_batch_size(extractor.device), "skip")
+    features = extract_features(reader, extractor)
+    seconds["reading"] = time.perf_counter() - start
+    probabilities = crops.zeros(len(classes))
+    probabilities[features.indices] = class_probabilities(
+        features.views, class_features, weights.values, c.LOGITS, len(classes)
+    )  # [boxes of all scenes, K]
+
+    # answer
+    per_scene = crops.by_scene(probabilities)
+    overlap = settings.SUPPRESSION.OVERLAP
+    detections = [
+        detect(own.proposals, shares, classes, extents, c.SIZE_FILTER, overlap)
+        for own, shares in zip(proposed, per_scene, strict=True)
+    ]
+    scores = evaluate(proposed, detections, classes, settings) if scenes.has_truth else None
+    run = describe_run(args, settings, extractor, reader, sentences, (sentences.origin, weights.origin), scenes)
+    return report_scenes(run, scenes, proposed, detections, scores, seconds, extractor.projection)

@@ -1,0 +1,138 @@
+"""Proposals from files: an .npz a scene, and what VoteNet and 3DETR leave behind.
+
+An .npz holds centre [n, 3], size [n, 3] (full), heading [n] (radians, counter-clockwise from above; may be missing) and
+objectness [n], in the scene's frame with z up. The converters write such files:
+
+    python -m zeroshot_det.proposals.files votenet DUMP_FOLDER --scenes val.txt --out proposals/
+    python -m zeroshot_det.proposals.files 3detr OUTPUTS_FOLDER --out proposals/
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from pointclip.errors import InputError, first_line
+from pointclip.utils.command import ArgumentParser, run_command
+from pointclip.utils.files import atomic_path
+from zeroshot_det.boxes import from_camera_corners
+from zeroshot_det.proposals.base import Proposals, checked
+
+KEYS = ("centre", "size", "objectness")
+VOTENET_ENDING = "_pred_map_cls.txt"
+
+
+def read_proposals(path: str | Path) -> Proposals:
+    """Read one scene's proposals.
+
+    Raises:
+        InputError: for a missing or damaged file, missing arrays, and boxes that are none (see `checked`).
+    """
+    arrays = _read_npz(Path(path))
+    if missing := [key for key in KEYS if key not in arrays]:
+        raise InputError(f"{path} holds {', '.join(arrays) or 'no arrays'}; {', '.join(missing)} is missing.")
+    count = len(np.atleast_1d(arrays["centre"]))
+    heading = arrays.get("heading", np.zeros(count))
+    parts = [arrays["centre"], arrays["size"], np.asarray(heading).reshape(-1, 1)]
+    try:
+        boxes = np.concatenate(parts, axis=1)
+    except ValueError as error:
+        shapes = ", ".join(str(list(np.shape(part))) for part in parts)
+        raise InputError(
+            f"{path}: centre, size and heading have the shapes {shapes}; n of each was expected."
+        ) from error
+    return checked(boxes, arrays["objectness"], str(path))
+
+
+def write_proposals(path: str | Path, proposals: Proposals) -> None:
+    """Write one scene's proposals as `read_proposals` takes them."""
+    boxes = proposals.boxes
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(
+            file, centre=boxes[:, :3], size=boxes[:, 3:6], heading=boxes[:, 6], objectness=proposals.objectness
+        )
+
+
+def from_votenet(path: str | Path) -> Proposals:
+    """Proposals from a `…_pred_map_cls.txt` that VoteNet's evaluation dumps for a scene.
+
+    A line is a class number, the 24 coordinates of the corners in camera axes, and a score. A box comes once a class,
+    or once in all; its scores p_k · objectness sum to its objectness either way.
+
+    Raises:
+        InputError: for a line of another form, and boxes that are none.
+    """
+    corners, scores = [], []
+    for number, line in enumerate(_lines(Path(path)), 1):
+        words = line.split()
+        try:
+            _, coordinates, score = words
+            corners.append(np.array(coordinates.split(","), np.float64).reshape(8, 3))
+            scores.append(float(score))
+        except ValueError as error:
+            raise InputError(
+                f"{path}, line {number}: a class, 24 coordinates joined by commas and a score were expected."
+            ) from error
+    rows, owner = np.unique(np.array(corners).reshape(-1, 24), axis=0, return_inverse=True)
+    objectness = np.bincount(owner.ravel(), scores, minlength=len(rows))
+    return checked(from_camera_corners(rows), np.clip(objectness, 0, 1), str(path))
+
+
+def from_3detr(path: str | Path) -> Proposals:
+    """Proposals from an .npz of one scene's 3DETR outputs: `box_corners` [n, 8, 3] and `objectness_prob` [n].
+
+    3DETR's corners are in camera axes. Save them with
+    `np.savez(scene, **{key: outputs["outputs"][key][i].cpu().numpy() for key in ("box_corners", "objectness_prob")})`.
+
+    Raises:
+        InputError: for missing arrays and boxes that are none.
+    """
+    arrays = _read_npz(Path(path))
+    if missing := [key for key in ("box_corners", "objectness_prob") if key not in arrays]:
+        raise InputError(f"{path} holds {', '.join(arrays) or 'no arrays'}; {', '.join(missing)} is missing.")
+    corners = arrays["box_corners"]
+    if corners.ndim != 3 or corners.shape[1:] != (8, 3):
+        raise InputError(f"{path}: box_corners has the shape {list(corners.shape)}; [n, 8, 3] was expected.")
+    return checked(from_camera_corners(corners), arrays["objectness_prob"], str(path))
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {key: archive[key] for key in archive.files}
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist; every scene needs a file of proposals by its name.") from error
+    except Exception as error:  # numpy raises all kinds of errors for damaged archives
+        raise InputError(f"{path} cannot be read as .npz ({first_line(error)}); write it with numpy.savez.") from error
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read ({first_line(error)}).") from error
+
+
+def main(words: list[str] | None = None) -> None:
+    """The command line of the converters."""
+    parser = ArgumentParser(description="Turn the dumps of VoteNet or 3DETR into files of proposals.")
+    parser.add_argument("kind", choices=("votenet", "3detr"))
+    parser.add_argument("folder", type=Path, help="…_pred_map_cls.txt of VoteNet, or one .npz a scene of 3DETR")
+    parser.add_argument(
+        "--scenes", type=Path, help="scene names in VoteNet's order, one a line; else files are numbered"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
+    args = parser.parse_args(words)
+    ending, convert = (VOTENET_ENDING, from_votenet) if args.kind == "votenet" else (".npz", from_3detr)
+    files = sorted(args.folder.glob(f"*{ending}"))
+    if not files:
+        raise InputError(f"{args.folder} holds no *{ending}; name the folder of the dumps.")
+    names = _lines(args.scenes) if args.scenes else [file.name.removesuffix(ending) for file in files]
+    if len(names) != len(files):
+        raise InputError(f"{args.scenes} names {len(names)} scenes for {len(files)} files; one a file was expected.")
+    for name, file in zip(names, files, strict=True):
+        write_proposals(args.out / f"{name.strip()}.npz", convert(file))
+    print(f"{len(files)} scenes in {args.out}")
+
+
+if __name__ == "__main__":
+    run_command(main)

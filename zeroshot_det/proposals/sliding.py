@@ -1,0 +1,64 @@
+"""A dense baseline: boxes of a few sizes all over the floor, the fuller and the better apart the more likely."""
+
+import numpy as np
+
+from zeroshot_det.proposals.base import Proposals, none
+from zeroshot_det.proposals.structure import VOXEL, Room
+
+CELL = 0.1  # metres; sizes and steps are whole cells
+SIZES = (  # metres; each also turned by a quarter
+    (0.5, 0.5, 0.5),
+    (0.6, 0.6, 0.9),
+    (0.5, 1.0, 1.8),
+    (0.8, 1.4, 0.8),
+    (1.0, 2.0, 0.9),
+    (1.6, 2.1, 0.8),
+)
+SHELL = 1  # cells around a box
+FEWEST = 12  # voxels
+
+
+def propose(room: Room, most: int = 256) -> Proposals:
+    """Boxes that stand on the floor, along the axes, at every second cell.
+
+    Returns:
+        The `most` boxes of highest objectness: voxels in the box against those in the box and around it, times the
+        surface in it against half of its own.
+    """
+    points = room.points[room.rest]
+    if not len(points):
+        return none()
+    low = points[:, :2].min(0)
+    cells = np.floor((points[:, :2] - low) / CELL).astype(int)
+    shape = cells.max(0) + 1
+    boxes, objectness = [], []
+    sizes = sorted({*SIZES, *((dy, dx, dz) for dx, dy, dz in SIZES)})
+    for size in sizes:
+        within = points[:, 2] < room.floor + size[2]
+        sums = _sums(cells[within], shape)
+        wide = np.round(np.array(size[:2]) / CELL).astype(int)
+        corner = np.stack(np.meshgrid(*(np.arange(0, max(n - w, 0) + 1, 2) for n, w in zip(shape, wide, strict=True)),
+                                      indexing="ij"), axis=-1).reshape(-1, 2)  # fmt: skip
+        count, around = _count(sums, corner, wide), _count(sums, corner - SHELL, wide + 2 * SHELL)
+        surface = size[0] * size[1] + size[0] * size[2] + size[1] * size[2]
+        score = count / np.maximum(around, 1) * np.minimum(1, count * VOXEL**2 / surface)
+        full = count >= FEWEST
+        middle = low + (corner[full] + wide / 2) * CELL
+        rest = np.tile([room.floor + size[2] / 2, *size, 0.0], (len(middle), 1))
+        boxes.append(np.concatenate([middle, rest], axis=1))
+        objectness.append(score[full])
+    return Proposals(np.concatenate(boxes), np.concatenate(objectness)).best(most)
+
+
+def _sums(cells: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    """Sums over all cells before a corner, [nx + 1, ny + 1]."""
+    counts = np.zeros(shape + 1, np.int64)
+    np.add.at(counts, tuple(cells.T + 1), 1)
+    return counts.cumsum(0).cumsum(1)
+
+
+def _count(sums: np.ndarray, corner: np.ndarray, wide: np.ndarray) -> np.ndarray:
+    """Points in rectangles of cells: corners [m, 2], size [2] -> [m]; what lies outside the grid is empty."""
+    most = np.array(sums.shape) - 1
+    (x0, y0), (x1, y1) = np.clip(corner, 0, most).T, np.clip(corner + wide, 0, most).T
+    return sums[x1, y1] - sums[x0, y1] - sums[x1, y0] + sums[x0, y0]

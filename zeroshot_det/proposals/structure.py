@@ -1,0 +1,122 @@
+"""The planes of a room: its floor, its walls, and what lies flat above the floor."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from zeroshot_det.voxels import normals_of, pieces, voxels_of
+
+VOXEL = 0.04  # metres; everything below is in metres too
+NEAR = 0.06  # a point so near to a plane lies in it
+FLAT, UPRIGHT = 0.9, 0.25  # |z| of the normal: at least, at most
+FLOOR_SHARE = 0.02  # of all voxels, in a floor
+WALL_ANGLE = np.deg2rad(2)  # width of a bin of wall directions
+WALL_LENGTH, WALL_HEIGHT, WALL_AREA = 1.2, 1.2, 1.2
+BEHIND = 0.03  # a wall has at most this share of the scene behind it,
+ROOM_HEIGHT = 2.0  # or reaches this high and is twice as long as WALL_LENGTH
+TOP_AREA = 0.12  # square metres, the smallest table top
+TOP_HEIGHTS = (0.2, 1.6)  # above the floor
+
+
+@dataclass(frozen=True)
+class Room:
+    """A scene as voxels, each of which belongs to the floor, to a wall, or to neither."""
+
+    points: np.ndarray  # [M, 3], the means of the voxels' points
+    normals: np.ndarray  # [M, 3]
+    floor: float  # its height
+    floor_found: bool  # else `floor` is below 99 % of all points
+    in_floor: np.ndarray  # [M] bool
+    in_wall: np.ndarray  # [M] bool
+    tops: list[np.ndarray]  # voxels of each horizontal piece above the floor
+
+    @property
+    def rest(self) -> np.ndarray:
+        """Which voxels are neither floor nor wall, [M] bool."""
+        return ~self.in_floor & ~self.in_wall
+
+
+def room_of(points: np.ndarray) -> Room:
+    """Find the planes of a scene: points [N, 3], metres, z up."""
+    voxels, _ = voxels_of(points, VOXEL)
+    normals = normals_of(voxels, cKDTree(voxels))
+    floor, found = _floor(voxels, normals)
+    in_floor = voxels[:, 2] < floor + NEAR
+    in_wall = _walls(voxels, normals, floor, in_floor)
+    tops = _tops(voxels, normals, floor, in_wall)
+    return Room(voxels, normals, floor, found, in_floor, in_wall, tops)
+
+
+def _floor(points: np.ndarray, normals: np.ndarray) -> tuple[float, bool]:
+    """The height of the lowest large horizontal layer, and whether there is one."""
+    flat = points[np.abs(normals[:, 2]) > FLAT, 2]
+    if len(flat):
+        low = points[:, 2].min()
+        counts = np.bincount(((flat - low) / NEAR).astype(int))
+        layers = counts + np.append(counts[1:], 0)  # two bins each, lest a floor between them be split
+        lowest = int(np.flatnonzero(layers >= max(0.25 * layers.max(), 1))[0])
+        layer = flat[np.abs(flat - (low + (lowest + 1) * NEAR)) <= NEAR]
+        below = np.mean(points[:, 2] < low + (lowest - 1) * NEAR)
+        if len(layer) >= FLOOR_SHARE * len(points) and below < 0.1:
+            return float(np.median(layer)), True
+    return float(np.percentile(points[:, 2], 1)), False
+
+
+def _walls(points: np.ndarray, normals: np.ndarray, floor: float, in_floor: np.ndarray) -> np.ndarray:
+    """Which points lie in a wall: a long, high vertical plane with nearly nothing behind it."""
+    in_wall = np.zeros(len(points), bool)
+    upright = (np.abs(normals[:, 2]) < UPRIGHT) & ~in_floor
+    for angle in _directions(normals[upright]):
+        across = np.array([np.cos(angle), np.sin(angle)])
+        distance, along = points[:, :2] @ across, points[:, :2] @ (-across[1], across[0])
+        facing = upright & (np.abs(normals[:, :2] @ across) > 0.95)
+        if not facing.any():
+            continue
+        low = distance[facing].min()
+        counts = np.bincount(((distance[facing] - low) / NEAR).astype(int))
+        for place in np.flatnonzero(counts * VOXEL**2 >= WALL_AREA / 2):
+            middle = np.median(distance[facing & (np.abs(distance - low - (place + 0.5) * NEAR) <= NEAR / 2)])
+            inside = facing & (np.abs(distance - middle) <= NEAR)
+            if _is_wall(distance, along, points[:, 2] - floor, inside, middle, ~in_floor):
+                ends = np.percentile(along[inside], (1, 99)) + np.array([-NEAR, NEAR])
+                in_wall |= (np.abs(distance - middle) <= NEAR) & (along > ends[0]) & (along < ends[1])
+    return in_wall & ~in_floor
+
+
+def _directions(normals: np.ndarray) -> np.ndarray:
+    """The commonest horizontal directions of normals [m, 3], as angles in [0, π); at most six."""
+    if not len(normals):
+        return np.zeros(0)
+    bins = round(np.pi / WALL_ANGLE)
+    angle = np.arctan2(normals[:, 1], normals[:, 0]) % np.pi
+    counts = np.bincount((angle / WALL_ANGLE).astype(int) % bins, minlength=bins)
+    smooth = counts + np.roll(counts, 1) + np.roll(counts, -1)
+    peaks = np.flatnonzero((smooth >= np.roll(smooth, 1)) & (smooth > np.roll(smooth, -1)))
+    peaks = peaks[np.argsort(-smooth[peaks], kind="stable")][:6]
+    return (peaks + 0.5) * WALL_ANGLE
+
+
+def _is_wall(
+    distance: np.ndarray, along: np.ndarray, height: np.ndarray, inside: np.ndarray, middle: float, solid: np.ndarray
+) -> bool:
+    """Whether the points `inside` a vertical plane are a wall: its extent, and what of the scene lies behind it."""
+    if inside.sum() * VOXEL**2 < WALL_AREA:
+        return False
+    length = np.ptp(np.percentile(along[inside], (1, 99)))
+    low, high = np.percentile(height[inside], (1, 99))
+    if length < WALL_LENGTH or high - low < WALL_HEIGHT:
+        return False
+    behind = min(np.mean(distance[solid] > middle + 2 * NEAR), np.mean(distance[solid] < middle - 2 * NEAR))
+    return bool(behind <= BEHIND or (high >= ROOM_HEIGHT and length >= 2 * WALL_LENGTH))
+
+
+def _tops(points: np.ndarray, normals: np.ndarray, floor: float, in_wall: np.ndarray) -> list[np.ndarray]:
+    """The voxels of each connected horizontal piece at the heights of furniture."""
+    height = points[:, 2] - floor
+    flat = np.flatnonzero(
+        (np.abs(normals[:, 2]) > FLAT) & ~in_wall & (height > TOP_HEIGHTS[0]) & (height < TOP_HEIGHTS[1])
+    )
+    labels = pieces(points[flat] * (1, 1, 1.5), 2.2 * VOXEL)  # finer upwards: shelves stay apart
+    found = [flat[labels == label] for label in range(labels.max(initial=-1) + 1)]
+    return [top for top in found if len(top) * VOXEL**2 >= TOP_AREA]

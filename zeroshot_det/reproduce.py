@@ -1,0 +1,10 @@
+"""Detection as tables run it: `scripts/table.sh NAME`."""
+
+from pathlib import Path
+
+from pointclip.tables import Task
+from pointclip.writing.build import write_by_kind
+from zeroshot_det.main import main
+from zeroshot_det.settings import load
+
+TASK = Task(main, load, Path(__file__).resolve().parent, write_by_kind)

@@ -1,0 +1,188 @@
+"""What a detection run leaves behind: a table, metrics.json, predictions.csv, a folder a scene, report.html,
+config.yaml."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+from yacs.config import CfgNode
+
+from pointclip.datasets.batches import BatchReader
+from pointclip.features import FeatureExtractor
+from pointclip.origin import Origin
+from pointclip.prompts import Sentences
+from pointclip.runs.output import table, write_csv
+from pointclip.runs.provenance import provenance, run_notes
+from pointclip.runs.run import Run, data_in_words, run_files
+from zeroshot_det.average_precision import MEANS, THRESHOLDS
+from zeroshot_det.detector import TASK, Detections
+from zeroshot_det.output import BOX_COLUMNS, box_rows, write_scene
+from zeroshot_det.proposals.opening import Proposed
+from zeroshot_det.report import write_detection_report
+from zeroshot_det.scenes.opening import PreparedScenes
+from zeroshot_det.scores import DetectionScores
+
+SHOWN = 20  # detections of an own scan in the terminal
+
+
+def describe_run(
+    args: argparse.Namespace,
+    settings: CfgNode,
+    extractor: FeatureExtractor,
+    reader: BatchReader,
+    sentences: Sentences,
+    origins: tuple[Origin, Origin],
+    scenes: PreparedScenes,
+) -> Run:
+    """The run, after its boxes were read."""
+    encoder = extractor.encoder
+    notes = run_notes(settings, extractor, reader, sentences) + scenes.notes
+    notes += [f"{name} was left out: {reason}" for name, reason in scenes.bad.items()]
+    return Run(
+        folder=args.folder,
+        settings=settings,
+        data="own scans" if args.input else data_in_words(settings),
+        encoder=f"{encoder.name}, {encoder.precision}",
+        origin=provenance(settings, origins, None, encoder, reader, bool(args.input)),
+        seconds=None,
+        notes=notes,
+    )
+
+
+def report_scenes(
+    run: Run,
+    scenes: PreparedScenes,
+    proposed: Sequence[Proposed],
+    detections: Sequence[Detections],
+    scores: DetectionScores | None,
+    seconds: dict[str, float],
+    projection: nn.Module,
+) -> dict:
+    """Print the table, write the run's files, return what metrics.json holds.
+
+    Args:
+        proposed, detections: of each scene that was read.
+        scores: None where no truth is known.
+        seconds: by stage.
+        projection: draws the depth maps of the page.
+    """
+    if scores:
+        print(score_table(scores, run.settings.SCORING.MEAN), flush=True)
+    else:
+        print_own_scans(scenes, proposed, detections)
+    summary = summarize(run, scenes, proposed, detections, scores, seconds)
+    with run_files(run, summary) as folder:
+        write_predictions(folder, scenes, proposed, detections)
+        if run.settings.REPORT:
+            page, title = folder / "report.html", f"Zero-shot detection: {run.folder.name}"
+            write_detection_report(page, title, run, scenes, proposed, detections, scores, projection)
+    print(f"\n{run.data}; {run.encoder}; {run.origin.prompts}; view weights: {run.origin.view_weights}")
+    for note in run.all_notes:
+        print(f"note: {note}")
+    print(f"{len(proposed)} scene(s), {summary['proposals']['boxes']} boxes read; files in {run.folder}")
+    return summary
+
+
+def write_predictions(
+    folder: Path, scenes: PreparedScenes, proposed: Sequence[Proposed], detections: Sequence[Detections]
+) -> None:
+    """predictions.csv with one row a detection, and for own scans a folder each (see `output.write_scene`)."""
+    rows = []
+    for own, found in zip(proposed, detections, strict=True):
+        scene = None if scenes.has_truth else scenes.scenes[scenes.indices[own.place]]  # with all its points
+        frame = ("z",) if scene is None else (scene.up, scene.offset)
+        rows += [[scenes.names[own.place], *row] for row in box_rows(found, scenes.class_names, *frame)]
+        if scene is not None:
+            write_scene(folder / f"scan-{own.place + 1}", scene, found, scenes.class_names)
+    write_csv(folder / "predictions.csv", ["scene", *BOX_COLUMNS], rows)
+
+
+def summarize(
+    run: Run,
+    scenes: PreparedScenes,
+    proposed: Sequence[Proposed],
+    detections: Sequence[Detections],
+    scores: DetectionScores | None,
+    seconds: dict[str, float],
+) -> dict:
+    """What metrics.json holds: every choice that the figures rest on, and the figures in percent."""
+    c = run.settings
+    boxes = sum(len(own.proposals) for own in proposed)
+    summary = {
+        "task": TASK,
+        "dataset": run.data,
+        "encoder": run.encoder,
+        "shapes": len(proposed),
+        "scenes": len(proposed),
+        "scenes_left_out": scenes.bad,
+        "classes": list(scenes.class_names),
+        "prompts": run.origin.prompts,
+        "view_weights": run.origin.view_weights,
+        "tuned_on_test_labels": run.origin.tuned,
+        "notes": run.all_notes,
+        "proposals": {"boxes": boxes, **{key.lower(): value for key, value in c.PROPOSALS.items()}},
+        "reading": {key.lower(): value for key, value in c.READING.items()},
+        "suppression": {"overlap": c.SUPPRESSION.OVERLAP, "order": "objectness", "within": "likeliest class",
+                        "iou": "axis-aligned hulls"},
+        "scoring": {key.lower(): value for key, value in c.SCORING.items()},
+        "points_of_a_scene": c.SCENE.POINTS,
+        "voxel": c.SCENE.VOXEL,
+        "detections": sum(len(found.boxes) for found in detections),
+        "seconds": seconds,
+    }  # fmt: skip
+    return summary if scores is None else summary | _figures(scores, scenes.class_names, c.SCORING.MEAN)
+
+
+def _figures(scores: DetectionScores, names: Sequence[str], mean: str) -> dict:
+    figures: dict = {"true_boxes": scores.truth, "mean_over": MEANS[mean]}
+    for threshold in THRESHOLDS:
+        short = f"{round(100 * threshold)}"
+        named = scores.named[threshold]
+        figures |= {
+            f"map{short}": 100 * named.mean(mean),
+            f"map{short}_by_mean": {name: 100 * named.mean(name) for name in MEANS},
+            f"class_ap{short}": dict(zip(names, (100 * named.average_precision).tolist(), strict=True)),
+            f"ceiling_map{short}": 100 * scores.ceiling[threshold].mean(mean),
+            f"chance_map{short}": 100 * scores.chance[threshold].mean(mean),
+            f"proposal_recall{short}": 100 * scores.recall[threshold],
+            f"class_proposal_recall{short}": dict(
+                zip(names, (100 * scores.class_recall[threshold]).tolist(), strict=True)
+            ),
+        }
+    return figures
+
+
+def score_table(scores: DetectionScores, mean: str) -> str:
+    """AP and the proposals' recall by class, with what bounds them from above and below."""
+    low, high = THRESHOLDS
+    rows = []
+    for k, name in enumerate(scores.named[low].class_names):
+        values = [scores.named[t].average_precision[k] for t in THRESHOLDS]
+        values += [scores.class_recall[t][k] for t in THRESHOLDS]
+        if scores.named[low].truth[k] or scores.named[low].predictions[k]:
+            rows.append([name, scores.named[low].truth[k], *map(_percent, values)])
+    recall = [scores.recall[t] for t in THRESHOLDS]
+    rows.append(
+        ["mean", scores.truth, *(_percent(scores.named[t].mean(mean)) for t in THRESHOLDS), *map(_percent, recall)]
+    )
+    for name, own in (("boxes' own ceiling", scores.ceiling), ("chance labels", scores.chance)):
+        rows.append([name, "", *(_percent(own[t].mean(mean)) for t in THRESHOLDS), "", ""])
+    return table(["class", "boxes", f"AP{100 * low:.0f}", f"AP{100 * high:.0f}", "recall25", "recall50"], rows)
+
+
+def print_own_scans(scenes: PreparedScenes, proposed: Sequence[Proposed], detections: Sequence[Detections]) -> None:
+    """The likeliest detections of each scan."""
+    for own, found in zip(proposed, detections, strict=True):
+        order = np.argsort(-found.scores, kind="stable")[:SHOWN]
+        rows = []
+        for i in order:
+            size = " × ".join(f"{side:.2f}" for side in found.boxes[i, 3:6])
+            share = found.probabilities[i].max()
+            rows.append([scenes.class_names[found.labels[i]], f"{found.scores[i]:.2f}", f"{100 * share:.0f}", size])
+        print(f"\n{table([Path(scenes.names[own.place]).name, 'score', 'probability %', 'size (m)'], rows)}")
+
+
+def _percent(value: float) -> str:
+    return "–" if np.isnan(value) else f"{100 * value:.1f}"

@@ -1,0 +1,216 @@
+"""How a scene is drawn on the page: a canvas that can be turned, without any library."""
+
+import base64
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from zeroshot_det.boxes import corners_of
+
+POINTS = 16_000  # drawn of a scene
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c564b", "#b8860b", "#2f4b7c")
+
+STYLE = """
+.view { display: block; width: 100%; height: 30rem; border: 1px solid var(--line); border-radius: 8px; cursor: grab;
+  touch-action: none; background: #fff; }
+.view:focus-visible { outline: 3px solid var(--accent); }
+.crop { height: 11rem; }
+.sliders { display: flex; flex-wrap: wrap; gap: .4rem 1.5rem; margin: .6rem 0; align-items: center; }
+.sliders label { display: flex; align-items: center; gap: .5rem; }
+.sliders input[type=range] { width: 9rem; }
+.sliders output { min-width: 2.5rem; font-variant-numeric: tabular-nums; }
+.dim { opacity: .35; }
+tr[data-box] { cursor: pointer; }
+tr[data-box] td { white-space: nowrap; }
+tr.chosen th { color: var(--accent); font-weight: 700; }
+.boxes { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: 1rem; }
+.boxes figure { border: 1px solid var(--line); border-radius: 8px; padding: .75rem; margin: 0; }
+.boxes img { margin: .5rem 0 0; width: 100%; }
+.swatch { display: inline-block; width: .8rem; height: .8rem; border-radius: 3px; margin-right: .4rem;
+  vertical-align: -.05rem; }
+@media (max-width: 36rem) { .view { height: 20rem; } .crop { height: 11rem; } }
+"""
+
+SCRIPT = """
+"use strict";
+const EDGES = [[0,1],[1,2],[2,3],[3,0],[4,5],[5,6],[6,7],[7,4],[0,4],[1,5],[2,6],[3,7]];
+const bytes = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+for (const canvas of document.querySelectorAll(".view")) {
+  const data = JSON.parse(canvas.nextElementSibling.textContent);
+  const xyz = new Int16Array(bytes(data.points).buffer), rgb = bytes(data.colours);
+  const card = canvas.closest(".scene"), whole = !canvas.classList.contains("crop");
+  const home = {yaw: -0.9, pitch: 0.85, zoom: 1};
+  let look = {...home}, chosen = -1, least = data.least, top = 1, truth = true, waiting = false;
+
+  function place(x, y, z, size) {  // room axes, in units of half the extent -> pixel and depth
+    const c = Math.cos(look.yaw), s = Math.sin(look.yaw), cp = Math.cos(look.pitch), sp = Math.sin(look.pitch);
+    const u = c * x - s * y, v = s * x + c * y;
+    const depth = v * cp - z * sp, up = v * sp + z * cp, far = 4 / (4 + depth);
+    return [size.w / 2 + u * far * size.k, size.h / 2 - up * far * size.k, depth];
+  }
+  function draw() {
+    waiting = false;
+    const ratio = Math.min(window.devicePixelRatio || 1, 2);
+    const w = Math.round(canvas.clientWidth * ratio), h = Math.round(canvas.clientHeight * ratio);
+    if (!w || !h) return;
+    if (canvas.width !== w || canvas.height !== h) { canvas.width = w; canvas.height = h; }
+    const ctx = canvas.getContext("2d"), image = ctx.createImageData(w, h), near = new Float32Array(w * h).fill(1e9);
+    const size = {w, h, k: look.zoom * 0.52 * Math.min(w * 0.9, h * 1.15)};
+    image.data.fill(255);
+    const dot = Math.max(1, Math.round((whole ? 1.6 : 2) * ratio * Math.sqrt(look.zoom)));
+    for (let i = 0; i < xyz.length / 3; i++) {
+      const z = xyz[3 * i + 2] / 32767;
+      if (data.low + (data.high - data.low) * top < z) continue;
+      const [px, py, depth] = place(xyz[3 * i] / 32767, xyz[3 * i + 1] / 32767, z, size);
+      const fog = Math.min(0.5, Math.max(0, 0.22 + 0.2 * depth));
+      for (let a = 0; a < dot; a++) for (let b = 0; b < dot; b++) {
+        const x = Math.round(px) + a, y = Math.round(py) + b;
+        if (x < 0 || y < 0 || x >= w || y >= h || near[y * w + x] <= depth) continue;
+        const at = y * w + x;
+        near[at] = depth;
+        for (let k = 0; k < 3; k++) image.data[4 * at + k] = rgb[3 * i + k] * (1 - fog) + 255 * fog;
+      }
+    }
+    ctx.putImageData(image, 0, 0);
+    ctx.font = `600 ${12 * ratio}px system-ui, sans-serif`;
+    const tags = [];
+    const box = (own, colour, wide, dash, words) => {
+      const corner = own.corners.map(p => place(p[0], p[1], p[2], size));
+      ctx.strokeStyle = colour; ctx.lineWidth = wide * ratio; ctx.setLineDash(dash.map(d => d * ratio));
+      ctx.beginPath();
+      for (const [a, b] of EDGES) { ctx.moveTo(corner[a][0], corner[a][1]); ctx.lineTo(corner[b][0], corner[b][1]); }
+      ctx.stroke();
+      const high = corner.reduce((best, p) => p[1] < best[1] ? p : best);
+      if (words) tags.push([words, high[0], high[1] - 4 * ratio, colour]);
+    };
+    if (truth) for (const own of data.truth) box(own, "#333", 1, [4, 4], whole && !data.boxes.length ? own.name : "");
+    data.boxes.forEach((own, i) => {
+      if (own.score >= least || i === chosen)
+        box(own, own.colour, i === chosen ? 3.5 : 1.8, [], `${own.name} ${own.score.toFixed(2)}`);
+    });
+    ctx.setLineDash([]);
+    for (const [words, x, y, colour] of tags) {
+      const wide = ctx.measureText(words).width;
+      const left = Math.min(Math.max(x - wide / 2, 4), Math.max(w - wide - 8 * ratio, 4));
+      ctx.fillStyle = "rgba(255,255,255,.85)";
+      ctx.fillRect(left - 3 * ratio, y - 12 * ratio, wide + 6 * ratio, 15 * ratio);
+      ctx.fillStyle = colour;
+      ctx.fillText(words, left, y);
+    }
+  }
+  const soon = () => { if (!waiting) { waiting = true; requestAnimationFrame(draw); } };
+  const turn = (yaw, pitch, zoom) => {
+    look = {yaw: look.yaw + yaw, pitch: Math.min(1.57, Math.max(-0.3, look.pitch + pitch)),
+      zoom: Math.min(12, Math.max(0.3, look.zoom * zoom))};
+    canvas.dataset.yaw = look.yaw.toFixed(3);
+    soon();
+  };
+  let from = null;
+  canvas.addEventListener("pointerdown", event => { from = [event.clientX, event.clientY];
+    canvas.setPointerCapture(event.pointerId); });
+  canvas.addEventListener("pointermove", event => {
+    if (!from) return;
+    turn((event.clientX - from[0]) / -140, (event.clientY - from[1]) / 140, 1);
+    from = [event.clientX, event.clientY];
+  });
+  for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { from = null; });
+  canvas.addEventListener("keydown", event => {
+    const moves = {ArrowLeft: [0.2, 0, 1], ArrowRight: [-0.2, 0, 1], ArrowUp: [0, 0.15, 1], ArrowDown: [0, -0.15, 1],
+      "+": [0, 0, 1.25], "-": [0, 0, 0.8]};
+    if (event.key in moves) { turn(...moves[event.key]); event.preventDefault(); }
+  });
+  if (whole) {
+    const moves = {left: [0.5, 0, 1], right: [-0.5, 0, 1], closer: [0, 0, 1.25], further: [0, 0, 0.8]};
+    for (const button of card.querySelectorAll("button[data-move]")) button.addEventListener("click", () => {
+      if (button.dataset.move === "reset") { look = {...home}; soon(); } else turn(...moves[button.dataset.move]);
+    });
+    const rows = [...card.querySelectorAll("tr[data-box]")];
+    const filter = () => {
+      rows.forEach(row => row.classList.toggle("dim", +row.dataset.score < least));
+      canvas.dataset.shown = data.boxes.filter(own => own.score >= least).length;
+    };
+    const slider = name => card.querySelector(`input[name=${name}]`);
+    slider("score").addEventListener("input", event => {
+      least = +event.target.value;
+      event.target.nextElementSibling.textContent = least.toFixed(2);
+      filter(); soon();
+    });
+    slider("height").addEventListener("input", event => { top = +event.target.value; soon(); });
+    slider("truth")?.addEventListener("input", event => { truth = event.target.checked; soon(); });
+    const choose = row => {
+      chosen = chosen === +row.dataset.box ? -1 : +row.dataset.box;
+      rows.forEach(own => own.classList.toggle("chosen", +own.dataset.box === chosen));
+      soon();
+    };
+    rows.forEach(row => {
+      row.addEventListener("click", () => choose(row));
+      row.addEventListener("keydown", event => { if (event.key === "Enter") choose(row); });
+    });
+    filter();
+  }
+  new ResizeObserver(soon).observe(canvas);
+  new IntersectionObserver(entries => { if (entries.some(entry => entry.isIntersecting)) soon(); }).observe(canvas);
+}
+"""
+
+
+def colour_of(label: int) -> str:
+    """The colour of a class; they come round again after the last."""
+    return COLOURS[label % len(COLOURS)]
+
+
+def scene_json(
+    points: np.ndarray,
+    colours: np.ndarray | None,
+    boxes: np.ndarray,
+    names: Sequence[str],
+    labels: np.ndarray,
+    scores: np.ndarray,
+    truth: np.ndarray,
+    truth_names: Sequence[str],
+    least: float = 0.0,
+    most: int = POINTS,
+) -> str:
+    """What the script draws, as JSON that can stand inside of a script element.
+
+    Args:
+        points: [N, 3], z up; of more than `most`, an even choice is drawn.
+        colours: [N, 3] uint8; None colours by height.
+        boxes, names, labels, scores: n detections; truth, truth_names: m true boxes.
+        least: score from which boxes are drawn at first.
+    """
+    chosen = np.unique(np.linspace(0, len(points) - 1, min(len(points), most)).astype(int))
+    points = points[chosen].astype(np.float64)
+    low, high = np.percentile(points, 0.2, axis=0), np.percentile(points, 99.8, axis=0)
+    middle, half = (low + high) / 2, max((high - low).max() / 2, 1e-9)
+
+    def scaled(xyz: np.ndarray) -> np.ndarray:
+        return (xyz - middle) / half
+
+    small = np.clip(scaled(points), -1.2, 1.2) / 1.2 * 32767
+    height = (points[:, 2] - low[2]) / max(high[2] - low[2], 1e-9)
+    own = _by_height(height) if colours is None else colours[chosen]
+    corners, true_corners = scaled(corners_of(boxes)) / 1.2, scaled(corners_of(truth)) / 1.2
+    value = {
+        "points": base64.b64encode(small.round().astype("<i2").tobytes()).decode(),
+        "colours": base64.b64encode(np.ascontiguousarray(own, np.uint8).tobytes()).decode(),
+        "low": float(scaled(low)[2] / 1.2),
+        "high": float(scaled(points).max(0)[2] / 1.2),
+        "least": least,
+        "boxes": [
+            {"corners": np.round(eight, 4).tolist(), "name": name, "score": float(score), "colour": colour_of(label)}
+            for eight, name, score, label in zip(corners, names, scores, labels, strict=True)
+        ],
+        "truth": [
+            {"corners": np.round(eight, 4).tolist(), "name": name}
+            for eight, name in zip(true_corners, truth_names, strict=True)
+        ],
+    }
+    return json.dumps(value).replace("<", "\\u003c")
+
+
+def _by_height(height: np.ndarray) -> np.ndarray:
+    """Greys, darker above: [N] in [0, 1] -> [N, 3] uint8."""
+    grey = 165 - 110 * np.clip(1.6 * height, 0, 1)
+    return np.stack([grey * 0.97, grey, grey * 1.05], axis=1).astype(np.uint8)

@@ -1,0 +1,184 @@
+"""Made-up rooms: bundled synthetic shapes on a floor between walls, seen by cameras, with clutter and noise.
+
+A room follows from its seed alone. Boxes are around the whole shapes, also where only part of one was seen; a shape of
+which fewer than `SEEN` points were seen has no true box, as it would have none in an annotated scan.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pointclip.datasets.synthetic import generate
+from pointclip.errors import InputError
+from zeroshot_det.boxes import corners_of
+from zeroshot_det.scenes.base import Scene
+
+CLASSES = {  # class -> height in metres (for things that lie: length), lowest and highest
+    "chair": (0.8, 1.0),
+    "table": (0.7, 0.8),
+    "lamp": (1.2, 1.7),
+    "bag": (0.4, 0.6),
+    "guitar": (0.9, 1.1),
+    "motorbike": (1.0, 1.2),
+    "laptop": (0.35, 0.5),
+    "mug": (0.2, 0.3),
+}
+ON_TABLES = ("laptop", "mug")  # larger than life, so that a scan's voxels show them
+WIDEST = 2.0  # metres
+SEEN = 80
+OBJECT_POINTS = 6000
+PLANE_DENSITY = 500  # points a square metre of floor and walls
+WALL_HEIGHT = 2.4
+ANGLE = np.deg2rad(0.6)  # width of a camera's pixel
+BEHIND = 0.04  # metres that a point may lie behind the nearest one of its pixel and still be seen
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class _Thing:
+    points: np.ndarray  # [N, 3]
+    box: np.ndarray  # [7]
+    label: int  # -1 for clutter
+
+
+class SyntheticRooms:
+    """Rooms as a set of scenes.
+
+    Args:
+        split: "train", "val" or "test"; their rooms never meet.
+        count: how many rooms.
+        cameras: from how many places each is seen; 1 leaves the far side of everything unseen.
+        noise: standard deviation of each coordinate, in metres.
+
+    Raises:
+        InputError: for an unknown split or numbers out of range.
+    """
+
+    class_names = tuple(CLASSES)
+    has_truth = True
+
+    def __init__(self, split: str = "test", count: int = 12, cameras: int = 3, noise: float = 0.004):
+        if split not in SPLITS:
+            raise InputError(f"The split is {split!r}, but the synthetic rooms have {', '.join(SPLITS)}.")
+        if count < 1 or not 1 <= cameras <= 8 or not 0 <= noise <= 0.1:
+            raise InputError(
+                f"{count} rooms, {cameras} cameras and a noise of {noise:g} m came; at least 1 room, 1 to 8 cameras "
+                "and 0 to 0.1 m were expected."
+            )
+        self.names = [f"{split}-room-{number}" for number in range(count)]
+        self._split, self._cameras, self._noise = SPLITS.index(split), cameras, noise
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Scene:
+        seed = self._split * 1_000_000 + range(len(self))[index]
+        return make_room(seed, self._cameras, self._noise, self.names[index])
+
+
+def make_room(seed: int, cameras: int = 3, noise: float = 0.004, name: str = "room") -> Scene:
+    """Make one room; the same numbers give the same scene."""
+    rng = np.random.default_rng([seed, 15])
+    wide = rng.uniform(3.6, 5.2, 2)  # metres
+    things = _furnish(rng, wide, seed)
+    planes = _planes(rng, wide)
+    solid = np.concatenate([planes, *(thing.points for thing in things)])
+    owner = np.concatenate([np.full(len(planes), -1), *(np.full(len(t.points), i) for i, t in enumerate(things))])
+    seen = np.zeros(len(solid), bool)
+    for camera in _cameras(rng, wide, cameras):
+        seen |= _visible(solid, camera)
+    solid, owner = solid[seen], owner[seen]
+    counts = np.bincount(owner[owner >= 0], minlength=len(things))
+    true = [t for t, count in zip(things, counts, strict=True) if t.label >= 0 and count >= SEEN]
+    stray = np.column_stack([rng.uniform(0, wide, (30, 2)), rng.uniform(0, WALL_HEIGHT, 30)])
+    points = np.concatenate([solid + rng.normal(0, noise, solid.shape), stray])
+    points = np.round(points[rng.permutation(len(points))], 4)  # hides last bits that differ between platforms
+    boxes = np.array([thing.box for thing in true]).reshape(-1, 7)
+    return Scene(name, points.astype(np.float32), boxes, np.array([thing.label for thing in true], np.int64))
+
+
+def _furnish(rng: np.random.Generator, wide: np.ndarray, seed: int) -> list[_Thing]:
+    """Shapes and clutter on the floor, none through another, and small things on tables."""
+    names = list(CLASSES)
+    things: list[_Thing] = []
+    wanted = rng.choice([name for name in names if name not in ON_TABLES], rng.integers(6, 9))
+    for number, name in enumerate(wanted):
+        thing = _shape(rng, name, names.index(name), seed * 20 + number)
+        _place(rng, things, thing, wide)
+    for table in [thing for thing in things if thing.label == names.index("table")]:
+        if rng.random() < 0.6:
+            name = str(rng.choice(ON_TABLES))
+            small = _shape(rng, name, names.index(name), seed * 20 + 19)
+            where = table.box[:3] + np.array([0, 0, table.box[5] / 2 + small.box[5] / 2])
+            things.append(_moved(small, where))
+    for _ in range(rng.integers(1, 4)):
+        size = rng.uniform(0.15, 0.5, 3)
+        points = rng.uniform(-0.5, 0.5, (1500, 3))
+        face = rng.integers(0, 3, len(points))
+        points[np.arange(len(points)), face] = rng.choice([-0.5, 0.5], len(points))  # onto the faces of a carton
+        _place(rng, things, _Thing(points * size, np.array([0, 0, 0, *size, 0.0]), -1), wide)
+    return things
+
+
+def _shape(rng: np.random.Generator, name: str, label: int, seed: int) -> _Thing:
+    """A synthetic shape around the origin, z up, of a likely size, turned at random."""
+    points = generate(name, seed, OBJECT_POINTS).points.astype(np.float64)
+    points = np.stack([points[:, 0], -points[:, 2], points[:, 1]], axis=1)  # y up -> z up
+    low, high = points.min(0), points.max(0)
+    lies = name in ("motorbike", "laptop", "mug")
+    scale = rng.uniform(*CLASSES[name]) / ((high - low).max() if lies else high[2] - low[2])
+    scale = min(scale, WIDEST / (high - low)[:2].max())
+    points, size = (points - (low + high) / 2) * scale, (high - low) * scale
+    heading = rng.uniform(-np.pi, np.pi)
+    cos, sin = np.cos(heading), np.sin(heading)
+    turned = points @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
+    return _Thing(turned, np.array([0, 0, 0, *size, heading]), label)
+
+
+def _place(rng: np.random.Generator, things: list[_Thing], thing: _Thing, wide: np.ndarray) -> None:
+    """Put a thing on the floor where it touches no other; leave it out when no place is found."""
+    corners = corners_of(thing.box[None])[0, :4, :2]
+    reach = corners.max(0)
+    for _ in range(60):
+        where = rng.uniform(reach + 0.1, wide - reach - 0.1)
+        apart = [
+            np.abs(where - other.box[:2]) - reach - corners_of(other.box[None])[0, :4, :2].max(0) + other.box[:2]
+            for other in things
+        ]
+        if all(gap.max() > 0.12 for gap in apart):
+            things.append(_moved(thing, np.array([*where, thing.box[5] / 2])))
+            return
+
+
+def _moved(thing: _Thing, where: np.ndarray) -> _Thing:
+    return _Thing(thing.points + where, np.concatenate([where, thing.box[3:]]), thing.label)
+
+
+def _planes(rng: np.random.Generator, wide: np.ndarray) -> np.ndarray:
+    """The floor and its four walls, or two or three of them, [N, 3]."""
+    floor = rng.uniform(0, 1, (int(PLANE_DENSITY * wide.prod()), 3)) * (*wide, 0)
+    parts = [floor]
+    for axis, end in [(0, 0), (1, 0), (0, 1), (1, 1)][: rng.integers(2, 5)]:
+        wall = rng.uniform(0, 1, (int(PLANE_DENSITY * wide[1 - axis] * WALL_HEIGHT), 3)) * (*wide, WALL_HEIGHT)
+        wall[:, axis] = end * wide[axis]
+        parts.append(wall)
+    return np.concatenate(parts)
+
+
+def _cameras(rng: np.random.Generator, wide: np.ndarray, count: int) -> np.ndarray:
+    """Places at the height of the eyes near the room's corners, [count, 3]."""
+    corners = np.array([(0.1, 0.1), (0.9, 0.9), (0.9, 0.1), (0.1, 0.9)])[np.arange(count) % 4]
+    return np.column_stack([(corners + rng.uniform(-0.06, 0.06, (count, 2))) * wide, rng.uniform(1.5, 1.9, count)])
+
+
+def _visible(points: np.ndarray, camera: np.ndarray) -> np.ndarray:
+    """Which points a camera that looks everywhere sees: the nearest in each of its pixels, and what is close to it."""
+    ray = points - camera
+    distance = np.linalg.norm(ray, axis=1)
+    azimuth = np.arctan2(ray[:, 1], ray[:, 0]) + np.pi
+    polar = np.arccos(np.clip(ray[:, 2] / np.maximum(distance, 1e-9), -1, 1))
+    rows = int(2 * np.pi / ANGLE) + 2
+    pixel = (polar / ANGLE).astype(int) * rows + (azimuth / ANGLE).astype(int)
+    nearest = np.full(pixel.max() + 1, np.inf)
+    np.minimum.at(nearest, pixel, distance)
+    return distance <= nearest[pixel] + BEHIND

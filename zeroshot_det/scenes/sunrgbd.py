@@ -1,0 +1,64 @@
+"""SUN RGB-D (v1) as VoteNet prepares it: single views with turned boxes of ten classes."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pointclip.errors import InputError
+from pointclip.utils.files import expanded
+from zeroshot_det.boxes import check_boxes, from_sunrgbd
+from zeroshot_det.class_names import SUNRGBD
+from zeroshot_det.scenes.base import Scene, check_scene
+from zeroshot_det.scenes.files import load_array
+
+FOLDER = "sunrgbd_pc_bbox_votes_50k_v1_{}"
+SPLITS = ("train", "val")
+MISSING = (
+    "fetch SUNRGBD.zip and its toolbox from https://rgbd.cs.princeton.edu, agreeing to the terms there, and run "
+    "VoteNet's sunrgbd/sunrgbd_data.py --gen_v1_data, which makes sunrgbd_pc_bbox_votes_50k_v1_train and _val"
+)
+
+
+class SunRgbd:
+    """SUN RGB-D v1, z up; 5,285 training and 5,050 validation scenes.
+
+    Args:
+        root: the folder that holds `sunrgbd_pc_bbox_votes_50k_v1_train` and `_val`.
+        split: "train" or "val".
+
+    Raises:
+        InputError: for an unknown split, and where the files are not there.
+    """
+
+    class_names = SUNRGBD
+    has_truth = True
+
+    def __init__(self, root: str | Path, split: str = "val"):
+        if split not in SPLITS:
+            raise InputError(f"The split is {split!r}, but SUN RGB-D has {' and '.join(SPLITS)}.")
+        self.folder = expanded(root) / FOLDER.format(split)
+        self.names = sorted(path.name.removesuffix("_pc.npz") for path in self.folder.glob("*_pc.npz"))
+        if not self.names:
+            raise InputError(
+                f"SUN RGB-D is not in {self.folder}: {MISSING}; then set DATASET.ROOT to the folder that holds both."
+            )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Scene:
+        name = self.names[index]
+        cloud = load_array(self.folder / f"{name}_pc.npz", "pc")
+        points = check_scene(cloud, name)
+        boxes, labels = _boxes(load_array(self.folder / f"{name}_bbox.npy"), name)
+        colours = (255 * np.clip(cloud[:, 3:6], 0, 1)).astype(np.uint8) if cloud.shape[1] >= 6 else None
+        return Scene(name, points, boxes, labels, colours)
+
+
+def _boxes(rows: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+    if rows.size and (rows.ndim != 2 or rows.shape[1] != 8):
+        raise InputError(f"{name}_bbox.npy has the shape {list(rows.shape)}; [k, 8] was expected.")
+    boxes, labels = from_sunrgbd(rows)
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(SUNRGBD):
+        raise InputError(f"{name}_bbox.npy has classes {labels.min()} to {labels.max()}; 0 to 9 were expected.")
+    return check_boxes(boxes, f"{name}_bbox.npy"), labels
