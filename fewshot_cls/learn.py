@@ -105,6 +105,7 @@ def learn(
         checkpoint=checkpoint,
         key=_key(settings, zero, support, judged, encoder, seed),
         watch=watch,
+        share=lambda name: settings.SMOOTHING.RATE if name.startswith("projection.") else 1.0,
     )
     model.requires_grad_(False)
     return Learned(head.cpu(), built, found | {"epoch": training.chosen + 1}, training, projection)

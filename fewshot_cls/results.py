@@ -1,7 +1,7 @@
 """What a few-shot run leaves behind: a table, metrics.json, predictions.csv, heads, shots, report.html, config.yaml."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,8 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.runs.output import table, write_csv, write_json, write_settings
 from pointclip.runs.run import Run, summary_of
 from zeroshot_cls.classifier import Features
-from zeroshot_cls.scores import Scores, evaluate
+from zeroshot_cls.scores import Scores as Counted
+from zeroshot_cls.scores import evaluate as count
 
 TASK = "few-shot classification"
 SHOWN = 4  # shapes of each kind of change on the page
@@ -36,6 +37,24 @@ class Answer:
     logits: Tensor | None  # [n, K] of the reported shapes, None where there are none
 
 
+@dataclass(frozen=True)
+class Scores(Counted):
+    """How shapes were classified, with the probability of every class."""
+
+    probabilities: np.ndarray = field(kw_only=True)  # [n, K]
+
+
+def evaluate(logits: Tensor, labels: Tensor, names: Sequence[str]) -> Scores:
+    """Score logits [n, K] against labels [n], -1 where a class is not known.
+
+    Raises:
+        InputError: where no class is known.
+    """
+    probabilities = logits.softmax(1).numpy()
+    counted = count(labels.numpy(), probabilities.argmax(1), names)
+    return Scores(counted.names, counted.truth, counted.prediction, probabilities=probabilities)
+
+
 def write_learned(
     folder: Path, settings: CfgNode, answers: Sequence[Answer], training: Augmented, shots: Features, **facts
 ) -> None:
@@ -48,7 +67,10 @@ def write_learned(
     names = dict(zip(shots.indices, shots.names, strict=True))
     for draw, learned in ((answer.draw, answer.learned) for answer in answers):
         ending = f"_seed{draw.seed}" if len(answers) > 1 else ""
-        write_json(folder / f"shots{ending}.json", listing(draw, training.labels, training.class_names, names))
+        write_json(
+            folder / f"shots{ending}.json",
+            listing(draw, training.labels, training.class_names, names, settings.SHOTS_SPLIT),
+        )
         chosen_on = CHOSEN_ON[settings.PROTOCOL]
         words = f"{draw.dataset}, {draw.words}"
         made = facts_of(
@@ -312,8 +334,8 @@ def report_head_on_set(
     write_predictions(run, names, test, scores, scores)
     write_settings(run.folder / "config.yaml", run.settings)
     rows = [
-        [name, int(row.sum()), f"{share:.1f}"]
-        for name, row, share in zip(names, scores.confusion, scores.class_accuracy, strict=True)
+        [name, shapes, f"{share:.1f}"]
+        for (name, (_, shapes)), share in zip(scores.class_counts.items(), scores.class_accuracy, strict=True)
     ]
     rows.append(["all", scores.shapes, f"{scores.accuracy:.2f}"])
     print(table(["class", "shapes", "accuracy %"], rows))

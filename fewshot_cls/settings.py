@@ -35,6 +35,7 @@ def fewshot_defaults() -> CfgNode:
     c.PROJECTION.METHOD = "realistic"  # or "pointclip_v1" (six views), "pointclip_v1_fewshot" (V1's ten)
     c.METHOD = "kernel_ridge"  # one of METHODS
     c.SHOTS = 16  # K, labelled training shapes a class; 0 takes all
+    c.SHOTS_SPLIT = "train"  # the split that they are drawn from
     c.SEEDS = 1  # so many draws of the shots, by SEED, SEED + 1 …; figures are their mean
     c.PROTOCOL = "validation"  # numbers and epoch are chosen on min(K, 4) further training shapes a class; "fixed"
     # takes those below and the last epoch; "published" chooses on the labels of the test split, as the papers did
@@ -54,6 +55,7 @@ def fewshot_defaults() -> CfgNode:
 
     c.DENSIFY = "zeroshot"  # or "paper", of the learned smoothing: maps of 112 x 112 instead of 110 x 110
     c.SMOOTHING = CfgNode()
+    c.SMOOTHING.RATE = 0.001  # its share of TRAIN.RATE; at 0.01 and more the loss rises from the first steps on
     c.SMOOTHING.STATISTICS = "frozen"  # of batch norm; "batch" leaves zero-shot's start at the first step
 
     c.TRAIN = CfgNode()  # PointCLIP V1's published recipe
@@ -112,6 +114,8 @@ def _check(settings: CfgNode) -> None:
             raise InputError(f"{name} is {settings[name]}; {smallest} or more was expected.")
     if not settings.SHOTS and settings.PROTOCOL == "validation":
         raise InputError("SHOTS 0 takes all training shapes and leaves none to validate on; set PROTOCOL fixed.")
+    if settings.SHOTS_SPLIT == settings.DATASET.SPLIT:
+        raise InputError(f"SHOTS_SPLIT {settings.SHOTS_SPLIT} is the split that is reported; draw shots from another.")
     if settings.TRAIN.CHUNK < 1:
         raise InputError(f"TRAIN.CHUNK is {settings.TRAIN.CHUNK}; 1 or more was expected.")
     if settings.METHOD in SMOOTHING:

@@ -98,11 +98,14 @@ def _too_few(name: str, found: int, shots: int, validation: int) -> str:
     return f"The class {name!r} has {count}, too few for {needed}; take fewer shots{advice}."
 
 
-def listing(shots: Shots, labels: np.ndarray, class_names: Sequence[str], names: dict[int, str]) -> dict:
+def listing(
+    shots: Shots, labels: np.ndarray, class_names: Sequence[str], names: dict[int, str], split: str = "train"
+) -> dict:
     """The draw as it is written out: for every class its shapes' indices and names.
 
     Args:
         names: index -> name, of all shapes drawn.
+        split: that they were drawn from.
     """
 
     def of_class(number: int, indices: Sequence[int]) -> Iterator[dict]:
@@ -112,4 +115,4 @@ def listing(shots: Shots, labels: np.ndarray, class_names: Sequence[str], names:
         name: {side: list(of_class(number, getattr(shots, side))) for side in ("train", "validation")}
         for number, name in enumerate(class_names)
     }
-    return {"dataset": shots.dataset, "split": "train", "shots": shots.shots, "seed": shots.seed, "classes": classes}
+    return {"dataset": shots.dataset, "split": split, "shots": shots.shots, "seed": shots.seed, "classes": classes}

@@ -50,6 +50,7 @@ def train(
     checkpoint: Path | None = None,
     key: str = "",
     watch: Callable[[Epoch], None] = lambda epoch: None,
+    share: Callable[[str], float] = lambda name: 1.0,
 ) -> Training:
     """Train a model's parameters on labelled shots.
 
@@ -67,8 +68,9 @@ def train(
             it is removed at the end.
         key: what tells this training from any other.
         watch: told every epoch.
+        share: of the learning rate that a parameter gets, by its name.
     """
-    trainer = _Trainer(model, recipe)
+    trainer = _Trainer(model, recipe, share)
     if checkpoint is not None:
         trainer.resume(checkpoint, key)
     saved = time.monotonic()
@@ -92,15 +94,15 @@ def train(
 class _Trainer:
     """The state that a checkpoint holds: model, optimizer, best weights so far, epochs so far."""
 
-    def __init__(self, model: nn.Module, recipe: Recipe):
+    def __init__(self, model: nn.Module, recipe: Recipe, share: Callable[[str], float]):
         self.model, self.recipe = model, recipe
-        self.optimizer = recipe.optimizer_of(self.learned)
+        groups: dict[float, list[nn.Parameter]] = {}
+        for name, parameter in model.named_parameters():
+            if parameter.requires_grad:
+                groups.setdefault(share(name), []).append(parameter)
+        self.optimizer = recipe.optimizer_of([{"params": own, "share": part} for part, own in groups.items()])
         self.epochs: list[Epoch] = []
         self.best, self.chosen = copy.deepcopy(model.state_dict()), 0
-
-    @property
-    def learned(self) -> list[nn.Parameter]:
-        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
     @property
     def finished(self) -> bool:
@@ -113,7 +115,7 @@ class _Trainer:
         number, batch = len(self.epochs), self.recipe.batch
         rate = self.recipe.rate_at(number)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
         self.model.train()
         order = torch.randperm(len(labels))
         losses, right, seen = [], 0, 0

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tables on the bundled set and encoder, by the code that makes the paper's: no weights, data or network, and less than
-# three minutes on two cores. They go to output/demo_tables; a second call takes what the first one made, unless code,
+# Tables on the bundled set and encoder, by the code that makes the paper's: no weights, data or network, and some
+# minutes on two cores. They go to output/demo_tables; a second call takes what the first one made, unless code,
 # settings or files changed (--again makes all anew).
 set -euo pipefail
 root=$(dirname "$0")/..

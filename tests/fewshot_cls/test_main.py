@@ -145,6 +145,7 @@ def test_augmented_copies(run):
         (["METHOD", "nearest"], "METHOD is 'nearest'; one of tip_adapter"),
         (["PROTOCOL", "test"], "validation, fixed, published"),
         (["--shots", "-1"], "SHOTS is -1"),
+        (["SHOTS_SPLIT", "test"], "draw shots from another"),
         (["--seeds", "0"], "SEEDS is 0"),
         (["--shots", "0"], "leaves none to validate on"),
         (["--input", "a.ply"], "add --train FOLDER"),
