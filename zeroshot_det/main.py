@@ -15,11 +15,10 @@ from collections.abc import Sequence
 from pointclip.datasets.batches import BatchReader, usual_batch_size
 from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.opening import open_extractor
-from zeroshot_cls.classifier import extract_features
 from zeroshot_cls.projections import open_projection, open_view_weights
 from zeroshot_det.detector import detect
 from zeroshot_det.proposals.opening import propose
-from zeroshot_det.reading import Crops, class_probabilities
+from zeroshot_det.reading import Crops, read_boxes
 from zeroshot_det.results import describe_run, report_scenes
 from zeroshot_det.scenes.opening import PreparedScenes, open_scenes
 from zeroshot_det.scores import evaluate
@@ -49,18 +48,14 @@ def main(words: Sequence[str] | None = None) -> dict:
 
     # model
     extractor = open_extractor(settings, open_projection(settings), args)
-    class_features = extractor.class_features(sentences).cpu()  # [K + nothing, C]
+    class_features = extractor.class_features(sentences)  # [K + nothing, C]
 
     # reading: the points in each box, as classification reads a shape
     start = time.perf_counter()
     crops = Crops(scenes, proposed, c.MARGIN, c.POINTS)
     reader = BatchReader(crops, settings.BATCH_SIZE or usual_batch_size(extractor.device), "skip")
-    features = extract_features(reader, extractor)
+    probabilities = read_boxes(reader, extractor, class_features, weights.values, c.LOGITS, len(classes))  # [boxes, K]
     seconds["reading"] = time.perf_counter() - start
-    probabilities = crops.zeros(len(classes))
-    probabilities[features.indices] = class_probabilities(
-        features.views, class_features, weights.values, c.LOGITS, len(classes)
-    )  # [boxes of all scenes, K]
 
     # answer
     per_scene = crops.by_scene(probabilities)

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from pointclip.datasets.axes import to_y_up
 from pointclip.datasets.base import Shape
+from pointclip.datasets.batches import BatchReader
+from pointclip.features import FeatureExtractor
 from zeroshot_cls.classifier import view_weighted_logits
 from zeroshot_det.boxes import in_box_axes, inside
 from zeroshot_det.proposals.opening import Proposed
@@ -65,13 +67,27 @@ class Crops:
         points = crop(self.scenes[place].points, box, self.margin, self.most)
         return Shape(points, -1, f"{self.scenes.names[place]}, box {number}")
 
-    def zeros(self, classes: int) -> np.ndarray:
-        """Probabilities of all boxes [n, K] before any is read; a box that cannot be read keeps them."""
-        return np.zeros((len(self), classes))
-
     def by_scene(self, rows: np.ndarray) -> list[np.ndarray]:
         """Rows of all boxes, [n, …], apart by scene, in the order of `proposed`."""
         return np.split(rows, np.cumsum(self.counts)[:-1])
+
+
+def read_boxes(
+    reader: BatchReader, extractor: FeatureExtractor, classes: Tensor, weights: Tensor, logits: str, wanted: int
+) -> np.ndarray:
+    """How likely each crop that the reader gives is of each class; features live no longer than their batch.
+
+    Args:
+        reader: of `Crops`.
+        classes, weights, logits, wanted: as for `class_probabilities`.
+
+    Returns:
+        [n, K] float64; a crop that cannot be read has probability 0 of every class.
+    """
+    probabilities = np.zeros((reader.total, wanted))
+    for batch, views in extractor.view_features(reader):
+        probabilities[batch.indices] = class_probabilities(views, classes, weights, logits, wanted)
+    return probabilities
 
 
 def class_probabilities(views: Tensor, classes: Tensor, weights: Tensor, logits: str, wanted: int) -> np.ndarray:
@@ -89,5 +105,5 @@ def class_probabilities(views: Tensor, classes: Tensor, weights: Tensor, logits:
     """
     if logits == "mean":
         weights = weights * (views.shape[1] ** 0.5 / weights.abs().sum())
-    probabilities = view_weighted_logits(views, classes, weights).double().softmax(1)
+    probabilities = view_weighted_logits(views, classes, weights).cpu().double().softmax(1)
     return probabilities[:, :wanted].numpy()

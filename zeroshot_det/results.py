@@ -76,7 +76,7 @@ def report_scenes(
     with run_files(run, summary) as folder:
         write_predictions(folder, scenes, proposed, detections)
         if run.settings.REPORT:
-            page, title = folder / "report.html", f"Zero-shot detection: {run.folder.name}"
+            page, title = folder / "report.html", f"Zero-shot detection: {run.folder.name if scores else run.data}"
             write_detection_report(page, title, run, scenes, proposed, detections, scores, projection)
     print(f"\n{run.data}; {run.encoder}; {run.origin.prompts}; view weights: {run.origin.view_weights}")
     for note in run.all_notes:

@@ -22,7 +22,7 @@ STYLE = """
 .sliders output { min-width: 2.5rem; font-variant-numeric: tabular-nums; }
 .dim { opacity: .35; }
 tr[data-box] { cursor: pointer; }
-tr[data-box] td { white-space: nowrap; }
+tr[data-box] > * { white-space: nowrap; }
 tr.chosen th { color: var(--accent); font-weight: 700; }
 .boxes { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: 1rem; }
 .boxes figure { border: 1px solid var(--line); border-radius: 8px; padding: .75rem; margin: 0; }

@@ -120,6 +120,11 @@ def test_frames_turn_there_and_back_and_the_floor_is_found(room, up):
     assert frames.likeliest_up(own) == up
 
 
+def test_the_floor_of_a_long_flight_of_rooms_is_found():
+    rooms = [make_room(number).points + np.array([6 * number, 0, 0], np.float32) for number in range(4)]
+    assert frames.likeliest_up(np.concatenate(rooms)) == "z"
+
+
 def test_own_scans_are_turned_and_keep_their_offset(tmp_path, room):
     far = np.array([400_000.0, 5_000_000.0, 100.0])
     np.save(tmp_path / "survey.npy", frames.from_z_up(room.points.astype(np.float64), "y") + far)

@@ -47,25 +47,29 @@ def likeliest_up(points: np.ndarray) -> str:
     """Which axis of a scan points up: "x", "y" or "z".
 
     A room has a floor: a plane across one axis at its low end, with things standing on it. For each axis, the voxels
-    whose surface is across it are counted in the lowest layer that holds many, and it is asked how much of what is seen
-    along the axis has such a layer below it, how close to it the rest lies, and how short the axis is.
+    whose surface is across it are counted in the lowest layer that holds many. What speaks for the axis: how large that
+    layer is, how much of what is seen along the axis has it below, how close to it the rest lies, and how short the
+    axis is.
 
     Args:
         points: [N, 3], finite.
     """
-    extent = float((points.max(0) - points.min(0)).max())
-    centres, _ = voxels_of(points, max(extent / 100, 1e-9))
+    extent = points.max(0) - points.min(0)
+    side = float(max(extent.min() / 25, extent.max() / 400, 1e-9))
+    centres, _ = voxels_of(points, side)
     normals = normals_of(centres, cKDTree(centres))
-    scores = [_floor_likeness(centres, normals, axis, extent / 100) for axis in range(3)]
+    found = [_floor_likeness(centres, normals, axis, side) for axis in range(3)]
+    most = max(area for _, area in found)
+    scores = [likeness * (area / most) ** 0.5 if most else 0.0 for likeness, area in found]
     return AXES[int(np.argmax(scores))]
 
 
-def _floor_likeness(centres: np.ndarray, normals: np.ndarray, axis: int, side: float) -> float:
-    """How much the low end of an axis looks like a floor."""
+def _floor_likeness(centres: np.ndarray, normals: np.ndarray, axis: int, side: float) -> tuple[float, int]:
+    """How much the low end of an axis looks like a floor, and how many voxels lie in it."""
     height = centres[:, axis] - centres[:, axis].min()
     across = np.abs(normals[:, axis]) > 0.9
     if not across.any():
-        return 0.0
+        return 0.0, 0
     layer = (height / (2 * side)).astype(int)
     counts = np.bincount(layer[across], minlength=layer.max() + 1)
     counts = counts + np.append(counts[1:], 0)
@@ -76,5 +80,5 @@ def _floor_likeness(centres: np.ndarray, normals: np.ndarray, axis: int, side: f
     above = height > (floor + 2) * 2 * side
     below = np.mean(layer < floor)
     near = 1 - (height[above].mean() / height.max() if above.any() else 0.5)
-    short = 1 - (height.max() / (100 * side + 1e-12)) / 2
-    return float(min(1, covered) * near * short * (1 - below))
+    short = 1 - height.max() / np.ptp(centres, axis=0).max() / 2
+    return float(min(1, covered) * near * short * (1 - below)), int(counts[floor])
