@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from pointclip.errors import InputError
+from pointclip.runs.start import MEMORY_ADVICE, run_task
 from pointclip.utils.command import INTERRUPTED, run_command
 from pointclip.version import __version__
 from pointclip_cli.tasks import installed_tasks, package_of
@@ -27,7 +28,6 @@ TOOLS = {  # name: module and function, what help says
     "doctor": ("pointclip_cli.doctor:main", "what works here, and what to do about the rest"),
     "completion": ("pointclip_cli.completion:main", "print what makes your shell complete this command's words"),
 }
-MEMORY_ADVICE = "set BATCH_SIZE 1, or DATASET.NUM_POINTS to a smaller number"
 
 
 def main() -> None:
@@ -53,8 +53,6 @@ def start_task(command: str, words: Sequence[str]) -> None:
         known = [*installed_tasks(), *TOOLS]
         near = get_close_matches(command, known, n=1)
         raise InputError(f"There is no command {command!r}; choose from {', '.join(near or known)} (see --help).")
-    from pointclip.runs.start import run_task
-
     sys.argv = [f"pointclip {command}", *words]
     run_task(package_of(command))
 

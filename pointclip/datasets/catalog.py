@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pointclip.bundled import CHECKOUT
 from pointclip.errors import InputError
 
 
@@ -27,10 +28,9 @@ class Source:
         place = Path(root) / self.folder
         if self.agreement:
             return f"Agree to the terms at {self.agreement}, download {self.url} and unpack it so that {place} exists."
-        return (
-            f"In the repository run `python -m pointclip.datasets.download {self.name} --root {root}`, "
-            f"or unpack {self.url} so that {place} contains its .h5 files."
-        )
+        here = "In the repository run `python -m pointclip.datasets.download"  # whether it is installed or not
+        command = here if CHECKOUT else "Run `pointclip download"
+        return f"{command} {self.name} --root {root}`, or unpack {self.url} so that {place} contains its .h5 files."
 
 
 MODELNET40 = Source(

@@ -53,7 +53,7 @@ def started(monkeypatch):
     """The tasks that would be started, with their words."""
     calls = []
     start = lambda package: calls.append((package, sys.argv))  # noqa: E731
-    monkeypatch.setattr("pointclip.runs.start.run_task", start)
+    monkeypatch.setattr(command, "run_task", start)
     monkeypatch.setattr(search, "run_task", start)
     return calls
 
