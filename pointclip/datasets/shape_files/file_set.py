@@ -1,5 +1,6 @@
 """Shape files as a data set."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,9 +40,8 @@ class ShapeFiles:
         self.paths = [Path(path) for path in paths]
         if not self.paths:
             raise InputError("No shape file is given; name at least one.")
-        for position, path in enumerate(self.paths):
-            if path in self.paths[:position]:
-                raise InputError(f"{path} is given twice; name each file once.")
+        if twice := [path for path, count in Counter(self.paths).items() if count > 1]:
+            raise InputError(f"{twice[0]} is given twice; name each file once.")
         self.num_points = num_points
         self.up = up
         self.seed = seed
