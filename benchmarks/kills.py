@@ -1,7 +1,7 @@
 """Does a killed process leave anything half-written or mixed?
 
-Whole classification runs of two seeds write to one folder in turn, and each is killed (SIGKILL) at a random moment
-after it has begun to write: the folder must hold one run's files, to the byte. Processes that keep features are killed
+The results of classification runs of two seeds are written to one folder in turn, each by a process that is killed
+(SIGKILL) at a random moment: the folder must hold one run's files, to the byte. Processes that keep features are killed
 alike: every kept file must be sound and its own.
 """
 
@@ -12,22 +12,26 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
 
 import numpy as np
 import torch
 
+import zeroshot_cls.main
 from benchmarks.machine import machine, positive
 from pointclip.features.store import read_kept, write_kept
 from pointclip.runs.output import table
-from zeroshot_cls.main import main as classify
+from zeroshot_cls.results import report_test
 
 CONFIG = Path(__file__).resolve().parents[1] / "zeroshot_cls" / "configs" / "demo.yaml"
 SEEDS = 0, 1
+TOUCHES = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.listdir", "os.scandir")
 KEPT = 40  # files that a process keeps
 
 
@@ -38,6 +42,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     args = parser.parse_args()
     print(machine(), flush=True)
+    torch.set_num_threads(1)  # so that processes can be forked
     rng = np.random.default_rng(args.seed)
     with tempfile.TemporaryDirectory() as folder:
         rows = [
@@ -51,56 +56,60 @@ def main() -> None:
 def kill_runs(folder: Path, kills: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
     """Kill runs while they write results; returns how many, and how many left the old, the new, and no run's files."""
     output, whole = folder / "output", {}
-    for seed in SEEDS:  # what each leaves when nothing happens to it; the first also fills the cache
-        for _ in range(2):
-            start(run, folder, seed).join()
+    answers = {seed: answered(folder, seed) for seed in SEEDS}
+    for seed in SEEDS:  # what each leaves when nothing happens to it
+        start(write, answers[seed], folder / "steps").join()
         whole[seed] = content(output / "demo")
-    print("a whole run of each seed is known", flush=True)
-    seconds = writing_seconds(folder)
+    steps = int((folder / "steps").read_text())
+    print(f"a run touches its files {steps} times", flush=True)
     counts, now = {"old": 0, "new": 0, "mixed": 0}, SEEDS[-1]
-    done = 0
-    while done < kills:
+    for done in range(1, kills + 1):
         seed = SEEDS[1 - SEEDS.index(now)]
-        child = start(run, folder, seed)
-        while child.is_alive() and not (output / ".demo.new").is_dir():
-            time.sleep(0.0005)
-        time.sleep(rng.uniform(0, 1.1 * seconds))
-        os.kill(child.pid, signal.SIGKILL)
-        child.join()
-        if child.exitcode != -signal.SIGKILL:  # it had ended before
-            now = seed
-            continue
-        done += 1
+        last = (
+            int(rng.integers(1, steps + 1)) if done % 2 else steps - int(rng.integers(0, 30))
+        )  # the swap is at the end
+        start(write, answers[seed], folder / "steps", last, float(rng.choice([0, rng.uniform(0, 0.02)]))).join()
         left = content(output / "demo")
         found = [known for known in SEEDS if left == whole[known]]
         counts["mixed" if not found else "old" if found[0] == now else "new"] += 1
         now = found[0] if found else now
-        if done % 10 == 0:
+        if done % 20 == 0:
             print(f"{done} kills: {counts}", flush=True)
     return kills, *counts.values()
 
 
-def writing_seconds(folder: Path) -> float:
-    """How long a run writes."""
-    child = start(run, folder, SEEDS[-1])
-    begun = None
-    while child.is_alive():
-        if begun is None and (folder / "output" / ".demo.new").is_dir():
-            begun = time.perf_counter()
-        if begun is not None and not (folder / "output" / ".demo.new").is_dir():
-            break
-        time.sleep(0.0005)
-    child.join()
-    return time.perf_counter() - begun
-
-
-def run(folder: Path, seed: int) -> None:
-    """One classification of a few shapes."""
-    torch.set_num_threads(1)
+def answered(folder: Path, seed: int) -> tuple:
+    """A classification of a few shapes up to where its results are written: what `report_test` gets."""
     words = ["--quiet", "--config", str(CONFIG), "OUTPUT", str(folder / "output"), "CACHE", str(folder / "cache")]
-    words += ["PROMPTS.FILE", "", "DATASET.MAX_SHAPES", "6", "SEED", str(seed), "BATCH_SIZE", "1"]
+    words += ["PROMPTS.FILE", "", "DATASET.MAX_SHAPES", "6", "SEED", str(seed)]
+    with mock.patch.object(zeroshot_cls.main, "report_test") as report:
+        zeroshot_cls.main.main(words)
+    return report.call_args.args
+
+
+def write(answer: tuple, steps: Path, last: int = 0, pause: float = 0.0) -> None:
+    """Write a run's results; the process is killed `pause` seconds after it has touched its files `last` times.
+
+    `steps` gets how often they were touched in all.
+    """
+    count, busy = 0, False
+
+    def touched(event: str, arguments: tuple) -> None:
+        nonlocal count, busy
+        if busy or event not in TOUCHES or not any(str(steps.parent / "output") in str(part) for part in arguments):
+            return
+        count, busy = count + 1, True
+        if count == last and pause:
+            threading.Timer(pause, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        elif count == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        busy = False
+
+    sys.addaudithook(touched)
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        classify(words)
+        report_test(*answer)
+    steps.write_text(str(count))
+    time.sleep(pause)
 
 
 def content(folder: Path) -> dict[str, bytes]:

@@ -103,11 +103,11 @@ def _composed(path: Path) -> Config:
 
 def _preset(name: str) -> Path:
     """The file of an encoder preset."""
-    file = PRESETS / f"{name}.yaml"
-    if not file.is_file():
-        known = ", ".join(sorted(path.stem for path in PRESETS.glob("*.yaml")))
+    files = {path.stem: path for path in PRESETS.glob("*.yaml")}
+    if name not in files:
+        known = ", ".join(sorted(files))
         raise InputError(f"There is no encoder preset {name!r}; choose from {known}, or set ENCODER.NAME.")
-    return file
+    return files[name]
 
 
 def _read(path: Path, without_preset: bool = False) -> tuple[list[tuple[str, dict]], str]:
@@ -140,12 +140,19 @@ def _files(path: Path, seen: tuple[Path, ...], known: dict[Path, dict]) -> Itera
     bases = [bases] if isinstance(bases, str) else bases
     if not isinstance(bases, list) or not all(isinstance(name, str) for name in bases):
         raise InputError(f"BASE in the config {path} is {bases!r}; expected a config name or a list of names.")
+    if odd := [name for name in (*bases, _prompt_file(values)) if "\0" in name]:
+        raise InputError(f"The config {path} names the file {odd[0]!r}, but no file's name contains that character.")
     for name in bases:
         yield from _files((path.parent / name).resolve(), (*seen, path), known)
-    prompts = values.get("PROMPTS")
-    if isinstance(prompts, dict) and isinstance(prompts.get("FILE"), str) and not is_name(prompts["FILE"]):
-        prompts["FILE"] = str((path.parent / expanded(prompts["FILE"])).resolve())
+    if not is_name(_prompt_file(values)):
+        values["PROMPTS"]["FILE"] = str((path.parent / expanded(_prompt_file(values))).resolve())
     yield path, values
+
+
+def _prompt_file(values: dict) -> str:
+    prompts = values.get("PROMPTS")
+    file = prompts.get("FILE") if isinstance(prompts, dict) else ""
+    return file if isinstance(file, str) else ""
 
 
 def sentence_file(setting: str) -> str:

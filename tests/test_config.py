@@ -121,3 +121,9 @@ def test_bases_have_a_limit_that_a_setting_raises(tmp_path, monkeypatch):
         load_config(defaults(), tmp_path / "0.yaml")
     monkeypatch.setenv("POINTCLIP_LIMITS", "2")
     assert load_config(defaults(), tmp_path / "0.yaml").SEED == 5
+
+
+@pytest.mark.parametrize("values", [{"ENCODER": "x" * 300}, {"BASE": "a\0"}, {"PROMPTS": {"FILE": "a\0"}}])
+def test_names_that_no_file_can_have_are_refused(values, tmp_path):
+    with pytest.raises(InputError, match=r"no encoder preset|no file.s name"):
+        load_config(defaults(), write(tmp_path, "run.yaml", values))

@@ -13,6 +13,8 @@ from pointclip.errors import InputError, first_line
 from pointclip.projection.points import check_num_points
 from pointclip.utils.causes import cannot_open, check_head
 
+_ERRORS = (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError, SystemError)
+# h5py raises any of them for a bad file
 BLOCK_ROWS = 256  # 6 MB at 2048 points: large enough to be fast, small enough to keep one
 
 
@@ -33,7 +35,7 @@ def open_h5(path: Path) -> Iterator[h5py.File]:
             yield file
     except InputError:
         raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:  # h5py raises any of them for a bad file
+    except _ERRORS as error:
         raise _cannot_read(path, error) from error
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from pointclip.errors import InputError
 from pointclip.projection import numba_engine, reference, triton_engine
 from pointclip.projection.cells import Cells, cells_of_unit, to_cells, to_unit_box, view_slices
+from pointclip.projection.crowded import CROWDED, project_crowded
 from pointclip.projection.spec import STEPS, ProjectionSpec
 
 __all__ = [
@@ -69,4 +70,7 @@ def project(
 ) -> tuple[Tensor, Tensor | None]:
     """Depth maps from quantised points; see `pointclip.projection.reference.project`."""
     engine = ENGINES[pick_backend(backend, cells.value.device, cells.value.requires_grad, spec)]
+    on_cpu = cells.value.device.type == "cpu"  # on a GPU its own engine does the like
+    if on_cpu and cells.row.shape[-1] >= CROWDED and not cells.value.requires_grad:
+        return project_crowded(engine.project, cells, spec, lookup)
     return engine.project(cells, spec, lookup)

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from pointclip.errors import InputError
+from pointclip.utils.limits import check_regular
 
 HEAD_BYTES = 512  # as many of a file's first bytes as `check_is_no_stand_in` looks at
 
@@ -24,6 +25,7 @@ def check_is_no_stand_in(path: str | Path, head: bytes) -> None:
 def check_head(path: str | Path) -> None:
     """As `check_is_no_stand_in`, for a file on disk; also when it cannot be opened."""
     try:
+        check_regular(Path(path))
         with open(path, "rb") as file:
             head = file.read(HEAD_BYTES)
     except OSError as error:

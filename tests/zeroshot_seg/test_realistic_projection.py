@@ -121,3 +121,16 @@ def test_large_clouds_are_seen_a_view_at_a_time_to_the_bit(lookup, monkeypatch):
     assert torch.equal(some.pixel.long(), whole.pixel)
     assert some.pixel.dtype == torch.int16
     assert torch.equal(RealisticProjection(lookup).depth_maps(points), maps)
+
+
+@pytest.mark.parametrize("lookup", ["corrected", "published"])
+@pytest.mark.parametrize("backend", ["reference", "numba"])
+def test_crowded_clouds_are_projected_cell_by_cell_to_the_bit(lookup, backend, monkeypatch):
+    points = torch.rand(2, 3000, 3, generator=torch.Generator().manual_seed(0)).pow(4)  # many in one cell
+    projection = RealisticProjection(lookup, backend, views=[0, 5])
+    one_by_one, maps = projection(points), projection.depth_maps(points)
+    monkeypatch.setattr("pointclip.projection.CROWDED", 3000)
+    crowded = projection(points)
+    for name in ("images", "visible", "pixel"):
+        assert torch.equal(getattr(crowded, name), getattr(one_by_one, name))
+    assert torch.equal(projection.depth_maps(points), maps)

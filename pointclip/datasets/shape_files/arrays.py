@@ -14,10 +14,11 @@ from pointclip.datasets.shape_files.geometry import Geometry
 from pointclip.datasets.shape_files.pickled import read_pickled
 from pointclip.errors import InputError, first_line
 from pointclip.utils.causes import cut_short
+from pointclip.utils.limits import within
 
 KEYS = ("points", "pos", "xyz", "data", "coords", "coord", "pc", "point_cloud", "pointcloud", "vertices")  # in order
 MOST_ROWS_ACROSS = 9  # an array with at most so many rows and more columns has one coordinate per row
-MOST_BYTES = 1 << 30  # of one array in an .npz
+MOST_BYTES = 1 << 30  # of all arrays in an .npz
 _ERRORS = (
     OSError, EOFError, ValueError, KeyError, TypeError, MemoryError, RuntimeError, NotImplementedError,
     SyntaxError, tokenize.TokenError, OverflowError, AttributeError, IndexError, struct.error,
@@ -39,9 +40,10 @@ def read_npz(data: bytes, path: Path) -> Geometry:
     """Read an .npz file: the array under the first of `KEYS`, or the only array, or the only one of [N, 3]."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            arrays = {}
+            arrays, total = {}, 0
             for member in archive.infolist():
-                if member.filename.endswith(".npy") and member.file_size <= MOST_BYTES:
+                if member.filename.endswith(".npy"):
+                    within(total := total + member.file_size, MOST_BYTES, f"{path}, unpacked,", "bytes")
                     arrays[member.filename.removesuffix(".npy")] = _member(archive, member, path)
     except InputError:
         raise
@@ -53,7 +55,7 @@ def read_npz(data: bytes, path: Path) -> Geometry:
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> object:
     """One array of an .npz; None if it is not an array of plain numbers, such as labels stored as objects."""
     with archive.open(member) as file:
-        content = file.read(MOST_BYTES + 1)
+        content = file.read(member.file_size + 1)
     try:
         return _array(content, path)
     except InputError:

@@ -10,6 +10,7 @@ import numpy as np
 from pointclip.datasets.shape_files.geometry import Geometry, check_triangles, join
 from pointclip.errors import InputError, first_line
 from pointclip.utils.causes import cannot_open, cut_short
+from pointclip.utils.limits import within
 
 COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
@@ -17,6 +18,7 @@ HARMLESS = ("KHR_materials_", "KHR_texture_", "KHR_lights_", "EXT_texture_", "KH
 DECODED = ("KHR_mesh_quantization",)
 POINTS, TRIANGLES, STRIP, FAN = 0, 4, 5, 6
 MOST_NODES = 100_000
+MOST_ROWS = 20_000_000  # points and triangles of a scene, those of a mesh counted at every node: 1 GB on the way
 
 
 def read_gltf(data: bytes, path: Path) -> Geometry:
@@ -78,18 +80,22 @@ class _Scene:
         nodes, scenes = self.document.get("nodes", []), self.document.get("scenes", [])
         roots = scenes[self.document.get("scene", 0)].get("nodes", []) if scenes else range(len(nodes))
         waiting = [(index, np.eye(4), 0) for index in roots]
-        parts, visited = [], 0
+        parts, visited, rows = [], 0, 0
         while waiting:
             index, above, depth = waiting.pop()
             visited += 1
-            if visited > MOST_NODES or depth > 1000:
-                raise InputError(f"{self.path} has circular nodes, or more than {MOST_NODES}; export it again.")
+            if depth > 1000:
+                raise InputError(f"{self.path} has circular nodes; export it again.")
+            within(visited, MOST_NODES, str(self.path), "nodes")
             node = nodes[index]
             matrix = above @ _transform(node)
             waiting += [(child, matrix, depth + 1) for child in node.get("children", [])]
             if "mesh" in node:
                 primitives = self.document["meshes"][node["mesh"]]["primitives"]
-                parts += [self._primitive(primitive, matrix) for primitive in primitives]
+                for primitive in primitives:
+                    parts.append(self._primitive(primitive, matrix))
+                    rows += len(parts[-1].points) + (0 if parts[-1].triangles is None else len(parts[-1].triangles))
+                    within(rows, MOST_ROWS, str(self.path), "points and triangles")
         return parts
 
     def _primitive(self, primitive: dict, matrix: np.ndarray) -> Geometry:

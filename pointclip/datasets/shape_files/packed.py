@@ -10,6 +10,7 @@ from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from pointclip.errors import InputError, first_line
+from pointclip.utils.limits import factor, within
 
 ENDINGS = (".gz", ".zip")
 MOST_BYTES = 1 << 30  # of an unpacked file
@@ -38,8 +39,8 @@ def unpacked(data: bytes, path: Path, known: Collection[str]) -> tuple[bytes, Pa
 
 def _from_gzip(data: bytes, path: Path) -> tuple[bytes, Path]:
     with gzip.open(io.BytesIO(data)) as file:
-        inside = file.read(MOST_BYTES + 1)
-    _check_size(len(inside), path)
+        inside = file.read(int(MOST_BYTES * factor()) + 1)
+    within(len(inside), MOST_BYTES, f"{path}, unpacked,", "bytes or more")
     return inside, path.with_suffix("")
 
 
@@ -52,10 +53,10 @@ def _from_zip(data: bytes, path: Path, known: Collection[str]) -> tuple[bytes, P
                 f"{path} holds {len(members)} shape files{f' ({names})' if names else ''}; expected one, "
                 "so unpack it and give the file to read."
             )
-        _check_size(members[0].file_size, path)
+        within(members[0].file_size, MOST_BYTES, f"{path}, unpacked,", "bytes")
         with archive.open(members[0]) as file:
-            inside = file.read(MOST_BYTES + 1)
-    _check_size(len(inside), path)
+            inside = file.read(int(MOST_BYTES * factor()) + 1)
+    within(len(inside), MOST_BYTES, f"{path}, unpacked,", "bytes or more")
     return inside, path / PurePosixPath(members[0].filename).name
 
 
@@ -63,8 +64,3 @@ def _is_shape(name: str, known: Collection[str]) -> bool:
     parts = PurePosixPath(name).parts
     hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
     return bool(parts) and not hidden and not name.endswith("/") and PurePosixPath(name).suffix.lower() in known
-
-
-def _check_size(size: int, path: Path) -> None:
-    if size > MOST_BYTES:
-        raise InputError(f"{path} unpacks to more than {MOST_BYTES >> 20} MB; if this is correct, unpack it yourself.")

@@ -68,7 +68,7 @@ def _row_type(header: dict[str, list[str]], path: Path) -> np.dtype:
 
 
 def _number_of_points(header: dict[str, list[str]], path: Path) -> int:
-    size = [header.get(key, ["1"])[0] for key in ("WIDTH", "HEIGHT")]
+    size = [(header.get(key) or ["1"])[0] for key in ("WIDTH", "HEIGHT")]
     count = header["POINTS"][0] if header.get("POINTS") else None
     if not all(map(str.isdecimal, size if count is None else [count])):
         raise InputError(f"{path} cannot be read as .pcd: its number of points is not a number.")

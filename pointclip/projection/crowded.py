@@ -1,0 +1,62 @@
+"""Clouds of more points than cells: of all points in a cell one shows, and all of them read the same value there."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from pointclip.projection.cells import Cells
+from pointclip.projection.spec import ProjectionSpec
+
+CROWDED = 200_000  # points of a cloud from which on it is faster to look for the cells that they fill
+
+Project = Callable[[Cells, ProjectionSpec, Cells | None], tuple[Tensor, Tensor | None]]
+
+
+def project_crowded(
+    project: Project, cells: Cells, spec: ProjectionSpec, lookup: Cells | None
+) -> tuple[Tensor, Tensor | None]:
+    """What an engine's `project` gives, to the bit, each view's filled and wanted cells being handed to it once."""
+    batch, views, _ = cells.row.shape
+    flat, wanted = cells.flat(), None if lookup is None else lookup.flat()
+    maps, values = [], []
+    for view in range(batch * views):
+        part = slice(view, view + 1)
+        filled = _filled(flat[part], spec)
+        if wanted is None:
+            maps.append(project(filled, spec, None)[0])
+            continue
+        index = _index(wanted[part], spec)[0]  # [N]
+        grid = torch.zeros(_size(spec), dtype=torch.bool)
+        grid[index] = True
+        asked = grid.nonzero()[:, 0]  # [M]
+        image, read = project(filled, spec, _cells(asked, torch.zeros(len(asked)), spec))
+        kept = torch.empty(_size(spec))
+        kept[asked] = read[0, 0]
+        maps.append(image)
+        values.append(kept[index])
+    images = torch.cat(maps).reshape(batch, views, *maps[0].shape[2:])
+    return images, torch.stack(values).unflatten(0, (batch, views)) if values else None
+
+
+def _size(spec: ProjectionSpec) -> int:
+    return spec.depth_cells * spec.resolution**2
+
+
+def _index(cells: Cells, spec: ProjectionSpec) -> Tensor:
+    return (cells.depth * spec.resolution + cells.row) * spec.resolution + cells.column
+
+
+def _filled(cells: Cells, spec: ProjectionSpec) -> Cells:
+    """The cells that the points of one view [1, N] fill, with the largest value in each: [1, 1, M]."""
+    grid = torch.zeros(_size(spec), dtype=cells.value.dtype)
+    grid.scatter_reduce_(0, _index(cells, spec)[0], cells.value[0], "amax")
+    filled = grid.nonzero()[:, 0]  # values are 1 at least
+    return _cells(filled, grid[filled], spec)
+
+
+def _cells(index: Tensor, value: Tensor, spec: ProjectionSpec) -> Cells:
+    """Cells [1, 1, M] of their places in the grid [M]."""
+    size = spec.resolution
+    rows, column = index // size, index % size
+    return Cells(rows % size, column, rows // size, value).each(lambda tensor: tensor[None, None])

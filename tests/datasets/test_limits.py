@@ -1,0 +1,134 @@
+"""What shape files and weights may ask for, and that a setting raises it."""
+
+import gzip
+import io
+import json
+import os
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.fuzz_readers import READERS
+from pointclip.datasets import ShapeFiles
+from pointclip.datasets.shape_files import arrays, gltf, packed, read_shape
+from pointclip.encoder.checkpoints import read_state_dict
+from pointclip.errors import InputError
+from pointclip.utils.limits import VARIABLE
+
+TEXT = b"".join(b"%d 0.5 %d\n" % (n, n * n) for n in range(30))
+
+
+def raised(monkeypatch, path, told, factor="1000"):
+    """Check that a file is refused, and read where the setting raises the limits."""
+    with pytest.raises(InputError, match=f"{told}.*{VARIABLE}"):
+        read_shape(path)
+    monkeypatch.setenv(VARIABLE, factor)
+    assert len(read_shape(path).points)
+
+
+@pytest.mark.parametrize("ending", [".gz", ".zip"])
+def test_what_unpacks_to_too_much(tmp_path, monkeypatch, ending):
+    monkeypatch.setattr(packed, "MOST_BYTES", 10)
+    path = tmp_path / f"a.xyz{ending}"
+    if ending == ".gz":
+        path.write_bytes(gzip.compress(TEXT))
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.xyz", TEXT)
+    raised(monkeypatch, path, "unpacked")
+
+
+def test_arrays_that_unpack_to_too_much(tmp_path, monkeypatch):
+    monkeypatch.setattr(arrays, "MOST_BYTES", 500)
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, points=np.eye(3, dtype=np.float32), more=np.zeros(100))
+    raised(monkeypatch, path, "unpacked")
+
+
+@pytest.mark.parametrize(("limit", "told"), [("MOST_NODES", "nodes"), ("MOST_ROWS", "points and triangles")])
+def test_a_mesh_at_very_many_nodes(tmp_path, monkeypatch, limit, told):
+    (sound,) = READERS["gltf"].sound()
+    document = json.loads(sound)
+    document["nodes"] = [{"mesh": 0}] * 50
+    document["scenes"], document["scene"] = [{"nodes": list(range(50))}], 0
+    path = tmp_path / "a.gltf"
+    path.write_text(json.dumps(document))
+    monkeypatch.setattr(gltf, limit, 20)
+    raised(monkeypatch, path, told)
+
+
+def test_nodes_that_hold_each_other(tmp_path):
+    (sound,) = READERS["gltf"].sound()
+    document = json.loads(sound)
+    document["nodes"] = [{"children": [1]}, {"children": [0]}]
+    document["scenes"], document["scene"] = [{"nodes": [0]}], 0
+    path = tmp_path / "a.gltf"
+    path.write_text(json.dumps(document))
+    with pytest.raises(InputError, match="hold each other"):
+        read_shape(path)
+
+
+@pytest.mark.parametrize("place", [0, 24, 2**62, -1])
+def test_a_table_of_chunks_that_cannot_be(tmp_path, place):
+    data = bytearray(READERS["las"].sound()[1])
+    start = int.from_bytes(data[96:100], "little")
+    table = int.from_bytes(data[start : start + 8], "little")
+    data[table + 4 : table + 8] = (2**32 - 1).to_bytes(4, "little")  # chunks, for which lazrs would make room
+    if place:
+        data[start : start + 8] = place.to_bytes(8, "little", signed=True)
+    path = tmp_path / "a.laz"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="chunks of points"):
+        read_shape(path)
+
+
+@pytest.mark.parametrize("header", ["{'descr': '<f4', 'shape': (", "{'descr': '<f4'", "[" * 900, "{1: 2}", "{}"])
+def test_an_array_whose_header_is_no_literal(tmp_path, header):
+    path = tmp_path / "a.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode())
+    with pytest.raises(InputError, match=r"cannot be read as \.npy"):
+        read_shape(path)
+
+
+@pytest.mark.parametrize("read", [read_shape, read_state_dict])
+def test_pipes_are_not_read(tmp_path, read):
+    path = tmp_path / "a.ply"
+    os.mkfifo(path)
+    with pytest.raises(InputError, match=r"not a file|no regular file"):
+        read(path)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch deprecates quantized tensors
+@pytest.mark.parametrize("kind", ["meta", "sparse", "quantized"])
+def test_weights_without_plain_numbers(tmp_path, kind):
+    plain = torch.ones(2, 3)
+    odd = {
+        "meta": lambda: plain.to("meta"),
+        "sparse": plain.to_sparse,
+        "quantized": lambda: torch.quantize_per_tensor(plain, 0.1, 0, torch.qint8),
+    }
+    path = tmp_path / "a.pt"
+    torch.save({"visual.weight": odd[kind](), "logit_scale": torch.tensor(1.0)}, path)
+    with pytest.raises(InputError, match=r"plain numbers were expected|holds more than tensors"):
+        read_state_dict(path)
+
+
+def test_fifty_thousand_files(tmp_path):
+    names = [tmp_path / f"{n}.xyz" for n in range(50_000)]
+    assert len(ShapeFiles(names)) == 50_000
+    with pytest.raises(InputError, match=r"/7\.xyz is given twice"):
+        ShapeFiles([*names, names[7]])
+
+
+def test_a_zip_with_a_place_before_its_beginning(tmp_path):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.xyz", TEXT)
+    data = bytearray(file.getvalue())
+    data[-6:-2] = (2**31).to_bytes(4, "little")  # where the directory begins
+    path = tmp_path / "a.zip"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="cannot be unpacked"):
+        read_shape(path)
