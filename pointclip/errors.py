@@ -18,14 +18,14 @@ class InputError(ValueError):
     """Bad input, told in one sentence: what came, what was expected, what to do.
 
     The command lines print the sentence and end with exit code 2; as a `ValueError` it can be
-    caught by callers that know nothing of this package. Messages quote what came, so control characters in them are
-    escaped, and the middle of long ones is left out.
+    caught by callers that know nothing of this package. Messages quote what came, so they come as one line, control
+    characters in them are escaped, and a part of long ones is left out: not their end, which says what to do.
     """
 
     def __init__(self, message: str):
-        message = escaped(str(message))
+        message = escaped(" ".join(str(message).split("\n")))
         if len(message) > LONGEST_MESSAGE:
-            message = f"{message[: LONGEST_MESSAGE - 153]} … {message[-150:]}"
+            message = f"{message[:120]} … {message[123 - LONGEST_MESSAGE :]}"
         super().__init__(message)
 
 
