@@ -143,15 +143,10 @@ def _cast(name: str, value: object, default: object, where: str) -> object:
         return str(value)
     if kind is str and isinstance(value, list):
         return ", ".join(map(str, value))
-<<<<<<< HEAD
-    if type(value) is not kind or (kind is int and abs(value) >= 2**63):
-        raise InputError(f"The setting {name} (in {where}) is {value!r}; expected {WORDS[kind]}.")
-=======
     if type(value) is int and abs(value) >= 2**63:
-        raise InputError(f"The setting {name} (in {where}) is {value}; at most {2**63 - 1} was expected.")
+        raise InputError(f"The setting {name} (in {where}) is {value}; expected at most {2**63 - 1}.")
     if type(value) is not kind:
-        raise InputError(f"The setting {name} (in {where}) is {value!r}; {WORDS[kind]} was expected.")
->>>>>>> c91672ea36fede7fdebc28599411f3e7912a990d
+        raise InputError(f"The setting {name} (in {where}) is {value!r}; expected {WORDS[kind]}.")
     return value
 
 

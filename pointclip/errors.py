@@ -17,27 +17,15 @@ def escaped(text: str) -> str:
 class InputError(ValueError):
     """Bad input; the message says in one sentence what was given, what was expected, and what to do.
 
-<<<<<<< HEAD
     The commands print the message and exit with code 2. As a `ValueError` it can be caught by callers that do not know
-    this package. Messages quote the input, so control characters in them are escaped, and long ones are shortened in
-    the middle.
-    """
-
-    def __init__(self, message: str):
-        message = escaped(str(message))
-        if len(message) > MAX_MESSAGE:
-            message = f"{message[: MAX_MESSAGE - 153]} … {message[-150:]}"
-=======
-    The command lines print the sentence and end with exit code 2; as a `ValueError` it can be
-    caught by callers that know nothing of this package. Messages quote what came, so they come as one line, control
-    characters in them are escaped, and a part of long ones is left out: not their end, which says what to do.
+    this package. Messages quote the input, so they are put on one line, control characters in them are escaped, and
+    long ones are shortened, but not at their end, which says what to do.
     """
 
     def __init__(self, message: str):
         message = escaped(" ".join(str(message).split("\n")))
-        if len(message) > LONGEST_MESSAGE:
-            message = f"{message[:120]} … {message[123 - LONGEST_MESSAGE :]}"
->>>>>>> c91672ea36fede7fdebc28599411f3e7912a990d
+        if len(message) > MAX_MESSAGE:
+            message = f"{message[:120]} … {message[123 - MAX_MESSAGE :]}"
         super().__init__(message)
 
 

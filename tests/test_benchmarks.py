@@ -165,7 +165,7 @@ def test_a_published_checkout_gives_depth_maps(task, checkout):
         ),
         ("def __init__(self", "def __init__(self, other", "does not run here .TypeError.*other"),
         ("def get_img", "def get_image", "does not run here .AttributeError.*get_img"),
-        ("torch.ones(10", "torch.ones(9", r"get_img gave \[9, 3, .*10 images"),
+        ("torch.ones(10", "torch.ones(9", r"get_img returned \[9, 3, .*10 images"),
         ("return torch.ones(", "return sum(", "does not run here .TypeError"),
         ("class Realistic", "clas Realistic", "does not run here .SyntaxError"),
     ],
@@ -180,7 +180,7 @@ def test_a_checkout_that_is_not_as_expected_is_told(task, old, new, words, check
 
 
 def test_the_published_segmentation_takes_2048_points_only(checkout):
-    with pytest.raises(InputError, match="2048 points; 1024 came"):
+    with pytest.raises(InputError, match="2048 points, not 1024"):
         published.projection(checkout, "segmentation")(torch.rand(1, 1024, 3))
 
 

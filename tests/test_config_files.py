@@ -159,13 +159,20 @@ def test_bad_files(values, words, tmp_path):
         load_config(defaults(), write(tmp_path, "run.yaml", values))
 
 
-def test_more_files_than_any_config_needs_are_refused_at_once(tmp_path):
-    """Twenty files that each name the one before twice are a million layers."""
+def test_a_config_that_many_others_build_on_is_read_once(tmp_path):
+    """Twenty files that each name the one before twice would be a million layers."""
     write(tmp_path, "0.yaml", {"SEED": 1})
     for number in range(1, 20):
         path = write(tmp_path, f"{number}.yaml", {"BASE": [f"{number - 1}.yaml"] * 2})
-    with pytest.raises(InputError, match=f"19.yaml builds on more than {MAX_FILES} files"):
-        load_config(defaults(), path)
+    assert load_config(defaults(), path).SEED == 1
+
+
+def test_more_files_than_any_config_needs_are_refused(tmp_path):
+    names = [f"{number}.yaml" for number in range(MAX_FILES + 1)]
+    for name in names:
+        write(tmp_path, name, {"SEED": 1})
+    with pytest.raises(InputError, match=f"top.yaml builds on more than {MAX_FILES} files"):
+        load_config(defaults(), write(tmp_path, "top.yaml", {"BASE": names}))
 
 
 def test_every_preset_is_an_encoder():

@@ -38,7 +38,7 @@ def test_other_weights_are_marked_by_nothing():
 
 @pytest.mark.parametrize("setting", ["modelnet41", "1, 1", "nan, 1, 1", "", "1,,1", "0, 0, 0", "1, 1, 1e300"])
 def test_bad_weights(setting):
-    with pytest.raises(InputError, match=r"VIEW_WEIGHTS is .*3 numbers between commas, one a view"):
+    with pytest.raises(InputError, match=r"VIEW_WEIGHTS is .*3 numbers, comma-separated, one per view"):
         read_view_weights(setting, [0, 1, 2], 10, PUBLISHED)
 
 

@@ -1,5 +1,6 @@
 """Expand the arguments of --input and --classes: folders, patterns, and lists in files."""
 
+import os
 from collections.abc import Collection, Iterator, Sequence
 from glob import glob, has_magic
 from pathlib import Path
@@ -29,15 +30,15 @@ def expand_inputs(words: Sequence[str], endings: Collection[str]) -> list[Path]:
 
 def _files(word: str, endings: Collection[str]) -> Iterator[Path]:
     path = expanded(word)
-    if word.startswith(LIST_MARK) and not path.exists():
+    if word.startswith(LIST_MARK) and not os.path.exists(path):
         folder = expanded(word[1:]).parent
         for line in read_lines(word[1:]):
             yield from _files(str(folder / expanded(line)), endings)
-    elif path.is_dir():
+    elif os.path.isdir(path):  # Path.is_dir raises for names too long
         yield from _non_empty(
             _in_folder(path, endings), f"The folder {word} contains no shapes ({' '.join(sorted(endings))})"
         )
-    elif has_magic(word) and not path.exists():
+    elif has_magic(word) and not os.path.exists(path):
         yield from _non_empty((Path(name) for name in sorted(glob(str(path), recursive=True))), f"No file fits {word}")
     else:
         yield path

@@ -230,7 +230,7 @@ def test_a_file_damaged_after_opening_is_told(folder):
 
 def test_missing_and_odd_lists_are_told(folder):
     (folder / "ply_data_test0.h5").unlink()
-    with pytest.raises(InputError, match=r"ply_data_test0\.h5 is missing"):
+    with pytest.raises(InputError, match=r"ply_data_test0\.h5 is listed in test_files\.txt, but missing"):
         ModelNet40(folder)
     with pytest.raises(InputError, match=r"neither train_files\.txt nor"):
         ModelNet40(folder, split="train")
@@ -340,7 +340,7 @@ def test_normal_resampled_is_read_by_its_lists(tmp_path, name, classes):
     assert (shapes.class_names, len(shapes), shapes[0].name) == (tuple(classes), 2, "bed_0002")
     assert shapes.class_names[shapes[0].label] == "bed"
     assert np.allclose(shapes[0].points, POINTS[0, :16], atol=1e-6)
-    with pytest.raises(InputError, match=r"bed_0001\.txt is missing though the list"):
+    with pytest.raises(InputError, match=r"bed_0001\.txt is listed for its split, but missing"):
         shapes[1]
     with pytest.raises(InputError, match=r"40 points, but DATASET\.NUM_POINTS is 41"):
         open_dataset(name, folder, num_points=41)[0]

@@ -70,7 +70,7 @@ def test_without_lookup(task, engine, project, specs, views):
 def test_on_100_000_points(task, engine, project, specs, views):
     """The interpreter takes many at once."""
     cells, wanted = cells_of(random_cloud(100_000), specs[task], views)
-    arguments = ([("CHUNK", 1 << 17), ("READ", 1 << 12)],) if engine == "triton" and INTERPRETED else ()
+    arguments = ([("SORT_CHUNK", 1 << 17), ("READ_CHUNK", 1 << 12)],) if engine == "triton" and INTERPRETED else ()
     assert_agree(project(cells, specs[task], wanted, *arguments), cells, specs[task], wanted)
 
 

@@ -152,7 +152,7 @@ class TestWithoutSqueeze:
         assert pick_backend("auto", CPU, spec=CLASSIFICATION) != "reference"
         cells = cells_of(self.spec)
         assert torch.equal(project(cells, self.spec)[0], reference.project(cells, self.spec)[0])
-        monkeypatch.setattr(triton_engine, "installed", lambda: True)
+        monkeypatch.setattr(triton_engine, "is_installed", lambda: True)
         monkeypatch.setattr(triton_engine, "_why_unsupported", lambda device: None)
         assert pick_backend("auto", torch.device("cuda"), spec=self.spec) == "reference"
         assert pick_backend("auto", torch.device("cuda"), spec=CLASSIFICATION) == "triton"
@@ -160,7 +160,7 @@ class TestWithoutSqueeze:
     @pytest.mark.parametrize("name", ["numba", "triton"])
     def test_other_engines_refuse(self, name, monkeypatch):
         monkeypatch.setattr(triton_engine, "_why_unsupported", lambda device: None)
-        monkeypatch.setattr(triton_engine, "installed", lambda: True)
+        monkeypatch.setattr(triton_engine, "is_installed", lambda: True)
         cells = cells_of(self.spec)
         with pytest.raises(InputError, match="cannot run here: it makes no depth maps without the squeeze step"):
             project(cells, self.spec, backend=name)

@@ -160,7 +160,7 @@ def spoiled(change):
         ({}, "expected"),
         (spoiled(lambda e: e["facts"].pop()), "expected 12 or more"),
         (spoiled(lambda e: e["facts"].__setitem__(0, e["facts"][1])), "11 distinct facts of 12"),
-        (spoiled(lambda e: e["facts"].__setitem__(0, "Ends. ")), "lower case"),
+        (spoiled(lambda e: e["facts"].__setitem__(0, "Ends. ")), "lower-case letter"),
         (spoiled(lambda e: e["facts"].__setitem__(0, 3)), "3 should"),
         (spoiled(lambda e: e["facts"].__setitem__(0, "an chair")), "wrong article"),
         (spoiled(lambda e: e["facts"].__setitem__(0, "with with a seat")), "doubled word"),

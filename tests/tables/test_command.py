@@ -29,7 +29,7 @@ def test_cells_rest_on_each_other_and_are_written(fake, capsys):
     assert "| template | canonical pose | 60.40 | 61.00 | +0.60 | differs by +0.60 |" in markdown
     assert "| searched | turned | — | 64.00† [a] | — | — |" in markdown
     assert "[a] Chosen on test labels." in markdown
-    assert "† Sentences or view weights were chosen" in markdown
+    assert "† Labels of a test split chose" in markdown
     assert "within 0.5 points. Because." in markdown
     printed = capsys.readouterr()
     assert "noise" not in printed.out + printed.err

@@ -17,7 +17,7 @@ def test_a_grid_shows_rows_by_columns(fake, capsys):
     fake.make()
     lines = capsys.readouterr().out.splitlines()
     at = next(k for k, line in enumerate(lines) if line.startswith("ours: sentences"))
-    assert lines[at].split()[-3:] == ["own", "pose", "turned"]
+    assert lines[at].split()[-3:] == ["canonical", "pose", "turned"]
     assert lines[at + 2].split() == ["template", "61.00", "62.00"]
 
 

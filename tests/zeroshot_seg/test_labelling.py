@@ -22,7 +22,7 @@ def labelled(name: str, protocol: str) -> list[int]:
     ("name", "protocol", "expected"),
     [
         ("chair", "standard", [3, 1, 2, 2]),  # the unseen point takes its neighbour's label
-        ("chair", "published", [3, 1, 2, 0]),  # or the first
+        ("chair", "published", [3, 1, 2, 2]),  # or, of four parts, the third
         ("lamp", "standard", [3, 1, 2, 2]),
         ("lamp", "published", [0, 1, 0, 0]),  # and lamp's last two parts are never predicted
     ],

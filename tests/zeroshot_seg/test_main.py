@@ -118,7 +118,7 @@ def test_own_shapes(run, tmp_path, capsys):
         (["--input", "none.npy", "--parts", "a,a"], "'a' are given more than once"),
         (["--input", "none.npy", "--parts", "a,b"], "none.npy"),
         (["DATASET.CATEGORIES", "sofa"], "expected names out of"),
-        (["LOOKUP", "mirrored"], "corrected and published"),
+        (["LOOKUP", "mirrored"], "corrected or published"),
         (["--input", "a.npy", "--parts", "a,b", "VIEW_WEIGHTS", "published"], "none for 'shape'"),
         (["PROTOCOL", "x"], "standard or published"),
         (["IOU_RULE", "x", "DATASET.MAX_SHAPES", "1"], "standard or skip"),

@@ -2,16 +2,23 @@
 
 import pytest
 
+from pointclip.config import load_config
 from pointclip.errors import InputError
 from zeroshot_seg.protocol import check_rules, predicted_parts
+from zeroshot_seg.settings import segmentation_defaults
 
 
 @pytest.mark.parametrize(
-    ("rules", "words"), [(("x", "skip"), "PROTOCOL is 'x'"), (("standard", "x"), "IOU_RULE is 'x'")]
+    ("rules", "words"),
+    [
+        (("PROTOCOL", "x"), "PROTOCOL is 'x'"),
+        (("IOU_RULE", "x"), "IOU_RULE is 'x'"),
+        (("FEATURES", "x"), "FEATURES is"),
+    ],
 )
 def test_unknown_rules(rules, words):
     with pytest.raises(InputError, match=words):
-        check_rules(*rules)
+        check_rules(load_config(segmentation_defaults(), None, rules))
 
 
 def test_the_published_protocol_predicts_two_of_lamps_parts():
