@@ -146,12 +146,18 @@ class SearchResult:
                 }
                 for category, parts in sentences.by_category.items()
             }
-            sentences = PartSentences(by_category, self._origin(sentences.origin, bool(self.missing(categories))))
+            unchanged = any(
+                key_of(part) not in chosen.get(key_of(category), {})
+                for category in categories
+                for part in by_category.get(category, {})
+            )
+            sentences = PartSentences(by_category, self._origin(sentences.origin, unchanged))
         return sentences, {name: self._weights(name, original, views) for name, original in weights.items()}
 
     def _origin(self, original: Origin, some_unchanged: bool = False) -> Origin:
         """The origin of the sentences after replacement, which may leave some unchanged."""
         words = f"{count_in_words(self.groups, self.kind)}, {self.words}"
+        words += f"; the others: {original.words}" if some_unchanged else ""
         tuned = self.tuned_on_test_labels or (some_unchanged and original.tuned)
         return Origin(words, original.note if some_unchanged else "", tuned)
 
