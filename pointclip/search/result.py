@@ -135,7 +135,8 @@ class SearchResult:
         Args:
             sentences: of all parts of all categories.
             weights: [V], of `views`, by category.
-            categories: those that occur in the data; parts without a chosen sentence keep theirs.
+            categories: those that occur in the data; parts of theirs without a chosen sentence keep their own, whose
+                origin then counts and is named as well.
         """
         if self.sentences:
             chosen = {category: _by_key(parts) for category, parts in _by_key(self.sentences).items()}
@@ -146,12 +147,19 @@ class SearchResult:
                 }
                 for category, parts in sentences.by_category.items()
             }
-            sentences = PartSentences(by_category, self._origin(sentences.origin, bool(self.missing(categories))))
+            unchanged = [
+                part
+                for category in categories
+                for part in by_category.get(category, {})
+                if key_of(part) not in chosen.get(key_of(category), {})
+            ]
+            sentences = PartSentences(by_category, self._origin(sentences.origin, bool(unchanged)))
         return sentences, {name: self._weights(name, original, views) for name, original in weights.items()}
 
     def _origin(self, original: Origin, some_unchanged: bool = False) -> Origin:
         """The origin of the sentences after replacement, which may leave some unchanged."""
         words = f"{count_in_words(self.groups, self.kind)}, {self.words}"
+        words += f"; the others: {original.words}" if some_unchanged else ""
         tuned = self.tuned_on_test_labels or (some_unchanged and original.tuned)
         return Origin(words, original.note if some_unchanged else "", tuned)
 
