@@ -64,20 +64,18 @@ class PublishedSets:
         return PUBLISHED_PROMPTS / f"{self.name(settings, setting)}.json"
 
 
-def published_indices(published: Mapping[str, list[str]], candidates: Mapping[str, Sequence[str]]) -> list[int]:
-    """The index of each class's or part's published sentence among its candidates.
+def published_start(
+    published: Mapping[str, list[str]], candidates: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, list[str]], list[int]]:
+    """Candidates with the published sentence of each class or part among them, and its index there.
 
-    Raises:
-        InputError: for a name without a published sentence, or one that is not among the candidates.
+    A published sentence that is no candidate becomes the last one, so that the search can begin with it and ties go to
+    the others. A name without a published sentence, such as lamp's last two parts, begins with its first candidate.
     """
     by_key = {key_of(name): group for name, group in published.items()}
-    indices = []
+    groups, indices = {}, []
     for name, group in candidates.items():
-        sentence = by_key.get(key_of(name), [None])[0]
-        if sentence not in group:
-            raise InputError(
-                f"SEARCH.START is 'published', but the published sentence of {name!r} is not among its candidates; set "
-                "PROMPTS.FILE to the published ones, written by prompts/import_published.py to prompts/published."
-            )
-        indices.append(list(group).index(sentence))
-    return indices
+        sentence = by_key.get(key_of(name), group)[0]
+        groups[name] = list(group) if sentence in group else [*group, sentence]
+        indices.append(groups[name].index(sentence))
+    return groups, indices

@@ -8,6 +8,7 @@ import torch
 
 TINY = {
     "tiny-vit": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 8},
+    "tiny-vit-14": {"image_size": 112, "layers": 2, "width": 64, "patch_size": 8},  # 14 × 14 patches, as ViT-B/16 has
     "tiny-resnet": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8, "patch_size": None},
 }
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 1}
@@ -23,7 +24,7 @@ def own_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def tiny_models(tmp_path_factory):
-    """Make "tiny-vit" and "tiny-resnet" known to open_clip."""
+    """Make the tiny models known to open_clip."""
     folder = tmp_path_factory.mktemp("models")
     for name, vision in TINY.items():
         path = folder / f"{name}.json"

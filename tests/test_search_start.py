@@ -11,8 +11,7 @@ import zeroshot_seg.main
 from pointclip.datasets.shapenetpart_labels import CATEGORIES, PART_NAMES
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
-from pointclip.prompts import PromptFile
-from pointclip.published import published_indices
+from pointclip.published import published_start
 from tests.tasks import ROOT
 
 WORDS = ("a", "one", "some grey")
@@ -84,9 +83,23 @@ def test_it_goes_with_sentences_only(run):
             run(*words, "SEARCH.START", "published")
 
 
-def test_a_published_sentence_that_is_no_candidate_is_told():
-    candidates = {"night_stand": ["low.", "wide."], "sofa": ["soft."]}
-    published = PromptFile({"Night stand": ["wide."], "sofa": ["soft."]}).entries
-    assert published_indices(published, candidates) == [1, 0]
-    with pytest.raises(InputError, match="of 'sofa' is not among its candidates"):
-        published_indices({"night stand": ["low."]}, candidates)
+def test_where_it_begins():
+    candidates = {"night_stand": ["low.", "wide."], "sofa": ["soft."], "lamp": ["tall."]}
+    groups, places = published_start({"Night stand": ["wide."], "sofa": ["deep."]}, candidates)
+    assert places == [1, 1, 0]
+    assert groups["night_stand"] == candidates["night_stand"]
+    assert groups["sofa"] == ["soft.", "deep."]  # it joins the candidates, behind them
+    assert groups["lamp"] == ["tall."]  # nothing is published for it
+
+
+def test_parts_without_a_published_sentence_begin_with_their_first(run, tmp_path):
+    """As lamp's last two parts do under PROTOCOL standard."""
+    path = tmp_path / "published" / "modelnet40_vit_b16.json"
+    entries = json.loads(path.read_text())
+    if isinstance(entries["lamp"], dict):
+        entries["lamp"] = dict(list(entries["lamp"].items())[:2])
+    else:
+        del entries["lamp"]
+    path.write_text(json.dumps(entries))
+    words = ("--search", "prompts", "--search-split", "val", "SEARCH.START", "published", "DATASET.CATEGORIES", "lamp")
+    assert run(*words)[1]["sentences"]["lamp"]

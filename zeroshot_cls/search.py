@@ -12,7 +12,7 @@ from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor
 from pointclip.origin import Origin
 from pointclip.prompts import Sentences
-from pointclip.published import published_indices
+from pointclip.published import published_start
 from pointclip.runs.opening import open_split, search_settings
 from pointclip.search import Classification, search
 from pointclip.search.result import ALL, Chosen, SearchResult, describe
@@ -48,10 +48,11 @@ def search_split(
             accepts other weights only if they are better than uniform ones, as in the published search.
     """
     views, total = selected_views(split.settings)
-    origins, start, baseline = [sentences.origin, weights.origin], None, None
+    groups, origins, start, baseline = sentences, [sentences.origin, weights.origin], None, None
     if split.settings.SEARCH.START == PUBLISHED:
         published = PUBLISHED_SETS.sentences(split.settings)
-        start, baseline = published_indices(published.entries, sentences), uniform_weights(len(views)).values
+        groups, start = published_start(published.entries, sentences)
+        baseline = uniform_weights(len(views)).values
         name = PUBLISHED_SETS.name(split.settings, "SEARCH.START")
         weights = read_view_weights(name, views, total, PUBLISHED_WEIGHTS)
         origins += [Origin(published.name, published.note, tuned=True), weights.origin]
@@ -59,16 +60,16 @@ def search_split(
     known = features.labels >= 0
     if not bool(known.any()):
         raise InputError("No shape of the split to search on has a known class; search on another split.")
-    candidates = [group.cpu() for group in extractor.sentence_features(sentences)]
+    candidates = [group.cpu() for group in extractor.sentence_features(groups)]
     problem = Classification(features.views[known], features.labels[known])
     c = split.settings.SEARCH
     best = search(problem, candidates, weights.values, what, c, views, extractor.progress, start, baseline)
-    groups = zip(sentences.items(), best.choices, strict=True)
+    choices = zip(groups.items(), best.choices, strict=True)
     chosen = Chosen(
         shapes=int(known.sum()),
         tried=best.evaluations,
         score=best.score,
-        sentences={name: [group[i] for i in choice] for (name, group), choice in groups},
+        sentences={name: [group[i] for i in choice] for (name, group), choice in choices},
         weights={ALL: list(best.weights)},
     )
     return describe(chosen, TASK, what, split.settings, split.reader, extractor.encoder, views, origins)

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from pointclip.datasets.base import Shape
 from pointclip.datasets.batches import Batch, BatchReader
+from pointclip.encoder import Encoder
 from pointclip.features import FeatureExtractor
 from pointclip.features.store import Forms
 from pointclip.view_weights import ViewWeights
 from zeroshot_seg.protocol import fixed_parts, predicted_parts
 from zeroshot_seg.realistic_projection import ProjectedPoints, SeenPoints
-from zeroshot_seg.segmenter import arranged, nearest_seen, part_logits, read_points
+from zeroshot_seg.segmenter import arranged, check_grid, nearest_seen, part_logits, read_points
 
 TASK = "zero-shot part segmentation"
 SLOW = 500_000  # points from which labelling a shape is slow and shows a progress bar
@@ -50,6 +51,13 @@ class Segmented:
     labels: np.ndarray  # [N] int16, index into the category's parts
     truth: np.ndarray | None  # [N] int16, -1 for unlabelled points
     unseen: int  # points that no view sees
+
+
+def check_encoder(encoder: Encoder, order: str) -> None:
+    """Raise an InputError, before any shape is read, for an encoder whose patches cannot be arranged in this order."""
+    if order != "in_order":
+        blank = torch.ones(1, 3, encoder.image_size, encoder.image_size)
+        check_grid(encoder.encode_patches(blank).shape[1], order)
 
 
 def segment(

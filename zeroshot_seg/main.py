@@ -17,7 +17,7 @@ from pointclip.prompts import open_prompts, part_sentences
 from pointclip.runs.opening import keep_result, open_extractor, open_shapes
 from pointclip.runs.run import describe_run
 from pointclip.search.result import read_result
-from zeroshot_seg.labelling import TASK, make_categories, segment
+from zeroshot_seg.labelling import TASK, check_encoder, make_categories, segment
 from zeroshot_seg.projections import open_projection, open_view_weights, selected_views
 from zeroshot_seg.results import report_own_shapes, report_test
 from zeroshot_seg.scores import evaluate
@@ -44,6 +44,7 @@ def main(words: Sequence[str] | None = None) -> dict:
 
     # model
     extractor = open_extractor(settings, open_projection(settings, not args.quiet), args)
+    check_encoder(extractor.encoder, settings.FEATURES)
 
     # search for sentences and view weights using labels, if requested
     if split:

@@ -16,7 +16,7 @@ from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor, FeatureStore
 from pointclip.origin import Origin
 from pointclip.prompts import PartSentences, PromptFile, key_of
-from pointclip.published import published_indices
+from pointclip.published import published_start
 from pointclip.runs.opening import open_split, search_settings
 from pointclip.search import Segmentation, search
 from pointclip.search.result import Chosen, SearchResult, describe
@@ -83,11 +83,11 @@ def search_split(
             print(f"search {number}/{len(shapes)}: {name}, {len(labelled)} shapes", flush=True)
         parts = sentences.by_category[name]
         groups = predicted(parts, name, settings.PROTOCOL)
-        candidates = [features.cpu() for features in extractor.sentence_features(groups)]
         start, indices = weights[name].values, None
         if published:
             start = published_weights[name].values
-            indices = published_indices(published_parts(published, name), groups)
+            groups, indices = published_start(published_parts(published, name), groups)
+        candidates = [features.cpu() for features in extractor.sentence_features(groups)]
         stored = StoredShapes(labelled, extractor.store, extractor.device, settings.FEATURES)
         problem = as_problem(stored, start, len(groups), len(parts), settings)
         best[name] = search(problem, candidates, start, what, settings.SEARCH, views, extractor.progress, indices)

@@ -110,12 +110,17 @@ def arranged(patches: Tensor, order: str) -> Tensor:
     """
     if order == "in_order":
         return patches
-    if patches.shape[-2] != GRID**2:
+    check_grid(patches.shape[-2], order)
+    return patches.transpose(-1, -2).reshape(patches.shape)
+
+
+def check_grid(patches: int, order: str) -> None:
+    """Raise an InputError when features of so many patches a view cannot be arranged so."""
+    if order == "scrambled" and patches != GRID**2:
         raise InputError(
             f"FEATURES is 'scrambled', which the published code does with {GRID} × {GRID} patches, but the encoder has "
-            f"{patches.shape[-2]}; use ViT-B/16 at 224 pixels, or FEATURES in_order."
+            f"{patches}; use ViT-B/16 at 224 pixels, or FEATURES in_order."
         )
-    return patches.transpose(-1, -2).reshape(patches.shape)
 
 
 def part_logits(features: Tensor, parts: Tensor) -> Tensor:

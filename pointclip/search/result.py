@@ -135,7 +135,8 @@ class SearchResult:
         Args:
             sentences: of all parts of all categories.
             weights: [V], of `views`, by category.
-            categories: those that occur in the data; parts without a chosen sentence keep theirs.
+            categories: those that occur in the data; parts of theirs without a chosen sentence keep their own, whose
+                origin then counts and is named as well.
         """
         if self.sentences:
             chosen = {category: _by_key(parts) for category, parts in _by_key(self.sentences).items()}

@@ -126,6 +126,32 @@ def test_what_began_with_test_labels_stays_marked(run, tmp_path):
     assert metrics["tuned_on_test_labels"] is True
 
 
+TUNED = {
+    "chair": ["a depth map of a chair with four legs."],
+    "mug": ["a depth map of a mug with a big handle."],
+    "lamp": ["a depth map of a tall lamp."],
+}
+
+
+def test_a_marked_file_marks_all_that_comes_of_it_whatever_its_sentences_look_like(run, tmp_path):
+    """These could be the template's; that labels of a test split chose them is what the file beside them says."""
+    (tmp_path / "tuned.json").write_text(json.dumps(TUNED))
+    note = "sentences searched on test labels"
+    (tmp_path / "tuned.origin.yaml").write_text(f"origin: {note}\ntuned_on_test_labels: true\n")
+    words = ("PROMPTS.FILE", tmp_path / "tuned.json")
+    plain = run(*words)
+    assert plain["tuned_on_test_labels"] is True
+    assert note in plain["notes"]
+    assert "tuned.json, 1 sentence a class" in plain["prompts"]
+    assert "the template “a depth map of a {}.” for" in plain["prompts"]  # the other classes'
+    assert {row["tuned_on_test_labels"] for row in rows_of(tmp_path / "out")} == {"1"}
+    begun = run("--search", BOTH, "--search-split", "val", *words)
+    assert begun["tuned_on_test_labels"] is True
+    path = tmp_path / "out/demo/searched.yaml"
+    assert yaml.safe_load(path.read_text())["tuned_on_test_labels"] is True
+    assert run("SEARCHED", path, "PROMPTS.FILE", "", output="later")["tuned_on_test_labels"] is True
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -10,6 +10,7 @@ import yaml
 
 from pointclip.datasets.synthetic import PART_NAMES
 from pointclip.encoder import load_encoder
+from pointclip.errors import InputError
 from zeroshot_seg import search as search_module
 from zeroshot_seg.main import main
 
@@ -81,6 +82,46 @@ def test_a_second_search_encodes_nothing_and_needs_little_memory(run, encoder, m
     assert run("--search", BOTH)["searched"] == first["searched"]
     monkeypatch.setattr(search_module, "MAX_BYTES", 0)  # features are recomputed on every access
     assert run("--search", BOTH)["searched"] == first["searched"]
+
+
+def test_scrambled_features_share_the_cache_and_score_as_their_run_does(run, monkeypatch, tmp_path):
+    """What is kept is in order; scrambling is done when it is read, by the search as by the evaluation."""
+    encoder = load_encoder("tiny-vit-14", None, precision="fp32")
+    monkeypatch.setattr("pointclip.runs.opening.load_encoder", lambda *_: encoder)
+    words = ("--search", BOTH, "--search-split", "test", "LOOKUP", "published", "PROTOCOL", "published")
+    in_order = run(*words)
+    encode, calls = encoder.encode_patches, []
+    monkeypatch.setattr(encoder, "encode_patches", lambda images: calls.append(len(images)) or encode(images))
+    metrics = run(*words, "FEATURES", "scrambled")
+    assert calls == [1]  # the blank image that tells the number of patches
+    assert (in_order["features"], metrics["features"]) == ("in_order", "scrambled")
+    assert in_order["unseen_points"] > 0  # whose fixed parts count in both
+    for found in (in_order, metrics):
+        assert found["instance_miou"] == pytest.approx(found["searched"]["score"], abs=0.1)
+    assert in_order["instance_miou"] != metrics["instance_miou"]
+    assert yaml.safe_load((tmp_path / "out/demo/searched.yaml").read_text())["settings"]["FEATURES"] == "scrambled"
+
+
+@pytest.mark.parametrize("words", [(), ("--search", BOTH)])
+def test_scrambled_features_of_another_grid_stop_before_any_work(run, monkeypatch, words):
+    for name in ("segment", "search_split"):
+        monkeypatch.setattr(f"zeroshot_seg.main.{name}", lambda *_: pytest.fail("work had begun"))
+    with pytest.raises(InputError, match="14 × 14 patches, but the encoder has 16"):
+        run(*words, "FEATURES", "scrambled")
+
+
+def test_parts_that_keep_marked_sentences_are_marked(run, tmp_path):
+    """The search chose on other labels, but not for lamp's last two parts, which keep what a marked file has."""
+    run("--search", "prompts", "PROTOCOL", "published")
+    path = tmp_path / "out/demo/searched.yaml"
+    assert run("SEARCHED", path, output="plain")["tuned_on_test_labels"] is False
+    (tmp_path / "prompts.origin.yaml").write_text("origin: Chosen on test labels.\ntuned_on_test_labels: true\n")
+    metrics = run("SEARCHED", path, output="marked")
+    assert metrics["tuned_on_test_labels"] is True
+    assert "Chosen on test labels." in metrics["notes"]
+    assert "searched on synthetic (train, 6 shapes); the others: prompts.json" in metrics["prompts"]
+    mug = run("SEARCHED", path, "DATASET.CATEGORIES", "mug", output="mug")  # all of whose parts were searched
+    assert mug["tuned_on_test_labels"] is False
 
 
 def test_the_published_protocol_never_predicts_lamps_last_parts(run, tmp_path):
