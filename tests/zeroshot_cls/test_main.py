@@ -218,7 +218,7 @@ def test_a_bad_shape_stops_or_is_left_out_and_told(run, tmp_path):
     metrics = metrics_of(run(*words, "ON_BAD_SHAPE", "skip"))
     assert (metrics["shapes"], metrics["shapes_left_out"], len(metrics["bad_shapes"])) == (13, 2, 2)
     assert set(metrics["bad_shapes"]) == {"2", "7"}
-    assert any("2 bad shape(s) left out" in note for note in metrics["notes"])
+    assert any("2 bad shape(s) skipped" in note for note in metrics["notes"])
 
 
 @pytest.mark.usefixtures("no_report")
