@@ -11,6 +11,7 @@ tables() {  # of one task: its folder, then their names
 more=("$@")
 tables zeroshot_cls v1_v2_demo zeroshot_cls/ablation_prompts zeroshot_cls/what_rests_on_what
 tables zeroshot_seg ablation_lookup zeroshot_seg/what_rests_on_what
+if [[ -n ${QUICK:-} ]]; then exit; fi  # training heads takes longest
 few=(DATASET.MAX_SHAPES 96)
 tables fewshot_cls fewshot_unseen fewshot_turned
 few=(DATASET.MAX_SHAPES 8)

@@ -58,7 +58,7 @@ def checkout(tmp_path):
     ("script", "arguments", "expected"),
     [
         ("end_to_end", "--shapes 2 --template", ["stage", "read", "encode", "pipelined", "of the encoder alone"]),
-        ("precision", "--shapes 2 --repeats 1 --precisions fp32 --template", ["precision", "fp32", "'auto' picks"]),
+        ("precision", "--shapes 2 --repeats 1 --precisions fp32 --template", ["precision", "fp32", "'auto' selects"]),
         (
             "threads",
             "--task classification --batch 1 --calls 2 --workers 1",

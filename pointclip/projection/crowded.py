@@ -59,4 +59,4 @@ def _cells(index: Tensor, value: Tensor, spec: ProjectionSpec) -> Cells:
     """Cells [1, 1, M] of their places in the grid [M]."""
     size = spec.resolution
     rows, column = index // size, index % size
-    return Cells(rows % size, column, rows // size, value).each(lambda tensor: tensor[None, None])
+    return Cells(rows % size, column, rows // size, value).map(lambda tensor: tensor[None, None])

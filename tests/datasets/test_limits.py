@@ -66,7 +66,7 @@ def test_nodes_that_hold_each_other(tmp_path):
     document["scenes"], document["scene"] = [{"nodes": [0]}], 0
     path = tmp_path / "a.gltf"
     path.write_text(json.dumps(document))
-    with pytest.raises(InputError, match="hold each other"):
+    with pytest.raises(InputError, match="circular nodes"):
         read_shape(path)
 
 
@@ -96,7 +96,7 @@ def test_an_array_whose_header_is_no_literal(tmp_path, header):
 def test_pipes_are_not_read(tmp_path, read):
     path = tmp_path / "a.ply"
     os.mkfifo(path)
-    with pytest.raises(InputError, match=r"not a file|no regular file"):
+    with pytest.raises(InputError, match=r"not a regular file|is not a file"):
         read(path)
 
 

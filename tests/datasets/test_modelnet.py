@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pointclip.datasets import dataset_names, open_dataset
@@ -72,6 +72,7 @@ def test_without_lists_the_files_come_in_the_order_of_their_numbers(folder):
     assert [shapes[index].name for index in (7, 8)] == ["ply_data_test2/0", "ply_data_test10/0"]
 
 
+@settings(deadline=None)  # files are written
 @given(order=st.lists(st.integers(0, 6), max_size=20), block=st.integers(1, 9))
 def test_any_order_of_reading_gives_the_same_rows(tmp_path_factory, order, block):
     folder = write_modelnet40(tmp_path_factory.mktemp("h5"))

@@ -92,14 +92,14 @@ FAILING = {
     "NUL": (b"x\0", "own.py: "),
     "binary": (b"\x80\xff\xfe", "own.py"),
     "import": ("import no_such_module_x", "own.py, line 1: ModuleNotFoundError: No module named 'no_such_module_x'"),
-    "exit": ("raise SystemExit(3)", "own.py, line 1: SystemExit: 3; mend"),
-    "silent": ("assert False", "own.py, line 1: AssertionError; mend"),
+    "exit": ("raise SystemExit(3)", "own.py, line 1: SystemExit: 3; fix"),
+    "silent": ("assert False", "own.py, line 1: AssertionError; fix"),
     "constructor": (SOUND.replace("pass", "self.x"), "line 13: AttributeError: 'Own' object has no attribute 'x'"),
     "arguments": (SOUND.replace(", num_points", ""), "own.py: TypeError: Own.__init__() got an unexpected keyword"),
     "its own sentence": ("from pointclip.errors import InputError\nraise InputError('No data.')", "No data."),
     "none": ("x = 1", "registers 0 data sets"),
     "two": (SOUND.replace('@register("own")', '@register("own")\n@register("own2")'), "registers 2 data sets"),
-    "missing": (None, "there is no such file"),
+    "missing": (None, "which does not exist"),
 }
 
 
@@ -114,7 +114,7 @@ def test_files_that_fail_are_told(tmp_path, kind):
 
 @pytest.mark.parametrize("name", ["~no_such_user_x/own.py", "x" * 300 + ".py", "a\0.py", ".py"])
 def test_odd_paths_are_told(tmp_path, name):
-    with pytest.raises(InputError, match="there is no such file"):
+    with pytest.raises(InputError, match="which does not exist"):
         open_dataset(name, tmp_path)
 
 
@@ -140,9 +140,17 @@ SETS = {
     "twice": ('("a", "b")', '("a", "a")', "class_names is ('a', 'a')"),
     "empty": ('("a", "b")', '("a", "")', "class_names is ('a', '')"),
     "numbers": ('("a", "b")', "(0, 1)", "class_names is (0, 1)"),
-    "listed labels": ("np.array([0, 1, -1])", "[0, 1, -1]", "labels is [0, 1, -1]; a numpy array of 3 integers"),
+    "listed labels": (
+        "np.array([0, 1, -1])",
+        "[0, 1, -1]",
+        "labels is [0, 1, -1]; expected a numpy array of 3 integers",
+    ),
     "float labels": ("-1])", "-1.0])", "labels is a numpy array of float64 in shape [3]"),
-    "few labels": ("[0, 1, -1]", "[0, 1]", "labels is a numpy array of int64 in shape [2]; a numpy array of 3"),
+    "few labels": (
+        "[0, 1, -1]",
+        "[0, 1]",
+        "labels is a numpy array of int64 in shape [2]; expected a numpy array of 3",
+    ),
     "deep labels": ("[0, 1, -1]", "[[0, 1, -1]]", "in shape [1, 3]"),
     "high labels": ("[0, 1, -1]", "[0, 1, 2]", "labels has 2; expected 0 to 1"),
     "low labels": ("[0, 1, -1]", "[0, 1, -2]", "labels has -2; expected 0 to 1"),

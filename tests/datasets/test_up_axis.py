@@ -46,7 +46,7 @@ def test_a_file_is_turned_by_the_guess_and_says_so(tmp_path):
     np.save(tmp_path / "car.npy", z_up(points).astype(np.float32))
     shape = read_shape(tmp_path / "car.npy", up="auto")
     np.testing.assert_allclose(shape.points, points, atol=1e-6)
-    assert shape.notes[-1] == "taken as z up by its base and symmetry; --up says otherwise."
+    assert shape.notes[-1] == "assumed z up by its base and symmetry; use --up to change this."
     assert read_shape(tmp_path / "car.npy", up="z").notes == ()
 
 

@@ -48,7 +48,7 @@ def test_a_closed_port_is_told():
 def test_weights_that_must_be_fetched_say_that_the_hub_is_away(silent, empty_cache, monkeypatch):
     monkeypatch.setattr(constants, "ENDPOINT", silent)
     monkeypatch.setattr(hub, "SECONDS", 0.3)
-    with pytest.raises(CannotFetch, match=r"could not be fetched from timm/.*cannot be reached"):
+    with pytest.raises(CannotFetch, match=r"could not be downloaded from timm/.*cannot be reached"):
         load_encoder("ViT-B-16", "openai")
 
 

@@ -150,7 +150,7 @@ def test_patches_of_a_mean_pooling_tower_are_its_map_row_by_row_and_average_to_t
 def test_heads_may_take_patches_in_portions(at_a_time, build, monkeypatch):
     encoder, images = build("siglip2_b16"), torch.rand(1, 3, 224, 224)
     expected = encoder.encode_patches(images)
-    monkeypatch.setattr("pointclip.encoder.patches.AT_A_TIME", at_a_time)
+    monkeypatch.setattr("pointclip.encoder.patches.BATCH", at_a_time)
     torch.testing.assert_close(encoder.encode_patches(images), expected, atol=1e-5, rtol=0)
 
 
@@ -226,7 +226,10 @@ def test_towers_without_patches_to_read_are_refused(tower):
     ("error", "words"),
     [
         (ImportError("No module named 'transformers'"), r"not installed \(No module named 'transformers'\); run `pip"),
-        (OSError("no route to host\nand more"), r"fetched from timm/ViT-B-16-SigLIP2 \(no route to host\); run once"),
+        (
+            OSError("no route to host\nand more"),
+            r"downloaded from timm/ViT-B-16-SigLIP2 \(no route to host\); run once",
+        ),
         (ValueError("no backend"), r"\(no backend\)"),
     ],
 )

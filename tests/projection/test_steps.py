@@ -162,7 +162,7 @@ class TestWithoutSqueeze:
         monkeypatch.setattr(triton_engine, "_why_unsupported", lambda device: None)
         monkeypatch.setattr(triton_engine, "is_installed", lambda: True)
         cells = cells_of(self.spec)
-        with pytest.raises(InputError, match="cannot run here: it makes no depth maps without the squeeze step"):
+        with pytest.raises(InputError, match="cannot run here: it does not support leaving out the squeeze step"):
             project(cells, self.spec, backend=name)
         engine = {"numba": numba_engine, "triton": triton_engine}[name]
         with pytest.raises(InputError, match="without the squeeze step; use the reference engine"):

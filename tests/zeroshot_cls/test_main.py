@@ -280,7 +280,7 @@ BAD = {
     "unprintable class": (["--input", "{cloud}", "--classes", "a\nb,c"], r"'a\\nb' contain unprintable"),
     "missing file": (["--input", "{tmp}/no.ply", "--classes", "a"], "no.ply does not exist"),
     "long file name": (["--input", "x" * 300 + ".ply", "--classes", "a"], "x.ply cannot be read"),
-    "folder": (["--input", "{tmp}/none", "--classes", "a"], "holds no shape"),
+    "folder": (["--input", "{tmp}/none", "--classes", "a"], "contains no shapes"),
     "ending": (["--input", "{tmp}/boat.json", "--classes", "a"], "unknown extension '.json'; supported are .ply"),
     "junk array": (["--input", "{tmp}/junk.npy", "--classes", "a"], "junk.npy cannot be read"),
     "junk text": (["--input", "{tmp}/junk.obj", "--classes", "a"], "junk.obj "),

@@ -147,7 +147,7 @@ def test_rows_that_were_dropped_keep_their_place_in_the_file(run, tmp_path):
     points[[0, 7]] = np.nan
     np.save(tmp_path / "a.npy", points)
     words = ("--input", tmp_path / "a.npy", "--category", "mug", "--parts", "handle,cup", "--save-ply", "REPORT", False)
-    folder = run(*words, config="own_shapes") / "input"
+    folder = run(*words, config="own_shapes").with_name("own_shapes_vit_b16") / "input"
     vertices = PlyData.read(next((folder / "ply").glob("*.ply")))["vertex"]
     assert np.flatnonzero(vertices["label"] == -1).tolist() == [0, 7]
     assert np.array_equal(np.stack([vertices[axis] for axis in "xyz"], axis=1), points, equal_nan=True)

@@ -105,7 +105,7 @@ def test_any_number_of_points(count, lookup):
 
 
 def test_unknown_lookup():
-    with pytest.raises(InputError, match="corrected and published"):
+    with pytest.raises(InputError, match="corrected or published"):
         RealisticProjection("mirrored")
 
 
