@@ -48,7 +48,7 @@ from pointclip.features import FeatureExtractor
 done["imports"] = time.time() - begun
 timed("weights", opening, "load_encoder")
 timed("sentences", FeatureExtractor, "class_features")
-timed("shape", main, "extract_features")
+timed("shape", main, "classify")
 main.main(sys.argv[1:])
 done["all"] = time.time() - begun
 print(json.dumps(done))

@@ -165,5 +165,5 @@ class TestWithoutSqueeze:
         with pytest.raises(InputError, match="cannot run here: it does not support leaving out the squeeze step"):
             project(cells, self.spec, backend=name)
         engine = {"numba": numba_engine, "triton": triton_engine}[name]
-        with pytest.raises(InputError, match="without the squeeze step; use the reference engine"):
+        with pytest.raises(InputError, match="leaving out the squeeze step; use the reference engine"):
             engine.project(cells, self.spec)
