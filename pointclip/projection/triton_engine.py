@@ -45,6 +45,7 @@ from torch import Tensor
 
 from pointclip.errors import InputError
 from pointclip.projection.cells import Cells, nearest_per_cell
+from pointclip.projection.points import SMALLEST_EXTENT, check_coordinates, check_form
 from pointclip.projection.reference import grid_sizes
 from pointclip.projection.spec import ProjectionSpec, gaussian
 
@@ -52,6 +53,7 @@ BLOCK = 32  # side of a tile including the margin for the Gaussian; a power of t
 SORT_CHUNK = 1024  # points or bucket offsets that a program sorts at a time
 READ_CHUNK = 16  # lookup cells that a program reads from a slice at a time
 SCALE_CHUNK = 4096  # pixels that a program scales at a time
+POINT_CHUNK = 1024  # points that a program fits into a box or quantizes at a time
 MAX_ENTRIES = 1 << 26  # bucket entries at once: 0.5 GB; 270 clouds in segmentation, 1,500 in classification
 DENSE_CLOUD = 16_384  # points per cloud from which only one per cell is kept first; a guess, not tuned on a GPU
 MAX_VIEWS = 65_535  # at once: CUDA's limit for a grid's second dimension
@@ -61,6 +63,7 @@ MIN_TRITON = (3, 4)  # tuples in kernels
 OPTIONS = {"enable_fp_fusion": False, "num_stages": 1}
 # With four warps a tile takes a third fewer instructions than with eight (counted in the compiled code).
 SORT_OPTIONS, PROJECT_OPTIONS = {**OPTIONS, "num_warps": 8}, {**OPTIONS, "num_warps": 4}
+POINT_OPTIONS = {**OPTIONS, "num_warps": 8}
 
 
 def is_installed() -> bool:
@@ -99,6 +102,45 @@ def _why_unsupported(device: torch.device) -> str | None:
     if tuple(int(part) for part in triton.__version__.split(".")[:2]) < MIN_TRITON:
         return f"triton {triton.__version__} is too old (3.4 or later is needed; torch 2.8 includes it)"
     return None
+
+
+def to_unit_box(points: Tensor) -> Tensor:
+    """Centre and scale clouds in one kernel; see `pointclip.projection.cells.to_unit_box`."""
+    check_form(points)
+    points = points.detach().contiguous()
+    batch, count, _ = points.shape
+    unit = torch.empty_like(points, dtype=torch.float32)
+    faulty = torch.empty(batch, dtype=torch.bool, device=points.device)
+    with torch.cuda.device_of(points):
+        _quantize().fit_unit_box[(batch,)](
+            points, unit, faulty, count, EPSILON=SMALLEST_EXTENT, CHUNK=POINT_CHUNK, **POINT_OPTIONS
+        )
+    if faulty.any():
+        check_coordinates(points)  # raises, and says what is wrong
+    return unit
+
+
+def cells_of_unit(points: Tensor, rotations: Tensor, spec: ProjectionSpec) -> Cells:
+    """The cells of clouds in unit boxes, in one kernel; see `pointclip.projection.cells.cells_of_unit`."""
+    points, rotations = points.detach().contiguous(), rotations.float().contiguous()
+    batch, count, _ = points.shape
+    views, turns = rotations.shape[:2]
+    row, column, depth = (torch.empty(batch, views, count, dtype=torch.int64, device=points.device) for _ in range(3))
+    value = torch.empty(batch, views, count, dtype=torch.float32, device=points.device)
+    with torch.cuda.device_of(points):
+        for start in range(0, batch, MAX_VIEWS):
+            part = slice(start, start + MAX_VIEWS)
+            _quantize().quantize[(views, len(points[part]))](
+                *(points[part], rotations, row[part], column[part], depth[part], value[part], count),
+                ROTATIONS=turns,
+                RESOLUTION=spec.resolution,
+                DEPTH_CELLS=spec.depth_cells,
+                OBJECT_RATIO=spec.object_ratio,
+                DEPTH_BIAS=spec.depth_bias,
+                CHUNK=POINT_CHUNK,
+                **POINT_OPTIONS,
+            )
+    return Cells(row, column, depth, value)
 
 
 def project(cells: Cells, spec: ProjectionSpec, lookup: Cells | None = None) -> tuple[Tensor, Tensor | None]:
@@ -255,6 +297,12 @@ def _kernels() -> ModuleType:
     from pointclip.projection import triton_kernels
 
     return triton_kernels
+
+
+def _quantize() -> ModuleType:
+    from pointclip.projection import triton_quantize
+
+    return triton_quantize
 
 
 def _flatten_contiguous(cells: Cells) -> Cells:
