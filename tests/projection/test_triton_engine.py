@@ -104,6 +104,7 @@ def test_clouds_that_cannot_be_projected_raise_the_same_error(index, value, prob
         triton_cells(points, VIEWS, CLASSIFICATION)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "count"), [("classification", 1024), ("segmentation", 256)])
 def test_agrees_at_full_size(task, count, triton_project):
     spec = clouds.SPECS[task]
@@ -302,8 +303,8 @@ for module, name, constants, options in (
     (triton_quantize, "fit_unit_box", {"EPSILON": SMALLEST_EXTENT} | chunk, triton_engine.POINT_OPTIONS),
     (triton_quantize, "quantize", placing | chunk, triton_engine.POINT_OPTIONS),
     (triton_kernels, "put_into_buckets", sorting, triton_engine.SORT_OPTIONS),
-    (triton_kernels, "project_tiles", projecting | {"LOOKUP": False}, triton_engine.PROJECT_OPTIONS),
-    (triton_kernels, "project_tiles", projecting | {"LOOKUP": True}, triton_engine.PROJECT_OPTIONS),
+    (triton_kernels, "project_tiles", projecting | {"LOOKUP": False}, tiling.options()),
+    (triton_kernels, "project_tiles", projecting | {"LOOKUP": True}, tiling.options()),
 ):
     kernel = getattr(module, name)
     others = [argument for argument in kernel.arg_names if argument not in constants]
