@@ -131,6 +131,7 @@ def test_every_search_is_measured(monkeypatch, capsys):
     ]
 
 
+@pytest.mark.slow
 def test_runs_as_a_script_from_anywhere(tmp_path):
     command = [sys.executable, ROOT / "benchmarks" / "reading.py", "--points=8", "--sentences=2", "--repeats=1"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -139,6 +140,7 @@ def test_runs_as_a_script_from_anywhere(tmp_path):
     assert float(lines[3].split()[-1]) < 1e-4  # they agree
 
 
+@pytest.mark.slow
 def test_projection_beside_a_published_checkout(checkout, monkeypatch, capsys):
     arguments = "--tasks segmentation --engines numba --batches 1 --repeats 1 --published"
     monkeypatch.setattr(sys, "argv", ["projection", *arguments.split(), str(checkout)])

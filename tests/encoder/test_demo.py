@@ -25,6 +25,7 @@ def test_classification(monkeypatch, tmp_path):
     assert demo(zeroshot_cls.main, monkeypatch, tmp_path, 48)["accuracy"] >= 95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guess", ["largest_part_miou", "chance_miou"])
 def test_segmentation(guess, monkeypatch, tmp_path):
     metrics = demo(zeroshot_seg.main, monkeypatch, tmp_path, 24)

@@ -154,6 +154,7 @@ def test_heads_may_take_patches_in_portions(at_a_time, build, monkeypatch):
     torch.testing.assert_close(encoder.encode_patches(images), expected, atol=1e-5, rtol=0)
 
 
+@pytest.mark.slow
 def test_points_read_the_patches_of_a_large_input(build):
     points = torch.rand(1, 200, 3, generator=torch.Generator().manual_seed(0))
     extractor = FeatureExtractor(RealisticProjection(), build("siglip2_so400m_378"))
@@ -165,6 +166,7 @@ def test_points_read_the_patches_of_a_large_input(build):
     assert (features.norm(dim=-1) > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["siglip2_b16", "mobileclip2_b", "mobileclip2_s4", "eva02_l14_336"])
 def test_low_precision(key, build):
     name = build(key).architecture  # after this, open_clip knows it with few layers

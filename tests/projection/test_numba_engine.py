@@ -118,6 +118,7 @@ class Maps(Dataset):
         return maps, sum(thread.name.startswith(f"projection-{os.getpid()}") for thread in threading.enumerate())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_works_in_dataloader_workers_without_more_threads(start, threads):
     if start not in torch.multiprocessing.get_all_start_methods():

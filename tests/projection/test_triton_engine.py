@@ -317,6 +317,7 @@ for module, name, constants, options in (
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs the compiler that Triton's wheels for Linux bring")
 def test_compiles_for_a_gpu_without_spilling_registers(tmp_path):
     """What the interpreter does not show: that the real compiler takes the kernels, here segmentation's."""
