@@ -69,6 +69,11 @@ def checkout(tmp_path):
             "--classes 3 --shots 2 --test 4 --width 8 --views 1 --repeats 1",
             ["method", "kernel_ridge", "adapter", "smoothing: "],
         ),
+        (
+            "fewshot_gpu",
+            "--device cpu --encoder demo --batch 2 --views 1 --chunks 1 --precisions fp32 --repeats 1",
+            ["TRAIN.CHUNK", "fp32", "2 shapes of 1 views"],
+        ),
         ("sentences", "--encoder demo --sentences 24 --repeats 1", ["whole context", "cut", "kept", "24 sentences"]),
         ("lookup", "--shapes 2 --template", ["lookup", "corrected", "published", "(chance)"]),
         (
