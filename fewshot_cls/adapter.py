@@ -39,10 +39,15 @@ class InterViewAdapter(nn.Module):
         """Adapted features, not of unit length: [n, V, C] as the encoder gives them -> [n, V, C]."""
         scaled = features * self.view_scale[:, None]  # [n, V, C]
         normed = self.view_norm(scaled.flatten(0, 1)).view_as(scaled)  # a channel's statistics are over n · V
-        gathered = self.gather(self.dropout(normed).flatten(1))  # [n, C]
+        gathered = _weights_first(self.gather, self.dropout(normed).flatten(1))  # [n, C]
         overall = self.dropout(F.relu(self.global_norm(gathered)))  # [n, C], the global feature
-        spread = F.relu(self.spread(F.relu(self.hidden(overall)))).view_as(features)  # [n, V, C]
-        return RESIDUAL * spread + (1 - RESIDUAL) * features
+        spread = F.relu(_weights_first(self.spread, F.relu(self.hidden(overall))))  # [n, V · C]
+        return torch.lerp(features, spread.reshape(features.shape), RESIDUAL)
+
+
+def _weights_first(layer: nn.Linear, x: Tensor) -> Tensor:
+    """`layer(x)` as W · xᵀ: for few shapes and a large W the product, and its gradients, are faster on a CPU."""
+    return torch.addmm(layer.bias[:, None], layer.weight, x.T).T
 
 
 def joined_logits(features: Tensor, classes: Tensor, scale: float = SCALE) -> Tensor:
@@ -57,6 +62,6 @@ def joined_logits(features: Tensor, classes: Tensor, scale: float = SCALE) -> Te
     Returns:
         [n, K].
     """
-    views = features.shape[1]
-    shapes = F.normalize(features.flatten(1), dim=-1)  # [n, V · C]
-    return scale * shapes @ F.normalize(classes.to(shapes).repeat(1, views), dim=-1).T
+    shapes = F.normalize(features.flatten(1), dim=-1).view_as(features)  # unit over V · C
+    scale /= features.shape[1] ** 0.5  # 1/√V: the length of a class's unit feature in each of its repetitions
+    return scale * shapes.sum(1) @ F.normalize(classes.to(shapes), dim=-1).T

@@ -41,7 +41,7 @@ def main(words: Sequence[str] | None = None) -> dict:
     """Run the command line `words`, the process's own by default; returns what stands in metrics.json."""
     # settings
     args, settings = parse(words)
-    if args.head:
+    if settings.HEAD:
         return apply_head(args, settings)
     result = read_result(settings.SEARCHED, ZERO_SHOT) if settings.SEARCHED else None
     weights = open_view_weights(settings, searched=bool(result and result.weights))

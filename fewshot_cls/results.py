@@ -146,7 +146,7 @@ def report_test(
 
 
 def report_own_shapes(
-    run: Run, names: Sequence[str], reader: BatchReader, test: Features, zero: Tensor | None, answer: Answer, projection
+    run: Run, names: Sequence[str], reader: BatchReader, test: Features, zero: Tensor, answer: Answer, projection
 ) -> dict:
     """Print the likeliest classes of own shapes, and write the run's files.
 
@@ -154,7 +154,7 @@ def report_own_shapes(
     """
     shares = answer.logits.softmax(1).numpy()  # [n, K]
     order = np.argsort(-shares, axis=1, kind="stable")
-    before = shares if zero is None else zero.softmax(1).numpy()
+    before = zero.softmax(1).numpy()
     cases = [
         Change(
             name,
@@ -297,26 +297,33 @@ def report_training(folder: Path, settings: CfgNode, answers: Sequence[Answer], 
 
 
 def report_head_on_files(
-    run: Run, facts: HeadFacts, reader: BatchReader, test: Features, logits: Tensor, projection: nn.Module
+    run: Run, facts: HeadFacts, reader: BatchReader, test: Features, zero: Tensor, logits: Tensor, projection: nn.Module
 ) -> dict:
     """As `report_own_shapes`, for a head from a file."""
     learned = Learned(nn.Identity(), {}, {})
     answer = Answer(Shots("", 0, 0, [], []), learned, logits)
-    return report_own_shapes(run, facts.class_names, reader, test, None, answer, projection)
+    return report_own_shapes(run, facts.class_names, reader, test, zero, answer, projection)
 
 
 def report_head_on_set(
-    run: Run, facts: HeadFacts, reader: BatchReader, test: Features, logits: Tensor, columns: Sequence[int]
+    run: Run,
+    facts: HeadFacts,
+    reader: BatchReader,
+    test: Features,
+    zero: Tensor,
+    logits: Tensor,
+    columns: Sequence[int],
+    projection: nn.Module,
 ) -> dict:
-    """Score a head from a file on the classes that it shares with a data set; returns what metrics.json holds.
+    """Score a head from a file on the classes that it shares with a data set, beside zero-shot of these classes.
 
     Args:
         test: whose labels are places among the shared classes.
-        logits: [n, shared classes].
+        zero, logits: zero-shot's and the head's, [n, shared classes].
         columns: the head's own places of these classes.
     """
     names = [facts.class_names[column] for column in columns]
-    scores = evaluate(logits, test.labels, names)
+    before, scores = (evaluate(each, test.labels, names) for each in (zero, logits))
     total = len(reader.shapes.class_names)
     note = f"Scored on the {len(names)} of {total} classes that the head knows, and chosen among these alone."
     run = replace(run, notes=[*run.notes, note])
@@ -327,18 +334,28 @@ def report_head_on_set(
         "trained_on": facts.shots,
         "chosen_on": facts.chosen_on,
         "accuracy": scores.accuracy,
+        "zeroshot_accuracy": before.accuracy,
+        "gain": scores.accuracy - before.accuracy,
         "mean_class_accuracy": scores.mean_class_accuracy,
         "class_accuracy": dict(zip(names, scores.class_accuracy.tolist(), strict=True)),
+        "zeroshot_class_accuracy": dict(zip(names, before.class_accuracy.tolist(), strict=True)),
     }
     write_json(run.folder / "metrics.json", summary)
-    write_predictions(run, names, test, scores, scores)
+    write_predictions(run, names, test, before, scores)
+    counts = before.confusion.sum(1)
+    classes = {
+        name: (before.class_accuracy[k], scores.class_accuracy[k], int(counts[k])) for k, name in enumerate(names)
+    }
+    if run.settings.REPORT:
+        accuracy = f"{scores.accuracy:.2f} %, zero-shot {before.accuracy:.2f} %"
+        words = {"Method": facts.method.replace("_", " "), "Trained on": facts.shots, "Accuracy": accuracy}
+        changes = _changes(before, scores, test, reader.shapes, projection)
+        title = f"Few-shot classification: {run.folder.name}"
+        write_fewshot_report(run.folder / "report.html", title, run.facts | words, run.all_notes, {}, classes, changes)
     write_settings(run.folder / "config.yaml", run.settings)
-    rows = [
-        [name, shapes, f"{share:.1f}"]
-        for (name, (_, shapes)), share in zip(scores.class_counts.items(), scores.class_accuracy, strict=True)
-    ]
-    rows.append(["all", scores.shapes, f"{scores.accuracy:.2f}"])
-    print(table(["class", "shapes", "accuracy %"], rows))
+    rows = [[name, shapes, f"{old:.1f}", f"{new:.1f}"] for name, (old, new, shapes) in classes.items()]
+    rows.append(["all", scores.shapes, f"{before.accuracy:.2f}", f"{scores.accuracy:.2f}"])
+    print(table(["class", "shapes", "zero-shot %", "head %"], rows))
     print(f"\n{facts.method.replace('_', ' ')}, trained on {facts.shots}; chosen on {facts.chosen_on}")
     run.print_footer(scores.shapes)
     return summary

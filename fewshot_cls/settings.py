@@ -34,6 +34,7 @@ def fewshot_defaults() -> CfgNode:
     c = defaults()
     c.PROJECTION.METHOD = "realistic"  # or "pointclip_v1" (six views), "pointclip_v1_fewshot" (V1's ten)
     c.METHOD = "kernel_ridge"  # one of METHODS
+    c.HEAD = ""  # a trained head's file to score or to answer with; nothing is trained then
     c.SHOTS = 16  # K, labelled training shapes a class; 0 takes all
     c.SHOTS_SPLIT = "train"  # the split that they are drawn from
     c.SEEDS = 1  # so many draws of the shots, by SEED, SEED + 1 …; figures are their mean
@@ -91,10 +92,10 @@ def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNo
     parser.add_argument("--seeds", type=int, metavar="N", help="draws of the shots (SEEDS)")
     what = "own training shapes, a folder of folders: one a class, named like it"
     parser.add_argument("--train", metavar="FOLDER", help=what)
-    what = "use a trained head instead of training one, on --input files or on the config's data set"
+    what = "use a trained head instead of training one, on --input files or on the config's data set (HEAD)"
     parser.add_argument("--head", "--init", metavar="FILE", help=what)
     args, settings = parse_settings(parser, fewshot_defaults(), load, words)
-    flags = {name: value for name in ("SHOTS", "SEEDS") if (value := getattr(args, name.lower())) is not None}
+    flags = {name: value for name in ("SHOTS", "SEEDS", "HEAD") if (value := getattr(args, name.lower())) is not None}
     settings = with_changes(settings, flags)
     _check(settings)
     _check_arguments(args, settings)
@@ -132,11 +133,11 @@ def _check(settings: CfgNode) -> None:
 def _check_arguments(args: argparse.Namespace, settings: CfgNode) -> None:
     if args.search:
         raise InputError("--search is zeroshot_cls's; run it there, and name the file that it writes in SEARCHED.")
-    if args.head and args.train:
+    if settings.HEAD and args.train:
         raise InputError("--train and --head came together; train a head, or use one that there is.")
-    if args.input and not (args.train or args.head):
+    if args.input and not (args.train or settings.HEAD):
         raise InputError("--input came without training shapes; add --train FOLDER, or --head FILE of an earlier run.")
     if args.train and settings.PROTOCOL == "published":
         raise InputError("PROTOCOL published chooses on a test split, which own shapes do not have; set it fixed.")
-    if (args.train or args.head) and settings.SEEDS > 1:
+    if (args.train or settings.HEAD) and settings.SEEDS > 1:
         raise InputError("SEEDS goes with a data set, where every draw is scored; leave it 1 with --train and --head.")

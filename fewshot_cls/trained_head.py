@@ -5,13 +5,14 @@ import time
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from yacs.config import CfgNode
 
-from fewshot_cls.features import extract, open_method_extractor
+from fewshot_cls.features import extract, open_method_extractor, unit_views
 from fewshot_cls.head import HeadFacts, check_fits, class_columns, load_head
+from fewshot_cls.heads import ZeroShot
 from fewshot_cls.learn import Learned
-from fewshot_cls.projections import LearnedProjection, open_projection, selected_views
+from fewshot_cls.projections import LearnedProjection, open_projection, open_view_weights, selected_views
 from fewshot_cls.results import report_head_on_files, report_head_on_set
 from pointclip.config import with_changes
 from pointclip.datasets.batches import BatchReader
@@ -39,7 +40,7 @@ def logits_of(learned: Learned, test: Features, reader: BatchReader, extractor: 
 def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
     """Answer by a head from a file; returns what stands in metrics.json."""
     # settings and model
-    head, facts, smoothing = load_head(args.head)
+    head, facts, smoothing = load_head(settings.HEAD)
     settings = with_changes(settings, {"METHOD": facts.method})
     _check_projection(facts, settings)
     projection = _open_projection(facts, settings, smoothing)
@@ -62,12 +63,31 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
     seconds = time.perf_counter() - start
     with torch.no_grad():
         logits = head(test.views)
+    # zero-shot beside it, whose projection learns nothing
+    before = _zero_shot(head, settings)(unit_views(_by_fixed_projection(settings, facts, test, reader, extractor)))
     origins = Origin(f"of the head ({facts.shots})", tuned=facts.tuned_on_test), Origin("of the head")
     run = describe_run(args, settings, extractor, reader, facts.sentences, origins, None, seconds)
     if args.input:
-        return report_head_on_files(run, facts, reader, test, logits, projection)
+        return report_head_on_files(run, facts, reader, test, before, logits, projection)
     labels = torch.tensor([places.index(label) for label in test.labels.tolist()])
-    return report_head_on_set(run, facts, reader, replace(test, labels=labels), logits[:, columns], columns)
+    test = replace(test, labels=labels)
+    return report_head_on_set(run, facts, reader, test, before[:, columns], logits[:, columns], columns, projection)
+
+
+def _zero_shot(head: nn.Module, settings: CfgNode) -> ZeroShot:
+    """Zero-shot of the head's classes; an adapter's has the settings' view weights."""
+    zero = getattr(head, "zero", head)
+    return zero if isinstance(zero, ZeroShot) else ZeroShot(zero.classes, open_view_weights(settings, False).values)
+
+
+def _by_fixed_projection(
+    settings: CfgNode, facts: HeadFacts, test: Features, reader: BatchReader, extractor: FeatureExtractor
+) -> Features:
+    """The reader's features as zero-shot sees them: `test`, unless the head has learned a smoothing."""
+    if not facts.smoothing:
+        return test
+    projection = open_projection(settings).to(extractor.device)
+    return extract(reader, FeatureExtractor(projection, extractor.encoder, progress=extractor.progress), True)
 
 
 def _check_projection(facts: HeadFacts, settings: CfgNode) -> None:

@@ -131,11 +131,14 @@ class _Trainer:
             seen += len(places)
         return Epoch(number, rate, sum(losses) / len(losses), 100 * right / seen)
 
+    @torch.no_grad()
     def keep(self, epoch: Epoch) -> None:
         """Remember an epoch, and the weights after it where it is the best so far, or where none is better."""
         self.epochs.append(epoch)
         if len(self.epochs) == 1 or epoch.chosen_on is None or _rank(epoch) > _rank(self.epochs[self.chosen]):
-            self.best, self.chosen = copy.deepcopy(self.model.state_dict()), epoch.number
+            self.chosen = epoch.number
+            for name, tensor in self.model.state_dict().items():
+                self.best[name].copy_(tensor)
 
     def save(self, path: Path, key: str) -> None:
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}

@@ -13,6 +13,6 @@ tables zeroshot_cls v1_v2_demo zeroshot_cls/ablation_prompts zeroshot_cls/what_r
 tables zeroshot_seg ablation_lookup zeroshot_seg/what_rests_on_what
 if [[ -n ${QUICK:-} ]]; then exit; fi  # training heads takes longest
 few=(DATASET.MAX_SHAPES 96)
-tables fewshot_cls fewshot_unseen fewshot_turned
+tables fewshot_cls fewshot_unseen fewshot_turned fewshot_transfer_demo
 few=(DATASET.MAX_SHAPES 8)
 tables fewshot_cls fewshot_learned

@@ -78,8 +78,8 @@ def jobs_of(table: Table) -> dict[Job, str]:
     """The table's jobs in the order in which they are run, with their labels in progress lines."""
     cells: dict[Job, list] = {}
     for cell in table.cells:
-        if cell.job.searched:  # a search comes before the runs that use its result
-            cells.setdefault(cell.job.searched, [])
+        if source := cell.job.searched or cell.job.trained:  # it comes before the runs that use its result
+            cells.setdefault(source, [])
         cells.setdefault(cell.job, []).append(cell)
     return {job: _label(job_cells) for job, job_cells in cells.items()}
 

@@ -12,13 +12,14 @@ comparison if anything was published), columns, rows. Fields of a row or column:
     published  a number in percent, or {column name: number}
     note       a note on the published figure, or {column name: text}
     search     {what: "prompts,weights", split: train, in: a column}; the row's other columns use the result found there
+    head       {in: a column}; the row's other columns are scored by the head that a few-shot run trained there
     kind       one of the command kinds: the run uses only the sentences of this kind from its config's file
     only       names of the configs for which the row exists
     for        {config name: fields} that apply with that config only
 
-Columns cannot have search, kind or only; `schema` defines the valid values. A row's fields take precedence over its
-column's, and those over the table's. If the table itself names a `config`, --config replaces it, so that the same table
-can be made for any data set.
+Columns cannot have search, head, kind or only, and no row has both search and head; `schema` defines the valid values.
+A row's fields take precedence over its column's, and those over the table's. If the table itself names a `config`,
+--config replaces it, so that the same table can be made for any data set.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,6 +40,7 @@ class Job:
     settings: tuple[tuple[str, str], ...] = ()  # KEY, VALUE
     search: tuple[str, str] | None = None  # what to search for, and on which split
     searched: "Job | None" = None  # the run whose searched.yaml this one uses
+    trained: "Job | None" = None  # the run whose head.safetensors this one scores
     kind: str = ""  # of command, if only sentences of this kind are used
 
 
@@ -165,16 +167,19 @@ class _CellMaker:
         settings = {**self._filled(self.top.get("settings", {}), words), **self.extra, **self._filled(cell, words)}
         path = config_path(_fill(str(config), words), self.configs)
         job = Job(path, tuple(settings.items()), kind=row.get("kind", ""))
-        search = row.get("search")
-        if not search:
-            return job
-        home = search.get("in", column["name"])
+        search, head = row.get("search"), row.get("head")
+        if search and head:
+            raise InputError(f"{self.path.name}: {row['name']!r} has both search and head; give one of them.")
+        home = (search or head or {}).get("in", column["name"])
         if column["name"] == home:
-            return Job(job.config, job.settings, (search["what"], search.get("split", "train")), kind=job.kind)
+            what = (search["what"], search.get("split", "train")) if search else None
+            return Job(job.config, job.settings, what, kind=job.kind)
         homes = [other for other in columns if other["name"] == home]
         if not homes:
-            raise InputError(f"{self.path.name}: {row['name']!r} searches in {home!r}, which is not a column.")
-        return Job(job.config, job.settings, searched=self.job(row, homes[0], columns), kind=job.kind)
+            does = "searches" if search else "trains its head"
+            raise InputError(f"{self.path.name}: {row['name']!r} {does} in {home!r}, which is not a column.")
+        source = {"searched" if search else "trained": self.job(row, homes[0], columns)}
+        return Job(job.config, job.settings, **source, kind=job.kind)
 
     def _filled(self, settings: Mapping[str, object], words: Mapping[str, str]) -> dict[str, str]:
         filled = {key: _fill(str(value), words) for key, value in settings.items()}

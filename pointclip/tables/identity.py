@@ -20,9 +20,9 @@ def identify(settings: CfgNode, search: Sequence[str] | None, code: str) -> dict
     """Everything a run's figures depend on, as far as it can be determined quickly.
 
     These are its settings; the content of the files that they name (sentences and the file on their origin, an earlier
-    search, a data set's Python file, the bundled encoder); name, size and modification time of a weights file, which
-    may have gigabytes; what it searches for; and the code. Data sets below DATASET.ROOT, downloaded weights and the
-    machine are assumed not to change.
+    search, a trained head, a data set's Python file, the bundled encoder); name, size and modification time of a
+    weights file, which may have gigabytes; what it searches for; and the code. Data sets below DATASET.ROOT, downloaded
+    weights and the machine are assumed not to change.
 
     Args:
         settings: of the run.
@@ -35,6 +35,8 @@ def identify(settings: CfgNode, search: Sequence[str] | None, code: str) -> dict
     prompts = expanded(settings.PROMPTS.FILE)
     plain["PROMPTS"]["FILE"] = _content(settings.PROMPTS.FILE, prompts.parent / f"{prompts.stem}.origin.yaml")
     plain["SEARCHED"] = _content(settings.SEARCHED)
+    if "HEAD" in settings:
+        plain["HEAD"] = _content(settings.HEAD)
     if settings.DATASET.NAME.endswith(".py"):
         plain["DATASET"]["NAME"] = _content(settings.DATASET.NAME)
     if settings.ENCODER.NAME == "demo":

@@ -163,6 +163,11 @@ class Runner:
             if outcome.reason:
                 raise InputError(f"The search whose result it uses failed: {outcome.reason}")
             pairs["SEARCHED"] = str((outcome.folder / "searched.yaml").resolve())
+        if job.trained:
+            outcome = self.run(job.trained)
+            if outcome.reason:
+                raise InputError(f"The training whose head it uses failed: {outcome.reason}")
+            pairs["HEAD"] = str((outcome.folder / "head.safetensors").resolve())
         _, settings = self.task.load(job.config, _flat(pairs))
         if self.checkpoint and settings.ENCODER.NAME != "demo" and "ENCODER.PRETRAINED" not in pairs:
             pairs["ENCODER.PRETRAINED"] = weights_file(self.checkpoint, settings.ENCODER.NAME)

@@ -69,6 +69,8 @@ SEARCH: Rule = (
     "{what: a text, split: a text, in: a column}",
 )
 
+HEAD: Rule = (lambda value: maps(value, is_name, ("in",)) and "in" in value, "{in: a column}")
+
 
 def check(file: str, top: object) -> None:
     """Check a definition, except for what depends on the config.
@@ -109,7 +111,7 @@ def _rules(columns: Collection[str]) -> tuple[dict[str, Rule], dict[str, Rule], 
     )
     shared = {"config": NAME, "metric": NAME, "settings": SETTINGS, "for": FOR}
     column = {**shared, "name": NAME, "with": WITH, "published": figures, "note": note}
-    row = {**column, "search": SEARCH, "kind": KIND, "only": ONLY}
+    row = {**column, "search": SEARCH, "head": HEAD, "kind": KIND, "only": ONLY}
     table = {**shared, "title": NAME, "about": TEXT, "tolerance": TOLERANCE, "published_note": note, "heads": HEADS}
     return column, row, {**table, "grid": BOOL, "rows": LIST, "columns": LIST}
 

@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from fewshot_cls import main as command
 from fewshot_cls.head import load_head
+from fewshot_cls.reproduce import TASK
 from fewshot_cls.settings import METHODS, SMOOTHING, load, parse
 from pointclip.datasets.synthetic.unseen import KINDS, generate_unseen
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
+from pointclip.tables import make_tables
 
 CONFIGS = Path(command.__file__).with_name("configs")
 QUICK = ["PROJECTION.VIEWS", "4, 9", "DATASET.NUM_POINTS", 64, "DATASET.MAX_SHAPES", 9, "TRAIN.EPOCHS", 2]
@@ -100,7 +103,8 @@ def test_a_head_answers_again_from_its_file(run, tmp_path, method):
     first = run("--shots", 1, *more, *protocol)
     assert metrics(first)["method"] == method
     again = run("--head", first / "head.safetensors", *more, output="again")
-    assert metrics(again)["accuracy"] == pytest.approx(metrics(first)["accuracy"])
+    for name in ("accuracy", "zeroshot_accuracy", "gain", "class_accuracy", "zeroshot_class_accuracy"):
+        assert metrics(again)[name] == pytest.approx(metrics(first)[name])
     assert "4 of 4 classes" in metrics(again)["notes"][-1]
     # a data set with none of its classes
     with pytest.raises(InputError, match="none of the data set's classes"):
@@ -108,6 +112,21 @@ def test_a_head_answers_again_from_its_file(run, tmp_path, method):
     if method == "tip_adapter":
         with pytest.raises(InputError, match=r"made for 1 views, but the projection has 3"):
             run("--init", first / "head.safetensors", *more, "PROJECTION.VIEWS", "1, 2, 3")
+
+
+def test_a_table_scores_heads_elsewhere(run, tmp_path):
+    """Trained in one column, scored in the other; zero-shot is read of the same runs."""
+    table = yaml.safe_load((TASK.folder / "tables" / "fewshot_transfer_demo.yaml").read_text(encoding="utf-8"))
+    table["rows"], table["columns"] = table["rows"][:2], table["columns"][:2]
+    (tmp_path / "t.yaml").write_text(yaml.safe_dump(table), encoding="utf-8")
+    words = [tmp_path / "t.yaml", "--strict", "--output", tmp_path, *QUICK[:4], "DATASET.MAX_SHAPES", 4, "CACHE", ""]
+    assert make_tables(TASK, [str(word) for word in words]) == 0
+    with open(tmp_path / "t_demo.csv", encoding="utf-8", newline="") as file:
+        rows = {(row["row"], row["column"]): row for row in csv.DictReader(file)}
+    for column, noted in (("canonical pose", False), ("turned about up", True)):
+        zero, few = rows["zero-shot", column], rows["Tip-Adapter", column]
+        assert zero["run"] == few["run"]
+        assert ("4 of 4 classes" in few["notes"]) == noted
 
 
 def test_head_of_test_labels_stays_marked(run):
