@@ -12,7 +12,6 @@ import numpy as np
 import torch.nn.functional as F
 import yaml
 from scipy.optimize import minimize_scalar
-from sklearn.calibration import calibration_curve
 from torch import Tensor
 from yacs.config import CfgNode
 
@@ -76,6 +75,8 @@ def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
         probabilities: [n, K].
         labels: [n].
     """
+    from sklearn.calibration import calibration_curve  # imported here since it is slow and often not needed
+
     confidence, answer = probabilities.max(1)
     right, confidence = (answer == labels).numpy(), confidence.clamp(0, 1).numpy()
     accuracies, confidences = calibration_curve(right, confidence, n_bins=BINS)
@@ -118,5 +119,5 @@ def open_calibration(settings: CfgNode) -> Calibration | None:
 def note_of(calibration: Calibration | None) -> str:
     """A note for readers of probabilities."""
     if calibration is None:
-        return "Probabilities are uncalibrated and overconfident; --calibrate fits a temperature."
+        return "Probabilities are uncalibrated and overconfident; --calibrate fits a temperature on a data set, CALIBRATION uses it."
     return f"Probabilities are calibrated ({calibration.words}) for shapes similar to those."

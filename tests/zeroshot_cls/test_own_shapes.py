@@ -10,9 +10,9 @@ import torch
 from pointclip.datasets.synthetic import generate
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
+from pointclip.runs.own_shapes import NONE
 from tests.zeroshot_cls.test_main import CONFIGS
 from zeroshot_cls.main import main
-from zeroshot_cls.results import NONE
 
 
 @pytest.fixture
