@@ -48,7 +48,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--category", default="", metavar="NAME", help="the category of the --input shapes, such as chair"
     )
-    parser.add_argument("--save-ply", action="store_true", help="write each shape as .ply with its parts' colours")
+    what = "write each shape as .ply with its parts' labels and colours, an own file's in its own frame"
+    parser.add_argument("--save-ply", action="store_true", help=what)
+    parser.add_argument("--save-glb", action="store_true", help="the same as .glb, for viewers")
     return parser
 
 

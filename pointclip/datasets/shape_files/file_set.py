@@ -83,6 +83,7 @@ class ShapeFiles:
         self.every_vertex = every_vertex
         self.judge: Judge | None = None
         self._ups: dict[Path, UpGuess] = {}
+        self._whole: set[int] = set()
         self._last: tuple[Path | None, dict[str, Geometry]] = (None, {})  # the file read last, as its pieces
         self.entries = [entry for path in self.paths for entry in self._entries_of(path)]
 
@@ -113,7 +114,14 @@ class ShapeFiles:
         if entry.reason:
             raise InputError(entry.reason)
         geometry = self._read(entry.path)[entry.piece]
-        return take(geometry, entry.path, entry.name, self.num_points, self.seed, self.every_vertex)
+        taken = take(geometry, entry.path, entry.name, self.num_points, self.seed, self.every_vertex)
+        if taken.rows is None and taken.faces is None:
+            self._whole.add(index)
+        return taken
+
+    def is_whole(self, index: int) -> bool:
+        """Whether the points of a shape that was read are all points of its file, or its piece, in order."""
+        return index in self._whole
 
     def up_of(self, index: int) -> UpGuess:
         """The up axis of the file of a shape that was read, and how it was chosen; guessed once for each file."""
