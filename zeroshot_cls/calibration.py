@@ -119,5 +119,8 @@ def open_calibration(settings: CfgNode) -> Calibration | None:
 def note_of(calibration: Calibration | None) -> str:
     """A note for readers of probabilities."""
     if calibration is None:
-        return "Probabilities are uncalibrated and overconfident; --calibrate fits a temperature on a data set, CALIBRATION uses it."
+        return (
+            "Probabilities are uncalibrated and overconfident; --calibrate fits a temperature on a data set's labels, "
+            "CALIBRATION uses it."
+        )
     return f"Probabilities are calibrated ({calibration.words}) for shapes similar to those."

@@ -48,6 +48,18 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help=what)
 
 
+def add_threshold(parser: argparse.ArgumentParser) -> None:
+    """Add --threshold, for tasks that name own shapes."""
+    what = "report --input shapes as none of the classes if no probability reaches this value (0 to 1)"
+    parser.add_argument("--threshold", type=float, default=0.0, metavar="P", help=what)
+
+
+def check_threshold(args: argparse.Namespace) -> None:
+    """Raise an InputError for a threshold out of range or without --input."""
+    if not 0 <= args.threshold <= 1 or (args.threshold and not args.input):
+        raise InputError(f"--threshold is {args.threshold}; expected 0 to 1, and only with --input FILE….")
+
+
 def parse_settings(
     parser: argparse.ArgumentParser, base: CfgNode, load: Load, words: Sequence[str] | None = None
 ) -> tuple[argparse.Namespace, CfgNode]:
