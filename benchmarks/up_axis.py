@@ -1,7 +1,7 @@
-"""How often `--up auto` is right: bundled shapes turned so that each of six directions points up, without and with a model.
+"""How often `--up auto` is right, without and with a model: bundled shapes turned so that each of six directions is up.
 
-Run as `python benchmarks/up_axis.py [ENCODER]`; the encoder is the bundled one by default. Only +y and +z can be found,
-since files with another axis up are rare; a shape that is undecided counts as +y.
+Run as `python benchmarks/up_axis.py`. Only +y and +z can be found, since files with another axis up are rare; a shape
+that is undecided counts as +y.
 """
 
 import sys
@@ -21,7 +21,7 @@ from pointclip.features import FeatureExtractor
 from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.output import table
 from pointclip.runs.poses import model_judge
-from pointclip.utils.command import run_command
+from pointclip.utils.command import ArgumentParser, run_command
 from zeroshot_cls.realistic_projection import RealisticProjection
 
 PER_CLASS = 10
@@ -29,7 +29,9 @@ DIRECTIONS = [(axis, sign) for axis in range(3) for sign in (1, -1)]
 
 
 def main() -> None:
-    name = sys.argv[1] if len(sys.argv) > 1 else "demo"
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--encoder", default="demo", metavar="NAME", help="the model (default: the bundled one)")
+    name = parser.parse_args().encoder
     print(machine())
     shapes = SyntheticShapes(split="test", per_class=PER_CLASS)
     judge = judge_of(name, shapes.class_names)

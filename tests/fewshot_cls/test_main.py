@@ -16,6 +16,7 @@ from fewshot_cls.settings import METHODS, SMOOTHING, load, parse
 from pointclip.datasets.synthetic.unseen import KINDS, generate_unseen
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
+from pointclip.runs.own_shapes import NONE
 
 CONFIGS = Path(command.__file__).with_name("configs")
 QUICK = ["PROJECTION.VIEWS", "4, 9", "DATASET.NUM_POINTS", 64, "DATASET.MAX_SHAPES", 9, "TRAIN.EPOCHS", 2]
@@ -116,7 +117,7 @@ def test_head_of_test_labels_stays_marked(run):
     assert again["tuned_on_test_labels"] is True
 
 
-def test_own_shapes(run, classes, tmp_path):
+def test_own_shapes(run, classes, tmp_path, capsys):
     shape = tmp_path / "mine.npy"
     np.save(shape, generate_unseen("ladder", 9, 80).points)
     more = ["ENCODER.NAME", "demo", "DATASET.MAX_SHAPES", 0]
@@ -133,6 +134,11 @@ def test_own_shapes(run, classes, tmp_path):
     assert next((tmp_path / "later").rglob("predictions.csv")).read_text() == answer
     only = main("--train", classes, output="alone")
     assert only["training_shapes"] == 6
+    capsys.readouterr()
+    main("--head", head, "--input", shape, "--threshold", 1, "--json", output="later")
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["file"], found["class"], found["calibrated"]) == (str(shape), NONE, False)
+    assert {guess["class"] for guess in found["top"]} == {"bottle", "ladder"}
 
 
 def test_augmented_copies(run):
