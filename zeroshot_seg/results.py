@@ -121,8 +121,7 @@ def print_parts(answers: Sequence[Mapping]) -> None:
     """Print a table of parts for each of a few shapes, or one line a shape."""
     for answer in answers if len(answers) <= FEW else ():
         rows = [[part["part"], part["count"], f"{100 * part['share']:.1f}"] for part in answer["parts"]]
-        share = "share %" if answer["counted"] == "points" else "area %"
-        print(f"\n{table([answer['shape'], answer['counted'], share], rows)}")
+        print(f"\n{table([answer['shape'], answer['counted'], f'% of {share_of(answer)}'], rows)}")
         print(f"points that no view sees: {answer['unseen_points']}; {details(answer)}", flush=True)
     if len(answers) > FEW:
         rows = [
@@ -209,8 +208,13 @@ def make_cases(
             visible=seen.visible[0].cpu().numpy(),
             count=len(segmented.labels),
             shares=[part["share"] for part in listed[number]["parts"]] if listed else (),
-            details=details(listed[number]) if listed else "",
+            details=f"shares of {share_of(listed[number])}; {details(listed[number])}" if listed else "",
         )
+
+
+def share_of(answer: Mapping) -> str:
+    """What the shares of parts are of."""
+    return "points" if answer["counted"] == "points" else "area"
 
 
 def write_predictions(folder: Path, run: Run, shapes: list[Segmented], ious: np.ndarray) -> None:

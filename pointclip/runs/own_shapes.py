@@ -96,7 +96,8 @@ def heading(answer: Mapping) -> str:
 def details(answer: Mapping) -> str:
     """A line on an answer: its margin, and its up axis."""
     margin = f"margin {cosine(answer['margin'])} in cosine; " if "margin" in answer else ""
-    return f"{margin}{answer['up']} up, {answer['up_by']}"
+    how = "default" if answer["up_by"] == "undecided" else answer["up_by"]
+    return f"{margin}{answer['up']} up by {how}"
 
 
 def cosine(margin: float) -> str:
