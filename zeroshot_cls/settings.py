@@ -12,7 +12,7 @@ from pointclip.errors import InputError
 from pointclip.prompts import PromptFile
 from pointclip.published import PublishedSets
 from pointclip.runs.arguments import add_threshold, argument_parser, check_threshold, parse_settings
-from pointclip.runs.inputs import names_or_list
+from pointclip.runs.inputs import names_argument
 
 CONFIGS = Path(__file__).with_name("configs")
 PUBLISHED_WEIGHTS = Path(__file__).with_name("view_weights.yaml")
@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     parser = argument_parser("Zero-shot classification of point clouds with CLIP (PointCLIP V2).")
     parser.add_argument(
         "--classes",
-        type=names_or_list,
+        type=names_argument,
         default=(),
         metavar="A,B,C",
         help="class names for --input, or @FILE with one per line",

@@ -11,7 +11,7 @@ from pointclip.config_files import Config, find_config
 from pointclip.errors import InputError
 from pointclip.prompts import PromptFile
 from pointclip.runs.arguments import add_json, check_needs_input, make_folder, run_folder, split_settings
-from pointclip.runs.inputs import names_or_list
+from pointclip.runs.inputs import names_argument
 from pointclip.runs.whole import staging_place
 from pointclip.utils.command import ArgumentParser
 
@@ -106,7 +106,7 @@ def parser() -> argparse.ArgumentParser:
     what = "own scans instead of a data set: files, folders, patterns such as 'scans/*.ply', and @LIST, a file of them"
     parser.add_argument("--input", nargs="+", metavar="FILE", help=what)
     what = "class names for --input, or @FILE with one per line"
-    parser.add_argument("--classes", type=names_or_list, default=(), metavar="A,B,C", help=what)
+    parser.add_argument("--classes", type=names_argument, default=(), metavar="A,B,C", help=what)
     what = "the up axis of the --input files; auto, the default, looks for a floor"
     parser.add_argument("--up", choices=("auto", "x", "y", "z"), default="auto", help=what)
     add_json(parser)

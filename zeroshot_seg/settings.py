@@ -12,7 +12,7 @@ from pointclip.errors import InputError
 from pointclip.prompts import PromptFile, key_of
 from pointclip.published import PublishedSets
 from pointclip.runs.arguments import argument_parser, parse_settings
-from pointclip.runs.inputs import names_or_list
+from pointclip.runs.inputs import names_argument
 from zeroshot_seg.protocol import check_rules
 
 CONFIGS = Path(__file__).with_name("configs")
@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
     parser = argument_parser("Zero-shot part segmentation of point clouds with CLIP (PointCLIP V2).")
     what = "part names for --input, or @FILE with one per line"
-    parser.add_argument("--parts", type=names_or_list, default=(), metavar="A,B,C", help=what)
+    parser.add_argument("--parts", type=names_argument, default=(), metavar="A,B,C", help=what)
     parser.add_argument(
         "--category", default="", metavar="NAME", help="the category of the --input shapes, such as chair"
     )
