@@ -52,12 +52,17 @@ def fit(logits: Tensor, labels: Tensor, data: str, encoder: str) -> Calibration:
         data, encoder: their data set and encoder.
 
     Raises:
-        InputError: if no class is known.
+        InputError: if no class is known, or every prediction is right: then any confidence is too low.
     """
     known = labels >= 0
     if not bool(known.any()):
         raise InputError(f"No shape of {data} has a known class, so nothing can be calibrated; use another split.")
     logits, labels = logits[known].double(), labels[known]
+    if bool((logits.argmax(1) == labels).all()):
+        raise InputError(
+            f"All {len(labels)} shapes of {data} are classified correctly, which determines no temperature; use harder "
+            "or more shapes (--search-split, DATASET.MAX_SHAPES)."
+        )
 
     def loss(log_temperature: float) -> float:
         return float(F.cross_entropy(logits / np.exp(log_temperature), labels))
