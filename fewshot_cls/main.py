@@ -9,8 +9,11 @@ if __name__ == "__main__":  # from a checkout, installed or not
 
     run_task("fewshot_cls")
 
+import argparse
 import time
 from collections.abc import Sequence
+
+from yacs.config import CfgNode
 
 from fewshot_cls.features import (
     draw_all,
@@ -32,6 +35,8 @@ from fewshot_cls.watch import watch_training
 from pointclip.features.store import fingerprint_of_encoder
 from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.opening import open_shapes
+from pointclip.runs.own_shapes import answering, up_notes
+from pointclip.runs.poses import let_model_judge
 from pointclip.runs.run import describe_run
 from pointclip.search.result import read_result
 from zeroshot_cls.classifier import TASK as ZERO_SHOT
@@ -39,8 +44,13 @@ from zeroshot_cls.classifier import TASK as ZERO_SHOT
 
 def main(words: Sequence[str] | None = None) -> dict:
     """Run the command line `words`, the process's own by default; returns what stands in metrics.json."""
-    # settings
     args, settings = parse(words)
+    return answering(args, lambda: run(args, settings))
+
+
+def run(args: argparse.Namespace, settings: CfgNode) -> dict:
+    """Learn and classify as the arguments and settings say; returns what stands in metrics.json."""
+    # settings
     if settings.HEAD:
         return apply_head(args, settings)
     result = read_result(settings.SEARCHED, ZERO_SHOT) if settings.SEARCHED else None
@@ -58,7 +68,10 @@ def main(words: Sequence[str] | None = None) -> dict:
     unit = takes_unit(settings)
     extractor = open_method_extractor(settings, open_projection(settings), args, unit)
     encoder = extractor.encoder
-    zero = ZeroShot(extractor.class_features(sentences).cpu(), weights.values)
+    class_features = extractor.class_features(sentences)
+    zero = ZeroShot(class_features.cpu(), weights.values)
+    for shapes in (training.files, reader and reader.shapes):
+        let_model_judge(shapes, extractor, class_features, weights.values, training.class_names)
 
     # features: frozen CLIP sees every shape once
     shots = extract_shots(settings, training, draws, extractor, unit)
@@ -86,8 +99,10 @@ def main(words: Sequence[str] | None = None) -> dict:
     if not reader:
         return report_training(args.folder, settings, answers, facts["encoder"])
     origins = sentences.origin, weights.origin
-    run = marked(describe_run(args, settings, extractor, reader, sentences, origins, result, seconds), settings)
+    described = describe_run(args, settings, extractor, reader, sentences, origins, result, seconds)
+    described = marked(described, settings, [f"training shapes: {note}" for note in up_notes(training.files)])
     before = zero(unit_views(test))
     if args.input:
-        return report_own_shapes(run, training.class_names, reader, test, before, answers[0], extractor.projection)
-    return report_test(run, reader, test, before, answers, extractor.projection)
+        own = training.class_names, reader, test, before, answers[0], extractor.projection, args.threshold
+        return report_own_shapes(described, *own)
+    return report_test(described, reader, test, before, answers, extractor.projection)

@@ -22,7 +22,9 @@ CASE = """
       {{ '✓ now right' if case.right else '✗ now wrong' }}</span>{% endif %}</div>
   <p>{% if case.truth %}<span class="soft">truth</span> <b>{{ case.truth }}</b> · {% endif -%}
     <span class="soft">zero-shot</span> <b>{{ case.before }}</b> {{ '%.1f' % (100 * case.before_share) }} % ·
-    <span class="soft">few-shot</span> <b>{{ case.after }}</b> {{ '%.1f' % (100 * case.after_share) }} %</p>
+    <span class="soft">few-shot</span> <b>{{ case.after }}</b> {{ '%.1f' % (100 * case.after_share) }} %
+    <span class="soft">(uncalibrated)</span></p>
+  {% if case.details %}<p class="soft">{{ case.details }}</p>{% endif %}
   <a href="{{ case.picture }}"><img src="{{ case.picture }}" loading="lazy" alt="depth maps of {{ case.name }}"></a>
   {% endif %}
 </article>
@@ -41,6 +43,7 @@ class Change:
     after: str
     after_share: float
     maps: np.ndarray  # [V, H, W] in [0, 1]
+    details: str = ""  # more on the shape
 
 
 def write_fewshot_report(

@@ -18,13 +18,16 @@ from fewshot_cls.training_shapes import Augmented
 from pointclip.datasets.base import ShapeSet
 from pointclip.datasets.batches import BatchReader
 from pointclip.runs.output import table, write_csv, write_json, write_settings
+from pointclip.runs.own_shapes import ANSWERS, answers_of, class_answers, details, print_classes
 from pointclip.runs.run import Run, summary_of
-from zeroshot_cls.classifier import Features
+from zeroshot_cls.classifier import TOP, Features
 from zeroshot_cls.scores import Scores as Counted
 from zeroshot_cls.scores import evaluate as count
 
 TASK = "few-shot classification"
 SHOWN = 4  # shapes of each kind of change on the page
+PAGED = 100  # own shapes printed and shown on the page
+UNCALIBRATED = "Few-shot's probabilities are uncalibrated."
 TUNED = "Numbers or the epoch were chosen on the labels of the split that is reported (PROTOCOL published)."
 
 
@@ -146,14 +149,26 @@ def report_test(
 
 
 def report_own_shapes(
-    run: Run, names: Sequence[str], reader: BatchReader, test: Features, zero: Tensor, answer: Answer, projection
+    run: Run,
+    names: Sequence[str],
+    reader: BatchReader,
+    test: Features,
+    zero: Tensor,
+    answer: Answer,
+    projection: nn.Module,
+    threshold: float,
 ) -> dict:
     """Print the likeliest classes of own shapes, and write the run's files.
 
-    `zero` are zero-shot's logits [n, K] of the same classes.
+    Args:
+        zero: zero-shot's logits [n, K] of the same classes.
+        threshold: shapes whose likeliest class has a lower probability are called none of these.
     """
     shares = answer.logits.softmax(1).numpy()  # [n, K]
-    order = np.argsort(-shares, axis=1, kind="stable")
+    order = np.argsort(-shares, axis=1, kind="stable")[:, :TOP]
+    best = np.take_along_axis(shares, order, 1)
+    listed = answers_of(reader, test.indices, class_answers(names, order, best, threshold, calibrated=False))
+    count = len(test.names)
     before = zero.softmax(1).numpy()
     cases = [
         Change(
@@ -161,21 +176,25 @@ def report_own_shapes(
             "",
             names[before[i].argmax()],
             float(before[i].max()),
-            names[order[i, 0]],
-            float(shares[i, order[i, 0]]),
+            listed[i]["class"],
+            float(best[i, 0]),
             _maps(reader.shapes, test.indices[i], projection),
+            details(listed[i]),
         )
-        for i, name in enumerate(test.names)
+        for i, name in enumerate(test.names[:PAGED] if run.settings.REPORT else ())
     ]
-    given = {"input": reader.shapes.given, "classes": list(names)}
-    summary = {"task": TASK, **given, **summary_of(run, reader, len(cases))}
+    notes = [*run.notes, UNCALIBRATED]
+    if count > PAGED:
+        notes.append(f"The first {PAGED} of {count:,} shapes are shown; all of them are in predictions.csv.")
+    run = replace(run, notes=notes)
+    given = {"input": reader.shapes.given, "classes": list(names), "threshold": threshold}
+    summary = {"task": TASK, **given, **summary_of(run, reader, count), ANSWERS: listed}
     summary["method"] = run.settings.METHOD
     write_json(run.folder / "metrics.json", summary)
     rows = [
-        [name, names[row[0]], f"{share[row[0]]:.6f}"]
-        for name, row, share in zip(test.names, order, shares, strict=True)
+        [one["shape"], one["class"], f"{one['probability']:.6f}", one["up"], one["up_by"]] for one in listed[:count]
     ]
-    write_csv(run.folder / "predictions.csv", ["shape", "prediction", "probability"], rows)
+    write_csv(run.folder / "predictions.csv", ["shape", "prediction", "probability", "up", "up_by"], rows)
     if run.settings.REPORT:
         training = answer.learned.training
         sections = [("Shapes", "Each with zero-shot's answer, few-shot's, and the depth maps that CLIP saw.", cases)]
@@ -189,10 +208,8 @@ def report_own_shapes(
             sections,
         )
     write_settings(run.folder / "config.yaml", run.settings)
-    for name, row, share in zip(test.names, order, shares, strict=True):
-        best = [[names[k], f"{100 * share[k]:.1f}"] for k in row[:5]]
-        print(f"\n{table([name, 'probability %'], best)}")
-    run.print_footer(len(cases))
+    print_classes(listed, threshold, PAGED)
+    run.print_footer(count)
     return summary
 
 
@@ -297,12 +314,19 @@ def report_training(folder: Path, settings: CfgNode, answers: Sequence[Answer], 
 
 
 def report_head_on_files(
-    run: Run, facts: HeadFacts, reader: BatchReader, test: Features, zero: Tensor, logits: Tensor, projection: nn.Module
+    run: Run,
+    facts: HeadFacts,
+    reader: BatchReader,
+    test: Features,
+    zero: Tensor,
+    logits: Tensor,
+    projection: nn.Module,
+    threshold: float,
 ) -> dict:
     """As `report_own_shapes`, for a head from a file."""
     learned = Learned(nn.Identity(), {}, {})
     answer = Answer(Shots("", 0, 0, [], []), learned, logits)
-    return report_own_shapes(run, facts.class_names, reader, test, zero, answer, projection)
+    return report_own_shapes(run, facts.class_names, reader, test, zero, answer, projection, threshold)
 
 
 def report_head_on_set(

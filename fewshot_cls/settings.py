@@ -9,7 +9,7 @@ from yacs.config import CfgNode
 from pointclip.config import defaults, load_config, with_changes
 from pointclip.config_files import Config, find_config
 from pointclip.errors import InputError
-from pointclip.runs.arguments import argument_parser, parse_settings
+from pointclip.runs.arguments import add_threshold, argument_parser, check_threshold, parse_settings
 from zeroshot_cls.settings import PUBLISHED_SETS
 
 CONFIGS = Path(__file__).with_name("configs")
@@ -94,10 +94,12 @@ def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNo
     parser.add_argument("--train", metavar="FOLDER", help=what)
     what = "use a trained head instead of training one, on --input files or on the config's data set (HEAD)"
     parser.add_argument("--head", "--init", metavar="FILE", help=what)
+    add_threshold(parser)
     args, settings = parse_settings(parser, fewshot_defaults(), load, words)
     flags = {name: value for name in ("SHOTS", "SEEDS", "HEAD") if (value := getattr(args, name.lower())) is not None}
     settings = with_changes(settings, flags)
     _check(settings)
+    check_threshold(args)
     _check_arguments(args, settings)
     return args, settings
 

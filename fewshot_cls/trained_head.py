@@ -21,6 +21,7 @@ from pointclip.features import FeatureExtractor
 from pointclip.features.store import fingerprint_of_encoder
 from pointclip.origin import Origin
 from pointclip.runs.opening import open_shapes
+from pointclip.runs.poses import let_model_judge
 from pointclip.runs.run import describe_run
 from zeroshot_cls.classifier import Features
 
@@ -57,6 +58,9 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
         columns, places = class_columns(facts, reader.shapes.class_names)
         reader = replace(reader, indices=_of_classes(reader, places))
 
+    weights = torch.ones(len(projection.rotations))
+    let_model_judge(reader.shapes, extractor, extractor.class_features(facts.sentences), weights, list(facts.sentences))
+
     # answer
     start = time.perf_counter()
     test = extract(reader, extractor, unit)
@@ -68,7 +72,7 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
     origins = Origin(f"of the head ({facts.shots})", tuned=facts.tuned_on_test), Origin("of the head")
     run = describe_run(args, settings, extractor, reader, facts.sentences, origins, None, seconds)
     if args.input:
-        return report_head_on_files(run, facts, reader, test, before, logits, projection)
+        return report_head_on_files(run, facts, reader, test, before, logits, projection, args.threshold)
     labels = torch.tensor([places.index(label) for label in test.labels.tolist()])
     test = replace(test, labels=labels)
     return report_head_on_set(run, facts, reader, test, before[:, columns], logits[:, columns], columns, projection)

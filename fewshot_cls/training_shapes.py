@@ -41,7 +41,7 @@ class FolderShapes:
             raise InputError(f"The folder {place / empty[0]} holds no files; put that class's shapes there.")
         self.class_names = tuple(files)
         self.labels = np.repeat(np.arange(len(files)), [len(own) for own in files.values()])
-        self._shapes = ShapeFiles(
+        self.files = ShapeFiles(
             [path for own in files.values() for path in own], num_points, up, self.class_names, seed
         )
 
@@ -49,7 +49,7 @@ class FolderShapes:
         return len(self.labels)
 
     def __getitem__(self, index: int) -> Shape:
-        return replace(self._shapes[index], label=int(self.labels[index]))
+        return replace(self.files[index], label=int(self.labels[index]))
 
 
 class Augmented:
@@ -69,6 +69,7 @@ class Augmented:
         self.own_labels = np.asarray(shapes.labels)  # [n], without the copies
         self.labels = np.tile(self.own_labels, copies + 1)
         self.neighbours = getattr(shapes, "copies", 1)  # rows that may show one object, see `draw_shots`
+        self.files = getattr(shapes, "files", None)  # of own shapes
         self._shapes, self._seed = shapes, seed
 
     def __len__(self) -> int:

@@ -38,6 +38,10 @@ def defaults() -> CfgNode:
     c.DATASET.MAX_SHAPES = 0  # size of a random subset of the shapes (by SEED); 0 for all
     c.DATASET.TURN = "none"  # random rotation of every shape (by SEED): "up" about the up axis, "free" in 3-D
 
+    c.SPLIT = CfgNode()  # the pieces of --split
+    c.SPLIT.MOST = 100  # pieces of a file, the largest; others are left out and listed
+    c.SPLIT.LEAST = 0.02  # extent of a piece, as a share of the largest one's; smaller ones are left out and listed
+
     c.ENCODER = CfgNode()
     c.ENCODER.NAME = "demo"  # "demo" is bundled; all others are models of open_clip
     c.ENCODER.PRETRAINED = "auto"  # an open_clip tag, or a .pt or .safetensors file; "auto" is "openai", or bundled
@@ -190,6 +194,7 @@ def _validate(settings: CfgNode) -> None:
     if settings.ON_BAD_SHAPE not in ("auto", "stop", "skip"):
         raise InputError(f"ON_BAD_SHAPE is {settings.ON_BAD_SHAPE!r}; expected 'auto', 'stop' or 'skip'.")
     least = {"BATCH_SIZE": 0, "SEED": 0, "DATASET.NUM_POINTS": 0, "DATASET.MAX_SHAPES": 0, "SEARCH.MAX_SHAPES": 0}
+    least |= {"SPLIT.MOST": 1, "SPLIT.LEAST": 0}
     for name, smallest in least.items():
         value = settings
         for part in name.split("."):

@@ -12,7 +12,6 @@ import numpy as np
 import torch.nn.functional as F
 import yaml
 from scipy.optimize import minimize_scalar
-from sklearn.calibration import calibration_curve
 from torch import Tensor
 from yacs.config import CfgNode
 
@@ -53,12 +52,17 @@ def fit(logits: Tensor, labels: Tensor, data: str, encoder: str) -> Calibration:
         data, encoder: their data set and encoder.
 
     Raises:
-        InputError: if no class is known.
+        InputError: if no class is known, or every prediction is right: then any confidence is too low.
     """
     known = labels >= 0
     if not bool(known.any()):
         raise InputError(f"No shape of {data} has a known class, so nothing can be calibrated; use another split.")
     logits, labels = logits[known].double(), labels[known]
+    if bool((logits.argmax(1) == labels).all()):
+        raise InputError(
+            f"All {len(labels)} shapes of {data} are classified correctly, which determines no temperature; use harder "
+            "or more shapes (--search-split, DATASET.MAX_SHAPES)."
+        )
 
     def loss(log_temperature: float) -> float:
         return float(F.cross_entropy(logits / np.exp(log_temperature), labels))
@@ -76,6 +80,8 @@ def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
         probabilities: [n, K].
         labels: [n].
     """
+    from sklearn.calibration import calibration_curve  # imported here since it is slow and often not needed
+
     confidence, answer = probabilities.max(1)
     right, confidence = (answer == labels).numpy(), confidence.clamp(0, 1).numpy()
     accuracies, confidences = calibration_curve(right, confidence, n_bins=BINS)
@@ -118,5 +124,8 @@ def open_calibration(settings: CfgNode) -> Calibration | None:
 def note_of(calibration: Calibration | None) -> str:
     """A note for readers of probabilities."""
     if calibration is None:
-        return "Probabilities are uncalibrated and overconfident; --calibrate fits a temperature."
+        return (
+            "Probabilities are uncalibrated and overconfident; --calibrate fits a temperature on a data set's labels, "
+            "CALIBRATION uses it."
+        )
     return f"Probabilities are calibrated ({calibration.words}) for shapes similar to those."

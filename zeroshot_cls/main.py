@@ -9,15 +9,20 @@ if __name__ == "__main__":  # from a checkout, installed or not
 
     run_task("zeroshot_cls")
 
+import argparse
 import time
 from collections.abc import Sequence
 
+from yacs.config import CfgNode
+
 from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.opening import keep_result, open_extractor, open_shapes
+from pointclip.runs.own_shapes import answering
+from pointclip.runs.poses import let_model_judge
 from pointclip.runs.run import describe_run
 from pointclip.search.result import read_result
 from zeroshot_cls.calibrate import calibrate
-from zeroshot_cls.calibration import note_of, open_calibration
+from zeroshot_cls.calibration import open_calibration
 from zeroshot_cls.classifier import TASK, classify
 from zeroshot_cls.projections import open_projection, open_view_weights, selected_views
 from zeroshot_cls.results import report_own_shapes, report_test
@@ -28,8 +33,13 @@ from zeroshot_cls.settings import own_classes, parse
 
 def main(words: Sequence[str] | None = None) -> dict:
     """Run the command line `words` (default: sys.argv); returns the content of metrics.json."""
-    # settings
     args, settings = parse(words)
+    return answering(args, lambda: run(args, settings))
+
+
+def run(args: argparse.Namespace, settings: CfgNode) -> dict:
+    """Classify as the arguments and settings say; returns the content of metrics.json."""
+    # settings
     result = read_result(settings.SEARCHED, TASK) if settings.SEARCHED else None
     weights = open_view_weights(settings, searched="weights" in args.search or bool(result and result.weights))
 
@@ -55,14 +65,15 @@ def main(words: Sequence[str] | None = None) -> dict:
     if args.calibrate:
         settings = calibrate(settings, args, extractor, class_features, weights.values)
     calibration = open_calibration(settings)
+    let_model_judge(reader.shapes, extractor, class_features, weights.values, reader.shapes.class_names)
     start = time.perf_counter()
     answers = classify(reader, extractor, class_features, weights.values, calibration.temperature if calibration else 1)
     seconds = time.perf_counter() - start
 
     # results
     origins = sentences.origin, weights.origin
-    run = describe_run(args, settings, extractor, reader, sentences, origins, result, seconds)
+    described = describe_run(args, settings, extractor, reader, sentences, origins, result, seconds)
     if args.input:
-        return report_own_shapes(run, reader, answers, extractor.projection, args.threshold, note_of(calibration))
+        return report_own_shapes(described, reader, answers, extractor.projection, args.threshold, calibration)
     scores = evaluate(answers.labels, answers.top[:, 0], reader.shapes.class_names)
-    return report_test(run, reader, answers, scores, extractor.projection)
+    return report_test(described, reader, answers, scores, extractor.projection, calibration)

@@ -21,8 +21,11 @@ CASE = """
     <span class="{{ 'right' if case.right else 'wrong' }}">{{ '✓ correct' if case.right else '✗ wrong' }}</span>
     {% endif %}</div>
   <p>{% if case.truth is not none %}<span class="soft">truth</span> <b>{{ case.truth }}</b> · {% endif -%}
-    <span class="soft">prediction</span> <b>{{ case.prediction }}</b> {{ '%.1f' % (100 * case.confidence) }} %</p>
-  <div class="scroll guesses"><table><caption>Most probable classes</caption>
+    <span class="soft">prediction</span> <b>{{ case.prediction }}</b>{% if case.named %}
+    {{ '%.1f' % (100 * case.confidence) }} %{% if not case.calibrated %} (uncalibrated){% endif %}{% endif %}</p>
+  {% if case.details %}<p class="soft">{{ case.details }}</p>{% endif %}
+  <div class="scroll guesses"><table>
+    <caption>Most probable classes{% if not case.calibrated %}, uncalibrated{% endif %}</caption>
     <thead><tr><th scope="col" class="text">class</th><th scope="col" class="text">probability</th>
       <th scope="col">%</th></tr></thead>
     <tbody>{% for name, probability in case.top %}
@@ -45,6 +48,8 @@ class ClassificationCase:
     confidence: float  # probability of the prediction, in [0, 1]
     maps: np.ndarray  # [V, H, W] in [0, 1], the depth maps
     top: list[tuple[str, float]]  # class and probability in [0, 1], best first
+    calibrated: bool = True  # whether the probabilities are
+    details: str = ""  # more on the prediction
 
 
 def write_classification_report(
@@ -149,6 +154,7 @@ def _classified(album: Album, group: str, cases: Iterable[ClassificationCase]) -
         vars(case)
         | {
             "right": case.truth == case.prediction,
+            "named": case.prediction == case.top[0][0],  # otherwise it is none of the classes
             "views": len(case.maps),
             "picture": album.add(f"{group}-{number}", pictures.depth_map_strip(case.maps)),
         }

@@ -1,6 +1,6 @@
 """The output of a classification run: a table, metrics.json, predictions.csv, report.html, config.yaml."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,20 +10,28 @@ import torch
 from pointclip.datasets.base import ShapeSet
 from pointclip.datasets.batches import BatchReader
 from pointclip.runs.output import table, write_csv
+from pointclip.runs.own_shapes import ANSWERS, answers_of, class_answers, details, print_classes
 from pointclip.runs.run import Run, run_files, summary_of
+from zeroshot_cls.calibration import Calibration, note_of
 from zeroshot_cls.classifier import TASK, Answers
 from zeroshot_cls.projections import Projection
 from zeroshot_cls.report import ClassificationCase, write_classification_report, write_shapes_report
 from zeroshot_cls.scores import Scores
 
 CASES = 3  # best and worst shapes shown in the report
-FEW = 3  # own shapes that are printed with all their likeliest classes
-NONE = "none of these"  # what a shape is called whose likeliest class is not likely enough
 SHOWN = 100  # own shapes printed and shown in the report; more make a page that no browser opens
 
 
-def report_test(run: Run, reader: BatchReader, answers: Answers, scores: Scores, projection: Projection) -> dict:
+def report_test(
+    run: Run,
+    reader: BatchReader,
+    answers: Answers,
+    scores: Scores,
+    projection: Projection,
+    calibration: Calibration | None,
+) -> dict:
     """Print the table per class, write the run's files, return the content of metrics.json."""
+    run = replace(run, notes=[*run.notes, note_of(calibration)])
     if unknown := len(scores.truth) - scores.shapes:
         note = f"{unknown} shape(s) of unknown class are in predictions.csv, but not scored."
         run = replace(run, notes=[*run.notes, note])
@@ -40,7 +48,7 @@ def report_test(run: Run, reader: BatchReader, answers: Answers, scores: Scores,
     print(table(["class", "shapes", "right", "accuracy %"], rows), flush=True)
 
     with run_files(run, summary) as folder:
-        write_predictions(folder, run, scores.names, answers)
+        write_predictions(folder, run, scores.names, answers, calibration is not None)
         if run.settings.REPORT:
             best, worst = best_and_worst(scores.truth, answers)
             facts = run.facts | {
@@ -49,7 +57,10 @@ def report_test(run: Run, reader: BatchReader, answers: Answers, scores: Scores,
                 "Mean class accuracy": f"{scores.mean_class_accuracy:.2f} %",
             }
             title, page = f"Zero-shot classification: {run.folder.name}", folder / "report.html"
-            cases = [make_cases(indices, reader.shapes, answers, projection) for indices in (best, worst)]
+            cases = [
+                make_cases(indices, reader.shapes, answers, projection, calibration is not None)
+                for indices in (best, worst)
+            ]
             write_classification_report(
                 page, title, facts, counts, scores.confusion, scores.names, *cases, run.all_notes
             )
@@ -58,53 +69,40 @@ def report_test(run: Run, reader: BatchReader, answers: Answers, scores: Scores,
 
 
 def report_own_shapes(
-    run: Run, reader: BatchReader, answers: Answers, projection: Projection, threshold: float, note: str
+    run: Run,
+    reader: BatchReader,
+    answers: Answers,
+    projection: Projection,
+    threshold: float,
+    calibration: Calibration | None,
 ) -> dict:
     """Print the classes of own shapes, and write the run's files.
 
     Args:
         threshold: shapes whose likeliest class has a lower probability are called `NONE`.
-        note: how far probabilities can be trusted.
+        calibration: of the probabilities, None if they are not calibrated.
     """
-    run = replace(run, notes=[*run.notes, note])
+    run = replace(run, notes=[*run.notes, note_of(calibration)])
     names, count = reader.shapes.class_names, len(answers.names)
     shown = range(min(count, SHOWN))
     given = {"input": reader.shapes.given, "classes": list(names), "threshold": threshold}
-    summary = {"task": TASK, **given, **summary_of(run, reader, count)}
-    print_own_shapes(names, answers, shown, threshold)
+    called = class_answers(
+        names, answers.top, answers.probabilities, threshold, calibration is not None, answers.margins
+    )
+    listed = answers_of(reader, answers.indices, called)
+    summary = {"task": TASK, **given, **summary_of(run, reader, count), ANSWERS: listed}
+    print_classes(listed, threshold, SHOWN)
     more = f"The first {SHOWN} of {count:,} shapes are shown; all of them are in predictions.csv."
     run = replace(run, notes=[*run.notes, more] if count > SHOWN else run.notes)
 
     with run_files(run, summary) as folder:
-        write_predictions(folder, run, names, answers, threshold)
+        write_predictions(folder, run, names, answers, calibration is not None, listed)
         if run.settings.REPORT:
             page, title = folder / "report.html", "Zero-shot classification: own shapes"
-            cases = make_cases(shown, reader.shapes, answers, projection)
+            cases = make_cases(shown, reader.shapes, answers, projection, calibration is not None, listed)
             write_shapes_report(page, title, run.facts, cases, run.all_notes)
     run.print_footer(count)
     return summary
-
-
-def print_own_shapes(names: Sequence[str], answers: Answers, shown: range, threshold: float) -> None:
-    """A table of the most probable classes per shape for a few shapes, or one line per shape for many."""
-    if len(answers.names) <= FEW:
-        for i in shown:
-            guesses = zip(answers.top[i], answers.probabilities[i], strict=True)
-            rows = [[names[k], f"{100 * share:.1f}"] for k, share in guesses]
-            rows += [[f"({NONE}: below {100 * threshold:g} %)", ""]] if answers.probabilities[i, 0] < threshold else []
-            print(f"\n{table([answers.names[i], 'probability %'], rows)}", flush=True)
-        return
-    rows = [
-        [answers.names[i], prediction(names, answers, i, threshold), f"{100 * answers.probabilities[i, 0]:.1f}",
-         f"{answers.margins[i]:.4f}"]
-        for i in shown
-    ]  # fmt: skip
-    print(f"\n{table(['shape', 'class', 'probability %', 'margin'], rows)}", flush=True)
-
-
-def prediction(names: Sequence[str], answers: Answers, i: int, threshold: float = 0.0) -> str:
-    """The predicted name of shape i."""
-    return names[answers.top[i, 0]] if answers.probabilities[i, 0] >= threshold else NONE
 
 
 def best_and_worst(truth: np.ndarray, answers: Answers) -> tuple[np.ndarray, np.ndarray]:
@@ -116,9 +114,14 @@ def best_and_worst(truth: np.ndarray, answers: Answers) -> tuple[np.ndarray, np.
 
 
 def make_cases(
-    indices: Iterable[int], shapes: ShapeSet, answers: Answers, projection: Projection
+    indices: Iterable[int],
+    shapes: ShapeSet,
+    answers: Answers,
+    projection: Projection,
+    calibrated: bool,
+    listed: Sequence[Mapping] = (),
 ) -> Iterator[ClassificationCase]:
-    """The shapes for the report, one by one, since their depth maps are large."""
+    """The shapes for the report, one by one, since their depth maps are large; `listed` are own shapes' answers."""
     names = shapes.class_names
     for i in indices:
         shape = shapes[answers.indices[i]]
@@ -129,27 +132,35 @@ def make_cases(
         yield ClassificationCase(
             name=shape.name,
             truth=names[shape.label] if shape.label >= 0 else None,
-            prediction=top[0][0],
+            prediction=listed[i]["class"] if listed else top[0][0],
             confidence=top[0][1],
             maps=maps / max(1, maps.max()),  # PointCLIP V1's reach 2.6
             top=top,
+            calibrated=calibrated,
+            details=details(listed[i]) if listed else "",
         )
 
 
-def write_predictions(folder: Path, run: Run, names: Sequence[str], answers: Answers, threshold: float = 0.0) -> None:
-    """One row per shape: its true class if known, the top classes with their probabilities, and the first's margin."""
+def write_predictions(
+    folder: Path, run: Run, names: Sequence[str], answers: Answers, calibrated: bool, listed: Sequence[Mapping] = ()
+) -> None:
+    """One row per shape: its true class if known, the top classes with their probabilities, and the first's margin.
+
+    Of own shapes, whose answers are `listed`, also the up axis and its reason.
+    """
     header = ["shape", "truth", "prediction", "correct"]
     for rank in range(1, answers.top.shape[1] + 1):
         header += [f"class_{rank}", f"probability_{rank}"]
-    header += ["margin", "tuned_on_test_labels"]
+    header += ["margin", "calibrated", *(["up", "up_by"] if listed else []), "tuned_on_test_labels"]
 
     def rows() -> Iterator[list]:
         of_shapes = zip(answers.names, answers.labels.tolist(), answers.top, answers.probabilities, strict=True)
         for i, (name, label, best, shares) in enumerate(of_shapes):
-            known, called = label >= 0, prediction(names, answers, i, threshold)
+            known, called = label >= 0, listed[i]["class"] if listed else names[best[0]]
             row = [name, names[label] if known else "", called, int(best[0] == label) if known else ""]
             for k, share in zip(best, shares, strict=True):
                 row += [names[k], f"{share:.6f}"]
-            yield [*row, f"{answers.margins[i]:.6f}", int(run.origin.tuned)]
+            up = [listed[i]["up"], listed[i]["up_by"]] if listed else []
+            yield [*row, f"{answers.margins[i]:.6f}", int(calibrated), *up, int(run.origin.tuned)]
 
     write_csv(folder / "predictions.csv", header, rows())

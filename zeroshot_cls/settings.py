@@ -11,8 +11,8 @@ from pointclip.config_files import Config, find_config
 from pointclip.errors import InputError
 from pointclip.prompts import PromptFile
 from pointclip.published import PublishedSets
-from pointclip.runs.arguments import argument_parser, parse_settings
-from pointclip.runs.inputs import names_or_list
+from pointclip.runs.arguments import add_threshold, argument_parser, check_threshold, parse_settings
+from pointclip.runs.inputs import names_argument
 
 CONFIGS = Path(__file__).with_name("configs")
 PUBLISHED_WEIGHTS = Path(__file__).with_name("view_weights.yaml")
@@ -49,13 +49,12 @@ def parser() -> argparse.ArgumentParser:
     parser = argument_parser("Zero-shot classification of point clouds with CLIP (PointCLIP V2).")
     parser.add_argument(
         "--classes",
-        type=names_or_list,
+        type=names_argument,
         default=(),
         metavar="A,B,C",
         help="class names for --input, or @FILE with one per line",
     )
-    what = "report --input shapes as none of the classes if no probability reaches this value (0 to 1)"
-    parser.add_argument("--threshold", type=float, default=0.0, metavar="P", help=what)
+    add_threshold(parser)
     what = "first fit the temperature of the probabilities on the labels of --search-split"
     parser.add_argument("--calibrate", action="store_true", help=what)
     return parser
@@ -66,8 +65,7 @@ def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNo
     args, settings = parse_settings(parser(), classification_defaults(), load, words)
     if args.classes and not args.input:
         raise InputError("--classes needs --input FILE…; a data set defines its classes.")
-    if not 0 <= args.threshold <= 1 or (args.threshold and not args.input):
-        raise InputError(f"--threshold is {args.threshold}; expected 0 to 1, and only with --input FILE….")
+    check_threshold(args)
     if args.calibrate and args.input:
         raise InputError(
             "--calibrate needs labels, which --input files do not have; set CALIBRATION to a file instead."

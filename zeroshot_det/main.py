@@ -9,12 +9,16 @@ if __name__ == "__main__":  # from a checkout, installed or not
 
     run_task("zeroshot_det")
 
+import argparse
 import time
 from collections.abc import Sequence
+
+from yacs.config import CfgNode
 
 from pointclip.datasets.batches import BatchReader, usual_batch_size
 from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.opening import open_extractor
+from pointclip.runs.own_shapes import answering
 from zeroshot_cls.projections import open_projection, open_view_weights
 from zeroshot_det.detector import detect
 from zeroshot_det.proposals.opening import propose
@@ -28,8 +32,13 @@ from zeroshot_det.size_filter import EXTENTS, read_extents
 
 def main(words: Sequence[str] | None = None) -> dict:
     """Run the command line `words`, the process's own by default; returns what stands in metrics.json."""
-    # settings
     args, settings = parse(words)
+    return answering(args, lambda: run(args, settings))
+
+
+def run(args: argparse.Namespace, settings: CfgNode) -> dict:
+    """Detect as the arguments and settings say; returns what stands in metrics.json."""
+    # settings
     c = settings.READING
     weights = open_view_weights(settings, searched=False)
     extents = read_extents(c.EXTENTS or EXTENTS)
@@ -65,5 +74,6 @@ def main(words: Sequence[str] | None = None) -> dict:
         for own, shares in zip(proposed, per_scene, strict=True)
     ]
     scores = evaluate(proposed, detections, classes, settings) if scenes.has_truth else None
-    run = describe_run(args, settings, extractor, reader, sentences, (sentences.origin, weights.origin), scenes)
-    return report_scenes(run, scenes, proposed, detections, scores, seconds, extractor.projection)
+    origins = sentences.origin, weights.origin
+    described = describe_run(args, settings, extractor, reader, sentences, origins, scenes)
+    return report_scenes(described, scenes, proposed, detections, scores, seconds, extractor.projection)

@@ -46,8 +46,8 @@ CASE = """
     ("further", "further"), ("reset", "reset")) %}<button type="button" data-move="{{ move }}">{{ words }}</button>
   {% endfor %}</div>
   {% if case.rows %}<div class="scroll"><table><caption>Detections by score; choose one to mark its box{{ case.more }}
-    </caption><thead><tr><th scope="col" class="text">class</th>{% for words in ("score", "probability %", "objectness",
-    "size (m)") %}<th scope="col">{{ words }}</th>{% endfor %}{% if case.truth %}
+    </caption><thead><tr><th scope="col" class="text">class</th>{% for words in ("score", "uncalibrated %",
+    "objectness", "size (m)") %}<th scope="col">{{ words }}</th>{% endfor %}{% if case.truth %}
     <th scope="col" class="text">truth there</th>{% endif %}</tr></thead><tbody>{% for row in case.rows %}
     <tr data-box="{{ row.box }}" data-score="{{ row.score }}" tabindex="0"><th scope="row" class="text">
       <i class="swatch" style="background: {{ row.colour }}"></i>{{ row.name }}</th><td>{{ '%.2f' % row.score }}</td>

@@ -14,6 +14,7 @@ from pointclip.features import FeatureExtractor
 from pointclip.origin import Origin
 from pointclip.prompts import Sentences
 from pointclip.runs.output import table, write_csv
+from pointclip.runs.own_shapes import ANSWERS
 from pointclip.runs.provenance import provenance, run_notes
 from pointclip.runs.run import Run, data_in_words, run_files
 from zeroshot_det.average_precision import MEANS, THRESHOLDS
@@ -73,6 +74,8 @@ def report_scenes(
     else:
         print_own_scans(scenes, proposed, detections)
     summary = summarize(run, scenes, proposed, detections, scores, seconds)
+    if not scores:
+        summary[ANSWERS] = scan_answers(scenes, proposed, detections)
     with run_files(run, summary) as folder:
         write_predictions(folder, scenes, proposed, detections)
         if run.settings.REPORT:
@@ -83,6 +86,17 @@ def report_scenes(
         print(f"note: {note}")
     print(f"{len(proposed)} scene(s), {summary['proposals']['boxes']} boxes read; files in {run.folder}")
     return summary
+
+
+def scan_answers(scenes: PreparedScenes, proposed: Sequence[Proposed], detections: Sequence[Detections]) -> list[dict]:
+    """One dict an own scan: its boxes in its own frame (see `output.box_rows`), and its up axis; bad ones come last."""
+    answers = []
+    for own, found in zip(proposed, detections, strict=True):
+        name, (up, up_by, offset) = scenes.names[own.place], scenes.frames[own.place]
+        rows = box_rows(found, scenes.class_names, up, offset)
+        boxes = [dict(zip(BOX_COLUMNS, row, strict=True)) for row in rows]
+        answers.append({"shape": name, "file": name, "boxes": boxes, "calibrated": False, "up": up, "up_by": up_by})
+    return answers + [{"shape": name, "file": name, "error": reason} for name, reason in scenes.bad.items()]
 
 
 def write_predictions(
@@ -181,7 +195,7 @@ def print_own_scans(scenes: PreparedScenes, proposed: Sequence[Proposed], detect
             size = " × ".join(f"{side:.2f}" for side in found.boxes[i, 3:6])
             share = found.probabilities[i].max()
             rows.append([scenes.class_names[found.labels[i]], f"{found.scores[i]:.2f}", f"{100 * share:.0f}", size])
-        print(f"\n{table([Path(scenes.names[own.place]).name, 'score', 'probability %', 'size (m)'], rows)}")
+        print(f"\n{table([Path(scenes.names[own.place]).name, 'score', 'uncalibrated %', 'size (m)'], rows)}")
 
 
 def _percent(value: float) -> str:

@@ -10,9 +10,10 @@ from pointclip.config import defaults, load_config
 from pointclip.config_files import Config, find_config
 from pointclip.errors import InputError
 from pointclip.prompts import PromptFile
-from pointclip.runs.arguments import make_folder, run_folder, split_settings
+from pointclip.runs.arguments import add_json, check_needs_input, make_folder, run_folder, split_settings
+from pointclip.runs.inputs import names_argument
 from pointclip.runs.whole import staging_place
-from pointclip.utils.command import ArgumentParser, names_from
+from pointclip.utils.command import ArgumentParser
 
 CONFIGS = Path(__file__).with_name("configs")
 CHOICES = {
@@ -102,10 +103,13 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--config", required=True, metavar="FILE", help="a file of settings, such as configs/demo.yaml")
     what = "an encoder preset, such as vit_b16, instead of the config's encoder"
     parser.add_argument("--encoder", default="", metavar="NAME", help=what)
-    parser.add_argument("--input", nargs="+", metavar="FILE", help="own scans instead of a data set")
-    parser.add_argument("--classes", type=names_from, default=(), metavar="A,B,C", help="class names for --input")
+    what = "own scans instead of a data set: files, folders, patterns such as 'scans/*.ply', and @LIST, a file of them"
+    parser.add_argument("--input", nargs="+", metavar="FILE", help=what)
+    what = "class names for --input, or @FILE with one per line"
+    parser.add_argument("--classes", type=names_argument, default=(), metavar="A,B,C", help=what)
     what = "the up axis of the --input files; auto, the default, looks for a floor"
     parser.add_argument("--up", choices=("auto", "x", "y", "z"), default="auto", help=what)
+    add_json(parser)
     parser.add_argument("--proposals", choices=CHOICES["PROPOSALS.METHOD"], help="short for PROPOSALS.METHOD")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="settings that win over the config's")
@@ -124,6 +128,7 @@ def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNo
         raise InputError("--classes goes with --input FILE…; a data set brings its own classes.")
     if args.up != "auto" and not args.input:
         raise InputError("--up goes with --input FILE…; a data set brings its own up axis.")
+    check_needs_input(args, "json")
     args.config, settings = load(args.config, args.overrides, args.encoder)
     args.search = ()  # nothing is searched by labels in this task
     args.folder = run_folder(args, settings)

@@ -9,12 +9,17 @@ if __name__ == "__main__":  # from a checkout, installed or not
 
     run_task("zeroshot_seg")
 
+import argparse
 import time
 from collections.abc import Sequence
+
+from yacs.config import CfgNode
 
 from pointclip.errors import InputError
 from pointclip.prompts import open_prompts, part_sentences
 from pointclip.runs.opening import keep_result, open_extractor, open_shapes
+from pointclip.runs.own_shapes import answering
+from pointclip.runs.poses import let_model_judge
 from pointclip.runs.run import describe_run
 from pointclip.search.result import read_result
 from zeroshot_seg.labelling import TASK, check_encoder, make_categories, segment
@@ -27,13 +32,18 @@ from zeroshot_seg.settings import own_parts, parse
 
 def main(words: Sequence[str] | None = None) -> dict:
     """Run the command line `words` (default: sys.argv); returns the content of metrics.json."""
-    # settings
     args, settings = parse(words)
+    return answering(args, lambda: run(args, settings))
+
+
+def run(args: argparse.Namespace, settings: CfgNode) -> dict:
+    """Segment as the arguments and settings say; returns the content of metrics.json."""
+    # settings
     result = read_result(settings.SEARCHED, TASK, by_part=True) if settings.SEARCHED else None
 
     # data
     prompts = open_prompts(settings.PROMPTS.FILE)
-    reader = open_shapes(settings, args, (args.category or "shape",), parts_wanted=True)
+    reader = open_shapes(settings, args, (args.category or "shape",), parts_wanted=True, every_vertex=True)
     names = reader.shapes.class_names
     parts = {names[0]: own_parts(args, prompts)} if args.input else reader.shapes.part_names
     if not parts:
@@ -57,13 +67,17 @@ def main(words: Sequence[str] | None = None) -> dict:
     # what to look for, and where
     categories = make_categories(parts, extractor.class_features(sentences.flat()), weights)
 
+    if args.category:  # own shapes' up axis, if it is undecided
+        features = extractor.class_features({args.category: [f"a depth map of a {args.category}."]})
+        let_model_judge(reader.shapes, extractor, features, weights[args.category].values, [args.category])
+
     # answer
     start = time.perf_counter()
     shapes = segment(reader, extractor, categories, settings.PROTOCOL, settings.FEATURES)
     seconds = time.perf_counter() - start
     origins = sentences.origin, next(iter(weights.values())).origin
-    run = describe_run(args, settings, extractor, reader, sentences.flat(), origins, result, seconds)
+    described = describe_run(args, settings, extractor, reader, sentences.flat(), origins, result, seconds)
     if args.input:
-        return report_own_shapes(run, reader, shapes, parts, extractor.projection, args.save_ply)
+        return report_own_shapes(described, reader, shapes, parts, extractor.projection, args)
     scores = evaluate(shapes, parts, settings.IOU_RULE, settings.SEED)
-    return report_test(run, reader, shapes, scores, parts, extractor.projection, args.save_ply)
+    return report_test(described, reader, shapes, scores, parts, extractor.projection, args)

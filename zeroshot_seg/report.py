@@ -19,6 +19,7 @@ CASE = """
     <span>{{ case.category }}{% if case.iou is not none %} · <b>IoU {{ '%.1f' % case.iou }}</b>{% endif %}</span></div>
   <ul class="legend" aria-label="Colours of the parts">{% for name, colour in case.legend %}
     <li><i style="background: rgb{{ colour }}"></i>{{ name }}</li>{% endfor %}</ul>
+  {% if case.details %}<p class="soft">{{ case.details }}</p>{% endif %}
   <div class="clouds">{% for title, figure in case.clouds %}
     <figure><figcaption>{{ title }}</figcaption>
       <div class="cloud" role="img" aria-label="{{ title }}: point cloud of {{ case.name }} coloured by part"></div>
@@ -49,6 +50,8 @@ class SegmentationCase:
     pixel: np.ndarray  # [V, N, 2], (row, column) of each point in them
     visible: np.ndarray  # [V, N] bool
     count: int = 0  # points of the full cloud, of which `points` may be a subset; 0 for N
+    shares: Sequence[float] = ()  # of each part, in [0, 1]; () if they are not shown
+    details: str = ""  # more on the shape
 
 
 def write_segmentation_report(
@@ -109,7 +112,8 @@ def _segmented_case(album: Album, picture: str, case: SegmentationCase) -> dict:
                 f"{len(case.part_names)} parts; expected a label below the number of parts for every point."
             )
     figure = pictures.labelled_depth_maps(case.maps, case.pixel, case.visible, case.prediction)
-    legend = [(name, tuple(pictures.part_colours(np.array([part]))[0].tolist()))
+    shares = [f" {100 * share:.1f} %" for share in case.shares] or [""] * len(case.part_names)
+    legend = [(f"{name}{shares[part]}", tuple(pictures.part_colours(np.array([part]))[0].tolist()))
               for part, name in enumerate(case.part_names)]  # fmt: skip
     if any(np.min(labels) < 0 for _, labels in clouds):
         legend.append(("not known", pictures.UNKNOWN_COLOUR))
@@ -120,6 +124,7 @@ def _segmented_case(album: Album, picture: str, case: SegmentationCase) -> dict:
         "iou": case.iou,
         "legend": legend,
         "clouds": [(title, _json(case, labels)) for title, labels in clouds],
+        "details": case.details,
         "size": f"{count:,} points" + (f", {shown:,} of them drawn" if shown < count else ""),
         "views": len(case.maps),
         "picture": album.add(picture, figure),

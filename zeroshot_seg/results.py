@@ -1,25 +1,29 @@
-"""The output of a segmentation run: a table, metrics.json, predictions.csv, report.html, config.yaml, .ply."""
+"""The output of a segmentation run: a table, metrics.json, predictions.csv, report.html, config.yaml, .ply, .glb."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import argparse
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from plyfile import PlyData, PlyElement
 
+from pointclip.datasets import ShapeFiles
 from pointclip.datasets.batches import BatchReader
-from pointclip.report.pictures import even_choice, part_colours
+from pointclip.datasets.shape_files.labelling import FileLabels, labels_in_file, labels_of_cloud
+from pointclip.report.labelled_files import write_glb, write_ply
+from pointclip.report.pictures import even_choice
 from pointclip.runs.output import table, write_csv
+from pointclip.runs.own_shapes import ANSWERS, FEW, answers_of, details, up_cell
 from pointclip.runs.run import Run, run_files, summary_of
-from pointclip.utils.files import atomic_path
 from zeroshot_seg.labelling import TASK, Segmented
 from zeroshot_seg.realistic_projection import RealisticProjection
 from zeroshot_seg.report import SegmentationCase, write_segmentation_report
 from zeroshot_seg.scores import Scores
 
 CASES = 3  # best and worst shapes shown in the report
-SHOWN = 20  # own shapes printed and shown in the report, each with an interactive cloud
+SHOWN = 20  # own shapes in the report, each with an interactive cloud
+PRINTED = 100  # own shapes printed
 DRAWN = 100_000  # maximum number of points in pictures
 
 Parts = Mapping[str, tuple[str, ...]]  # category -> its parts
@@ -32,7 +36,7 @@ def report_test(
     scores: Scores,
     parts: Parts,
     projection: RealisticProjection,
-    save_ply: bool,
+    args: argparse.Namespace,
 ) -> dict:
     """Print the table per category, write the run's files, return the content of metrics.json."""
     settings = run.settings
@@ -45,8 +49,7 @@ def report_test(
 
     with run_files(run, summary) as folder:
         write_predictions(folder, run, shapes, scores.iou)
-        if save_ply:
-            save_clouds(folder / "ply", reader, shapes, parts)
+        save_shapes(folder, args, reader, shapes, parts)
         if settings.REPORT:
             order = np.argsort(-scores.iou, kind="stable")
             cases = [
@@ -71,31 +74,62 @@ def report_own_shapes(
     shapes: list[Segmented],
     parts: Parts,
     projection: RealisticProjection,
-    save_ply: bool,
+    args: argparse.Namespace,
 ) -> dict:
     """Print the number of points of each part, and write the files of own shapes to the run's folder."""
     given, count = {"input": reader.shapes.given, "parts": parts}, len(shapes)
-    summary = {"task": TASK, **given, **summary_of(run, reader, count)}
-    for shape in shapes[:SHOWN]:
-        names = parts[shape.category]
-        points = np.bincount(shape.labels, minlength=len(names))
-        share = [[name, n, f"{100 * n / points.sum():.1f}"] for name, n in zip(names, points, strict=True)]
-        print(f"\n{table([shape.name, 'points', 'share %'], share)}")
-        print(f"points that no view sees: {shape.unseen}", flush=True)
-    more = f"The first {SHOWN} of {count:,} shapes are shown; all of them are in predictions.csv."
+    found = [part_answer(shape, file_labels(reader.shapes, shape, parts), parts) for shape in shapes]
+    listed = answers_of(reader, [shape.index for shape in shapes], found)
+    summary = {"task": TASK, **given, **summary_of(run, reader, count), ANSWERS: listed}
+    print_parts(listed[:count])
+    more = f"The first {SHOWN} of {count:,} shapes are on the page; all of them are in predictions.csv."
     run = replace(run, notes=[*run.notes, more] if count > SHOWN else run.notes)
 
     with run_files(run, summary) as folder:
-        write_predictions(folder, run, shapes, None)
-        if save_ply:
-            save_clouds(folder / "ply", reader, shapes, parts)
+        write_own_predictions(folder, run, listed[:count])
+        save_shapes(folder, args, reader, shapes, parts)
         if run.settings.REPORT:
             facts = run.facts | {"Lookup, features": f"{run.settings.LOOKUP}, {run.settings.FEATURES}"}
-            cases = make_cases([(shape, None) for shape in shapes[:SHOWN]], reader, parts, projection)
+            cases = make_cases([(shape, None) for shape in shapes[:SHOWN]], reader, parts, projection, listed)
             page = folder / "report.html"
             write_segmentation_report(page, "Parts of own shapes", facts, [], cases, [], run.all_notes)
     run.print_footer(count)
     return summary
+
+
+def file_labels(shapes: ShapeFiles, segmented: Segmented, parts: Parts) -> FileLabels:
+    """The labels of all points and triangles of a shape's file; the file is read again unless it has no others."""
+    count = len(parts[segmented.category])
+    if shapes.is_whole(segmented.index):
+        return labels_of_cloud(segmented.labels, count)
+    return labels_in_file(shapes.taken(segmented.index), segmented.labels, count)
+
+
+def part_answer(segmented: Segmented, labels: FileLabels, parts: Parts) -> dict:
+    """What is said of one shape: the number of points of each part and its share, of a mesh of triangles and area."""
+    names = zip(parts[segmented.category], labels.counts.tolist(), labels.shares.tolist(), strict=True)
+    return {
+        "category": segmented.category,
+        "points": len(segmented.labels),
+        "unseen_points": segmented.unseen,
+        "counted": "points" if labels.triangles is None else "faces",
+        "parts": [{"part": name, "count": count, "share": share} for name, count, share in names],
+    }
+
+
+def print_parts(answers: Sequence[Mapping]) -> None:
+    """Print a table of parts for each of a few shapes, or one line a shape."""
+    for answer in answers if len(answers) <= FEW else ():
+        rows = [[part["part"], part["count"], f"{100 * part['share']:.1f}"] for part in answer["parts"]]
+        print(f"\n{table([answer['shape'], answer['counted'], f'% of {share_of(answer)}'], rows)}")
+        print(f"points that no view sees: {answer['unseen_points']}; {details(answer)}", flush=True)
+    if len(answers) > FEW:
+        rows = [
+            [answer["shape"], *(f"{100 * part['share']:.1f}" for part in answer["parts"]), up_cell(answer)]
+            for answer in answers[:PRINTED]
+        ]
+        head = ["shape", *(f"{part['part']} %" for part in answers[0]["parts"]), "up"]
+        print(f"\n{table(head, rows)}", flush=True)
 
 
 def print_categories(rows: list[dict], shapes: list[Segmented], scores: Scores) -> None:
@@ -150,9 +184,13 @@ def make_cases(
     reader: BatchReader,
     parts: Parts,
     projection: RealisticProjection,
+    listed: Sequence[Mapping] = (),
 ) -> Iterator[SegmentationCase]:
-    """Shapes with their IoU for the report, one by one, since they are large; large clouds are subsampled."""
-    for segmented, iou in chosen:
+    """Shapes with their IoU for the report, one by one, since they are large; large clouds are subsampled.
+
+    `listed` are the answers for own shapes, in the order of `chosen`.
+    """
+    for number, (segmented, iou) in enumerate(chosen):
         points = reader.shapes[segmented.index].points
         drawn = even_choice(len(points), DRAWN)
         points = points[drawn]
@@ -169,35 +207,59 @@ def make_cases(
             pixel=seen.pixel[0].cpu().numpy(),
             visible=seen.visible[0].cpu().numpy(),
             count=len(segmented.labels),
+            shares=[part["share"] for part in listed[number]["parts"]] if listed else (),
+            details=f"shares of {share_of(listed[number])}; {details(listed[number])}" if listed else "",
         )
 
 
-def write_predictions(folder: Path, run: Run, shapes: list[Segmented], ious: np.ndarray | None) -> None:
-    """One row per shape."""
+def share_of(answer: Mapping) -> str:
+    """What the shares of parts are of."""
+    return "points" if answer["counted"] == "points" else "area"
+
+
+def write_predictions(folder: Path, run: Run, shapes: list[Segmented], ious: np.ndarray) -> None:
+    """One row per shape of a data set."""
     header = ["shape", "category", "points", "unseen_points", "iou", "tuned_on_test_labels"]
-    rows = [[shape.name, shape.category, len(shape.labels), shape.unseen] for shape in shapes]
-    shown = [""] * len(rows) if ious is None else [f"{iou:.4f}" for iou in ious]
-    rows = [[*row, iou, int(run.origin.tuned)] for row, iou in zip(rows, shown, strict=True)]
+    rows = [
+        [shape.name, shape.category, len(shape.labels), shape.unseen, f"{iou:.4f}", int(run.origin.tuned)]
+        for shape, iou in zip(shapes, ious, strict=True)
+    ]
     write_csv(folder / "predictions.csv", header, rows)
 
 
-def save_clouds(folder: Path, reader: BatchReader, shapes: list[Segmented], parts: Parts) -> None:
-    """Write each shape as .ply: x, y, z, the part's colour and its label.
+def write_own_predictions(folder: Path, run: Run, answers: Sequence[Mapping]) -> None:
+    """One row per own shape, with the count and the share of each part."""
+    names = [part["part"] for part in answers[0]["parts"]]
+    plain = ["shape", "category", "points", "unseen_points", "up", "up_by", "counted"]
+    header = [*plain, *(f"{name} count" for name in names), *(f"{name} share" for name in names)]
+    rows = [
+        [*(answer[column] for column in plain), *(part["count"] for part in answer["parts"]),
+         *(f"{part['share']:.6f}" for part in answer["parts"]), int(run.origin.tuned)]
+        for answer in answers
+    ]  # fmt: skip
+    write_csv(folder / "predictions.csv", [*header, "tuned_on_test_labels"], rows)
 
-    Rows of the input file that were dropped because of NaN are kept, as gray NaN points with label -1.
+
+def save_shapes(
+    folder: Path, args: argparse.Namespace, reader: BatchReader, shapes: list[Segmented], parts: Parts
+) -> None:
+    """Write each shape as ply/NUMBER_NAME.ply and glb/NUMBER_NAME.glb, if --save-ply and --save-glb ask for it.
+
+    Own shapes are written with all points and triangles of their files, in their own frame and unit; those of data sets
+    as the data set gives them.
     """
-    fields = [(axis, "f4") for axis in "xyz"] + [(colour, "u1") for colour in ("red", "green", "blue")]
-    for segmented in shapes:
-        shape = reader.shapes[segmented.index]
-        rows = slice(None) if shape.kept is None else shape.kept
-        points = np.empty(len(segmented.labels) if shape.kept is None else len(rows), dtype=[*fields, ("label", "i4")])
-        points[:] = (np.nan, np.nan, np.nan, 128, 128, 128, -1)
-        for axis, column in zip("xyz", shape.points.T, strict=True):
-            points[axis][rows] = column
-        for colour, column in zip(("red", "green", "blue"), part_colours(segmented.labels).T, strict=True):
-            points[colour][rows] = column
-        points["label"][rows] = segmented.labels
+    for segmented in shapes if args.save_ply or args.save_glb else ():
+        names = parts[segmented.category]
+        if isinstance(reader.shapes, ShapeFiles):
+            taken = reader.shapes.taken(segmented.index)
+            found = labels_in_file(taken, segmented.labels, len(names))
+            points, triangles = taken.geometry.points, None if found.triangles is None else taken.geometry.triangles
+        else:
+            found, triangles = FileLabels(segmented.labels), None
+            points = reader.shapes[segmented.index].points
         name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in Path(segmented.name).name)
-        with atomic_path(folder / f"{segmented.index:05d}_{name[-60:]}.ply") as path:
-            names = [f"label {number}: {part}" for number, part in enumerate(parts[segmented.category])]
-            PlyData([PlyElement.describe(points, "vertex")], comments=names).write(str(path))
+        name = f"{segmented.index:05d}_{name[-60:]}"
+        if args.save_ply:
+            write_ply(folder / "ply" / f"{name}.ply", points, found.points, names, triangles, found.triangles)
+        if args.save_glb:
+            write_glb(folder / "glb" / f"{name}.glb", points, found.points, triangles, found.triangles)

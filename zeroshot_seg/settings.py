@@ -12,7 +12,7 @@ from pointclip.errors import InputError
 from pointclip.prompts import PromptFile, key_of
 from pointclip.published import PublishedSets
 from pointclip.runs.arguments import argument_parser, parse_settings
-from pointclip.utils.command import names_from
+from pointclip.runs.inputs import names_argument
 from zeroshot_seg.protocol import check_rules
 
 CONFIGS = Path(__file__).with_name("configs")
@@ -44,11 +44,14 @@ def load(config: str | Path, overrides: Sequence[str] = (), encoder: str = "") -
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
     parser = argument_parser("Zero-shot part segmentation of point clouds with CLIP (PointCLIP V2).")
-    parser.add_argument("--parts", type=names_from, default=(), metavar="A,B,C", help="part names for --input")
+    what = "part names for --input, or @FILE with one per line"
+    parser.add_argument("--parts", type=names_argument, default=(), metavar="A,B,C", help=what)
     parser.add_argument(
         "--category", default="", metavar="NAME", help="the category of the --input shapes, such as chair"
     )
-    parser.add_argument("--save-ply", action="store_true", help="write each shape as .ply with its parts' colours")
+    what = "write each shape as .ply with its parts' labels and colours, an own file's in its own frame"
+    parser.add_argument("--save-ply", action="store_true", help=what)
+    parser.add_argument("--save-glb", action="store_true", help="the same as .glb, for viewers")
     return parser
 
 

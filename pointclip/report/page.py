@@ -17,7 +17,9 @@ p { margin: .4rem 0; }
 .soft, caption, figcaption { color: var(--soft); font-size: .9rem; }
 .card, .note { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem 1.25rem;
   margin: 0 0 1.25rem; }
-.note { background: var(--note); border-color: var(--note-line); border-left-width: 6px; }
+.note { background: var(--note); border-color: var(--note-line); border-left-width: 6px; overflow-wrap: anywhere;
+  padding: .45rem 1rem; margin-bottom: .4rem; }
+.note + :not(.note) { margin-top: 1.25rem; }
 dl { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr; gap: .4rem 1.75rem; margin: 0; }
 dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; white-space: pre-line; font-variant-numeric: tabular-nums; }

@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pointclip.runs.whole import OWN_SHAPES, staging_place
 from pointclip.utils.command import ArgumentParser, names_from
 from pointclip.utils.files import expanded
 
+SPLITS = ("auto", "nodes", "parts")  # see `pointclip.datasets.shape_files.pieces.Split`
 Load = Callable[..., tuple[Config, CfgNode]]  # (config, overrides, encoder) -> what they name; see a task's settings.py
 
 
@@ -28,6 +30,9 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--input", nargs="+", metavar="FILE", help=what)
     what = "the up axis of the --input files; auto guesses it for each file (default)"
     parser.add_argument("--up", choices=("auto", "x", "y", "z"), default="auto", help=what)
+    what = "split each --input file: scenes by nodes, others into connected parts (auto), or as named"
+    parser.add_argument("--split", nargs="?", const="auto", choices=SPLITS, help=what)
+    add_json(parser)
     what = "first search prompts, weights or prompts,weights using labels (procedure: SEARCH.*)"
     parser.add_argument("--search", type=names_from, default=(), metavar="WHAT", help=what)
     where = "the split to search on: train (default), val or test"
@@ -35,6 +40,24 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="settings that override the config's")
     return parser
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add --json, which `pointclip.runs.own_shapes.answering` follows."""
+    what = "print the answers for --input as one JSON document, and everything else to standard error"
+    parser.add_argument("--json", action="store_true", help=what)
+
+
+def add_threshold(parser: argparse.ArgumentParser) -> None:
+    """Add --threshold, for tasks that name own shapes."""
+    what = "report --input shapes as none of the classes if no probability reaches this value (0 to 1)"
+    parser.add_argument("--threshold", type=float, default=0.0, metavar="P", help=what)
+
+
+def check_threshold(args: argparse.Namespace) -> None:
+    """Raise an InputError for a threshold out of range or without --input."""
+    if not 0 <= args.threshold <= 1 or (args.threshold and not args.input):
+        raise InputError(f"--threshold is {args.threshold}; expected 0 to 1, and only with --input FILE….")
 
 
 def parse_settings(
@@ -51,7 +74,7 @@ def parse_settings(
     Returns:
         The arguments, whose `config` is the `Config` found and whose `folder` is the run's, and the settings.
     """
-    args = parser.parse_intermixed_args(words)
+    args = parser.parse_intermixed_args(_with_bare_split(sys.argv[1:] if words is None else words))
     if args.input:
         args.input, settings_words = split_settings(args.input, base)
         args.overrides = [*args.overrides, *settings_words]
@@ -63,6 +86,7 @@ def parse_settings(
     args.search_split = args.search_split or "train"
     if args.up != "auto" and not (args.input or getattr(args, "train", None)):
         raise InputError("--up goes with --input FILE…; a data set brings its own up axis.")
+    check_needs_input(args, "split", "json")
     _check_settings_of_input(args, settings)
     check_search(args.search, settings)
     args.folder = run_folder(args, settings)
@@ -79,6 +103,20 @@ def split_settings(words: Sequence[str], base: CfgNode) -> tuple[list[str], list
         if is_setting(base, word) or (re.fullmatch(r"[A-Z_]+(\.[A-Z_]+)*", word) and not Path(word).exists()):
             return list(words[:place]), list(words[place:])
     return list(words), []
+
+
+def _with_bare_split(words: Sequence[str]) -> list[str]:
+    """The words with --split as --split=auto, unless its value follows: it could be a KEY."""
+    following = [*words[1:], ""]
+    return ["--split=auto" if word == "--split" and after not in SPLITS else word
+            for word, after in zip(words, following, strict=True)]  # fmt: skip
+
+
+def check_needs_input(args: argparse.Namespace, *flags: str) -> None:
+    """Raise an InputError for flags that are given without --input."""
+    for flag in flags:
+        if getattr(args, flag) and not args.input:
+            raise InputError(f"--{flag} goes with --input FILE…, but there is none.")
 
 
 def run_folder(args: argparse.Namespace, settings: CfgNode) -> Path:

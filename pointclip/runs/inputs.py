@@ -1,5 +1,6 @@
 """Expand the arguments of --input and --classes: folders, patterns, and lists in files."""
 
+import argparse
 import os
 from collections.abc import Collection, Iterator, Sequence
 from glob import glob, has_magic
@@ -66,6 +67,14 @@ def names_or_list(text: str) -> tuple[str, ...]:
     if text.startswith(LIST_MARK):
         return tuple(read_lines(text[1:]))
     return tuple(name.strip() for name in text.split(","))
+
+
+def names_argument(text: str) -> tuple[str, ...]:
+    """`names_or_list` as the type of an argument: argparse has its own exception for a message."""
+    try:
+        return names_or_list(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from error
 
 
 def read_lines(path: str) -> list[str]:

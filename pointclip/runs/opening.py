@@ -11,6 +11,7 @@ from pointclip.config import with_changes
 from pointclip.datasets import ShapeFiles, ShapeSet, open_dataset
 from pointclip.datasets.batches import BatchReader, subset, usual_batch_size
 from pointclip.datasets.shape_files import ENDINGS
+from pointclip.datasets.shape_files.pieces import Split
 from pointclip.datasets.turned import turned
 from pointclip.encoder import Encoder, check_device, load_encoder, projection_device
 from pointclip.errors import InputError
@@ -25,18 +26,25 @@ from pointclip.utils.files import expanded
 
 
 def open_shapes(
-    settings: CfgNode, args: argparse.Namespace, class_names: Sequence[str] = (), parts_wanted: bool = False
+    settings: CfgNode,
+    args: argparse.Namespace,
+    class_names: Sequence[str] = (),
+    parts_wanted: bool = False,
+    every_vertex: bool = False,
 ) -> BatchReader:
     """A reader of the settings' data set, or of the --input files.
 
     Args:
         class_names: what own shapes may be.
         parts_wanted: whether a data set's shape is bad when none of its part labels is known.
+        every_vertex: whether the points of an own mesh include its vertices; see `ShapeFiles`.
     """
     if not args.input:
         return open_split(settings, parts_wanted)
     files = expand_inputs(args.input, ENDINGS)
-    shapes = ShapeFiles(files, settings.DATASET.NUM_POINTS or None, args.up, tuple(class_names), settings.SEED)
+    split = Split(args.split, settings.SPLIT.MOST, settings.SPLIT.LEAST) if args.split else None
+    num_points = settings.DATASET.NUM_POINTS or None
+    shapes = ShapeFiles(files, num_points, args.up, tuple(class_names), settings.SEED, split, every_vertex)
     return _reader(shapes, settings, list(range(len(shapes))), False)
 
 

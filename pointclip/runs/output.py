@@ -14,7 +14,7 @@ from pointclip.utils.files import atomic_path
 
 def write_json(path: Path, values: dict) -> None:
     """Write a JSON file; non-finite numbers become null."""
-    text = json.dumps(_plain(values), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(plain(values), indent=2, ensure_ascii=False, allow_nan=False)
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
@@ -63,11 +63,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence]) -> str:
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """A value as JSON has it: numpy's numbers as Python's, non-finite ones as None."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
+        return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not np.isfinite(value) else value

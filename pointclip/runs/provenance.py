@@ -11,6 +11,7 @@ from pointclip.encoder import Encoder
 from pointclip.features import FeatureExtractor
 from pointclip.origin import Origin
 from pointclip.prompts import some_of
+from pointclip.runs.own_shapes import up_notes
 from pointclip.search.result import SearchResult
 
 MOST_REASONS = 20  # why own files were left out, shown in full
@@ -73,6 +74,7 @@ def run_notes(
         notes.append(f"Every shape was randomly rotated {axis} (seed {settings.SEED}).")
     if extractor.store and (damaged := extractor.store.damaged):
         notes.append(f"{len(damaged)} damaged file(s) of cached features were replaced, such as {min(damaged)}.")
+    notes += up_notes(reader.shapes)
     notes += reader.notes[:3]
     if len(reader.notes) > 3:
         notes.append(f"{len(reader.notes) - 3} more shape(s) have notes of this kind.")

@@ -20,7 +20,8 @@ def run_task(name: str) -> NoReturn:
     signal.signal(signal.SIGINT, _end)
     try:
         settings = importlib.import_module(f"{name}.settings")
-        run_command(settings.parse)
+        hub = importlib.import_module("pointclip.utils.hub")
+        run_command(lambda: hub.check_weights(settings.parse()[1].ENCODER))
         task = importlib.import_module(f"{name}.main")
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in ("pointclip", name):

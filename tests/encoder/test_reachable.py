@@ -5,10 +5,12 @@ import time
 
 import pytest
 from huggingface_hub import constants
+from yacs.config import CfgNode
 
 from pointclip.encoder import load_encoder
 from pointclip.encoder import reachable as hub
 from pointclip.errors import CannotFetch
+from pointclip.utils import hub as early
 from pointclip.utils.reach import unreachable
 
 ENTRY = {"hf_hub": "timm/vit_base_patch16_clip_224.openai/"}
@@ -62,3 +64,15 @@ def test_nobody_is_asked_in_vain(why, empty_cache, monkeypatch):
     if why == "offline":
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     hub.check_reachable({"url": "https://elsewhere"} if why == "no hub" else ENTRY)
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_an_empty_cache_and_no_hub_are_told_before_the_slow_imports(cached, silent, empty_cache, monkeypatch):
+    monkeypatch.setattr(constants, "ENDPOINT", silent)
+    monkeypatch.setattr(early, "SECONDS", 0.3)
+    early.check_weights(CfgNode({"NAME": "demo", "PRETRAINED": "auto"}))
+    if cached:  # what is there is only known to open_clip
+        (empty_cache / "models--any" / "snapshots" / "abc" / "file").mkdir(parents=True)
+        return early.check_weights(CfgNode({"NAME": "ViT-B-16", "PRETRAINED": "auto"}))
+    with pytest.raises(CannotFetch, match="ViT-B-16 are not on this machine"):
+        early.check_weights(CfgNode({"NAME": "ViT-B-16", "PRETRAINED": "auto"}))

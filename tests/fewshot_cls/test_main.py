@@ -135,7 +135,7 @@ def test_head_of_test_labels_stays_marked(run):
     assert again["tuned_on_test_labels"] is True
 
 
-def test_own_shapes(run, classes, tmp_path):
+def test_own_shapes(run, classes, tmp_path, capsys):
     shape = tmp_path / "mine.npy"
     np.save(shape, generate_unseen("ladder", 9, 80).points)
     more = ["ENCODER.NAME", "demo", "DATASET.MAX_SHAPES", 0]
@@ -152,6 +152,12 @@ def test_own_shapes(run, classes, tmp_path):
     assert next((tmp_path / "later").rglob("predictions.csv")).read_text() == answer
     only = main("--train", classes, output="alone")
     assert only["training_shapes"] == 6
+    capsys.readouterr()
+    main("--head", head, "--input", shape, "--threshold", 0.1, "--json", output="later")
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["file"], found["class"]) == (str(shape), found["top"][0]["class"])
+    assert {guess["class"] for guess in found["top"]} == {"bottle", "ladder"}
+    assert not found["calibrated"]
 
 
 def test_augmented_copies(run):

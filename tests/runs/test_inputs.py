@@ -3,7 +3,8 @@
 import pytest
 
 from pointclip.errors import InputError
-from pointclip.runs.inputs import expand_inputs, names_or_list
+from pointclip.runs.inputs import expand_inputs, names_argument, names_or_list
+from pointclip.utils.command import ArgumentParser
 
 ENDINGS = (".ply", ".obj")
 
@@ -49,3 +50,11 @@ def test_what_holds_no_shape_is_told(folder, word, message, monkeypatch):
     (folder / "blank").write_text("# nothing\n")
     with pytest.raises(InputError, match=message):
         expand_inputs([word], ENDINGS)
+
+
+def test_a_list_of_names_that_cannot_be_read_is_told_as_an_argument(tmp_path):
+    parser = ArgumentParser()
+    parser.add_argument("--classes", type=names_argument)
+    assert parser.parse_args(["--classes", "a, b"]).classes == ("a", "b")
+    with pytest.raises(InputError, match=r"Argument --classes: Cannot read the list .*none\.txt .*per line; see"):
+        parser.parse_args(["--classes", f"@{tmp_path / 'none.txt'}"])

@@ -44,6 +44,8 @@ def test_shapes_of_unknown_class_are_left_out_and_without_any_other_it_is_told()
     assert fit(torch.cat([logits, logits[:50]]), partly, "toy", "tiny") == fit(logits, labels, "toy", "tiny")
     with pytest.raises(InputError, match="known class"):
         fit(logits, torch.full((200,), -1), "toy", "tiny")
+    with pytest.raises(InputError, match="All 200 shapes of toy are classified correctly"):
+        fit(logits, logits.argmax(1), "toy", "tiny")
 
 
 def test_a_calibration_comes_back_from_its_file(tmp_path):

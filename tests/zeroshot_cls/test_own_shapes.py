@@ -2,17 +2,20 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
+import trimesh
 
 from pointclip.datasets.synthetic import generate
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
+from pointclip.runs.own_shapes import NONE
 from tests.zeroshot_cls.test_main import CONFIGS
 from zeroshot_cls.main import main
-from zeroshot_cls.results import NONE
 
 
 @pytest.fixture
@@ -70,3 +73,40 @@ def test_a_single_bad_file_ends_the_run(run):
 def test_what_does_not_fit_is_told(run, words):
     with pytest.raises(InputError, match=words[0]):
         run(run.folder / "car.npy", "--classes", "chair,car", *words)
+
+
+def test_json_is_all_of_standard_output_and_json_tool_takes_it(run, capsys):
+    words = ["--config", CONFIGS / "demo.yaml", "--input", run.folder, "--classes", "chair,car", "--threshold", "1"]
+    pairs = ["OUTPUT", run.folder.parent / "out", "REPORT", "False", "DATASET.NUM_POINTS", 64, "CALIBRATION", "none"]
+    main(list(map(str, [*words, "--json", *pairs])))
+    printed = capsys.readouterr()
+    piped = [sys.executable, "-m", "json.tool", "--compact"]
+    done = subprocess.run(piped, input=printed.out, capture_output=True, text=True, check=True)
+    answers = json.loads(done.stdout)
+    assert [answer["class"] for answer in answers if "error" not in answer] == [NONE] * 4
+    first = answers[0]
+    assert first["file"] == str(run.folder / "car.npy")
+    assert (first["calibrated"], len(first["top"]), first["up"] in "yz") == (False, 2, True)
+    assert first["margin"] >= 0
+    assert "cut.npy" in answers[-1]["error"]
+    assert "uncalibrated %" in printed.err
+
+
+def test_a_scene_gives_an_answer_a_node_and_lists_what_is_left_out(run):
+    scene = trimesh.Scene()
+    for name, extent in (("big", 1), ("bigger", 2), ("screw", 0.01)):
+        scene.add_geometry(trimesh.creation.box([extent] * 3), node_name=name, geom_name=name)
+    scene.export(run.folder / "scene.glb")
+    printed, rows, metrics = run(run.folder / "scene.glb", "--classes", "chair,car", "--split")
+    assert [row["shape"].rpartition("#")[2] for row in rows] == ["big", "bigger"]
+    assert [row["up_by"] for row in rows] == ["the format's convention"] * 2
+    assert "left out:" in printed
+    assert "screw" in printed
+    assert metrics["answers"][0]["piece"] == "big"
+    assert metrics["input"]["split"] == "auto"
+
+
+@pytest.mark.parametrize("flag", ["--json", "--split"])
+def test_flags_of_own_shapes_are_refused_without_them(flag):
+    with pytest.raises(InputError, match=f"{flag} goes with --input"):
+        main(["--config", str(CONFIGS / "demo.yaml"), flag, "SEED", "1"])

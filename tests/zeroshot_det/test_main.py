@@ -99,12 +99,16 @@ def test_choices_are_named_and_change_what_counts(run):
     assert (folder / "predictions.csv").read_text() != found
 
 
-def test_own_scans_get_boxes_in_their_own_frame(run, scan, tmp_path):
+def test_own_scans_get_boxes_in_their_own_frame(run, scan, tmp_path, capsys):
     path, room, own = scan
-    flags = ("--input", path, "OUTPUT", tmp_path / "out", "PROPOSALS.MOST", 4, "--classes", "chair, table, lamp")
-    metrics, folder = run(*flags, config="own_scans")
+    flags = ("--input", path.parent / "*.ply", "OUTPUT", tmp_path / "out", "PROPOSALS.MOST", 4, "--json")
+    metrics, folder = run(*flags, "--classes", "chair, table, lamp", config="own_scans")
     folder = next((tmp_path / "out").glob("own_scans*/input"))
     found = json.loads((folder / "scan-1/boxes.json").read_text())
+    (answer,) = json.loads(capsys.readouterr().out)
+    assert (answer["file"], answer["up"], answer["up_by"]) == (str(path), "y", "its likeliest floor")
+    assert [box["class"] for box in answer["boxes"]] == [box["class"] for box in found["boxes"]]
+    assert any("assumed y up by its likeliest floor" in note for note in metrics["notes"])
     assert found["up"] == "y"
     assert metrics["dataset"] == "own scans"
     assert "map25" not in metrics

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import trimesh
 from plyfile import PlyData
 
 from pointclip.datasets.synthetic import generate
@@ -142,13 +143,33 @@ def test_a_shape_without_part_labels_stops_at_once_or_is_skipped(run, tmp_path):
     assert (metrics["shapes"], metrics["shapes_left_out"]) == (2, 1)
 
 
-def test_rows_that_were_dropped_keep_their_place_in_the_file(run, tmp_path):
+def test_an_own_file_is_written_whole_in_its_own_frame(run, tmp_path, capsys):
+    mesh = trimesh.creation.icosphere(subdivisions=2).apply_translation([0, 5, 900])
+    mesh.export(tmp_path / "ball.obj")
     points = generate("mug", 3, 60).points
     points[[0, 7]] = np.nan
     np.save(tmp_path / "a.npy", points)
-    words = ("--input", tmp_path / "a.npy", "--category", "mug", "--parts", "handle,cup", "--save-ply", "REPORT", False)
+    words = ("--input", tmp_path / "a.npy", tmp_path / "ball.obj", "--up", "z", "--category", "mug")
+    words = (*words, "--parts", "handle,cup", "--save-ply", "--save-glb", "--json", "REPORT", False)
     folder = run(*words, config="own_shapes").with_name("own_shapes_vit_b16") / "input"
-    vertices = PlyData.read(next((folder / "ply").glob("*.ply")))["vertex"]
-    assert np.flatnonzero(vertices["label"] == -1).tolist() == [0, 7]
-    assert np.array_equal(np.stack([vertices[axis] for axis in "xyz"], axis=1), points, equal_nan=True)
+
+    cloud, ball = (PlyData.read(path) for path in sorted((folder / "ply").glob("*.ply")))
+    assert np.flatnonzero(cloud["vertex"]["label"] == -1).tolist() == [0, 7]
+    assert np.array_equal(np.stack([cloud["vertex"][axis] for axis in "xyz"], axis=1), points, equal_nan=True)
     assert any("2 of 60 rows have NaN" in note for note in metrics_of(folder)["notes"])
+    vertices = np.stack([ball["vertex"][axis] for axis in "xyz"], axis=1)
+    np.testing.assert_allclose(vertices, mesh.vertices, atol=1e-4)
+    assert np.stack(ball["face"]["vertex_indices"]).tolist() == mesh.faces.tolist()
+    assert set(np.unique(ball["face"]["label"])) <= {0, 1}
+    np.testing.assert_allclose(trimesh.load(folder / "glb/00001_ball_obj.glb").bounds, mesh.bounds, atol=1e-3)
+
+    of_cloud, of_ball = json.loads(capsys.readouterr().out)
+    assert (of_cloud["counted"], of_ball["counted"]) == ("points", "faces")
+    assert sum(part["count"] for part in of_cloud["parts"]) == 58
+    assert sum(part["count"] for part in of_ball["parts"]) == len(mesh.faces)
+    assert sum(part["share"] for part in of_ball["parts"]) == pytest.approx(1)
+    assert of_ball["up_by"] == "--up"
+    with open(folder / "predictions.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert int(rows[1]["cup count"]) == of_ball["parts"][1]["count"]
+    assert float(rows[1]["cup share"]) == pytest.approx(of_ball["parts"][1]["share"], abs=1e-6)

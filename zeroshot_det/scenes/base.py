@@ -26,6 +26,7 @@ class Scene:
     labels: np.ndarray = field(default_factory=_no_labels)  # [m] int64, index into the set's class_names
     colours: np.ndarray | None = None  # [N, 3] uint8; only for pictures
     up: str = "z"  # the axis of the scan's own frame that became z
+    up_by: str = ""  # why, for own scans
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)  # taken off the scan's own coordinates
     kept: np.ndarray | None = None  # [M] bool, the rows of its file that the points are; None where that is all
     notes: tuple[str, ...] = ()  # what was done to it that a reader of any result must know

@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 from yacs.config import CfgNode
 
+from pointclip.datasets.shape_files import ENDINGS
 from pointclip.errors import InputError
+from pointclip.runs.inputs import expand_inputs
 from zeroshot_det.scenes.base import Scene, SceneSet, thinned
 from zeroshot_det.scenes.own import OwnScans
 from zeroshot_det.scenes.rooms import SyntheticRooms
@@ -25,7 +27,7 @@ def open_scenes(settings: CfgNode, args: argparse.Namespace, class_names: Sequen
         InputError: for an unknown name, and where the files are not there.
     """
     if args.input:
-        return OwnScans(args.input, args.up, class_names, settings.SEED)
+        return OwnScans(expand_inputs(args.input, ENDINGS), args.up, class_names, settings.SEED)
     c = settings.DATASET
     if c.NAME == "synthetic_rooms":
         count = c.MAX_SHAPES or 12
@@ -46,6 +48,7 @@ class PreparedScenes:
     Attributes:
         bad: name -> the sentence that says what is wrong with a scene.
         notes: what a reader must know of scenes that are not bad.
+        frames: place -> the up axis of a scene that was read, why it was chosen, and the offset of its coordinates.
     """
 
     def __init__(self, scenes: SceneSet, settings: CfgNode):
@@ -57,6 +60,7 @@ class PreparedScenes:
         self._c, self._seed, self._skip = settings.SCENE, settings.SEED, settings.ON_BAD_SHAPE == "skip"
         self.bad: dict[str, str] = {}
         self.notes: list[str] = []
+        self.frames: dict[int, tuple[str, str, tuple[float, float, float]]] = {}
         self._last: tuple[int, Scene] | None = None
 
     def __len__(self) -> int:
@@ -70,6 +74,7 @@ class PreparedScenes:
                 scene = replace(
                     scene, points=voxels_of(scene.points, self._c.VOXEL)[0].astype(np.float32), colours=None
                 )
+            self.frames[place] = scene.up, scene.up_by, scene.offset
             self._last = place, thinned(scene, self._c.POINTS, self._seed)
         return self._last[1]
 

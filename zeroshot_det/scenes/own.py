@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from pointclip.datasets.shape_files import MESH_POINTS, read_shape
+from pointclip.datasets.shape_files.reading import ending_of
+from pointclip.datasets.up_axis import CONVENTION, CONVENTIONS, GIVEN, UpGuess
 from pointclip.errors import InputError
 from zeroshot_det.scenes.base import Scene, check_scene
 from zeroshot_det.scenes.frames import check_up, likeliest_up, to_z_up
 
 SCAN_POINTS = 400_000  # sampled from a mesh
+FLOOR = "its likeliest floor"  # why a scan's up axis was chosen
 
 
 class OwnScans:
@@ -18,7 +21,8 @@ class OwnScans:
 
     Args:
         paths: the files, each once.
-        up: the axis that points up in them, "x", "y" or "z"; "auto" finds it for each file (see `likeliest_up`).
+        up: the axis that points up in them, "x", "y" or "z"; "auto" finds it for each file, by its format's convention
+            if it has one, otherwise by `likeliest_up`.
         class_names: the names to choose from.
         seed: of the points that are sampled from a mesh.
 
@@ -48,7 +52,15 @@ class OwnScans:
         points = check_scene(shape.points, path)
         if np.ptp(points, axis=0).max() == 0:
             raise InputError(f"{path}: all points are at one place; a scan needs an extent.")
-        up = likeliest_up(points) if self.up == "auto" else self.up
-        notes = tuple(f"{path}: {note}" for note in shape.notes)
-        z_up = np.ascontiguousarray(to_z_up(points, up))
-        return Scene(path, z_up, up=up, offset=shape.offset, kept=shape.kept, notes=notes)
+        guess = self._up_of(points, path)
+        said = () if self.up != "auto" else (guess.words,)
+        notes = tuple(f"{path}: {note}" for note in (*shape.notes, *said))
+        z_up = np.ascontiguousarray(to_z_up(points, guess.axis))
+        up = {"up": guess.axis, "up_by": guess.reason}
+        return Scene(path, z_up, offset=shape.offset, kept=shape.kept, notes=notes, **up)
+
+    def _up_of(self, points: np.ndarray, path: str) -> UpGuess:
+        if self.up != "auto":
+            return UpGuess(self.up, GIVEN)
+        convention = CONVENTIONS.get(ending_of(Path(path)))
+        return UpGuess(convention, CONVENTION) if convention else UpGuess(likeliest_up(points), FLOOR)

@@ -2,6 +2,6 @@
 
 from pointclip.datasets.shape_files.file_set import ShapeFiles
 from pointclip.datasets.shape_files.geometry import MESH_POINTS
-from pointclip.datasets.shape_files.reading import ENDINGS, read_shape
+from pointclip.datasets.shape_files.reading import ENDINGS, printable, read_shape
 
-__all__ = ["ENDINGS", "MESH_POINTS", "ShapeFiles", "read_shape"]
+__all__ = ["ENDINGS", "MESH_POINTS", "ShapeFiles", "printable", "read_shape"]

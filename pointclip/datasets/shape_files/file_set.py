@@ -1,14 +1,37 @@
 """Shape files as a data set."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from pointclip.datasets.axes import check_up
 from pointclip.datasets.base import Shape
-from pointclip.datasets.shape_files.reading import printable, read_shape
+from pointclip.datasets.shape_files.geometry import Geometry
+from pointclip.datasets.shape_files.pieces import Split, pieces_of
+from pointclip.datasets.shape_files.reading import Taken, ending_of, printable, read_geometry, stand, take
+from pointclip.datasets.up_axis import GIVEN, POINTS, UpGuess, guess_up
 from pointclip.errors import InputError
 from pointclip.projection.points import check_num_points
+
+MOST_POSED = 20  # pieces of a file from which its up axis is guessed
+
+Judge = Callable[[Sequence[np.ndarray]], UpGuess]  # clouds [N, 3] of one file, with its axes -> its up axis
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One shape: a file, or a piece of it."""
+
+    path: Path
+    piece: str = ""  # "" for the whole file
+    reason: str = ""  # why it is left out
+
+    @property
+    def name(self) -> str:
+        return printable(self.path) + (f"#{self.piece}" if self.piece else "")
 
 
 class ShapeFiles:
@@ -20,9 +43,16 @@ class ShapeFiles:
         paths: the files, each once.
         num_points, up, seed: as for `read_shape`.
         class_names: the names to choose from.
+        split: how files are split into pieces, for which all files are read at once; None for whole files. Pieces that
+            are left out, and files that cannot be read, raise InputError when accessed. All pieces of a file have the
+            same up axis.
+        every_vertex: whether a mesh's vertices and the centres of its triangles belong to its points.
 
     Raises:
         InputError: if no file is given, or one twice.
+
+    Attributes:
+        judge: decides the up axis of a file that is undecided; None leaves it at y.
     """
 
     part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - it has none, and the protocol asks for a dict
@@ -34,6 +64,8 @@ class ShapeFiles:
         up: str = "y",
         class_names: Sequence[str] = (),
         seed: int = 0,
+        split: Split | None = None,
+        every_vertex: bool = False,
     ) -> None:
         check_up(up, auto=True)
         check_num_points(num_points)
@@ -47,14 +79,85 @@ class ShapeFiles:
         self.up = up
         self.seed = seed
         self.class_names = tuple(class_names)
+        self.split = split
+        self.every_vertex = every_vertex
+        self.judge: Judge | None = None
+        self._ups: dict[Path, UpGuess] = {}
+        self._whole: set[int] = set()
+        self._last: tuple[Path | None, dict[str, Geometry]] = (None, {})  # the file read last, as its pieces
+        self.entries = [entry for path in self.paths for entry in self._entries_of(path)]
 
     @property
     def given(self) -> dict:
         """The files and how they are read, for a run's records."""
-        return {"files": [printable(path.absolute()) for path in self.paths], "up": self.up}
+        split = {"split": self.split.by} if self.split else {}
+        return {"files": [printable(path.absolute()) for path in self.paths], "up": self.up, **split}
+
+    @property
+    def guesses(self) -> dict[str, UpGuess]:
+        """The up axes guessed so far, by file."""
+        return {printable(path): guess for path, guess in self._ups.items()}
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.entries)
 
     def __getitem__(self, index: int) -> Shape:
-        return read_shape(self.paths[index], self.num_points, self.up, self.seed)
+        shape = self.taken(index).shape
+        path = self.entries[index].path
+        if self.up == "auto" and path not in self._ups:
+            self._ups[path] = self._guess(path, [shape.points] if self.split is None else self._clouds(path))
+        return stand(shape, self.up_of(index).axis)
+
+    def taken(self, index: int) -> Taken:
+        """A shape with its file's axes, and where its points are in the file."""
+        entry = self.entries[index]
+        if entry.reason:
+            raise InputError(entry.reason)
+        geometry = self._read(entry.path)[entry.piece]
+        taken = take(geometry, entry.path, entry.name, self.num_points, self.seed, self.every_vertex)
+        if taken.rows is None and taken.faces is None:
+            self._whole.add(index)
+        return taken
+
+    def is_whole(self, index: int) -> bool:
+        """Whether the points of a shape that was read are all points of its file, or its piece, in order."""
+        return index in self._whole
+
+    def up_of(self, index: int) -> UpGuess:
+        """The up axis of the file of a shape that was read, and how it was chosen; guessed once for each file."""
+        return UpGuess(self.up, GIVEN) if self.up != "auto" else self._ups[self.entries[index].path]
+
+    def _guess(self, path: Path, clouds: list[np.ndarray]) -> UpGuess:
+        guess = guess_up(clouds, ending_of(path))
+        return self.judge(clouds) if self.judge and not guess.decided else guess
+
+    def _clouds(self, path: Path) -> list[np.ndarray]:
+        """The points of the first pieces of a file, from which its up axis is guessed."""
+        clouds = []
+        for name, geometry in list(self._read(path).items())[:MOST_POSED]:
+            try:
+                clouds.append(take(geometry, path, name, self.num_points or POINTS, self.seed).shape.points)
+            except InputError:  # told when that piece itself is read
+                continue
+        return clouds
+
+    def _entries_of(self, path: Path) -> list[Entry]:
+        if self.split is None:
+            return [Entry(path)]
+        try:
+            pieces = pieces_of(read_geometry(path), self.split)
+        except InputError as error:
+            text = str(error)
+            return [Entry(path, reason=text if str(path) in text else f"{printable(path)}: {text}")]
+        names = [(piece.name, piece.reason) for piece in pieces]
+        return [Entry(path, name, reason and f"{printable(path)}#{name}: {reason}.") for name, reason in names]
+
+    def _read(self, path: Path) -> dict[str, Geometry]:
+        """The pieces of a file that are read; the whole file is the piece "". Those of the last file are kept."""
+        if self.split is None:
+            return {"": read_geometry(path)}
+        if self._last[0] != path:
+            self._last = (None, {})
+            pieces = pieces_of(read_geometry(path), self.split)
+            self._last = path, {piece.name: piece.geometry for piece in pieces if piece.geometry is not None}
+        return self._last[1]

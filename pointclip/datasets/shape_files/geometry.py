@@ -1,5 +1,6 @@
 """The content of a shape file of any format: points, and optionally triangles."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ class Geometry:
     points: np.ndarray  # [N, 3] float64; a mesh's vertices
     triangles: np.ndarray | None = None  # [T, 3] int64, rows of `points`
     notes: tuple[str, ...] = ()  # on changes made to the data
+    nodes: tuple[str, ...] = ()  # names of the objects in a scene; () if there is no more than the shape itself
+    node_of: np.ndarray | None = None  # [T] or of a cloud [N] int, index into `nodes`
 
 
 def fans(counts: np.ndarray, corners: np.ndarray) -> np.ndarray:
@@ -47,18 +50,35 @@ def check_triangles(triangles: np.ndarray, vertices: int, path: Path) -> None:
         )
 
 
-def join(parts: Sequence[Geometry]) -> Geometry:
-    """Merge geometries; loose points and lines are dropped if there are triangles."""
-    meshes = [part for part in parts if part.triangles is not None and len(part.triangles)]
+def join(parts: Sequence[tuple[str, Geometry]]) -> Geometry:
+    """Merge the geometries of nodes by name; loose points and lines are dropped if there are triangles."""
+    meshes = [(name, part) for name, part in parts if part.triangles is not None and len(part.triangles)]
+    chosen = meshes or [(name, part) for name, part in parts if len(part.points)]
+    names = list(dict.fromkeys(name for name, _ in chosen))
+    sizes = [len(part.triangles) if meshes else len(part.points) for _, part in chosen]
+    node_of = np.repeat(np.array([names.index(name) for name, _ in chosen], np.int64), sizes)
+    points = np.concatenate([np.zeros((0, 3)), *(part.points for _, part in chosen)])
     if not meshes:
-        return Geometry(np.concatenate([np.zeros((0, 3)), *(part.points for part in parts)]))
-    starts = np.cumsum([0, *(len(mesh.points) for mesh in meshes)])
-    triangles = [mesh.triangles + start for mesh, start in zip(meshes, starts, strict=False)]
-    return Geometry(np.concatenate([mesh.points for mesh in meshes]), np.concatenate(triangles))
+        return Geometry(points, nodes=tuple(names), node_of=node_of)
+    starts = np.cumsum([0, *(len(mesh.points) for _, mesh in meshes)])
+    triangles = [mesh.triangles + start for (_, mesh), start in zip(meshes, starts, strict=False)]
+    return Geometry(points, np.concatenate(triangles), nodes=tuple(names), node_of=node_of)
 
 
-def sample_surface(mesh: Geometry, count: int, rng: np.random.Generator, path: Path) -> Geometry:
-    """Sample points uniformly from a mesh's triangles; triangles with NaN corners are dropped and counted."""
+def unique(name: str, given: Counter) -> str:
+    """The name, with a number if it has been `given` before."""
+    given[name] += 1
+    if given[name] == 1:
+        return name
+    return unique(f"{name}_{given[name]}", given)
+
+
+def sample_surface(mesh: Geometry, count: int, rng: np.random.Generator, path: Path) -> tuple[Geometry, np.ndarray]:
+    """Sample points uniformly from a mesh's triangles; those with NaN corners are dropped and counted.
+
+    Returns:
+        The points, and the triangle [count] on which each lies.
+    """
     import trimesh  # imported here since it is slow and often not needed
 
     bad = np.isnan(mesh.points).any(axis=1)[mesh.triangles].any(axis=1)  # [T]
@@ -70,5 +90,5 @@ def sample_surface(mesh: Geometry, count: int, rng: np.random.Generator, path: P
         area = surface.area
     if not 0 < area < np.inf:
         raise InputError(f"{path} has faces but no surface to sample: their area is {area}.")
-    points, _ = trimesh.sample.sample_surface(surface, count, seed=rng)
-    return Geometry(np.asarray(points), notes=notes)
+    points, faces = trimesh.sample.sample_surface(surface, count, seed=rng)
+    return Geometry(np.asarray(points), notes=notes), np.flatnonzero(~bad)[faces]

@@ -3,11 +3,12 @@
 import base64
 import json
 import urllib.parse
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from pointclip.datasets.shape_files.geometry import Geometry, check_triangles, join
+from pointclip.datasets.shape_files.geometry import Geometry, check_triangles, join, unique
 from pointclip.errors import InputError, first_line
 from pointclip.utils.causes import cannot_open, cut_short
 from pointclip.utils.limits import within
@@ -75,12 +76,12 @@ class _Scene:
         self.document, self.chunk, self.path = document, chunk, path
         self._buffers: dict[int, bytes] = {}
 
-    def parts(self) -> list[Geometry]:
-        """Every primitive of the scene's nodes, with transforms applied."""
+    def parts(self) -> list[tuple[str, Geometry]]:
+        """Every primitive of the scene's nodes, with transforms applied, and its node's name, different for each."""
         nodes, scenes = self.document.get("nodes", []), self.document.get("scenes", [])
         roots = scenes[self.document.get("scene", 0)].get("nodes", []) if scenes else range(len(nodes))
-        waiting = [(index, np.eye(4), 0) for index in roots]
-        parts, visited, rows = [], 0, 0
+        waiting = [(index, np.eye(4), 0) for index in reversed(roots)]
+        parts, names, visited, rows = [], Counter(), 0, 0
         while waiting:
             index, above, depth = waiting.pop()
             visited += 1
@@ -89,12 +90,14 @@ class _Scene:
             within(visited, MOST_NODES, str(self.path), "nodes")
             node = nodes[index]
             matrix = above @ _transform(node)
-            waiting += [(child, matrix, depth + 1) for child in node.get("children", [])]
+            waiting += [(child, matrix, depth + 1) for child in reversed(node.get("children", []))]
             if "mesh" in node:
                 primitives = self.document["meshes"][node["mesh"]]["primitives"]
+                name = unique(str(node.get("name") or f"node{index}"), names)
                 for primitive in primitives:
-                    parts.append(self._primitive(primitive, matrix))
-                    rows += len(parts[-1].points) + (0 if parts[-1].triangles is None else len(parts[-1].triangles))
+                    part = self._primitive(primitive, matrix)
+                    parts.append((name, part))
+                    rows += len(part.points) + (0 if part.triangles is None else len(part.triangles))
                     within(rows, MOST_ROWS, str(self.path), "points and triangles")
         return parts
 

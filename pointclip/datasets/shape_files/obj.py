@@ -1,11 +1,12 @@
-"""OBJ: vertices and polygons; normals, textures, groups and materials are skipped."""
+"""OBJ: vertices, polygons and objects; normals, textures, groups and materials are skipped."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from pointclip.datasets.shape_files.geometry import Geometry, check_triangles, fans
+from pointclip.datasets.shape_files.geometry import Geometry, check_triangles, fans, unique
 from pointclip.datasets.shape_files.numbers import as_numbers, decoded
 from pointclip.errors import InputError
 
@@ -23,6 +24,8 @@ def read_obj(data: bytes, path: Path) -> Geometry:
     sizes: list[int] = []
     corners: list[str] = []
     seen: list[int] = []  # number of vertices before each face, for relative indices
+    objects: list[str] = []  # names of `o` lines
+    object_of: list[int] = []  # of each face
     curved = ""
     for line in text.splitlines():
         word, *rest = line.split("#")[0].split() or [""]
@@ -34,6 +37,9 @@ def read_obj(data: bytes, path: Path) -> Geometry:
             sizes.append(len(rest))
             corners += rest
             seen.append(len(coordinates) // 3)
+            object_of.append(len(objects) - 1)
+        elif word == "o":
+            objects.append(" ".join(rest))
         elif word in CURVED:
             curved = word
     if curved and not sizes:
@@ -47,4 +53,16 @@ def read_obj(data: bytes, path: Path) -> Geometry:
     with np.errstate(invalid="ignore"):
         triangles = fans(counts, np.where(numbers < 0, relative, numbers - 1))
     check_triangles(triangles, len(points), path)
-    return Geometry(points, triangles if len(triangles) else None)
+    if not len(triangles):
+        return Geometry(points)
+    nodes, node_of = _objects(objects, np.repeat(object_of, np.maximum(counts - 2, 0)))
+    return Geometry(points, triangles, nodes=nodes, node_of=node_of)
+
+
+def _objects(names: list[str], object_of: np.ndarray) -> tuple[tuple[str, ...], np.ndarray | None]:
+    """The objects that have triangles, and the object of each triangle [T]; faces before the first name have none."""
+    used, node_of = np.unique(object_of, return_inverse=True)
+    if len(used) < 2:
+        return (), None
+    given: Counter = Counter()
+    return tuple(unique((names[k] if k >= 0 else "") or f"object{k + 1}", given) for k in used), node_of

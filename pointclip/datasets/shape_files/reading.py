@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -71,28 +72,85 @@ def read_shape(path: str | Path, num_points: int | None = None, up: str = "y", s
     check_num_points(num_points)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError(f"The seed is {seed!r}; expected an integer of at least 0.")
-    geometry = _read(path)
+    shape = take(read_geometry(path), path, printable(path), num_points, seed).shape
+    if up != "auto":
+        return stand(shape, up)
+    guess = guess_up(shape.points, ending_of(path))
+    return replace(stand(shape, guess.axis), notes=(*shape.notes, guess.words))
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A shape, and where its points are in its file."""
+
+    shape: Shape  # with the file's axes
+    geometry: Geometry  # the content of the file in its own frame
+    rows: np.ndarray | None  # [N] int, the file's point (vertex) that each point is; -1 for none, None for the same
+    faces: np.ndarray | None  # [N] int, the triangle on which each point lies; -1 for none, None for a cloud
+
+
+def take(
+    geometry: Geometry,
+    path: Path,
+    name: str,
+    num_points: int | None = None,
+    seed: int = 0,
+    every_vertex: bool = False,
+) -> Taken:
+    """Make a shape of a file's content; see `read_shape`.
+
+    Args:
+        path: the file, for messages.
+        name: the shape's.
+        every_vertex: whether a mesh's points are, besides those sampled, the centres of its triangles and its vertices.
+
+    Raises:
+        InputError: for content without valid points.
+    """
     rng = np.random.default_rng(seed)
+    own, faces = geometry, None
     if geometry.triangles is not None and len(geometry.triangles):
-        geometry, kept = sample_surface(geometry, num_points or MESH_POINTS, rng, path), None
+        geometry, faces = sample_surface(own, num_points or MESH_POINTS, rng, path)
+        rows, kept = np.full(len(faces), -1), None
+        if every_vertex:
+            geometry, rows, faces = _with_vertices(own, geometry, faces)
     else:
         geometry, kept = _without_nan(geometry)
+        rows = None if kept is None else np.flatnonzero(kept)
     points = geometry.points  # [M, 3]
     if np.isnan(points).any():
         raise InputError(f"{path} has no valid points: all its {len(points)} rows have NaN.")
     if not len(points):
         raise InputError(f"{path} has no points; is it the right file?")
-    if num_points is not None and len(points) > num_points:
-        points, kept = points[np.sort(rng.choice(len(points), num_points, replace=False))], None
-    notes = geometry.notes
-    if up == "auto":
-        guess = guess_up(points, path.suffix.lower())
-        up, notes = guess.axis, (*notes, guess.words)
+    if faces is None and num_points is not None and len(points) > num_points:
+        chosen = np.sort(rng.choice(len(points), num_points, replace=False))
+        points, rows, kept = points[chosen], chosen if rows is None else rows[chosen], None
     with np.errstate(over="ignore"):  # values too large for float32 become inf, which callers check
         points, offset = _near_origin(points)
-        points = to_y_up(points, up).astype(np.float32)
+        points = points.astype(np.float32)
     offset = tuple(offset.tolist())
-    return Shape(np.ascontiguousarray(points), -1, printable(path), kept=kept, notes=notes, offset=offset)
+    shape = Shape(np.ascontiguousarray(points), -1, name, kept=kept, notes=geometry.notes, offset=offset)
+    return Taken(shape, own, rows, faces)
+
+
+def stand(shape: Shape, up: str) -> Shape:
+    """A shape with its file's axes, turned so that the axis `up` becomes y."""
+    return shape if up == "y" else replace(shape, points=np.ascontiguousarray(to_y_up(shape.points, up)))
+
+
+def ending_of(path: Path) -> str:
+    """A file's extension in lower case, of a packed file that of its content: ".las" of "a.las.gz"."""
+    return Path(path.stem if path.suffix.lower() in packed.ENDINGS else path.name).suffix.lower()
+
+
+def _with_vertices(mesh: Geometry, sampled: Geometry, faces: np.ndarray) -> tuple[Geometry, np.ndarray, np.ndarray]:
+    """The sampled points, the centres of all triangles without NaN, and their vertices, with their rows and faces."""
+    sound = np.flatnonzero(~np.isnan(mesh.points).any(axis=1)[mesh.triangles].any(axis=1))
+    used = np.unique(mesh.triangles[sound])
+    points = np.concatenate([sampled.points, mesh.points[mesh.triangles[sound]].mean(axis=1), mesh.points[used]])
+    rows = np.concatenate([np.full(len(faces) + len(sound), -1), used])
+    faces = np.concatenate([faces, sound, np.full(len(used), -1)])
+    return Geometry(points, notes=sampled.notes), rows, faces
 
 
 ENDINGS = (*_READERS, *packed.ENDINGS)  # extensions supported by `read_shape`
@@ -103,7 +161,7 @@ def printable(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", errors="replace")
 
 
-def _read(path: Path) -> Geometry:
+def read_geometry(path: Path) -> Geometry:
     """The content of the file, after checking its type."""
     if os.path.isdir(path):  # Path.is_dir raises for names that are too long
         raise InputError(f"{path} is not a file; give a file with one shape.")

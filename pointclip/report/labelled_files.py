@@ -1,0 +1,97 @@
+"""Labelled shapes as .ply and .glb, in the frame and unit of their own file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from plyfile import PlyData, PlyElement
+
+from pointclip.report.pictures import part_colours
+from pointclip.utils.files import atomic_path
+
+COLOURS = ("red", "green", "blue")
+
+
+def write_ply(
+    path: Path,
+    points: np.ndarray,
+    labels: np.ndarray,
+    names: Sequence[str],
+    triangles: np.ndarray | None = None,
+    triangle_labels: np.ndarray | None = None,
+) -> None:
+    """Write a .ply: x, y, z, the label's colour and the label of every vertex, and of every triangle.
+
+    Coordinates are doubles if floats would round them. The names are comments.
+
+    Args:
+        points: [N, 3].
+        labels: [N] int, index into the K `names`; -1 is unknown.
+        triangles: [T, 3] int; None for a cloud.
+        triangle_labels: [T] int.
+    """
+    with np.errstate(over="ignore"):
+        single = np.array_equal(points.astype(np.float32), points, equal_nan=True)
+    vertices = _rows([(axis, "f4" if single else "f8") for axis in "xyz"], labels)
+    for axis, column in zip("xyz", points.T, strict=True):
+        vertices[axis] = column
+    elements = [PlyElement.describe(vertices, "vertex")]
+    if triangles is not None:
+        faces = _rows([("vertex_indices", "i4", (3,))], triangle_labels)
+        faces["vertex_indices"] = triangles
+        elements.append(PlyElement.describe(faces, "face"))
+    comments = [f"label {number}: {' '.join(name.split())}" for number, name in enumerate(names)]
+    with atomic_path(path) as temporary:
+        PlyData(elements, comments=[_ascii(comment) for comment in comments]).write(str(temporary))
+
+
+def write_glb(
+    path: Path,
+    points: np.ndarray,
+    labels: np.ndarray,
+    triangles: np.ndarray | None = None,
+    triangle_labels: np.ndarray | None = None,
+) -> None:
+    """Write a .glb in the colours of the labels, with the labels as the attribute _LABEL; see `write_ply`.
+
+    Each vertex is written once for every label of its triangles, so that colours end at a part's border. Points with
+    NaN are left out. Coordinates far from the origin are kept by a node's translation.
+    """
+    import trimesh  # imported here since it is slow and often not needed
+
+    if triangles is None:
+        sound = np.isfinite(points).all(axis=1)
+        points, labels = points[sound], labels[sound]
+    else:
+        known = triangle_labels >= 0
+        triangles, triangle_labels = triangles[known], triangle_labels[known].astype(np.int64)
+        pairs = triangles.astype(np.int64) * (triangle_labels.max(initial=0) + 1) + triangle_labels[:, None]
+        used, corners = np.unique(pairs, return_inverse=True)
+        width = triangle_labels.max(initial=0) + 1
+        points, labels, triangles = points[used // width], used % width, corners.reshape(-1, 3)
+    centre = (points.max(axis=0) + points.min(axis=0)) / 2
+    if np.abs(centre).max() <= 1000 * np.ptp(points, axis=0).max():
+        centre = np.zeros(3)  # floats hold the coordinates as they are
+    colours = np.column_stack([part_colours(labels), np.full(len(labels), 255, np.uint8)])
+    if triangles is None:
+        shape = trimesh.PointCloud(points - centre, colors=colours)
+    else:
+        shape = trimesh.Trimesh(points - centre, triangles, vertex_colors=colours, process=False)
+        shape.vertex_attributes["_label"] = labels.astype(np.float32)
+    scene = trimesh.Scene()
+    scene.add_geometry(shape, transform=trimesh.transformations.translation_matrix(centre))
+    with atomic_path(path) as temporary:
+        Path(temporary).write_bytes(scene.export(file_type="glb"))
+
+
+def _rows(fields: list[tuple], labels: np.ndarray) -> np.ndarray:
+    rows = np.empty(len(labels), dtype=[*fields, *((colour, "u1") for colour in COLOURS), ("label", "i4")])
+    for colour, column in zip(COLOURS, part_colours(labels).T, strict=True):
+        rows[colour] = column
+    rows["label"] = labels
+    return rows
+
+
+def _ascii(text: str) -> str:
+    """The text as .ply's comments have it, which are ASCII."""
+    return text.encode("ascii", "backslashreplace").decode()

@@ -1,0 +1,133 @@
+"""What a run says of a user's own shapes: one answer each, for the terminal, metrics.json and --json."""
+
+import argparse
+import contextlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from pointclip.datasets import ShapeFiles
+from pointclip.datasets.batches import BatchReader
+from pointclip.datasets.shape_files import printable
+from pointclip.runs.output import plain, table
+
+FEW = 3  # own shapes that are printed with all their likeliest classes, and files whose up axes are told one by one
+NONE = "none of these"  # what a shape is called whose likeliest class is not likely enough
+ANSWERS = "answers"  # in metrics.json
+
+
+def answering(args: argparse.Namespace, task: Callable[[], dict]) -> dict:
+    """Run a task; with --json its answers are all of standard output, and what it prints goes to standard error."""
+    if not args.json:
+        return task()
+    with contextlib.redirect_stdout(sys.stderr):
+        summary = task()
+    print(json.dumps(plain(summary[ANSWERS]), indent=2, allow_nan=False))  # ASCII, for any terminal and pipe
+    return summary
+
+
+def answers_of(reader: BatchReader, indices: Sequence[int], answers: Sequence[Mapping]) -> list[dict]:
+    """One dict a shape: what it is, the task's answer, and how its up axis was chosen; those left out come last.
+
+    Args:
+        reader: of `ShapeFiles`, after they were read.
+        indices: of the shapes that were read.
+        answers: of the task, for each of them.
+    """
+    shapes = reader.shapes
+    found = [_shape(shapes, i) | dict(answer) | _up(shapes, i) for i, answer in zip(indices, answers, strict=True)]
+    return found + [_shape(shapes, i) | {"error": reason} for i, reason in reader.bad.items()]
+
+
+def class_answers(
+    names: Sequence[str],
+    top: np.ndarray,
+    probabilities: np.ndarray,
+    threshold: float,
+    calibrated: bool,
+    margins: np.ndarray | None = None,
+) -> list[dict]:
+    """The answers of a classification: the class, or `NONE`, and the likeliest ones.
+
+    Args:
+        top, probabilities: [n, T], the likeliest classes, best first, and their probabilities.
+        margins: [n], of the best class over the next in cosine; None if the method has none.
+    """
+    answers = []
+    for i, (best, shares) in enumerate(zip(top, probabilities, strict=True)):
+        answer = {"class": names[best[0]] if shares[0] >= threshold else NONE, "probability": shares[0]}
+        answer |= {"calibrated": calibrated} | ({} if margins is None else {"margin": margins[i]})
+        likeliest = zip(best, shares, strict=True)
+        answers.append(answer | {"top": [{"class": names[k], "probability": share} for k, share in likeliest]})
+    return answers
+
+
+def print_classes(answers: Sequence[Mapping], threshold: float, shown: int) -> None:
+    """Print the likeliest classes of each of a few shapes, or one line a shape.
+
+    Args:
+        answers: see `answers_of` and `class_answers`.
+        shown: shapes printed at most.
+    """
+    answers = [answer for answer in answers if "error" not in answer]
+    for answer in answers if len(answers) <= FEW else ():
+        rows = [[guess["class"], f"{100 * guess['probability']:.1f}"] for guess in answer["top"]]
+        rows += [[f"({NONE}: below {100 * threshold:g} %)", ""]] if answer["class"] == NONE else []
+        print(f"\n{table([answer['shape'], heading(answer)], rows)}\n{details(answer)}", flush=True)
+    if len(answers) > FEW:
+        has_margin = "margin" in answers[0]
+        rows = [
+            [answer["shape"], answer["class"], f"{100 * answer['probability']:.1f}",
+             *([cosine(answer["margin"])] if has_margin else []), up_cell(answer)]
+            for answer in answers[:shown]
+        ]  # fmt: skip
+        head = ["shape", "class", heading(answers[0]), *(["margin"] if has_margin else []), "up"]
+        print(f"\n{table(head, rows)}", flush=True)
+
+
+def heading(answer: Mapping) -> str:
+    """The heading of probabilities, which says if they are not calibrated."""
+    return "probability %" if answer["calibrated"] else "uncalibrated %"
+
+
+def details(answer: Mapping) -> str:
+    """A line on an answer: its margin, and its up axis."""
+    margin = f"margin {cosine(answer['margin'])} in cosine; " if "margin" in answer else ""
+    how = "default" if answer["up_by"] == "undecided" else answer["up_by"]
+    return f"{margin}{answer['up']} up by {how}"
+
+
+def cosine(margin: float) -> str:
+    """A margin in cosine; a dash if there is no second class."""
+    return "–" if margin is None or np.isnan(margin) else f"{margin:.4f}"
+
+
+def up_cell(answer: Mapping) -> str:
+    """An up axis for a table, with a question mark if it is undecided."""
+    return answer["up"] + ("?" if answer["up_by"] == "undecided" else "")
+
+
+def up_notes(shapes: object) -> list[str]:
+    """Notes on the up axes that were guessed: of each of a few files, or how many for which reason."""
+    if not isinstance(shapes, ShapeFiles) or shapes.up != "auto":
+        return []
+    guesses = shapes.guesses
+    disagree = [f"{path}: {guess.remark}." for path, guess in guesses.items() if guess.remark][:FEW]
+    if len(guesses) <= FEW:
+        return [f"{path}: {guess.words}" for path, guess in guesses.items()]
+    counts = Counter((guess.axis, guess.reason) for guess in guesses.values())
+    told = "; ".join(f"{axis} for {count} ({reason})" for (axis, reason), count in sorted(counts.items()))
+    return [f"assumed up axes: {told}; use --up to change this.", *disagree]
+
+
+def _shape(shapes: ShapeFiles, index: int) -> dict:
+    entry = shapes.entries[index]
+    return {"shape": entry.name, "file": printable(entry.path), "piece": entry.piece or None}
+
+
+def _up(shapes: ShapeFiles, index: int) -> dict:
+    guess = shapes.up_of(index)
+    return {"up": guess.axis, "up_by": guess.reason} | ({"up_remark": guess.remark} if guess.remark else {})

@@ -1,0 +1,80 @@
+"""The up axis by a model: a shape is encoded with y and with z up, and the surer pose is taken."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pointclip.datasets import ShapeFiles, ShapeSet
+from pointclip.datasets.axes import to_y_up
+from pointclip.datasets.up_axis import MODEL, UpGuess
+from pointclip.encoder import projection_device
+from pointclip.errors import InputError
+from pointclip.features import FeatureExtractor
+from pointclip.projection.points import check_points
+
+POSES = ("y", "z")
+LEAD = 0.01  # in cosine, by which a pose has to be surer
+MOST_POINTS = 2048  # of a shape, which is enough for a pose
+
+
+def let_model_judge(
+    shapes: ShapeSet, extractor: FeatureExtractor, classes: Tensor, weights: Tensor, names: Sequence[str]
+) -> None:
+    """Let a model choose the up axis of own shapes that their base and symmetry leave undecided.
+
+    Args:
+        classes: [K, C], unit features of the classes' sentences.
+        weights: [V], view weights.
+        names: of the K classes.
+    """
+    if isinstance(shapes, ShapeFiles) and shapes.up == "auto":
+        shapes.judge = model_judge(extractor, classes, weights, names)
+
+
+def model_judge(
+    extractor: FeatureExtractor, classes: Tensor, weights: Tensor, names: Sequence[str]
+) -> Callable[[Sequence[np.ndarray]], UpGuess]:
+    """A function from the clouds [N, 3] of one file to its up axis: that with the larger margin in cosine.
+
+    The margin is of the best class over the next, or the cosine itself if there is a single class; those of several
+    clouds are averaged. See `let_model_judge` for the arguments.
+    """
+
+    @torch.no_grad()
+    def judge(clouds: Sequence[np.ndarray]) -> UpGuess:
+        margins, best = [], []  # per cloud: [poses]
+        for cloud in clouds:
+            chosen = np.linspace(0, len(cloud) - 1, min(MOST_POINTS, len(cloud))).astype(int)
+            poses = np.stack([to_y_up(cloud[chosen], axis) for axis in POSES]).astype(np.float32)
+            try:
+                check_points(torch.from_numpy(poses))
+            except InputError:  # told when the shape itself is read
+                continue
+            cosines = _cosines(torch.from_numpy(poses), extractor, classes, weights)
+            top = cosines.topk(min(2, cosines.shape[1]), 1).values
+            margins.append(top[:, 0] - top[:, 1] if top.shape[1] > 1 else top[:, 0])
+            best.append(cosines.argmax(1).tolist())
+        if not margins:
+            return UpGuess("y", "undecided")
+        mean = torch.stack(margins).mean(0).tolist()
+        different = [pair for pair in best if pair[0] != pair[1]]
+        remark = ""
+        if different:
+            read = [f"{names[k]} with {axis} up" for k, axis in zip(different[0], POSES, strict=True)]
+            remark = f"the poses disagree: {', '.join(read)}"
+        if abs(mean[0] - mean[1]) < LEAD:
+            return UpGuess("y", "undecided", remark)
+        return UpGuess(POSES[int(np.argmax(mean))], MODEL, remark)
+
+    return judge
+
+
+def _cosines(points: Tensor, extractor: FeatureExtractor, classes: Tensor, weights: Tensor) -> Tensor:
+    """The mean cosine over views of shapes [B, N, 3] and classes [K, C]: [B, K] on the CPU."""
+    projected = extractor.projection(points.to(projection_device(extractor.device)))
+    views = extractor.encode_views(getattr(projected, "images", projected))  # [B, V, C]
+    weights = weights.to(views)
+    pooled = torch.einsum("bvc,v->bc", views, weights / weights.abs().sum().clamp(min=1e-12))
+    return (pooled @ classes.to(views).T).cpu()
