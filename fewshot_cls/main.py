@@ -1,4 +1,4 @@
-"""Few-shot classification of a data set or of own shapes: `python main.py --config configs/demo.yaml --shots 16`."""
+"""Few-shot classification of a data set or your own shapes: `python main.py --config configs/demo.yaml --shots 16`."""
 
 if __name__ == "__main__":  # from a checkout, installed or not
     import sys
@@ -16,19 +16,19 @@ from fewshot_cls.features import (
     draw_all,
     extract,
     extract_shots,
-    judges,
-    labelled,
+    labelled_shapes,
     open_method_extractor,
     open_training,
     unit_views,
+    validation_shapes,
 )
 from fewshot_cls.heads import ZeroShot
+from fewshot_cls.inference import apply_head, logits_of
 from fewshot_cls.learn import learn, takes_unit
+from fewshot_cls.progress import training_progress
 from fewshot_cls.projections import open_projection, open_view_weights, selected_views
-from fewshot_cls.results import Answer, marked, report_own_shapes, report_test, report_training, write_learned
+from fewshot_cls.results import Answer, report_own_shapes, report_test, report_training, with_notes, write_learned
 from fewshot_cls.settings import parse
-from fewshot_cls.trained_head import apply_head, logits_of
-from fewshot_cls.watch import watch_training
 from pointclip.features.store import fingerprint_of_encoder
 from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.opening import open_shapes
@@ -38,7 +38,7 @@ from zeroshot_cls.classifier import TASK as ZERO_SHOT
 
 
 def main(words: Sequence[str] | None = None) -> dict:
-    """Run the command line `words`, the process's own by default; returns what stands in metrics.json."""
+    """Run the command line `words`, by default the process's arguments; returns what metrics.json holds."""
     # settings
     args, settings = parse(words)
     if args.head:
@@ -69,12 +69,12 @@ def main(words: Sequence[str] | None = None) -> dict:
     # learning, once for each draw
     answers = []
     for draw in draws:
-        support = labelled(settings, shots, training.with_copies(draw.train), training)
-        judged = judges(settings, draw, shots, training, test, reader)
+        support = labelled_shapes(settings, shots, training.with_copies(draw.train), training)
+        validation = validation_shapes(settings, draw, shots, training, test, reader)
         checkpoint = args.folder / f"training_seed{draw.seed}.safetensors"
-        with watch_training(args, settings, draw) as watch:
+        with training_progress(args, settings, draw) as on_epoch:
             learned = learn(
-                settings, zero, support, judged, encoder, seed=draw.seed, checkpoint=checkpoint, watch=watch
+                settings, zero, support, validation, encoder, seed=draw.seed, checkpoint=checkpoint, on_epoch=on_epoch
             )
         logits = logits_of(learned, test, reader, extractor, unit) if reader else None
         answers.append(Answer(draw, learned, logits))
@@ -86,7 +86,7 @@ def main(words: Sequence[str] | None = None) -> dict:
     if not reader:
         return report_training(args.folder, settings, answers, facts["encoder"])
     origins = sentences.origin, weights.origin
-    run = marked(describe_run(args, settings, extractor, reader, sentences, origins, result, seconds), settings)
+    run = with_notes(describe_run(args, settings, extractor, reader, sentences, origins, result, seconds), settings)
     before = zero(unit_views(test))
     if args.input:
         return report_own_shapes(run, training.class_names, reader, test, before, answers[0], extractor.projection)
