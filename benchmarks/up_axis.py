@@ -1,7 +1,7 @@
-"""How often `--up auto` is right without a model: bundled shapes turned so that each of six directions points up.
+"""How often is `--up auto` right, for bundled shapes rotated so that each of six directions points up?
 
-Run as `python benchmarks/up_axis.py`. Only +y and +z can be found, since files with another axis up are rare; a shape
-that is undecided counts as +y.
+Run as `python benchmarks/up_axis.py`. Only +y and +z are ever guessed, since files with another axis up are rare; an
+undecided shape counts as +y.
 """
 
 import sys
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def turned(points: np.ndarray, axis: int, sign: int) -> np.ndarray:
-    """Points [N, 3] whose +y is turned to point along ±axis."""
+    """Points [N, 3] rotated so that +y points along ±axis."""
     up = np.zeros(3)
     up[axis] = sign
     side = np.roll(np.abs(up), 1)
