@@ -56,7 +56,7 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
         columns, shared_labels = class_columns(facts, reader.shapes.class_names)
         reader = replace(reader, indices=_of_classes(reader, shared_labels))
 
-    # answer
+    # predictions
     start = time.perf_counter()
     test = extract(reader, extractor, unit)
     seconds = time.perf_counter() - start

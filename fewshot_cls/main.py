@@ -79,7 +79,7 @@ def main(words: Sequence[str] | None = None) -> dict:
         logits = logits_of(learned, test, reader, extractor, unit) if reader else None
         answers.append(Answer(draw, learned, logits))
 
-    # answer
+    # predictions
     facts = {"encoder": f"{encoder.name}, {encoder.precision}", "encoder_key": fingerprint_of_encoder(encoder)}
     facts |= {"view_count": len(weights.values), "sentences": dict(sentences), "features": "unit" if unit else "raw"}
     write_learned(args.folder, settings, answers, training, shots, **facts)

@@ -107,7 +107,7 @@ class LearnedProjection(nn.Module):
     def images(self, grids: Tensor) -> Tensor:
         """CLIP's images of densified grids: [M, depth, row, column] -> [M, 3, 224, 224] in [0, 1].
 
-        Each channel has filters of its own; all three are divided by the largest value among them.
+        Each channel has its own filters; all three are divided by the largest value among them.
         """
         smooth = self.smoothing(grids)  # [M, 3, depth, row, column]
         box = Box((0, 0, 0), tuple(grids.shape[1:]))

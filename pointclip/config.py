@@ -31,9 +31,7 @@ def defaults() -> CfgNode:
     c.DATASET.NAME = "synthetic"
     c.DATASET.ROOT = str(DATA)  # contains the data sets' folders
     c.DATASET.SPLIT = "test"
-    c.DATASET.NUM_POINTS = (
-        1024  # the first points of a shape, or a random sample of shape files and raw text; 0 for all
-    )
+    c.DATASET.NUM_POINTS = 1024  # the first points, or a random sample of shape files and raw text; 0 for all
     c.DATASET.CATEGORIES = ""  # comma-separated names; empty for all
     c.DATASET.MAX_SHAPES = 0  # size of a random subset of the shapes (by SEED); 0 for all
     c.DATASET.TURN = "none"  # random rotation of every shape (by SEED): "up" about the up axis, "free" in 3-D
@@ -189,13 +187,12 @@ def _nearest(name: str, base: CfgNode) -> str:
 def _validate(settings: CfgNode) -> None:
     if settings.ON_BAD_SHAPE not in ("auto", "stop", "skip"):
         raise InputError(f"ON_BAD_SHAPE is {settings.ON_BAD_SHAPE!r}; expected 'auto', 'stop' or 'skip'.")
-    least = {"BATCH_SIZE": 0, "SEED": 0, "DATASET.NUM_POINTS": 0, "DATASET.MAX_SHAPES": 0, "SEARCH.MAX_SHAPES": 0}
-    for name, smallest in least.items():
+    for name in ("BATCH_SIZE", "SEED", "DATASET.NUM_POINTS", "DATASET.MAX_SHAPES", "SEARCH.MAX_SHAPES"):
         value = settings
         for part in name.split("."):
             value = value[part]
-        if value < smallest:
-            raise InputError(f"{name} is {value}; expected at least {smallest}.")
+        if value < 0:
+            raise InputError(f"{name} is {value}; expected at least 0.")
     if settings.DATASET.NUM_POINTS > MAX_POINTS:
         raise InputError(f"DATASET.NUM_POINTS is {settings.DATASET.NUM_POINTS}; expected at most {MAX_POINTS}.")
     if not settings.OUTPUT.strip():

@@ -17,8 +17,8 @@ from zeroshot_cls.report import ClassificationCase, write_classification_report,
 from zeroshot_cls.scores import Scores
 
 CASES = 3  # best and worst shapes shown in the report
-FEW = 3  # own shapes that are printed with all their likeliest classes
-NONE = "none of these"  # what a shape is called whose likeliest class is not likely enough
+FEW = 3  # up to this many shapes are printed with all their top classes
+NONE = "none of these"  # the prediction for a shape whose top probability is below the threshold
 SHOWN = 100  # own shapes printed and shown in the report; more make a page that no browser opens
 
 
@@ -63,7 +63,7 @@ def report_own_shapes(
     """Print the classes of own shapes, and write the run's files.
 
     Args:
-        threshold: shapes whose likeliest class has a lower probability are called `NONE`.
+        threshold: shapes whose top probability is lower get the prediction `NONE`.
         note: how far probabilities can be trusted.
     """
     run = replace(run, notes=[*run.notes, note])

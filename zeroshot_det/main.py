@@ -59,7 +59,7 @@ def main(words: Sequence[str] | None = None) -> dict:
     )  # [boxes, K]
     seconds["reading"] = time.perf_counter() - start
 
-    # answer
+    # predictions
     per_scene = crops.by_scene(probabilities)
     overlap = settings.SUPPRESSION.OVERLAP
     detections = [

@@ -11,7 +11,7 @@ from pointclip.config_files import Config, find_config
 from pointclip.errors import InputError
 from pointclip.prompts import PromptFile
 from pointclip.runs.arguments import make_folder, run_folder, split_settings
-from pointclip.runs.whole import staging_place
+from pointclip.runs.atomic_folder import staging_place
 from pointclip.utils.command import ArgumentParser, names_from
 
 CONFIGS = Path(__file__).with_name("configs")

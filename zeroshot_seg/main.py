@@ -54,10 +54,10 @@ def main(words: Sequence[str] | None = None) -> dict:
         views, _ = selected_views(settings)
         sentences, weights = result.apply_to_parts(sentences, weights, views, reader.classes_read())
 
-    # what to look for, and where
+    # part features and view weights
     categories = make_categories(parts, extractor.class_features(sentences.flat()), weights)
 
-    # answer
+    # predictions
     start = time.perf_counter()
     shapes = segment(reader, extractor, categories, settings.PROTOCOL, settings.FEATURES)
     seconds = time.perf_counter() - start

@@ -22,7 +22,7 @@ from zeroshot_seg.realistic_projection import SeenPoints
 GRID = 14  # rows (= columns) of patches for which the method is defined
 SMOOTHING = 6  # width of the averaging window for logit maps, in patches of that grid …
 CHUNK = 100_000  # points processed at a time, so that memory does not grow with the cloud
-MOST_MAPPED = 64  # logits up to which maps of all pixels are used for a cloud with more points than pixels
+MAX_MAPPED = 64  # logits up to which maps of all pixels are used for a cloud with more points than pixels
 BEFORE = 2  # … and its part before the patch itself; border patches are replicated
 
 
@@ -49,7 +49,7 @@ def read_points(
     smooth = smoothing_matrix(grid).to(patches)
     table = patches.unflatten(2, (grid, grid))  # [B, V, row, column, C]
     table = torch.einsum("ij,kl,bvjlc->bvikc", smooth, smooth, table)
-    many = seen.visible.shape[2] > image_size**2 and patches.shape[3] <= MOST_MAPPED
+    many = seen.visible.shape[2] > image_size**2 and patches.shape[3] <= MAX_MAPPED
     source, read = (_pixel_maps(table, image_size), _read_maps) if many else (table, _read_some)
     parts = zip(seen.visible.split(CHUNK, 2), seen.pixel.split(CHUNK, 2), strict=True)
     bar = tqdm(parts, "read points", -(-seen.visible.shape[2] // CHUNK), leave=False, disable=not progress)
@@ -115,7 +115,7 @@ def arranged(patches: Tensor, order: str) -> Tensor:
 
 
 def check_grid(patches: int, order: str) -> None:
-    """Raise an InputError when features of so many patches a view cannot be arranged so."""
+    """Raise an InputError if this number of patches per view does not allow the order."""
     if order == "scrambled" and patches != GRID**2:
         raise InputError(
             f"FEATURES is 'scrambled', which the published code does with {GRID} × {GRID} patches, but the encoder has "

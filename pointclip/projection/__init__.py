@@ -70,7 +70,7 @@ def project(
 ) -> tuple[Tensor, Tensor | None]:
     """Depth maps from quantised points; see `pointclip.projection.reference.project`."""
     engine = ENGINES[pick_backend(backend, cells.value.device, cells.value.requires_grad, spec)]
-    on_cpu = cells.value.device.type == "cpu"  # on a GPU its own engine does the like
+    on_cpu = cells.value.device.type == "cpu"  # the GPU engine handles crowded cells itself
     if on_cpu and cells.row.shape[-1] >= CROWDED and not cells.value.requires_grad:
         return project_crowded(engine.project, cells, spec, lookup)
     return engine.project(cells, spec, lookup)

@@ -25,13 +25,13 @@ view, tile and depth) about six times, writes and reads 8 bytes for each of the 
 reads and writes the maps once more to scale them; for a few clouds all of this stays in the L2 cache. It should
 therefore be bound not by memory but by arithmetic in the tiles, or, for a few clouds, by the latency of one program. A
 tile processes its points one by one, so the time grows with the density of the cloud; from 16,384 points on, only one
-point per cell is kept beforehand.
+point per cell is kept first.
 
 The kernels match the reference bit for bit under Triton's interpreter and compile for an H200 (compute capability 9.0)
 without register spills. They have not been run or timed on a GPU yet.
 
 The engine never synchronises with the GPU or branches on values there, so it can be captured in a CUDA graph; call it
-once beforehand with as many clouds and points, so that the kernels are compiled.
+once in advance with as many clouds and points, so that the kernels are compiled.
 """
 
 import importlib.util

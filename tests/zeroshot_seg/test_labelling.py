@@ -11,7 +11,7 @@ POINTS = np.array([[0, 0, 0], [1, 0, 0], [2, 0, 0], [2.1, 0, 0]], np.float32)
 
 
 def labelled(name: str, protocol: str) -> list[int]:
-    """Four points that look like parts 3, 2, 1 and nothing: no view sees the last one."""
+    """Four points with features of parts 3, 2, 1 and none: no view sees the last one."""
     likeness = torch.eye(4) + torch.tensor([0.2, 0.1, 0, 0])
     logits = likeness[[3, 2, 1, 0]] * torch.tensor([1.0, 1, 1, 0])[:, None]
     visible = torch.tensor([[True, True, True, False]])
@@ -21,7 +21,7 @@ def labelled(name: str, protocol: str) -> list[int]:
 @pytest.mark.parametrize(
     ("name", "protocol", "expected"),
     [
-        ("chair", "standard", [3, 2, 1, 1]),  # the unseen point takes its neighbour's label
+        ("chair", "standard", [3, 2, 1, 1]),  # the unseen point gets its neighbour's label
         ("chair", "published", [3, 2, 1, 2]),  # or, of four parts, the third
         ("lamp", "standard", [3, 2, 1, 1]),
         ("lamp", "published", [0, 0, 1, 0]),  # and lamp's last two parts are never predicted

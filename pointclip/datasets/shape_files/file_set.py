@@ -17,15 +17,15 @@ class ShapeFiles:
     Each file is read when its item is accessed, so a bad one raises InputError only then and does not affect others.
 
     Args:
-        paths: the files, each once.
+        paths: the files, without duplicates.
         num_points, up, seed: as for `read_shape`.
-        class_names: the names to choose from.
+        class_names: the candidate classes.
 
     Raises:
         InputError: if no file is given, or one twice.
     """
 
-    part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - it has none, and the protocol asks for a dict
+    part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - no parts, but the protocol asks for a dict
 
     def __init__(
         self,
@@ -39,10 +39,10 @@ class ShapeFiles:
         check_num_points(num_points)
         self.paths = [Path(path) for path in paths]
         if not self.paths:
-            raise InputError("No shape file is given; give at least one.")
+            raise InputError("No shape file was given; give at least one.")
         path, count = Counter(self.paths).most_common(1)[0]
         if count > 1:
-            raise InputError(f"{path} is given twice; give each file once.")
+            raise InputError(f"{path} was given twice; give each file once.")
         self.num_points = num_points
         self.up = up
         self.seed = seed
@@ -50,7 +50,7 @@ class ShapeFiles:
 
     @property
     def given(self) -> dict:
-        """The files and how they are read, for a run's records."""
+        """The files and the up axis, as recorded in metrics.json."""
         return {"files": [printable(path.absolute()) for path in self.paths], "up": self.up}
 
     def __len__(self) -> int:
