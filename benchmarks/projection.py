@@ -42,6 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time and memory of the projection engines.")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
+    parser.add_argument("--devices", nargs="+", choices=("cpu", "cuda"), default=["cpu", "cuda"])
     parser.add_argument("--batches", type=positive, nargs="+", default=[1, 16], help="clouds per call")
     parser.add_argument("--repeats", type=positive, default=5)
     parser.add_argument("--published", type=Path, metavar="DIR", help="also measure this checkout of PointCLIP V2")
@@ -53,7 +54,7 @@ def main() -> None:
         parser.error(str(error))
     print(machine())
 
-    candidates = runnable(args.engines)
+    candidates = runnable(args.engines, args.devices)
     rows = []
     for task in args.tasks:
         theirs = None if args.published is None else measure(partial(prepare_published, args.published, task), 1)
@@ -74,10 +75,10 @@ def main() -> None:
     print_floor([pair for pair in candidates if pair[0] != "reference"], args)
 
 
-def runnable(engines: list[str]) -> list[tuple[str, str]]:
-    """The engines available here, with their devices; prints why others are not."""
+def runnable(engines: list[str], devices: list[str]) -> list[tuple[str, str]]:
+    """The engines available here on these devices; prints why others are not."""
     available = []
-    for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+    for device in devices if torch.cuda.is_available() else ("cpu",):
         for engine in engines:
             try:
                 available.append((pick_backend(engine, torch.device(device)), device))

@@ -70,6 +70,11 @@ def checkout(tmp_path):
             ["method", "kernel_ridge", "adapter", "smoothing: "],
         ),
         (
+            "fewshot_gpu",
+            "--device cpu --encoder demo --batch 2 --views 1 --chunks 1 --precisions fp32 --repeats 1",
+            ["TRAIN.CHUNK", "fp32", "2 shapes of 1 views"],
+        ),
+        (
             "sentences",
             "--encoder demo --sentences 24 --repeats 1",
             ["full context", "truncated", "cached", "24 sentences"],

@@ -75,9 +75,9 @@ class RealisticProjection(nn.Module):
         Raises:
             InputError: for a wrong shape or type, NaN or infinite coordinates, and clouds without extent.
         """
-        unit = to_unit_box(points)
+        unit = to_unit_box(points, self.backend)
         views = view_slices(unit, len(self.rotations))
-        cells = (cells_of_unit(unit, self.rotations[part], self.spec) for part in views)
+        cells = (cells_of_unit(unit, self.rotations[part], self.spec, self.backend) for part in views)
         return torch.cat([project(view_cells, self.spec, backend=self.backend)[0] for view_cells in cells], 1)
 
     def forward(self, points: Tensor) -> Tensor:

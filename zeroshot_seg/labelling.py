@@ -18,6 +18,10 @@ from zeroshot_seg.realistic_projection import ProjectedPoints, SeenPoints
 from zeroshot_seg.segmenter import arranged, check_grid, nearest_seen, part_logits, read_points
 
 TASK = "zero-shot part segmentation"
+# Devices on which shapes are labelled one by one. On a GPU the shapes of a category are labelled together, since a
+# single one does not keep it busy. On a CPU that gains nothing, and a shape's labels would depend on its batch, since
+# products of other sizes are rounded differently.
+ONE_BY_ONE = ("cpu",)
 SLOW = 500_000  # points from which labelling a shape is slow and shows a progress bar
 
 
@@ -111,26 +115,35 @@ def label_batch(
     progress: bool = False,
 ) -> list[Segmented]:
     """Label the points of one batch from its patch features [B, V, P, C]; `names` are the data set's classes."""
-    shapes = []
-    for b, (shape, index) in enumerate(zip(batch.shapes, batch.indices, strict=True)):
-        name = names[max(shape.label, 0)]  # own shapes have no label, and a single category
-        category, seen_at = categories[name], SeenPoints(seen.visible[b, None], seen.pixel[b, None])
-        logits = part_logits(patches[b, None].float(), category.features)  # [1, V, P, parts]
-        logits = read_points(logits, seen_at, category.weights, progress=progress)[0]  # [N, parts]
-        labels = label_points(shape, name, logits, seen.visible[b], protocol, progress)
-        truth = None if shape.parts is None else shape.parts.astype(np.int16)
-        unseen = int((~seen.visible[b].any(0)).sum())
-        shapes.append(Segmented(index, shape.name, name, labels.astype(np.int16), truth, unseen))
-    return shapes
+    segmented: dict[int, Segmented] = {}
+    for name, group in _groups(batch, names, patches.device):
+        category, visible = categories[name], seen.visible[group]
+        logits = part_logits(patches[group].float(), category.features)  # [G, V, P, parts]
+        logits = read_points(logits, SeenPoints(visible, seen.pixel[group]), category.weights, progress=progress)
+        for b, of_points, views in zip(group, logits.cpu(), visible.cpu(), strict=True):
+            shape = batch.shapes[b]
+            labels = label_points(shape, name, of_points, views, protocol, progress)
+            truth = None if shape.parts is None else shape.parts.astype(np.int16)
+            unseen = int((~views.any(0)).sum())
+            segmented[b] = Segmented(batch.indices[b], shape.name, name, labels.astype(np.int16), truth, unseen)
+    return [segmented[b] for b in range(len(segmented))]
+
+
+def _groups(batch: Batch, names: Sequence[str], device: torch.device) -> list[tuple[str, list[int]]]:
+    """Categories with the indices of their shapes in the batch; on a device in `ONE_BY_ONE`, one group per shape."""
+    categories = [names[max(shape.label, 0)] for shape in batch.shapes]  # own shapes have no label, and one category
+    if device.type in ONE_BY_ONE:
+        return [(name, [b]) for b, name in enumerate(categories)]
+    return [(name, [b for b, other in enumerate(categories) if other == name]) for name in dict.fromkeys(categories)]
 
 
 def label_points(
     shape: Shape, name: str, logits: Tensor, visible: Tensor, protocol: str, progress: bool = False
 ) -> np.ndarray:
-    """Labels of a shape's points [N] from their logits [N, parts]."""
+    """Labels of a shape's points [N] from their logits [N, parts] and visibility [V, N], on the CPU."""
     count = predicted_parts(name, logits.shape[1], protocol)
     labels = logits[:, :count].argmax(1)
     if protocol == "standard":
-        labels = labels[nearest_seen(torch.from_numpy(shape.points).to(labels.device), visible, progress)]
-    labels, fixed = labels.cpu().numpy(), fixed_parts(visible.cpu().numpy(), count, protocol)
+        labels = labels[nearest_seen(torch.from_numpy(shape.points), visible, progress)]
+    labels, fixed = labels.numpy(), fixed_parts(visible.numpy(), count, protocol)
     return np.where(fixed < 0, labels, fixed)

@@ -114,13 +114,13 @@ class RealisticProjection(nn.Module):
         Raises:
             InputError: for a wrong shape or type, NaN or infinite coordinates, and clouds without extent.
         """
-        unit = to_unit_box(points)
+        unit = to_unit_box(points, self.backend)
         cells = (self._cells(unit, part) for part in self._parts(unit))
         return torch.cat([project(group, self.spec, backend=self.backend)[0] for group in cells], 1)
 
     def forward(self, points: Tensor) -> ProjectedPoints:
         """Images for CLIP, and each point's pixel and visibility in them: points [B, N, 3], see `depth_maps`."""
-        unit = to_unit_box(points)
+        unit = to_unit_box(points, self.backend)
         seen = [self._see(unit, part) for part in self._parts(unit)]
         if len(seen) == 1:
             return seen[0]
@@ -148,7 +148,7 @@ class RealisticProjection(nn.Module):
         return tqdm(parts, desc="project views", unit="view", leave=False, disable=not self.progress or len(parts) == 1)
 
     def _cells(self, unit: Tensor, part: slice) -> Cells:
-        cells = cells_of_unit(unit, self.rotations[part], self.spec)
+        cells = cells_of_unit(unit, self.rotations[part], self.spec, self.backend)
         return last_writer_wins(cells) if self.lookup == "published" else cells
 
     def lookup_cells(self, cells: Cells) -> Cells:

@@ -22,6 +22,7 @@ from zeroshot_seg.realistic_projection import SeenPoints
 GRID = 14  # rows (= columns) of patches for which the method is defined
 SMOOTHING = 6  # width of the averaging window for logit maps, in patches of that grid …
 CHUNK = 100_000  # points processed at a time, so that memory does not grow with the cloud
+MIN_THREADED = 10_000  # points from which several threads find neighbours faster than one
 MAX_MAPPED = 64  # logits up to which maps of all pixels are used for a cloud with more points than pixels
 BEFORE = 2  # … and its part before the patch itself; border patches are replicated
 
@@ -147,7 +148,8 @@ def nearest_seen(points: Tensor, visible: Tensor, progress: bool = False) -> Ten
     tree = KDTree(known, balanced_tree=False, compact_nodes=False)  # faster to build, and as fast to query
     chunks = np.array_split(unknown, -(-len(unknown) // CHUNK))
     bar = tqdm(chunks, "label unseen points", leave=False, disable=not progress)
-    nearest = [tree.query(chunk, workers=torch.get_num_threads())[1] for chunk in bar]
+    workers = torch.get_num_threads() if len(unknown) >= MIN_THREADED else 1
+    nearest = [tree.query(chunk, workers=workers)[1] for chunk in bar]
     index[~seen] = index[seen][torch.from_numpy(np.concatenate(nearest)).to(index.device)]
     return index
 

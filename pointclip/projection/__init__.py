@@ -5,13 +5,15 @@ The entry point is `project`; the engines behind it give the same result at diff
 
 import warnings
 from functools import cache
+from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from pointclip.errors import InputError
+from pointclip.projection import cells as torch_cells
 from pointclip.projection import numba_engine, reference, triton_engine
-from pointclip.projection.cells import Cells, cells_of_unit, to_cells, to_unit_box, view_slices
+from pointclip.projection.cells import Cells, view_slices
 from pointclip.projection.crowded import CROWDED, project_crowded
 from pointclip.projection.spec import STEPS, ProjectionSpec
 
@@ -63,6 +65,28 @@ def pick_backend(
 @cache
 def _warn_not_installed(name: str) -> None:
     warnings.warn(f"{name} is not installed; using the slower reference engine (pip install {name}).")
+
+
+def to_unit_box(points: Tensor, backend: str = "auto") -> Tensor:
+    """Centre clouds and scale their longest side to 2; see `pointclip.projection.cells.to_unit_box`."""
+    return _quantizer(points, backend).to_unit_box(points)
+
+
+def cells_of_unit(points: Tensor, rotations: Tensor, spec: ProjectionSpec, backend: str = "auto") -> Cells:
+    """The cells of clouds returned by `to_unit_box`; see `pointclip.projection.cells.to_cells`."""
+    return _quantizer(points, backend).cells_of_unit(points, rotations, spec)
+
+
+def to_cells(points: Tensor, rotations: Tensor, spec: ProjectionSpec, backend: str = "auto") -> Cells:
+    """Find the cell and the depth value of each point in each view; see `pointclip.projection.cells.to_cells`."""
+    return cells_of_unit(to_unit_box(points, backend), rotations, spec, backend)
+
+
+def _quantizer(points: Tensor, backend: str) -> ModuleType:
+    """The module that quantises these points: the triton engine on a GPU on which it runs, else torch."""
+    on_gpu = isinstance(points, Tensor) and points.is_cuda
+    is_triton = on_gpu and pick_backend(backend, points.device, points.requires_grad) == "triton"
+    return triton_engine if is_triton else torch_cells
 
 
 def project(

@@ -7,9 +7,17 @@ from torch import Tensor
 
 from pointclip.errors import InputError
 
+SMALLEST_EXTENT = 64 * torch.finfo(torch.float64).eps  # of a cloud, relative to its largest coordinate
+
 
 def check_points(points: Tensor, names: Sequence[str] = ()) -> None:
     """Raise an InputError if a batch of clouds [B, N, 3] cannot be projected; the message uses the clouds' `names`."""
+    check_form(points, names)
+    check_coordinates(points, names)
+
+
+def check_form(points: Tensor, names: Sequence[str] = ()) -> None:
+    """Raise an InputError unless points are a floating point tensor [B, N, 3] of at least one cloud and two points."""
     if not isinstance(points, Tensor):
         raise InputError(f"Points are a {type(points).__name__}; expected a float tensor [B, N, 3].")
     who = ", ".join(names[:3]) or "The batch"
@@ -23,6 +31,10 @@ def check_points(points: Tensor, names: Sequence[str] = ()) -> None:
         raise InputError(f"{who}: the cloud has {points.shape[1]} point(s); at least 2 distinct points are needed.")
     if points.shape[0] == 0:
         raise InputError("The batch is empty; expected at least one cloud.")
+
+
+def check_coordinates(points: Tensor, names: Sequence[str] = ()) -> None:
+    """Raise an InputError for clouds [B, N, 3] with NaN or infinite coordinates, or without extent."""
     points = points.double()
     _reject(
         ~torch.isfinite(points).flatten(1).all(1),
@@ -31,7 +43,7 @@ def check_points(points: Tensor, names: Sequence[str] = ()) -> None:
     )
     extent = (points.amax(1) - points.amin(1)).amax(1)
     _reject(~torch.isfinite(extent), names, "the extent exceeds the range of float64; scale the points down")
-    tiny = 64 * torch.finfo(torch.float64).eps * points.abs().amax(dim=(1, 2))
+    tiny = SMALLEST_EXTENT * points.abs().amax(dim=(1, 2))
     _reject(extent <= tiny, names, "all points coincide; a shape needs a non-zero extent")
 
 

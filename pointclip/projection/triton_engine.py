@@ -1,37 +1,35 @@
 """The CUDA engine: two Triton kernels that never write the voxel grid, or any slice of it, to device memory.
 
 The first sorts each view's points into buckets by image tile and depth, one program per view. The second computes a
-tile of 28 x 28 pixels per program (classification: 30 x 30), holding in registers only the few depth slices that it
+tile of 28 x 28 pixels per program (classification: 14 x 14), holding in registers only the few depth slices that it
 needs at a time; the last program of a view to finish scales the view's image. Lookup cells are sorted into buckets too,
 and read while their slice is in registers. Only clouds of at least `DENSE_CLOUD` points need further (torch) kernels,
-which first keep one point per cell.
+which first keep one point per cell. Two more kernels find the points' cells (see `triton_quantize`).
 
 The minimum memory traffic, bytes that any engine must move between cells and maps, for one cloud in ten views:
 
-    =============================  ==============  ============
-                                   classification  segmentation
-                                   1,024 points    2,048 points, with lookup
-    =============================  ==============  ============
-    cells in, 28 bytes a point            0.29 MB       0.57 MB
-    lookup cells in, values out                 -       0.57 MB
-    depth maps out                        0.48 MB       2.01 MB
-    minimum                               0.77 MB       3.15 MB
-    at 4 TB/s, assumed for an H200         0.2 µs        0.8 µs
-    this design, estimated               2.4 MB         13 MB
-    =============================  ==============  ============
+    ================================  ==============  ============
+                                      classification  segmentation
+                                      1,024 points    2,048 points, with lookup
+    ================================  ==============  ============
+    cells in, 28 bytes a point               0.29 MB       0.57 MB
+    lookup cells in, values out                    -       0.57 MB
+    depth maps out                           0.48 MB       2.01 MB
+    minimum                                  0.77 MB       3.15 MB
+    at an H200's copy bandwidth               0.2 µs        0.8 µs
+    measured there, of 32 clouds                8 µs         61 µs
+    ================================  ==============  ============
 
-Beyond the minimum it reads the cells a second time to fill the buckets, passes over the bucket offsets (4 bytes per
-view, tile and depth) about six times, writes and reads 8 bytes for each of the 1 to 4 tiles that a point affects, and
-reads and writes the maps once more to scale them; for a few clouds all of this stays in the L2 cache. It should
-therefore be bound not by memory but by arithmetic in the tiles, or, for a few clouds, by the latency of one program. A
-tile processes its points one by one, so the time grows with the density of the cloud; from 16,384 points on, only one
-point per cell is kept first.
+It is bound not by memory but by arithmetic: a tile computes the windows of each slice that is not empty, and processes
+its points one by one, so the time grows with the density of the cloud; from 16,384 points on, only one point per cell
+is kept first. A single cloud takes as long as its slowest tile.
 
-The kernels match the reference bit for bit under Triton's interpreter and compile for an H200 (compute capability 9.0)
-without register spills. They have not been run or timed on a GPU yet.
+On an H200 the kernels agree with the reference engine, and give the same bits every time; without a GPU, tests run them
+under Triton's interpreter, and compile them for compute capability 9.0 without register spills.
 
 The engine never synchronises with the GPU or branches on values there, so it can be captured in a CUDA graph; call it
-once in advance with as many clouds and points, so that the kernels are compiled.
+once in advance with as many clouds and points, so that the kernels are compiled. Only `to_unit_box` waits for the GPU,
+to check whether all clouds can be projected.
 """
 
 import importlib.util
@@ -45,13 +43,16 @@ from torch import Tensor
 
 from pointclip.errors import InputError
 from pointclip.projection.cells import Cells, nearest_per_cell
+from pointclip.projection.points import SMALLEST_EXTENT, check_coordinates, check_form
 from pointclip.projection.reference import grid_sizes
 from pointclip.projection.spec import ProjectionSpec, gaussian
 
 BLOCK = 32  # side of a tile including the margin for the Gaussian; a power of two
+NARROW = 3  # taps of the Gaussian up to which tiles of half that side are faster (on an H200, 8.3 instead of 11.7 µs)
 SORT_CHUNK = 1024  # points or bucket offsets that a program sorts at a time
 READ_CHUNK = 16  # lookup cells that a program reads from a slice at a time
 SCALE_CHUNK = 4096  # pixels that a program scales at a time
+POINT_CHUNK = 1024  # points that a program fits into a box or quantizes at a time
 MAX_ENTRIES = 1 << 26  # bucket entries at once: 0.5 GB; 270 clouds in segmentation, 1,500 in classification
 DENSE_CLOUD = 16_384  # points per cloud from which only one per cell is kept first; a guess, not tuned on a GPU
 MAX_VIEWS = 65_535  # at once: CUDA's limit for a grid's second dimension
@@ -59,8 +60,7 @@ MIN_CAPABILITY = (8, 0)  # the lowest compute capability that Triton supports
 MIN_TRITON = (3, 4)  # tuples in kernels
 # Products and sums are rounded separately, as in the reference; loads are not moved ahead of a loop's stores.
 OPTIONS = {"enable_fp_fusion": False, "num_stages": 1}
-# With four warps a tile takes a third fewer instructions than with eight (counted in the compiled code).
-SORT_OPTIONS, PROJECT_OPTIONS = {**OPTIONS, "num_warps": 8}, {**OPTIONS, "num_warps": 4}
+SORT_OPTIONS = POINT_OPTIONS = {**OPTIONS, "num_warps": 8}
 
 
 def is_installed() -> bool:
@@ -99,6 +99,45 @@ def _why_unsupported(device: torch.device) -> str | None:
     if tuple(int(part) for part in triton.__version__.split(".")[:2]) < MIN_TRITON:
         return f"triton {triton.__version__} is too old (3.4 or later is needed; torch 2.8 includes it)"
     return None
+
+
+def to_unit_box(points: Tensor) -> Tensor:
+    """Centre and scale clouds in one kernel; see `pointclip.projection.cells.to_unit_box`."""
+    check_form(points)
+    points = points.detach().contiguous()
+    batch, count, _ = points.shape
+    unit = torch.empty_like(points, dtype=torch.float32)
+    faulty = torch.empty(batch, dtype=torch.bool, device=points.device)
+    with torch.cuda.device_of(points):
+        _quantize().fit_unit_box[(batch,)](
+            points, unit, faulty, count, EPSILON=SMALLEST_EXTENT, CHUNK=POINT_CHUNK, **POINT_OPTIONS
+        )
+    if faulty.any():
+        check_coordinates(points)  # raises, and says what is wrong
+    return unit
+
+
+def cells_of_unit(points: Tensor, rotations: Tensor, spec: ProjectionSpec) -> Cells:
+    """The cells of clouds in unit boxes, in one kernel; see `pointclip.projection.cells.cells_of_unit`."""
+    points, rotations = points.detach().contiguous(), rotations.float().contiguous()
+    batch, count, _ = points.shape
+    views, turns = rotations.shape[:2]
+    row, column, depth = (torch.empty(batch, views, count, dtype=torch.int64, device=points.device) for _ in range(3))
+    value = torch.empty(batch, views, count, dtype=torch.float32, device=points.device)
+    with torch.cuda.device_of(points):
+        for start in range(0, batch, MAX_VIEWS):
+            part = slice(start, start + MAX_VIEWS)
+            _quantize().quantize[(views, len(points[part]))](
+                *(points[part], rotations, row[part], column[part], depth[part], value[part], count),
+                ROTATIONS=turns,
+                RESOLUTION=spec.resolution,
+                DEPTH_CELLS=spec.depth_cells,
+                OBJECT_RATIO=spec.object_ratio,
+                DEPTH_BIAS=spec.depth_bias,
+                CHUNK=POINT_CHUNK,
+                **POINT_OPTIONS,
+            )
+    return Cells(row, column, depth, value)
 
 
 def project(cells: Cells, spec: ProjectionSpec, lookup: Cells | None = None) -> tuple[Tensor, Tensor | None]:
@@ -178,6 +217,10 @@ class Tiling:
             "REACH": self.point_grid()[-1],
         }
 
+    def options(self) -> dict:
+        """The compiler's options for `project_tiles`: as many warps as are fastest on an H200."""
+        return {**OPTIONS, "num_warps": max(1, self.block // 8)}
+
     @property
     def smooth_depth(self) -> int:
         """Number of slices of the smoothed grid."""
@@ -199,7 +242,7 @@ def make_tiling(spec: ProjectionSpec) -> Tiling:
                 "reference engine."
             )
     taps = spec.smooth_window[1]
-    block = max(BLOCK, _power_of_two(2 * taps))
+    block = max(BLOCK // 2 if taps <= NARROW else BLOCK, _power_of_two(2 * taps))
     pitch = block - taps + 1
     return Tiling(spec, block, pitch, -(-spec.image_size // pitch))
 
@@ -239,7 +282,7 @@ def _project(cells: Cells, lookup: Cells | None, tiling: Tiling, maps: Tensor, v
         LOOKUP=has_lookup,
         READ_CHUNK=READ_CHUNK,
         CHUNK=SCALE_CHUNK,
-        **PROJECT_OPTIONS,
+        **tiling.options(),
     )
 
 
@@ -255,6 +298,12 @@ def _kernels() -> ModuleType:
     from pointclip.projection import triton_kernels
 
     return triton_kernels
+
+
+def _quantize() -> ModuleType:
+    from pointclip.projection import triton_quantize
+
+    return triton_quantize
 
 
 def _flatten_contiguous(cells: Cells) -> Cells:

@@ -101,6 +101,13 @@ def run_triton(cells, spec, lookup=None, settings=()):
     return maps.cpu(), None if values is None else values.cpu()
 
 
+def quantize_by_triton(points, rotations, spec):
+    """Unit boxes and cells of clouds, on the CPU."""
+    unit = triton_engine.to_unit_box(points.to(DEVICE))
+    cells = triton_engine.cells_of_unit(unit, rotations.to(DEVICE), spec)
+    return unit.cpu(), cells.map(torch.Tensor.cpu)
+
+
 def real_shapes():
     """The files in the folder given by the environment variable, if any."""
     folder = os.environ.get(REAL_SHAPES)

@@ -2,31 +2,44 @@
 
 import os
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 
 import pytest
 import torch
 
 from pointclip.projection import triton_engine
-from tests.projection.clouds import DEVICE, run_triton
+from tests.projection.clouds import DEVICE, quantize_by_triton, run_triton
 
 
 @pytest.fixture(scope="session")
-def triton_project():
-    """`run_triton`: on the GPU if there is one, else under Triton's interpreter.
+def on_triton():
+    """Call a function of `tests.projection.clouds` on the GPU if there is one, else under Triton's interpreter.
 
     The interpreter must be enabled before Triton is imported, and not for other tests, so it runs in another process.
     """
     if not triton_engine.is_installed():
         pytest.skip("triton is not installed")
     if DEVICE == "cuda":
-        yield run_triton
+        yield lambda function, *arguments: function(*arguments)
         return
     with pytest.MonkeyPatch.context() as patch, ProcessPoolExecutor(1, get_context("spawn")) as pool:
         patch.setenv("TRITON_INTERPRET", "1")
         pool.submit(os.getpid).result()  # the process starts now and keeps the variable
         patch.undo()
-        yield lambda *arguments: pool.submit(run_triton, *arguments).result()
+        yield lambda function, *arguments: pool.submit(function, *arguments).result()
+
+
+@pytest.fixture(scope="session")
+def triton_project(on_triton):
+    """`run_triton`, where Triton runs."""
+    return partial(on_triton, run_triton)
+
+
+@pytest.fixture(scope="session")
+def triton_cells(on_triton):
+    """`quantize_by_triton`, where Triton runs."""
+    return partial(on_triton, quantize_by_triton)
 
 
 @pytest.fixture

@@ -66,6 +66,7 @@ def test_without_lookup(task, engine, project, specs, views):
     assert_agree(project(cells, specs[task]), cells, specs[task])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", SPECS)
 def test_on_100_000_points(task, engine, project, specs, views):
     """The interpreter takes many at once."""

@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from pointclip.errors import InputError
 from pointclip.projection import Cells, triton_engine
-from pointclip.projection.cells import nearest_per_cell
+from pointclip.projection.cells import cells_of_unit, nearest_per_cell, to_unit_box
 from tests.projection import clouds
 from tests.projection.clouds import SMALL_SPECS, VIEWS, assert_agree, random_cloud
 from zeroshot_cls.realistic_projection import SPEC as CLASSIFICATION
@@ -77,6 +77,34 @@ def test_agrees_with_gaps_in_depth_and_arbitrary_lookup(triton_project):
     assert_agree(triton_project(cells, spec, wanted), cells, spec, wanted)
 
 
+@pytest.mark.parametrize("kind", [torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize(("task", "count"), [("classification", 2), ("segmentation", 1500)])
+def test_finds_the_same_cells_as_torch_on_the_cpu(task, count, kind, triton_cells):
+    points, spec = (5 * random_cloud(count, batch=3) + 30).to(kind), clouds.SPECS[task]
+    unit, cells = triton_cells(points, VIEWS, spec)
+    assert torch.equal(unit, to_unit_box(points))
+    expected = cells_of_unit(unit, VIEWS, spec)
+    assert all(torch.equal(getattr(cells, name), getattr(expected, name)) for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("index", "value", "problem"),
+    [
+        ((1, 3, 2), float("nan"), "cloud 1 of the batch: NaN or infinite"),
+        ((0, 3, 0), float("-inf"), "cloud 0 of the batch: NaN or infinite"),
+        ((1,), 1e9, "cloud 1 of the batch: all points coincide"),
+        ((1, 4), 1.7e308, "cloud 1 of the batch: the extent exceeds"),
+    ],
+)
+def test_clouds_that_cannot_be_projected_raise_the_same_error(index, value, problem, triton_cells):
+    points = random_cloud(9, batch=2).double()
+    points[index] = value
+    points[1, 5] = -points[1, 4] if value == 1.7e308 else points[1, 5]
+    with pytest.raises(InputError, match=problem):
+        triton_cells(points, VIEWS, CLASSIFICATION)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "count"), [("classification", 1024), ("segmentation", 256)])
 def test_agrees_at_full_size(task, count, triton_project):
     spec = clouds.SPECS[task]
@@ -256,21 +284,29 @@ def test_importing_the_package_does_not_import_triton():
 COMPILE = """
 import subprocess, sys, triton
 from triton.backends.compiler import GPUTarget
-from pointclip.projection import triton_engine, triton_kernels
+from pointclip.projection import triton_engine, triton_kernels, triton_quantize
+from pointclip.projection.points import SMALLEST_EXTENT
 from zeroshot_seg.realistic_projection import SPEC as SEGMENTATION
 types = dict.fromkeys(("value", "values", "images"), "*fp32") | dict.fromkeys(("count", "lookup_count"), "i32")
+types |= dict.fromkeys(("points", "unit", "rotations"), "*fp32") | {"faulty": "*i1"}
 types |= dict.fromkeys(("ends", "lookup_ends", "starts", "lookup_starts", "progress"), "*i32")
 tiling = triton_engine.make_tiling(SEGMENTATION)
 sorting = {"POINT_GRID": tiling.point_grid(), "LOOKUP_GRID": tiling.lookup_grid()}
 sorting |= {"TILES": tiling.tiles, "PITCH": tiling.pitch}
 sorting["CHUNK"] = triton_engine.SORT_CHUNK
 projecting = tiling.constants() | {"READ_CHUNK": triton_engine.READ_CHUNK, "CHUNK": triton_engine.SCALE_CHUNK}
-for name, constants, options in (
-    ("put_into_buckets", sorting, triton_engine.SORT_OPTIONS),
-    ("project_tiles", projecting | {"LOOKUP": False}, triton_engine.PROJECT_OPTIONS),
-    ("project_tiles", projecting | {"LOOKUP": True}, triton_engine.PROJECT_OPTIONS),
+spec = tiling.spec
+placing = {"ROTATIONS": 3, "RESOLUTION": spec.resolution, "DEPTH_CELLS": spec.depth_cells}
+placing |= {"OBJECT_RATIO": spec.object_ratio, "DEPTH_BIAS": spec.depth_bias}
+chunk = {"CHUNK": triton_engine.POINT_CHUNK}
+for module, name, constants, options in (
+    (triton_quantize, "fit_unit_box", {"EPSILON": SMALLEST_EXTENT} | chunk, triton_engine.POINT_OPTIONS),
+    (triton_quantize, "quantize", placing | chunk, triton_engine.POINT_OPTIONS),
+    (triton_kernels, "put_into_buckets", sorting, triton_engine.SORT_OPTIONS),
+    (triton_kernels, "project_tiles", projecting | {"LOOKUP": False}, tiling.options()),
+    (triton_kernels, "project_tiles", projecting | {"LOOKUP": True}, tiling.options()),
 ):
-    kernel = getattr(triton_kernels, name)
+    kernel = getattr(module, name)
     others = [argument for argument in kernel.arg_names if argument not in constants]
     signature = {argument: types.get(argument, "*i64") for argument in others} | dict.fromkeys(constants, "constexpr")
     signature = {argument: signature[argument] for argument in kernel.arg_names}
@@ -289,4 +325,4 @@ def test_compiles_for_a_gpu_without_spilling_registers(tmp_path):
     command = [sys.executable, "-c", COMPILE, str(tmp_path / "kernel.cubin")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
-    assert len(re.findall(r"STACK:0 .*LOCAL:0 ", done.stdout)) == 3, done.stdout
+    assert len(re.findall(r"STACK:0 .*LOCAL:0 ", done.stdout)) == 5, done.stdout

@@ -5,8 +5,12 @@ import pytest
 import torch
 
 from pointclip.datasets.base import Shape
-from zeroshot_seg.labelling import label_points
+from pointclip.datasets.batches import Batch
+from zeroshot_seg import labelling
+from zeroshot_seg.labelling import Category, label_batch, label_points
+from zeroshot_seg.realistic_projection import SeenPoints
 
+ON_A_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 POINTS = np.array([[0, 0, 0], [1, 0, 0], [2, 0, 0], [2.1, 0, 0]], np.float32)
 
 
@@ -29,3 +33,34 @@ def labelled(name: str, protocol: str) -> list[int]:
 )
 def test_protocols(name, protocol, expected):
     assert labelled(name, protocol) == expected
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=ON_A_GPU)])
+def test_shapes_of_a_category_can_be_labelled_together(device, monkeypatch):
+    """As on a GPU: the batch keeps its order, and each shape gets the same labels as alone."""
+    rng = torch.Generator().manual_seed(0)
+    points, sides = torch.rand(5, 40, 3, generator=rng), ("left", "right")
+    shapes = [Shape(cloud.numpy(), b % 2, f"s{b}") for b, cloud in enumerate(points)]
+    batch = Batch(points, shapes, [10 + b for b in range(5)])
+    seen = SeenPoints(
+        torch.rand(5, 3, 40, generator=rng) < 0.4, torch.randint(0, 224, (5, 3, 40, 2), generator=rng).short()
+    )
+    patches = torch.randn(5, 3, 196, 8, generator=rng)
+    categories = {
+        name: Category(("a", "b", "c"), torch.randn(3, 8, generator=rng).to(device), torch.ones(3, device=device))
+        for name in sides
+    }
+    alone = label_batch(
+        batch, seen, patches, sides, {name: on(category, "cpu") for name, category in categories.items()}
+    )
+    monkeypatch.setattr(labelling, "ONE_BY_ONE", ())
+    seen = SeenPoints(seen.visible.to(device), seen.pixel.to(device))
+    together = label_batch(batch, seen, patches.to(device), sides, categories)
+    assert [shape.name for shape in together] == ["s0", "s1", "s2", "s3", "s4"]
+    for one, other in zip(alone, together, strict=True):
+        assert (one.index, one.category, one.unseen) == (other.index, other.category, other.unseen)
+        np.testing.assert_array_equal(one.labels, other.labels)
+
+
+def on(category: Category, device: str) -> Category:
+    return Category(category.parts, category.features.to(device), category.weights.to(device))
