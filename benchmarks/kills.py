@@ -25,7 +25,7 @@ import torch
 
 import zeroshot_cls.main
 from benchmarks.machine import machine, positive
-from pointclip.features.store import read_kept, write_kept
+from pointclip.features.store import read_features, write_features
 from pointclip.runs.output import table
 from zeroshot_cls.results import report_test
 
@@ -130,7 +130,7 @@ def kill_cache_writers(folder: Path, kills: int, rng: np.random.Generator) -> tu
         child.join()
         for number in range(KEPT):
             path = cache / f"{number}.safetensors"
-            kept = read_kept(path) if path.is_file() else None
+            kept = read_features(path) if path.is_file() else None
             missing += not path.is_file()
             sound += kept is not None and torch.equal(kept["views"], features(number))
             wrong += path.is_file() and (kept is None or not torch.equal(kept["views"], features(number)))
@@ -140,7 +140,7 @@ def kill_cache_writers(folder: Path, kills: int, rng: np.random.Generator) -> tu
 def fill_cache(folder: Path) -> None:
     torch.set_num_threads(1)
     for number in range(KEPT):
-        write_kept(folder / f"{number}.safetensors", {"views": features(number)})
+        write_features(folder / f"{number}.safetensors", {"views": features(number)})
 
 
 def features(number: int) -> torch.Tensor:

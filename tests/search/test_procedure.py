@@ -17,7 +17,7 @@ from pointclip.search import (
     texts_of,
     weight_sets,
 )
-from pointclip.search.procedure import grid
+from pointclip.search.procedure import weight_grid
 
 VIEWS = 5
 BOTH = ("prompts", "weights")
@@ -82,17 +82,17 @@ def test_other_procedures(random_problem):
 
     c = settings_with("SEARCH.ALTERNATE", "True").SEARCH
     result = search(problem, candidates, ones, BOTH, c)
-    expected = alternate(problem, candidates, ones, grid(range(VIEWS), c))
+    expected = alternate(problem, candidates, ones, weight_grid(range(VIEWS), c))
     assert (result.choices, result.weights) == (expected.choices, expected.weights)
     assert result.score >= search(problem, candidates, ones, BOTH, settings_with().SEARCH).score
 
 
 def test_fixed_views_refer_to_view_numbers():
     c = settings_with("SEARCH.VALUES", "0.5, 1").SEARCH
-    assert grid([4, 1], c).tolist() == [[0.5, 0.75], [1.0, 0.75]]
-    assert len(grid(range(6), c)) == 8
+    assert weight_grid([4, 1], c).tolist() == [[0.5, 0.75], [1.0, 0.75]]
+    assert len(weight_grid(range(6), c)) == 8
     with pytest.raises(InputError, match="leave no weights to choose for the views 0, 1"):
-        grid([0, 1], c)
+        weight_grid([0, 1], c)
 
 
 def test_number_of_views_must_match_the_problem(random_problem):

@@ -92,7 +92,7 @@ def test_each_task_has_its_tables(fake, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "message", "unsaid"),
+    ("words", "message", "absent"),
     [(["t"], "scripts/table.sh t ", "TABLE…"), ([], "[TABLE… KEY VALUE…", "table.sh t ")],
 )
 def test_usage_after_a_table_name(fake, capsys, words, message, absent):
