@@ -29,7 +29,7 @@ from pointclip.runs.output import table
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("imports", "weights", "sentences", "shape", "rest", "all")
 # Runs the classification command in a fresh process and times its stages.
-TIMED = """
+TIMED_RUN = """
 import json, os, sys, time
 begun, done = float(os.environ["BEGUN"]), {}
 sys.path.insert(0, os.environ["CHECKOUT"])
@@ -112,7 +112,7 @@ def random_weights(name: str, folder: Path) -> Path:
 def time_stages(checkout: Path, words: list[str], cache: Path) -> dict[str, float]:
     """The seconds of each stage of one run with the cache folder `cache`."""
     environment = os.environ | {"CHECKOUT": str(checkout), "POINTCLIP_CACHE": str(cache), "BEGUN": str(time.time())}
-    process = [sys.executable, "-c", TIMED, *words]
+    process = [sys.executable, "-c", TIMED_RUN, *words]
     done = subprocess.run(process, env=environment, cwd=checkout, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)

@@ -54,30 +54,32 @@ def main() -> None:
 
 
 def kill_runs(folder: Path, kills: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
-    """Kill runs while they write results; returns how many were killed, and how many left old, new and no results."""
-    output, whole = folder / "output", {}
-    answers = {seed: answered(folder, seed) for seed in SEEDS}
+    """Kill runs while they write results: the number of kills, and of those that left old, new and mixed results."""
+    output, complete = folder / "output", {}
+    report_arguments = {seed: arguments_of_report(folder, seed) for seed in SEEDS}
     for seed in SEEDS:  # the files of complete runs
-        start(write, answers[seed], folder / "steps").join()
-        whole[seed] = content(output / "demo")
+        start(write, report_arguments[seed], folder / "steps").join()
+        complete[seed] = content(output / "demo")
     steps = int((folder / "steps").read_text())
     print(f"a run accesses its files {steps} times", flush=True)
-    counts, now = {"old": 0, "new": 0, "mixed": 0}, SEEDS[-1]
+    counts, current = {"old": 0, "new": 0, "mixed": 0}, SEEDS[-1]
     for done in range(1, kills + 1):
-        seed = SEEDS[1 - SEEDS.index(now)]
+        seed = SEEDS[1 - SEEDS.index(current)]
         near_swap = steps - int(rng.integers(0, 30)) if done % 2 == 0 else 0  # the swap is at the end
         last = near_swap or int(rng.integers(1, steps + 1))
-        start(write, answers[seed], folder / "steps", last, float(rng.choice([0, rng.uniform(0, 0.02)]))).join()
+        start(
+            write, report_arguments[seed], folder / "steps", last, float(rng.choice([0, rng.uniform(0, 0.02)]))
+        ).join()
         left = content(output / "demo")
-        found = [known for known in SEEDS if left == whole[known]]
-        counts["mixed" if not found else "old" if found[0] == now else "new"] += 1
-        now = found[0] if found else now
+        matching = [known for known in SEEDS if left == complete[known]]
+        counts["mixed" if not matching else "old" if matching[0] == current else "new"] += 1
+        current = matching[0] if matching else current
         if done % 20 == 0:
             print(f"{done} kills: {counts}", flush=True)
     return kills, *counts.values()
 
 
-def answered(folder: Path, seed: int) -> tuple:
+def arguments_of_report(folder: Path, seed: int) -> tuple:
     """A classification of a few shapes up to the writing of its results: the arguments of `report_test`."""
     words = ["--quiet", "--config", str(CONFIG), "OUTPUT", str(folder / "output"), "CACHE", str(folder / "cache")]
     words += ["PROMPTS.FILE", "", "DATASET.MAX_SHAPES", "6", "SEED", str(seed)]
@@ -86,14 +88,14 @@ def answered(folder: Path, seed: int) -> tuple:
     return report.call_args.args
 
 
-def write(answer: tuple, steps: Path, last: int = 0, pause: float = 0.0) -> None:
+def write(report_arguments: tuple, steps: Path, last: int = 0, pause: float = 0.0) -> None:
     """Write a run's results; the process is killed `pause` seconds after it has accessed its files `last` times.
 
     The total number of accesses is written to the file `steps`.
     """
     count, busy = 0, False
 
-    def touched(event: str, arguments: tuple) -> None:
+    def on_access(event: str, arguments: tuple) -> None:
         nonlocal count, busy
         if busy or event not in TOUCHES or not any(str(steps.parent / "output") in str(part) for part in arguments):
             return
@@ -104,9 +106,9 @@ def write(answer: tuple, steps: Path, last: int = 0, pause: float = 0.0) -> None
             os.kill(os.getpid(), signal.SIGKILL)
         busy = False
 
-    sys.addaudithook(touched)
+    sys.addaudithook(on_access)
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        report_test(*answer)
+        report_test(*report_arguments)
     steps.write_text(str(count))
     time.sleep(pause)
 
