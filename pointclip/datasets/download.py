@@ -108,7 +108,7 @@ def unzip(archive: Path, folder: Path, source: Source) -> None:
             needed, free = sum(member.file_size for member in members), shutil.disk_usage(folder).free
             if needed > free:
                 raise InputError(
-                    f"Unpacking {archive} takes {needed:,} bytes, but {folder.parent} has {free:,}; free some space."
+                    f"Unpacking {archive} takes {needed:,} bytes, but only {free:,} are free on its disk; make room."
                 )
             zipped.extractall(folder)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:

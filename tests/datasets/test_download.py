@@ -264,8 +264,8 @@ def test_invalid_url_is_rejected(tmp_path, url):
         (204, [("X-Nothing", "1")], "responded 204 No Content, without a file"),
         (302, [("Location", "file:///etc/hostname")], "'file:///etc/hostname' is not allowed"),
         (302, [("Location", "http://[::1/a")], "check|redirects|after 1 attempts"),
-        (302, [("Location", "/small.zip")], "answered 302"),
-        (302, [("X-Nothing", "1")], "answered 302"),
+        (302, [("Location", "/small.zip")], "responded 302"),
+        (302, [("X-Nothing", "1")], "responded 302"),
         (206, [("Content-Range", "bytes 5-9/10")], "the file has changed"),
         (206, [("Content-Range", "all of it")], "Content-Range cannot be read"),
     ],
@@ -370,7 +370,7 @@ def test_bad_archive_installs_nothing(server, small, tmp_path, capsys, body, mes
 def test_full_disk_is_reported_and_the_archive_kept(server, small, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 5}))
     assert exit_code(main, ["small", "--root", str(tmp_path), "--url", server.url]) == 2
-    assert "5 free" in capsys.readouterr().err
+    assert "only 5 are free" in capsys.readouterr().err
     assert names(tmp_path) == ["small.zip"]
 
 

@@ -281,7 +281,7 @@ def test_class_names_are_read_line_by_line(folder, kind):
     [
         ([f"{number} {name}" for number, name in enumerate(CLASSES)], "'0 airplane', which starts with a number"),
         ([f"{name}," for name in CLASSES], "'airplane,', which ends in a comma"),
-        (CLASSES[:11], r"label 11, expected 0 to 10: shape_names\.txt names 11 classes"),
+        (CLASSES[:11], r"label 11, expected 0 to 10; shape_names\.txt lists only 11 classes"),
     ],
 )
 def test_class_names_that_would_shift_labels_are_rejected(folder, lines, message):
