@@ -97,7 +97,7 @@ def test_fixed_views_refer_to_view_numbers():
 
 def test_number_of_views_must_match_the_problem(random_problem):
     problem, candidates = random_problem
-    with pytest.raises(InputError, match=f"numbers of {VIEWS} views"):
+    with pytest.raises(InputError, match=f"expected {VIEWS} view numbers"):
         search(problem, candidates, torch.ones(VIEWS), ["weights"], settings_with().SEARCH, views=[0, 1])
 
 
