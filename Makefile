@@ -6,19 +6,19 @@ CHOICE = -m "not slow"
 
 .PHONY: demo tables test lint clean
 
-demo: $(INSTALLED)  ## every task on what is bundled; needs no weights, data or network
+demo: $(INSTALLED)  ## runs every task on bundled shapes; needs no weights, data or network
 	cd zeroshot_cls && $(RUN) main.py --config configs/demo.yaml
 	cd zeroshot_seg && $(RUN) main.py --config configs/demo.yaml
 	cd fewshot_cls && $(RUN) main.py --config configs/demo.yaml
 	cd zeroshot_det && $(RUN) main.py --config configs/demo.yaml
 
-tables: $(INSTALLED)  ## ablations and what rests on what, on what is bundled, by the code that makes the paper's tables
+tables: $(INSTALLED)  ## makes tables on bundled shapes, with the code for the paper's tables
 	PYTHON=$(RUN) scripts/demo_tables.sh
 
-test: $(INSTALLED)  ## the tests but slow ones; all of them with CHOICE=
+test: $(INSTALLED)  ## runs the tests except slow ones; all of them with CHOICE=
 	$(RUN) -m pytest $(CHOICE)
 
-lint: $(INSTALLED)  ## style, common faults, and which room may import which
+lint: $(INSTALLED)  ## checks style, common errors, and imports between layers
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(abspath $(VENV))/bin/lint-imports
@@ -28,5 +28,5 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	$(RUN) -m pip install --quiet -r requirements-dev.txt
 	touch $@
 
-clean:  ## the environment and what runs wrote
+clean:  ## removes the environment and the results of runs
 	rm -rf $(VENV) build output */output

@@ -1,7 +1,7 @@
-"""Puts the checkout's own folders into the package when it is built; all else stands in pyproject.toml.
+"""Adds the checkout's folders to the package when it is built; everything else is in pyproject.toml.
 
-prompts/ and data/demo/ stay where readers look for them, and are installed below pointclip/_bundled/, where
-pointclip/bundled.py finds them; an editable install uses the checkout itself.
+prompts/ and data/demo/ are installed below pointclip/_bundled/, where pointclip/bundled.py finds them; an editable
+install uses those of the checkout.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""Run the Python examples of a Markdown file, with the bundled encoder for ViT-B/16, and save a chair's points.
+"""Run the Python examples in a Markdown file, with the bundled encoder instead of ViT-B/16, and save a chair's points.
 
 python library_examples.py docs/library.md chair.npy
 """
@@ -13,7 +13,7 @@ from pointclip.datasets import open_dataset
 
 examples = re.findall(r"```python\n(.+?)```", Path(sys.argv[1]).read_text(encoding="utf-8"), re.DOTALL)
 code = "\n".join(examples).replace('load_encoder("ViT-B-16")', 'load_encoder("demo")')
-assert "demo" in code, "the examples load no ViT-B-16"
+assert "demo" in code, "the examples do not load ViT-B-16"
 exec(compile(code, sys.argv[1], "exec"), {})
 print(f"{len(examples)} examples of {sys.argv[1]} ran")
 

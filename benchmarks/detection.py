@@ -1,6 +1,6 @@
-"""How fast is detection, by stage, how much memory does a large scan take, and how fast is the meter?
+"""How fast is each stage of detection, how much memory does a large scan take, and how fast is the meter?
 
-Scenes are made-up rooms; a large scan is many of them side by side, read from an .npy file.
+Scenes are synthetic rooms; a large scan is many of them side by side, read from an .npy file.
 """
 
 import argparse
@@ -21,25 +21,27 @@ from pointclip.features import FeatureExtractor
 from pointclip.runs.output import table
 from zeroshot_cls.realistic_projection import RealisticProjection
 from zeroshot_det.average_precision import AveragePrecision, every_class
+from zeroshot_det.crop_classifier import crop
 from zeroshot_det.proposals import clusters, sliding
 from zeroshot_det.proposals.structure import room_of
-from zeroshot_det.reading import crop
-from zeroshot_det.scenes.own import OwnScans
 from zeroshot_det.scenes.rooms import make_room
+from zeroshot_det.scenes.scan_files import ScanFiles
 from zeroshot_det.suppression import suppress
 from zeroshot_det.voxels import voxels_of
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Detection by stage, a large scan, and the meter.")
-    parser.add_argument("--encoder", default="demo", help="of the stage that encodes (default: demo)")
-    parser.add_argument("--boxes", type=positive, default=32, help="read in a scene")
-    parser.add_argument("--million", type=positive, default=10, help="points of the large scan")
-    parser.add_argument("--scenes", type=positive, default=1000, help="for the meter, 256 boxes and 18 classes each")
+    parser = argparse.ArgumentParser(description="Time the stages of detection, a large scan, and the meter.")
+    parser.add_argument("--encoder", default="demo", help="encoder to time (default: demo)")
+    parser.add_argument("--boxes", type=positive, default=32, help="boxes per scene")
+    parser.add_argument("--million", type=positive, default=10, help="size of the large scan, in millions of points")
+    parser.add_argument(
+        "--scenes", type=positive, default=1000, help="scenes for the meter, 256 boxes and 18 classes each"
+    )
     parser.add_argument("--repeats", type=positive, default=3)
     args = parser.parse_args()
     print(machine())
-    print(table(["stage", "a scene, ms"], stages(args)))
+    print(table(["stage", "ms per scene"], stages(args)))
     print(f"one synthetic room of 40,000 points, {args.boxes} boxes, encoder {args.encoder}\n")
 
     with tempfile.TemporaryDirectory() as folder:
@@ -50,19 +52,19 @@ def main() -> None:
         seconds = time.perf_counter() - start
         megabytes = peak_memory(read_large_scan, str(path))
     rows = [[f"{args.million} million", f"{voxels:,}", f"{seconds:.1f}", f"{megabytes:,.0f}"]]
-    print(table(["points of a scan", "voxels of 2 cm", "read, thin, propose: s", "peak MB"], rows))
+    print(table(["points", "voxels of 2 cm", "read, thin, propose s", "peak MB"], rows))
 
     meter, seconds = AveragePrecision(tuple(map(str, range(18)))), 0.0
     for scene in range(args.scenes):
-        boxes, truth, labels, shares, objectness = made_up_scene(scene)
+        boxes, truth, labels, probabilities, objectness = random_scene(scene)
         start = time.perf_counter()
-        meter.add(*every_class(boxes, shares, objectness), truth, labels)
+        meter.add(*every_class(boxes, probabilities, objectness), truth, labels)
         seconds += time.perf_counter() - start
     start = time.perf_counter()
     means = [meter.scores(threshold).mean() for threshold in (0.25, 0.5)]
     seconds += time.perf_counter() - start
     print(f"\nthe meter: {args.scenes} scenes of 256 boxes in 18 classes, two thresholds: {seconds:.1f} s")
-    print(f"mAP of boxes near the true ones with random labels: {100 * means[0]:.1f} and {100 * means[1]:.1f} %")
+    print(f"mAP with boxes near the true ones and random labels: {100 * means[0]:.1f} and {100 * means[1]:.1f} %")
 
 
 def stages(args: argparse.Namespace) -> list[list[str]]:
@@ -70,8 +72,8 @@ def stages(args: argparse.Namespace) -> list[list[str]]:
     scene = make_room(7)
     points = scene.points[:40_000]
     room = room_of(points)
-    found = clusters.propose(room, most=args.boxes)
-    boxes = np.resize(found.boxes, (args.boxes, 7))
+    proposals = clusters.propose(room, max_boxes=args.boxes)
+    boxes = np.resize(proposals.boxes, (args.boxes, 7))
     extractor = FeatureExtractor(RealisticProjection(), load_encoder(args.encoder), progress=False)
     crops = torch.from_numpy(np.stack([crop(points, box, 0.05, 2048) for box in boxes]))
 
@@ -81,7 +83,7 @@ def stages(args: argparse.Namespace) -> list[list[str]]:
     images = project()
     work: dict[str, Callable[[], object]] = {
         "planes of the room": lambda: room_of(points),
-        "boxes from clusters": lambda: clusters.propose(room, most=args.boxes),
+        "boxes from clusters": lambda: clusters.propose(room, max_boxes=args.boxes),
         "boxes from a sliding window": lambda: sliding.propose(room),
         "crops": lambda: [crop(points, box, 0.05, 2048) for box in boxes],
         "project": project,
@@ -92,7 +94,7 @@ def stages(args: argparse.Namespace) -> list[list[str]]:
 
 
 def large_scan(count: int) -> np.ndarray:
-    """A scan of `count` points: rooms in a row, each point a little beside one of theirs."""
+    """A scan of `count` points: rooms in a row, resampled with a small offset."""
     rng = np.random.default_rng(0)
     rooms = [make_room(number).points + np.array([6 * number, 0, 0], np.float32) for number in range(8)]
     points = np.concatenate(rooms)
@@ -101,10 +103,10 @@ def large_scan(count: int) -> np.ndarray:
 
 
 def read_large_scan(path: str) -> Callable[[], int]:
-    """What reads a scan, thins it and proposes boxes, to its number of voxels."""
+    """A function that reads a scan, thins it, proposes boxes and returns the number of voxels."""
 
     def work() -> int:
-        scene = OwnScans([path], "auto", ("chair",))[0]
+        scene = ScanFiles([path], "auto", ("chair",))[0]
         thin = voxels_of(scene.points, 0.02)[0].astype(np.float32)
         clusters.propose(room_of(thin))
         return len(thin)
@@ -112,8 +114,8 @@ def read_large_scan(path: str) -> Callable[[], int]:
     return work
 
 
-def made_up_scene(seed: int) -> tuple[np.ndarray, ...]:
-    """256 boxes near 15 true ones, with class probabilities."""
+def random_scene(seed: int) -> tuple[np.ndarray, ...]:
+    """256 boxes near 15 true ones: boxes, true boxes, true labels, random class probabilities and objectness."""
     rng = np.random.default_rng(seed)
     truth = np.column_stack([rng.uniform(0, 6, (15, 3)), rng.uniform(0.4, 2, (15, 3)), rng.uniform(-3, 3, 15)])
     boxes = truth[rng.integers(0, 15, 256)] + rng.normal(0, 0.1, (256, 7))

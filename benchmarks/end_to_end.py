@@ -112,7 +112,7 @@ def run_alone(task: Task, batches: Iterable[Batch]) -> Counter:
 
 
 class Prepared:
-    """The first synthetic test shapes, generated beforehand; reading one is taking it from memory."""
+    """The first synthetic test shapes, generated in advance, so that reading one takes no time."""
 
     def __init__(self, count: int, num_points: int):
         shapes = SyntheticShapes(per_class=-(-count // len(CATEGORIES)), num_points=num_points)

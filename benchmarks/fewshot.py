@@ -1,8 +1,8 @@
 """How long does each few-shot method take at ModelNet40's size?
 
-Random features: 40 classes of 16 shots, 4 more to validate on, ten views of width C, 2,468 test shapes. What trains is
-timed for a step and given for all epochs of its recipe; what learns the smoothing, for one shape's ten views in the
-convolutions alone, forward and backward.
+Random features: 40 classes of 16 shots, 4 more to validate on, ten views of width C, 2,468 test shapes. Methods that
+train are timed for one step and extrapolated to all epochs of their recipe; the learned smoothing, for one shape's ten
+views through the convolutions only, forward and backward.
 """
 
 import argparse
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from benchmarks.machine import best_time, machine, positive
 from fewshot_cls.adapter import InterViewAdapter
-from fewshot_cls.choice import CLOSED_FORMS, choose
-from fewshot_cls.head import AdaptedHead
+from fewshot_cls.grid_search import CLOSED_FORMS, grid_search
+from fewshot_cls.head_file import AdaptedHead
 from fewshot_cls.heads import ZeroShot
 from fewshot_cls.projections import LearnedProjection
 from fewshot_cls.recipe import TIP_ADAPTER_F, Recipe
@@ -35,21 +35,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time of each few-shot method on random features.")
     parser.add_argument("--classes", type=positive, default=40)
     parser.add_argument("--shots", type=positive, default=16)
-    parser.add_argument("--test", type=positive, default=2468, help="shapes to name")
-    parser.add_argument("--width", type=positive, default=512, help="C, of the features")
-    parser.add_argument("--views", type=positive, default=VIEWS, help="views that the smoothing is timed on")
+    parser.add_argument("--test", type=positive, default=2468, help="test shapes")
+    parser.add_argument("--width", type=positive, default=512, help="C, feature width")
+    parser.add_argument("--views", type=positive, default=VIEWS, help="views to time the smoothing on")
     parser.add_argument("--repeats", type=positive, default=3)
     args = parser.parse_args()
     print(machine())
 
     zero = ZeroShot(unit(args.classes, args.width), torch.ones(VIEWS))
-    support, judged = (labelled(args.classes, count, args.width) for count in (args.shots, min(args.shots, 4)))
+    support, validation = (labelled(args.classes, count, args.width) for count in (args.shots, min(args.shots, 4)))
     test = unit(args.test, VIEWS, args.width)
-    rows = [closed_row(method, zero, support, judged, test, args.repeats) for method in CLOSED_FORMS]
+    rows = [closed_row(method, zero, support, validation, test, args.repeats) for method in CLOSED_FORMS]
     adapter = AdaptedHead(InterViewAdapter(VIEWS, args.width), zero.classes)
     rows.append(trained_row("tip_adapter_f", tip_adapter(zero, *support), support, test, TIP_ADAPTER_F, args.repeats))
     rows.append(trained_row("adapter", adapter, support, test, Recipe(), args.repeats))
-    print(table(["method", "fit or step s", "with choice or all epochs s", f"name {args.test} shapes s"], rows))
+    print(table(["method", "fit or step s", "grid search or all epochs s", f"classify {args.test} shapes s"], rows))
     print(f"smoothing: {smoothing(args.views, args.repeats):.2f} s for {args.views} views, forward and backward")
 
 
@@ -57,31 +57,31 @@ def closed_row(
     method: str,
     zero: ZeroShot,
     support: tuple[Tensor, Tensor],
-    judged: tuple[Tensor, Tensor],
+    validation: tuple[Tensor, Tensor],
     test: Tensor,
     repeats: int,
 ) -> list[str]:
-    """Times of a method in closed form: to fit, to choose its numbers on the grid, to name the test shapes."""
+    """Seconds of a closed-form method: to fit, to search its grid, to classify the test shapes."""
     head = CLOSED_FORMS[method](zero, *support)
     fit = best_time(lambda: CLOSED_FORMS[method](zero, *support), repeats)
-    chosen = best_time(lambda: choose(method, zero, support, judged), 1)
-    return [method, f"{fit:.3f}", f"{chosen:.1f}", f"{naming(head, test, repeats):.2f}"]
+    search = best_time(lambda: grid_search(method, zero, support, validation), 1)
+    return [method, f"{fit:.3f}", f"{search:.1f}", f"{classify(head, test, repeats):.2f}"]
 
 
 def trained_row(
     method: str, model: nn.Module, support: tuple[Tensor, Tensor], test: Tensor, recipe: Recipe, repeats: int
 ) -> list[str]:
-    """Times of a trained method: of a step, of all epochs by that, to name the test shapes."""
+    """Seconds of a trained method: a step, all epochs at that rate, classifying the test shapes."""
     views, labels = support
     once = Recipe(epochs=1, batch=recipe.batch, optimizer=recipe.optimizer)
     steps = max(len(labels) // recipe.batch, 1)
     seconds = best_time(lambda: train(model, lambda places: model(views[places]), labels, once), repeats) / steps
-    named = naming(model, test, repeats)
-    return [method, f"{seconds:.3f}", f"{seconds * steps * recipe.epochs:.1f}", f"{named:.2f}"]
+    classified = classify(model, test, repeats)
+    return [method, f"{seconds:.3f}", f"{seconds * steps * recipe.epochs:.1f}", f"{classified:.2f}"]
 
 
 @torch.no_grad()
-def naming(head: nn.Module, test: Tensor, repeats: int) -> float:
+def classify(head: nn.Module, test: Tensor, repeats: int) -> float:
     return best_time(lambda: head(test), repeats)
 
 

@@ -1,4 +1,4 @@
-"""Does a training step of the learned smoothing stay within 16 GB on a GPU, and how long does it take?
+"""Does a training step of the learned smoothing fit into 16 GB on a GPU, and how long does it take?
 
 One step of PointCLIP V2's few-shot (smoothing and adapter, through frozen CLIP) on synthetic shapes of ten views, in
 fp32 and in mixed precision, for several numbers of views whose activations are kept at a time (TRAIN.CHUNK). CLIP has
@@ -17,10 +17,10 @@ from torch import Tensor
 
 from benchmarks.machine import best_time, machine, positive
 from fewshot_cls.adapter import InterViewAdapter
-from fewshot_cls.head import AdaptedHead
+from fewshot_cls.head_file import AdaptedHead
 from fewshot_cls.projections import LearnedProjection
 from fewshot_cls.recipe import Recipe
-from fewshot_cls.smoothed import SmoothedModel
+from fewshot_cls.smoothed_model import SmoothedModel
 from fewshot_cls.training import train
 from pointclip.datasets.synthetic import CATEGORIES, generate
 from pointclip.encoder import Encoder, check_device, load_encoder
@@ -34,17 +34,17 @@ CLASSES = 40  # ModelNet40's
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time and memory of a training step of the learned smoothing.")
-    parser.add_argument("--encoder", default="ViT-B-16", help="its weights are random, but for 'demo'")
-    parser.add_argument("--batch", type=positive, default=32, help="shapes a step")
-    parser.add_argument("--views", type=positive, default=10, help="of each shape, 10 at most")
+    parser.add_argument("--encoder", default="ViT-B-16", help="with random weights, except for 'demo'")
+    parser.add_argument("--batch", type=positive, default=32, help="shapes per step")
+    parser.add_argument("--views", type=positive, default=10, help="views per shape, at most 10")
     parser.add_argument("--chunks", type=positive, nargs="+", default=[20, 10, 80, 320], help="TRAIN.CHUNK")
     parser.add_argument("--precisions", nargs="+", choices=("fp32", "bf16"), default=["fp32", "bf16"])
-    parser.add_argument("--device", default="cuda", help="with 'cpu' only the time is measured")
+    parser.add_argument("--device", default="cuda", help="on 'cpu' only the time is measured")
     parser.add_argument("--repeats", type=positive, default=3)
     args = parser.parse_args()
     print(machine())
     if args.device == "cuda" and not torch.cuda.is_available():
-        print("There is no GPU, so nothing is measured; --device cpu takes the times of a step.")
+        print("There is no GPU, so nothing was measured; use --device cpu to time a step.")
         return
 
     device = check_device(args.device)
@@ -60,15 +60,17 @@ def main() -> None:
 
 
 def step_row(encoder: Encoder, clouds: list[Tensor], views: int, precision: str, chunk: int, repeats: int) -> list[str]:
-    """Time of a step, the most memory that tensors took and that torch held, and the first step's loss."""
+    """The time of a step, the peak of allocated and of reserved memory, and the first step's loss."""
     on_gpu = encoder.device.type == "cuda"
     try:
         model = start(encoder, views, precision, chunk)
         labels = torch.arange(len(clouds), device=encoder.device) % CLASSES
-        once = Recipe(epochs=1, batch=len(clouds))  # all clouds are one step
+        once = Recipe(epochs=1, batch=len(clouds))  # a single step with all clouds
 
         def step() -> float:
-            return train(model, lambda places: model([clouds[i] for i in places.tolist()]), labels, once).epochs[0].loss
+            return (
+                train(model, lambda indices: model([clouds[i] for i in indices.tolist()]), labels, once).epochs[0].loss
+            )
 
         if on_gpu:
             torch.cuda.empty_cache()
@@ -78,11 +80,11 @@ def step_row(encoder: Encoder, clouds: list[Tensor], views: int, precision: str,
     except torch.cuda.OutOfMemoryError:
         return [precision, str(chunk), "out of memory", "-", "-", "no", "-"]
     finally:
-        model = None  # before the next row's
+        model = None  # freed before the next row's is made
     measured = ["-", "-", "-"]
     if on_gpu:
-        peak, held = (most() / 1e9 for most in (torch.cuda.max_memory_allocated, torch.cuda.max_memory_reserved))
-        measured = [f"{peak:.2f}", f"{held:.2f}", "yes" if held <= GOAL else "no"]
+        peak, reserved = (read() / 1e9 for read in (torch.cuda.max_memory_allocated, torch.cuda.max_memory_reserved))
+        measured = [f"{peak:.2f}", f"{reserved:.2f}", "yes" if reserved <= GOAL else "no"]
     return [precision, str(chunk), f"{seconds:.3f}", *measured, f"{loss:.4f}"]
 
 

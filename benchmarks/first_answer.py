@@ -1,8 +1,8 @@
-"""How long does a first answer take, from a fresh process, and where does the time go?
+"""How long does the first prediction take from a fresh process, and where does the time go?
 
-One made-up chair is named out of 40 classes by the demo encoder and by a CLIP with random weights from a local file, by
-the same command that users run. Beside it the time of --help and of a wrong setting, which need no CLIP. Compiled
-kernels are there already: a first run that is not timed makes them.
+One synthetic chair is classified among 40 classes with the demo encoder and with CLIPs of random weights from a local
+file, by the command that users run. For comparison, also --help and an invalid setting, which need no CLIP. Kernels are
+compiled by a first run, which is not timed.
 """
 
 import argparse
@@ -28,8 +28,8 @@ from pointclip.runs.output import table
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("imports", "weights", "sentences", "shape", "rest", "all")
-# Runs the classification command in a fresh process and notes when its stages begin and end.
-TIMED = """
+# Runs the classification command in a fresh process and times its stages.
+TIMED_RUN = """
 import json, os, sys, time
 begun, done = float(os.environ["BEGUN"]), {}
 sys.path.insert(0, os.environ["CHECKOUT"])
@@ -57,53 +57,62 @@ print(json.dumps(done))
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--encoder", nargs="*", default=["ViT-B-16"], help="CLIPs with random weights, beside the demo")
-    parser.add_argument("--sentences", action="store_true", help="240 sentences a class, not the template alone")
-    parser.add_argument("--checkout", type=Path, default=ROOT, metavar="FOLDER", help="time this checkout's code")
+    encoder_help = "encoders with random weights, in addition to the demo"
+    parser.add_argument("--encoder", nargs="*", default=["ViT-B-16"], help=encoder_help)
+    parser.add_argument("--sentences", action="store_true", help="240 sentences per class instead of the template")
+    parser.add_argument("--checkout", type=Path, default=ROOT, metavar="FOLDER", help="the checkout to time")
     parser.add_argument("--repeats", type=positive, default=3)
     args = parser.parse_args()
     print(f"{machine()}\ncode in {args.checkout}; the fastest of {args.repeats} runs, seconds")
 
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
+        folder = Path(folder)
         shapes = open_dataset("synthetic", Path(), "test", 1024)
         chair = next(i for i, label in enumerate(shapes.labels) if shapes.class_names[label] == "chair")
-        np.save(place / "chair.npy", shapes[chair].points)
+        np.save(folder / "chair.npy", shapes[chair].points)
         classes = ", ".join(open_prompts(ROOT / "prompts" / "modelnet40.json").entries)
-        words = ["--quiet", "--input", str(place / "chair.npy"), "--classes", classes, "REPORT", "False"]
-        words += ["--config", str(args.checkout / "zeroshot_cls" / "configs" / "own_shapes.yaml"), "OUTPUT", str(place)]
+        words = ["--quiet", "--input", str(folder / "chair.npy"), "--classes", classes, "REPORT", "False"]
+        words += [
+            "--config",
+            str(args.checkout / "zeroshot_cls" / "configs" / "own_shapes.yaml"),
+            "OUTPUT",
+            str(folder),
+        ]
         if args.sentences:
             words += ["PROMPTS.FILE", str(ROOT / "prompts" / "modelnet40.json")]
 
         rows = []
         for name in ["demo", *args.encoder]:
-            own = [*words, "ENCODER.NAME", name]
+            run_words = [*words, "ENCODER.NAME", name]
             if name != "demo":
-                own += ["ENCODER.PRETRAINED", str(random_weights(name, place))]
-            answer(args.checkout, own, place / "warm")
-            fresh = [answer(args.checkout, own, place / f"{name} {i}") for i in range(args.repeats)]
-            kept = [answer(args.checkout, own, place / "warm") for _ in range(args.repeats)]
-            for what, times in (("", fresh), (", sentences kept", kept)):
-                best = min(times, key=lambda own: own["all"])
-                rows.append([f"{name}{what}", *(f"{best[stage]:.1f}" for stage in STAGES)])
+                run_words += ["ENCODER.PRETRAINED", str(random_weights(name, folder))]
+            time_stages(args.checkout, run_words, folder / "warm")
+            fresh = [time_stages(args.checkout, run_words, folder / f"{name} {i}") for i in range(args.repeats)]
+            cached = [time_stages(args.checkout, run_words, folder / "warm") for _ in range(args.repeats)]
+            for suffix, times in (("", fresh), (", sentences cached", cached)):
+                best = min(times, key=lambda stages: stages["all"])
+                rows.append([f"{name}{suffix}", *(f"{best[stage]:.1f}" for stage in STAGES)])
         print(table(["encoder", *STAGES], rows))
-        commands = {"--help": ["--help"], "a wrong setting": [*words, "SEEED", "1"]}
-        rows = [[name, f"{min(command(args.checkout, own, args.repeats)):.2f}"] for name, own in commands.items()]
+        commands = {"--help": ["--help"], "invalid setting": [*words, "SEEED", "1"]}
+        rows = [
+            [name, f"{min(time_command(args.checkout, command, args.repeats)):.2f}"]
+            for name, command in commands.items()
+        ]
     print(table(["command", "seconds"], rows))
 
 
 def random_weights(name: str, folder: Path) -> Path:
-    """A file of random weights for one of open_clip's models."""
+    """Write random weights of one of open_clip's models to a file."""
     path = folder / f"{name}.safetensors"
     torch.manual_seed(0)
     save_file({key: value.contiguous() for key, value in open_clip.create_model(name).state_dict().items()}, path)
     return path
 
 
-def answer(checkout: Path, words: list[str], cache: Path) -> dict[str, float]:
-    """The seconds of each stage of one run; what it keeps goes to `cache`."""
+def time_stages(checkout: Path, words: list[str], cache: Path) -> dict[str, float]:
+    """The seconds of each stage of one run with the cache folder `cache`."""
     environment = os.environ | {"CHECKOUT": str(checkout), "POINTCLIP_CACHE": str(cache), "BEGUN": str(time.time())}
-    process = [sys.executable, "-c", TIMED, *words]
+    process = [sys.executable, "-c", TIMED_RUN, *words]
     done = subprocess.run(process, env=environment, cwd=checkout, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)
@@ -111,7 +120,7 @@ def answer(checkout: Path, words: list[str], cache: Path) -> dict[str, float]:
     return times | {"rest": times["all"] - sum(times[stage] for stage in STAGES[:4])}
 
 
-def command(checkout: Path, words: list[str], repeats: int) -> list[float]:
+def time_command(checkout: Path, words: list[str], repeats: int) -> list[float]:
     """The seconds of a command that needs no CLIP."""
     times = []
     for _ in range(repeats):

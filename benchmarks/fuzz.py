@@ -1,9 +1,9 @@
-"""Does any damaged file hang a reader, fill the memory, or end in a stack trace?
+"""Can a damaged file make a reader hang, exhaust the memory, or end in a stack trace?
 
-Small sound files of every kind are damaged at random, by a seed: bits and bytes changed, cut, repeated, counts made
-huge. Each reader gets its files in a process of its own, which may take `--memory` GB beside what it began with. A file
-must be read or end in one clean error (`InputError`); stack traces, crashes and hangs (over `--seconds`) are counted
-and the first of each kind is shown.
+Small valid files of every kind are randomly damaged with a seed: bits and bytes changed, removed or repeated, counts
+made huge. Each reader processes its files in a separate process, which may allocate `--memory` GB beyond its initial
+use. A file must either be read or give one clean error (`InputError`); stack traces, crashes and hangs (over
+`--seconds`) are counted, and the first of each kind is shown.
 """
 
 import argparse
@@ -45,21 +45,21 @@ WORDS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Damaged files for every reader.")
-    parser.add_argument("--inputs", type=positive, default=1000, help="damaged files a reader (default: %(default)s)")
+    parser = argparse.ArgumentParser(description="Give damaged files to every reader.")
+    parser.add_argument("--inputs", type=positive, default=1000, help="files per reader (default: %(default)s)")
     parser.add_argument("--readers", nargs="+", choices=READERS, default=list(READERS), metavar="NAME")
-    parser.add_argument("--seconds", type=positive, default=5, help="after which a file hangs (default: %(default)s)")
-    parser.add_argument("--memory", type=positive, default=2, help="GB that a file may take (default: %(default)s)")
+    parser.add_argument("--seconds", type=positive, default=5, help="time limit per file (default: %(default)s)")
+    parser.add_argument("--memory", type=positive, default=2, help="memory limit in GB (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     print(machine(), flush=True)
 
     rows, shown = [], []
     for name in args.readers:
-        found = fuzz(name, args.inputs, args.seed, args.seconds, args.memory)
-        counts = found.counts
-        rows.append([name, args.inputs, *(counts[end] for end in ENDS), round(found.megabytes)])
-        shown += [f"{name}: {text}" for text in found.shown]
+        outcomes = fuzz(name, args.inputs, args.seed, args.seconds, args.memory)
+        counts = outcomes.counts
+        rows.append([name, args.inputs, *(counts[end] for end in ENDS), round(outcomes.megabytes)])
+        shown += [f"{name}: {text}" for text in outcomes.shown]
         print(table(HEADER, rows[-1:]), flush=True)
     total = ["all", *(sum(row[column] for row in rows) for column in range(1, 6)), max(row[6] for row in rows)]
     print(f"\n{table(HEADER, [*rows, total])}")
@@ -73,17 +73,17 @@ HEADER = ["reader", "inputs", "read", "clean errors", "stack traces", "hangs", "
 
 
 @dataclass
-class Found:
-    """How the files of a reader ended."""
+class Outcomes:
+    """The outcomes of a reader's files."""
 
     counts: Counter = field(default_factory=Counter)
-    megabytes: float = 0.0  # that the process took at most beside what it began with
+    megabytes: float = 0.0  # peak memory beyond the process's initial use
     shown: list[str] = field(default_factory=list)  # the first of each kind of stack trace, crash and hang
 
 
-def damaged(sound: bytes, rng: np.random.Generator) -> bytes:
+def damaged(valid: bytes, rng: np.random.Generator) -> bytes:
     """The file with one to four faults."""
-    data = bytearray(sound)
+    data = bytearray(valid)
     for _ in range(min(4, rng.geometric(0.6))):
         place = int(rng.integers(0, max(1, len(data))))
         match rng.integers(0, 8):
@@ -103,12 +103,12 @@ def damaged(sound: bytes, rng: np.random.Generator) -> bytes:
             case 6:
                 data[place : place + int(rng.integers(0, 8))] = WORDS[rng.integers(0, len(WORDS))]
             case _:
-                _change_a_number(data, rng)
+                _change_number(data, rng)
     return bytes(data)
 
 
-def _change_a_number(data: bytearray, rng: np.random.Generator) -> None:
-    """Another number in the place of one that stands there as text."""
+def _change_number(data: bytearray, rng: np.random.Generator) -> None:
+    """Replace a number in text by another one."""
     starts = [i for i, byte in enumerate(data) if 48 <= byte <= 57 and (i == 0 or not 48 <= data[i - 1] <= 57)]
     if starts:
         start = end = int(rng.choice(starts))
@@ -118,43 +118,43 @@ def _change_a_number(data: bytearray, rng: np.random.Generator) -> None:
 
 
 def files(name: str, inputs: int, seed: int, first: int = 0) -> Iterator[tuple[int, bytes]]:
-    """The damaged files of a reader by number; each depends on seed and number alone."""
-    sound = READERS[name].sound()
+    """A reader's damaged files by number; each depends only on the seed and its number."""
+    valid = READERS[name].sound()
     for number in range(first, inputs):
         rng = np.random.default_rng([seed, number])
-        yield number, damaged(sound[number % len(sound)], rng)
+        yield number, damaged(valid[number % len(valid)], rng)
 
 
-def fuzz(name: str, inputs: int, seed: int, seconds: int, gigabytes: int) -> Found:
-    """Give a reader its files, in a new process wherever the last one died."""
-    found, kinds, first = Found(), set(), 0
+def fuzz(name: str, inputs: int, seed: int, seconds: int, gigabytes: int) -> Outcomes:
+    """Let a reader process its files, in a new process if the last one died."""
+    outcomes, kinds, first = Outcomes(), set(), 0
     context = multiprocessing.get_context("fork")
     while first < inputs:
-        ours, theirs = context.Pipe(duplex=False)
-        child = context.Process(target=_work, args=(theirs, name, inputs, seed, first, seconds, gigabytes))
+        receiver, sender = context.Pipe(duplex=False)
+        child = context.Process(target=_work, args=(sender, name, inputs, seed, first, seconds, gigabytes))
         child.start()
-        theirs.close()
+        sender.close()
         done = first
         try:
-            while ours.poll(4 * seconds):  # code that holds python back does not hear the child's own alarm
-                end, text, megabytes = ours.recv()
-                found.counts[end] += 1
-                found.megabytes = max(found.megabytes, megabytes)
+            while receiver.poll(4 * seconds):  # the child's alarm does not interrupt compiled code
+                end, text, megabytes = receiver.recv()
+                outcomes.counts[end] += 1
+                outcomes.megabytes = max(outcomes.megabytes, megabytes)
                 if text and text not in kinds:
                     kinds.add(text)
-                    found.shown.append(f"file {done}: {text}")
+                    outcomes.shown.append(f"file {done}: {text}")
                 done += 1
             child.kill()
-            found.counts["hang"] += 1
-            found.shown.append(f"file {done}: hangs for over {4 * seconds} s")
+            outcomes.counts["hang"] += 1
+            outcomes.shown.append(f"file {done}: hangs for over {4 * seconds} s")
         except EOFError:
             child.join()
             if done < inputs:
-                found.counts["stack trace"] += 1
-                found.shown.append(f"file {done}: the process died ({child.exitcode})")
+                outcomes.counts["stack trace"] += 1
+                outcomes.shown.append(f"file {done}: the process died ({child.exitcode})")
         child.join()
         first = done + 1
-    return found
+    return outcomes
 
 
 class _Hang(BaseException):
@@ -162,9 +162,9 @@ class _Hang(BaseException):
 
 
 def _work(to: Connection, name: str, inputs: int, seed: int, first: int, seconds: int, gigabytes: int) -> None:
-    """Read files and send how each ended."""
+    """Read files and send the outcome of each."""
     _limit_memory(gigabytes)
-    begun = _peak_megabytes()
+    initial = _peak_megabytes()
 
     def stop(*_: object) -> None:
         raise _Hang
@@ -186,7 +186,7 @@ def _work(to: Connection, name: str, inputs: int, seed: int, first: int, seconds
                 place = traceback.extract_tb(error.__traceback__)[-1]
                 end, text = "stack trace", f"{type(error).__name__}: {error!s:.100} ({place.filename}:{place.lineno})"
             signal.setitimer(signal.ITIMER_REAL, 0)
-            to.send((end, text, _peak_megabytes() - begun))
+            to.send((end, text, _peak_megabytes() - initial))
             if number == inputs - 1:
                 break
     to.close()
@@ -204,8 +204,8 @@ def read_one(name: str, data: bytes, folder: Path) -> None:
 def _limit_memory(gigabytes: int) -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
     if pages:
-        most = pages * resource.getpagesize() + (gigabytes << 30)
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        limit = pages * resource.getpagesize() + (gigabytes << 30)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def _peak_megabytes() -> float:

@@ -1,4 +1,4 @@
-"""The readers of foreign files, each with small sound files to damage."""
+"""The readers of untrusted files, each with small valid files to damage."""
 
 import gzip
 import io
@@ -235,7 +235,7 @@ def _kept() -> list[bytes]:
 
 
 def _read_cached(path: Path) -> None:
-    """Damage gives None; whatever else comes out must be what went in."""
+    """Damage gives None; anything else must equal what was written."""
     kept = read_features(path)
     whole = {"views": torch.arange(20.0).reshape(2, 10)}
     if kept is None:

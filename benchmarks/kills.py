@@ -1,8 +1,8 @@
-"""Does a killed process leave anything half-written or mixed?
+"""Does a killed process leave incomplete or mixed files?
 
-The results of classification runs of two seeds are written to one folder in turn, each by a process that is killed
-(SIGKILL) at a random moment: the folder must hold one run's files, to the byte. Processes that keep features are killed
-alike: every kept file must be sound and its own.
+The results of classification runs with two seeds are written to one folder alternately, each by a process that is
+killed (SIGKILL) at a random moment: the folder must contain the files of exactly one run, byte for byte. Processes that
+cache features are killed in the same way: every cached file must be intact and belong to its input.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import torch
 
 import zeroshot_cls.main
 from benchmarks.machine import machine, positive
-from pointclip.features.store import read_kept, write_kept
+from pointclip.features.store import read_features, write_features
 from pointclip.runs.output import table
 from zeroshot_cls.results import report_test
 
@@ -36,10 +36,10 @@ KEPT = 40  # files that a process keeps
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Kill processes while they write.")
+    parser = argparse.ArgumentParser(description="Kill processes while they write files.")
     parser.add_argument("--runs", type=positive, default=100, help="kills while results are written")
-    parser.add_argument("--cache", type=positive, default=50, help="kills while features are kept")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--cache", type=positive, default=50, help="kills while features are cached")
+    parser.add_argument("--seed", type=int, default=0, help="for the moments of the kills")
     args = parser.parse_args()
     print(machine(), flush=True)
     torch.set_num_threads(1)  # so that processes can be forked
@@ -47,39 +47,40 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = [
             ["results", *kill_runs(Path(folder), args.runs, rng)],
-            ["features", *kill_keepers(Path(folder), args.cache, rng)],
+            ["features", *kill_cache_writers(Path(folder), args.cache, rng)],
         ]
-    print(table(["killed while writing", "kills", "before the swap", "after it", "mixed or half-written"], rows))
+    print(table(["killed while writing", "kills", "old or missing", "new or intact", "mixed or incomplete"], rows))
     sys.exit(any(row[-1] for row in rows))
 
 
 def kill_runs(folder: Path, kills: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
-    """Kill runs while they write results; returns how many, and how many left the old, the new, and no run's files."""
-    output, whole = folder / "output", {}
-    answers = {seed: answered(folder, seed) for seed in SEEDS}
-    for seed in SEEDS:  # what each leaves when nothing happens to it
-        start(write, answers[seed], folder / "steps").join()
-        whole[seed] = content(output / "demo")
+    """Kill runs while they write results: the number of kills, and of those that left old, new and mixed results."""
+    output, complete = folder / "output", {}
+    report_arguments = {seed: arguments_of_report(folder, seed) for seed in SEEDS}
+    for seed in SEEDS:  # the files of complete runs
+        start(write, report_arguments[seed], folder / "steps").join()
+        complete[seed] = content(output / "demo")
     steps = int((folder / "steps").read_text())
-    print(f"a run touches its files {steps} times", flush=True)
-    counts, now = {"old": 0, "new": 0, "mixed": 0}, SEEDS[-1]
+    print(f"a run accesses its files {steps} times", flush=True)
+    counts, current = {"old": 0, "new": 0, "mixed": 0}, SEEDS[-1]
     for done in range(1, kills + 1):
-        seed = SEEDS[1 - SEEDS.index(now)]
-        last = (
-            int(rng.integers(1, steps + 1)) if done % 2 else steps - int(rng.integers(0, 30))
-        )  # the swap is at the end
-        start(write, answers[seed], folder / "steps", last, float(rng.choice([0, rng.uniform(0, 0.02)]))).join()
+        seed = SEEDS[1 - SEEDS.index(current)]
+        near_swap = steps - int(rng.integers(0, 30)) if done % 2 == 0 else 0  # the swap is at the end
+        last = near_swap or int(rng.integers(1, steps + 1))
+        start(
+            write, report_arguments[seed], folder / "steps", last, float(rng.choice([0, rng.uniform(0, 0.02)]))
+        ).join()
         left = content(output / "demo")
-        found = [known for known in SEEDS if left == whole[known]]
-        counts["mixed" if not found else "old" if found[0] == now else "new"] += 1
-        now = found[0] if found else now
+        matching = [known for known in SEEDS if left == complete[known]]
+        counts["mixed" if not matching else "old" if matching[0] == current else "new"] += 1
+        current = matching[0] if matching else current
         if done % 20 == 0:
             print(f"{done} kills: {counts}", flush=True)
     return kills, *counts.values()
 
 
-def answered(folder: Path, seed: int) -> tuple:
-    """A classification of a few shapes up to where its results are written: what `report_test` gets."""
+def arguments_of_report(folder: Path, seed: int) -> tuple:
+    """A classification of a few shapes up to the writing of its results: the arguments of `report_test`."""
     words = ["--quiet", "--config", str(CONFIG), "OUTPUT", str(folder / "output"), "CACHE", str(folder / "cache")]
     words += ["PROMPTS.FILE", "", "DATASET.MAX_SHAPES", "6", "SEED", str(seed)]
     with mock.patch.object(zeroshot_cls.main, "report_test") as report:
@@ -87,14 +88,14 @@ def answered(folder: Path, seed: int) -> tuple:
     return report.call_args.args
 
 
-def write(answer: tuple, steps: Path, last: int = 0, pause: float = 0.0) -> None:
-    """Write a run's results; the process is killed `pause` seconds after it has touched its files `last` times.
+def write(report_arguments: tuple, steps: Path, last: int = 0, pause: float = 0.0) -> None:
+    """Write a run's results; the process is killed `pause` seconds after it has accessed its files `last` times.
 
-    `steps` gets how often they were touched in all.
+    The total number of accesses is written to the file `steps`.
     """
     count, busy = 0, False
 
-    def touched(event: str, arguments: tuple) -> None:
+    def on_access(event: str, arguments: tuple) -> None:
         nonlocal count, busy
         if busy or event not in TOUCHES or not any(str(steps.parent / "output") in str(part) for part in arguments):
             return
@@ -105,43 +106,43 @@ def write(answer: tuple, steps: Path, last: int = 0, pause: float = 0.0) -> None
             os.kill(os.getpid(), signal.SIGKILL)
         busy = False
 
-    sys.addaudithook(touched)
+    sys.addaudithook(on_access)
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        report_test(*answer)
+        report_test(*report_arguments)
     steps.write_text(str(count))
     time.sleep(pause)
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """Every file of a run's folder."""
+    """The content of all files in a run's folder."""
     files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def kill_keepers(folder: Path, kills: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
-    """Kill processes that keep features; returns how many, and how many files were missing, sound and wrong."""
+def kill_cache_writers(folder: Path, kills: int, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """Kill processes that cache features; returns how many, and how many files were missing, intact and wrong."""
     missing = sound = wrong = 0
     for kill in range(kills):
-        place = folder / f"kept{kill}"
-        child = start(keep, place)
-        while child.is_alive() and not place.is_dir():
+        cache = folder / f"cache{kill}"
+        child = start(fill_cache, cache)
+        while child.is_alive() and not cache.is_dir():
             time.sleep(0.0002)
         time.sleep(rng.uniform(0, 0.1))
         os.kill(child.pid, signal.SIGKILL)
         child.join()
         for number in range(KEPT):
-            path = place / f"{number}.safetensors"
-            kept = read_kept(path) if path.is_file() else None
+            path = cache / f"{number}.safetensors"
+            kept = read_features(path) if path.is_file() else None
             missing += not path.is_file()
             sound += kept is not None and torch.equal(kept["views"], features(number))
             wrong += path.is_file() and (kept is None or not torch.equal(kept["views"], features(number)))
     return kills, missing, sound, wrong
 
 
-def keep(folder: Path) -> None:
+def fill_cache(folder: Path) -> None:
     torch.set_num_threads(1)
     for number in range(KEPT):
-        write_kept(folder / f"{number}.safetensors", {"views": features(number)})
+        write_features(folder / f"{number}.safetensors", {"views": features(number)})
 
 
 def features(number: int) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""What does it cost to look points up with row and column swapped, as in the published segmentation code?
+"""What does it cost to look up points with row and column swapped, as in the published segmentation code?
 
 Both lookups on the synthetic test shapes with the same encoder and sentences and uniform view weights; nothing is
 tuned.

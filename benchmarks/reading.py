@@ -15,7 +15,7 @@ from torch import Tensor
 
 from benchmarks.machine import best_time, machine, peak_memory, positive
 from pointclip.runs.output import table
-from tests.zeroshot_seg.literal import literal_logits, made_up
+from tests.zeroshot_seg.literal import literal_logits, random_inputs
 from zeroshot_seg.segmenter import part_logits, read_points
 
 VIEWS, GRID, WIDTH = 10, 14, 512
@@ -44,7 +44,7 @@ def main() -> None:
 
 def prepare(order: str, points: int, sentences: int) -> Callable[[], Tensor]:
     """A function that computes the logits [N, K] of one synthetic shape in this way."""
-    patches, seen, weights, parts = made_up(0, 1, VIEWS, GRID, points, WIDTH, sentences)
+    patches, seen, weights, parts = random_inputs(0, 1, VIEWS, GRID, points, WIDTH, sentences)
     if order == "features":
         return lambda: part_logits(read_points(patches, seen, weights)[0], parts)
     if order == "logits":

@@ -28,8 +28,7 @@ from pointclip.search import (
     search_weights,
     weight_sets,
 )
-from tests.zeroshot_seg.literal import literal_logits
-from tests.zeroshot_seg.literal import made_up as made_up_patches
+from tests.zeroshot_seg.literal import literal_logits, random_inputs
 
 VIEWS, WIDTH, SWEEPS = 10, 512, 2
 TASKS = {  # classes, sentences per class, points per shape
@@ -119,7 +118,7 @@ def literal_seconds(task: str, shapes: int, count: int) -> float:
     g = torch.Generator().manual_seed(0)
     weights = torch.full((VIEWS,), 0.75)
     if task == "segmentation":
-        patches, seen, _, parts = made_up_patches(0, 1, VIEWS, 14, points, WIDTH, classes)
+        patches, seen, _, parts = random_inputs(0, 1, VIEWS, 14, points, WIDTH, classes)
         evaluate = lambda: literal_logits(patches, seen, weights, parts).argmax(2)  # noqa: E731
         return shapes * mean_time(evaluate, count)
     features = crowded(g, shapes * VIEWS).unflatten(0, (shapes, VIEWS))

@@ -1,7 +1,7 @@
-"""What does it gain to encode sentences on as much of the context as they fill, and to keep their features?
+"""What is gained by truncating the text context to the sentences' length, and by caching text features?
 
-The bundled sentences of ModelNet40 (or some of them) through a text tower with random weights: on the whole context, as
-open_clip does; cut; and out of the cache, its fingerprint of the weights included.
+The bundled sentences of ModelNet40 (or some of them) are encoded by a text tower with random weights: with the full
+context, as in open_clip; with a truncated one; and read from the cache, including its fingerprint of the weights.
 """
 
 import argparse
@@ -27,7 +27,7 @@ BATCH = 256
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--encoder", nargs="+", default=["ViT-B-16"], help="open_clip's names, or demo")
+    parser.add_argument("--encoder", nargs="+", default=["ViT-B-16"], help="models of open_clip, or demo")
     parser.add_argument("--sentences", type=positive, default=256)
     parser.add_argument("--precision", default="fp32")
     parser.add_argument("--repeats", type=positive, default=3)
@@ -41,25 +41,25 @@ def main() -> None:
     for name in args.encoder:
         torch.manual_seed(0)
         encoder = load_encoder(name, "auto" if name == "demo" else None, precision=args.precision)
-        expected, cut = whole(encoder, sentences), encoder.encode_text(sentences)
+        expected, truncated = full_context(encoder, sentences), encoder.encode_text(sentences)
         with tempfile.TemporaryDirectory() as folder:
-            SentenceCache(folder, encoder).save(sentences, cut)
+            SentenceCache(folder, encoder).save(sentences, truncated)
             ways = {
-                "whole context": lambda encoder=encoder: whole(encoder, sentences),
-                "cut": lambda encoder=encoder: encoder.encode_text(sentences),
-                "kept": lambda encoder=encoder, folder=folder: SentenceCache(folder, encoder).load(sentences),
+                "full context": lambda encoder=encoder: full_context(encoder, sentences),
+                "truncated": lambda encoder=encoder: encoder.encode_text(sentences),
+                "cached": lambda encoder=encoder, folder=folder: SentenceCache(folder, encoder).load(sentences),
             }
             times = {way: best_time(work, args.repeats, budget=120) for way, work in ways.items()}
         for way, seconds in times.items():
-            difference = "" if way == "whole context" else f"{(cut - expected).abs().max():.1e}"
+            difference = "" if way == "full context" else f"{(truncated - expected).abs().max():.1e}"
             rows.append([f"{name}, {way}", f"{seconds:.2f}", f"{len(sentences) / seconds:.0f}", difference])
-    print(table(["sentences", "s", "a second", "largest difference"], rows))
-    print(f"{len(sentences)} sentences, {args.precision}; the difference is to the whole context, of unit features")
+    print(table(["sentences", "s", "per second", "largest difference"], rows))
+    print(f"{len(sentences)} sentences, {args.precision}; difference of unit features from those with full context")
 
 
 @torch.no_grad()
-def whole(encoder: Encoder, sentences: list[str]) -> Tensor:
-    """Unit features on the whole context, in the order of the sentences."""
+def full_context(encoder: Encoder, sentences: list[str]) -> Tensor:
+    """Unit features computed with the full context, in the order of the sentences."""
     tokens = encoder.tokenizer(sentences).to(encoder.device)
     return F.normalize(torch.cat([encoder.model.encode_text(some).float() for some in tokens.split(BATCH)]), dim=-1)
 

@@ -36,7 +36,7 @@ class Done:
     cpu_start: float  # CPU seconds of all the process's threads
     cpu_end: float
     torch_threads: int
-    helpers: int  # the engine's threads besides the calling thread
+    helpers: int  # the engine's threads, without the calling thread
 
 
 class Projected(Dataset):
@@ -79,7 +79,7 @@ def main() -> None:
         if start in torch.multiprocessing.get_all_start_methods():
             rows += [[f"workers ({start})", *numbers(args, workers, start)] for workers in args.workers]
     print(table(["projecting in", "processes", "torch threads", "helpers", "busy cores", "clouds/s"], rows))
-    print("torch threads, helpers (the engine's, besides the calling thread): per process")
+    print("torch threads, helpers (the engine's threads without the calling thread): per process")
     print(beside_torch(Projected(args.task, args.batch, args.calls)))
 
 

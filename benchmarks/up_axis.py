@@ -1,7 +1,7 @@
-"""How often `--up auto` is right, without and with a model: bundled shapes turned so that each of six directions is up.
+"""How often is `--up auto` right, without and with a model, for bundled shapes rotated in six directions?
 
-Run as `python benchmarks/up_axis.py`. Only +y and +z can be found, since files with another axis up are rare; a shape
-that is undecided counts as +y.
+Run as `python benchmarks/up_axis.py`. Only +y and +z are ever guessed, since files with another axis up are rare; an
+undecided shape counts as +y.
 """
 
 import sys
@@ -60,7 +60,7 @@ def judge_of(name: str, class_names: tuple[str, ...]):
 
 
 def turned(points: np.ndarray, axis: int, sign: int) -> np.ndarray:
-    """Points [N, 3] whose +y is turned to point along ±axis."""
+    """Points [N, 3] rotated so that +y points along ±axis."""
     up = np.zeros(3)
     up[axis] = sign
     side = np.roll(np.abs(up), 1)

@@ -4,23 +4,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-RESIDUAL = 0.6  # the share of the adapted features in the result; the frozen ones have the rest
-SCALE = 100  # of the logits, CLIP's own
+RESIDUAL = 0.6  # weight of the adapted features in the result; the frozen ones get the rest
+SCALE = 100  # CLIP's logit scale
 
 
 class InterViewAdapter(nn.Module):
-    """Gathers all views into one global feature and hands it back to each view (PointCLIP V1, section 3.2).
+    """Combines all views into one global feature and feeds it back to each view (PointCLIP V1, section 3.2).
 
-    scale of each view -> batch norm -> dropout -> flatten -> linear to C -> batch norm -> ReLU -> dropout is the global
-    feature; linear to C -> ReLU -> linear to V · C -> ReLU makes view features of it; the result is 0.6 of these and
-    0.4 of the frozen ones. Values from the published code.
+    scale of each view -> batch norm -> dropout -> flatten -> linear to C -> batch norm -> ReLU -> dropout gives the
+    global feature; linear to C -> ReLU -> linear to V · C -> ReLU turns it into view features; the result is 0.6 of
+    these plus 0.4 of the frozen ones. The constants are the published code's.
 
     Args:
         views: V.
         width: C.
-        scale: what every view's learned scale starts as.
-        dropout: probability, in both places; V1 has 0.075, V2 0.5.
-        seed: of the initial weights, drawn as torch draws those of linear layers.
+        scale: initial value of each view's learned scale.
+        dropout: probability, in both places; V1 uses 0.075, V2 0.5.
+        seed: of the initial weights, which follow torch's default for linear layers.
     """
 
     def __init__(self, views: int, width: int, scale: float = 0.5, dropout: float = 0.075, seed: int = 0):
@@ -36,9 +36,9 @@ class InterViewAdapter(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Adapted features, not of unit length: [n, V, C] as the encoder gives them -> [n, V, C]."""
+        """Adapted features, not normalised: [n, V, C] as the encoder returns them -> [n, V, C]."""
         scaled = features * self.view_scale[:, None]  # [n, V, C]
-        normed = self.view_norm(scaled.flatten(0, 1)).view_as(scaled)  # a channel's statistics are over n · V
+        normed = self.view_norm(scaled.flatten(0, 1)).view_as(scaled)  # statistics of a channel are over n · V
         gathered = _weights_first(self.gather, self.dropout(normed).flatten(1))  # [n, C]
         overall = self.dropout(F.relu(self.global_norm(gathered)))  # [n, C], the global feature
         spread = F.relu(_weights_first(self.spread, F.relu(self.hidden(overall))))  # [n, V · C]
@@ -51,12 +51,12 @@ def _weights_first(layer: nn.Linear, x: Tensor) -> Tensor:
 
 
 def joined_logits(features: Tensor, classes: Tensor, scale: float = SCALE) -> Tensor:
-    """Cosines of a shape's joined views with each class's feature, repeated for every view, times `scale`.
+    """Cosine similarity of a shape's concatenated views and each class's feature, repeated per view, times `scale`.
 
-    For unit features they are 1/√V of `zeroshot_cls.classifier.view_weighted_logits` with equal weights.
+    For unit features these are `zeroshot_cls.classifier.view_weighted_logits` with equal weights, divided by √V.
 
     Args:
-        features: [n, V, C] of any length; all views of a shape are made unit as one.
+        features: [n, V, C] of any length; a shape's views are normalised together.
         classes: [K, C], unit features.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The training shapes of all draws, and the features that a method takes of any shapes."""
+"""The training shapes of all draws, and the view features that a method takes."""
 
 import argparse
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from yacs.config import CfgNode
 
-from fewshot_cls.head import HeadFacts
-from fewshot_cls.learn import Labelled
+from fewshot_cls.head_file import HeadFacts
+from fewshot_cls.learn import LabelledShapes
 from fewshot_cls.settings import SMOOTHING
 from fewshot_cls.shots import Shots, draw_shots
 from fewshot_cls.training_shapes import Augmented, FolderShapes
@@ -31,17 +31,17 @@ def open_training(settings: CfgNode, args: argparse.Namespace) -> Augmented:
 
 
 def draw_all(settings: CfgNode, args: argparse.Namespace, training: Augmented) -> list[Shots]:
-    """The shots of every seed."""
+    """The shots drawn with each seed."""
     name = Path(args.train).name if args.train else Path(settings.DATASET.NAME).stem
     return [
         draw_shots(
-            training.own_labels,
+            training.original_labels,
             training.class_names,
             settings.SHOTS,
             seed,
             name,
             settings.PROTOCOL == "validation",
-            training.neighbours,
+            training.rows_per_object,
         )
         for seed in range(settings.SEED, settings.SEED + settings.SEEDS)
     ]
@@ -50,7 +50,7 @@ def draw_all(settings: CfgNode, args: argparse.Namespace, training: Augmented) -
 def open_method_extractor(
     settings: CfgNode, projection: nn.Module, args: argparse.Namespace, unit: bool
 ) -> FeatureExtractor:
-    """The extractor, whose store keeps features of CLIP's own length apart from those of unit length."""
+    """The extractor; its store keeps raw CLIP features apart from unit ones."""
     extractor = open_extractor(settings, projection, args)
     if extractor.store and not unit:
         folder = extractor.store.sentences_folder.parent / "raw"
@@ -60,7 +60,7 @@ def open_method_extractor(
 
 @torch.no_grad()
 def extract(reader: BatchReader, extractor: FeatureExtractor, unit: bool) -> Features:
-    """View features of every shape that the reader gives, of unit length or as CLIP gives them."""
+    """View features of every shape of the reader, of unit length or as CLIP returns them."""
     if unit:
         return extract_features(reader, extractor)
     views, shapes, indices = [], [], []
@@ -75,38 +75,40 @@ def extract(reader: BatchReader, extractor: FeatureExtractor, unit: bool) -> Fea
 def extract_shots(
     settings: CfgNode, training: Augmented, draws: Sequence[Shots], extractor: FeatureExtractor, unit: bool
 ) -> Features:
-    """The features of every shape that any draw needs; a bad one stops the run, since the draw is fixed."""
+    """The features of every shape in any draw; one that cannot be read stops the run, since draws are fixed."""
     wanted = sorted({i for draw in draws for i in (*training.with_copies(draw.train), *draw.validation)})
     size = settings.BATCH_SIZE or usual_batch_size(extractor.device)
     return extract(BatchReader(training, size, "stop", wanted), extractor, unit)
 
 
-def labelled(settings: CfgNode, features: Features, indices: Sequence[int], shapes) -> Labelled:
-    """Some shapes of what was extracted, with their points where the method learns the smoothing.
+def labelled_shapes(settings: CfgNode, features: Features, indices: Sequence[int], shapes) -> LabelledShapes:
+    """The features of some shapes, with their points where the method learns the smoothing.
 
-    `shapes` is the data set that the indices count in.
+    `indices` refer to the data set `shapes`.
     """
-    place = {index: row for row, index in enumerate(features.indices)}
-    rows = [place[index] for index in indices]
+    row_of = {index: row for row, index in enumerate(features.indices)}
+    rows = [row_of[index] for index in indices]
     clouds = [torch.from_numpy(shapes[index].points) for index in indices] if settings.METHOD in SMOOTHING else []
-    return Labelled(features.views[rows], features.labels[rows], clouds)
+    return LabelledShapes(features.views[rows], features.labels[rows], clouds)
 
 
-def judges(settings: CfgNode, draw: Shots, shots: Features, training: Augmented, test: Features | None, reader):
-    """The shapes that choose, by PROTOCOL: validation shots, the test split, or none."""
+def validation_shapes(
+    settings: CfgNode, draw: Shots, shots: Features, training: Augmented, test: Features | None, reader
+) -> LabelledShapes | None:
+    """The shapes to select on, by PROTOCOL: validation shots, the test split, or None."""
     if settings.PROTOCOL == "published":
         known = [index for index, label in zip(test.indices, test.labels.tolist(), strict=True) if label >= 0]
-        return labelled(settings, test, known, reader.shapes)
-    return labelled(settings, shots, draw.validation, training) if draw.validation else None
+        return labelled_shapes(settings, test, known, reader.shapes)
+    return labelled_shapes(settings, shots, draw.validation, training) if draw.validation else None
 
 
 def unit_views(features: Features) -> Tensor:
-    """[n, V, C] of unit length, for zero-shot beside any method."""
+    """Features [n, V, C] of unit length, for the zero-shot baseline of any method."""
     return F.normalize(features.views, dim=-1)
 
 
 def facts_of(settings: CfgNode, class_names: Sequence[str], **rest) -> HeadFacts:
-    """What a head's file says of how it was made; `rest` are the fields that settings do not tell."""
+    """What a head's file records about how it was made; `rest` are the fields that do not follow from settings."""
     c = settings.PROJECTION
     smoothing = {"densify": settings.DENSIFY, "statistics": settings.SMOOTHING.STATISTICS}
     return HeadFacts(

@@ -1,4 +1,4 @@
-"""Heads: what turns the view features of a shape into logits of its classes, without training."""
+"""Heads: modules that turn a shape's view features into class logits."""
 
 import torch
 import torch.nn.functional as F
@@ -10,11 +10,11 @@ VECTORS = ("joined", "pooled")
 
 
 class ZeroShot(nn.Module):
-    """Zero-shot's logits, from which the other heads start.
+    """Zero-shot logits, which the other heads add to.
 
     Args:
-        classes: [K, C], unit features of the classes' sentences.
-        weights: [V], of the views.
+        classes: [K, C], unit text features.
+        weights: [V], the view weights.
     """
 
     def __init__(self, classes: Tensor, weights: Tensor):
@@ -28,7 +28,7 @@ class ZeroShot(nn.Module):
 
 
 def shape_vectors(views: Tensor, weights: Tensor, how: str = "joined") -> Tensor:
-    """One unit vector a shape: its weighted views joined, [n, V · C], or summed ("pooled"), [n, C].
+    """One unit vector per shape: its weighted views concatenated ("joined"), [n, V · C], or summed ("pooled"), [n, C].
 
     Args:
         views: [n, V, C], unit features.
@@ -39,15 +39,15 @@ def shape_vectors(views: Tensor, weights: Tensor, how: str = "joined") -> Tensor
 
 
 class Head(nn.Module):
-    """Zero-shot's logits plus α times a method's scores of the shape's vector.
+    """Zero-shot logits plus α times a method's scores.
 
     Args:
-        zero: zero-shot's head.
-        alpha: how much the scores count.
+        zero: the zero-shot head.
+        alpha: weight of the scores.
         how: see `shape_vectors`.
     """
 
-    prior = True  # whether zero-shot's logits count at all
+    prior = True  # whether the zero-shot logits are added
 
     def __init__(self, zero: ZeroShot, alpha: float, how: str = "joined"):
         super().__init__()
@@ -68,12 +68,12 @@ class Head(nn.Module):
 
 
 class TipAdapter(Head):
-    """Every support shape votes for its class, the more the nearer it is: exp(−β(1 − x · Xᵀ)) · L (Tip-Adapter).
+    """Support shapes vote for their classes, nearer ones with more weight: exp(−β(1 − x · Xᵀ)) · L (Tip-Adapter).
 
     Args:
-        keys: [m, d], the support's vectors; a parameter, which Tip-Adapter-F trains.
-        values: [m, K], its one-hot labels.
-        beta: how fast a vote fades.
+        keys: [m, d], the support vectors; a parameter, which Tip-Adapter-F trains.
+        values: [m, K], the support's one-hot labels.
+        beta: how fast a vote falls off with distance.
     """
 
     def __init__(self, zero: ZeroShot, keys: Tensor, values: Tensor, alpha: float, beta: float, how: str = "joined"):
@@ -86,12 +86,12 @@ class TipAdapter(Head):
 
 
 class KernelRidge(Head):
-    """Kernel ridge regression of what zero-shot leaves (ProKeR, ReHARK): kernel(x, X) · A.
+    """Kernel ridge regression of the zero-shot residual (ProKeR, ReHARK): kernel(x, X) · A.
 
     Args:
-        keys: [m, d], the support's vectors.
+        keys: [m, d], the support vectors.
         coefficients: A, [m, K].
-        beta: of the kernel, see `rbf`.
+        beta: see `rbf`.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Linear(Head):
     Args:
         weight: [K, d].
         bias: [K].
-        prior: whether zero-shot's logits count; a plain linear probe has none of them.
+        prior: whether the zero-shot logits are added; a linear probe does without them.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Linear(Head):
     ):
         super().__init__(zero, alpha, how)
         self.prior = prior
-        self.register_buffer("weight", weight.contiguous())  # as a file gives it back, to the bit
+        self.register_buffer("weight", weight.contiguous())  # so that a head read from a file is bit-identical
         self.register_buffer("bias", bias)
 
     def scores(self, vectors: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Few-shot classification of a data set or of own shapes: `python main.py --config configs/demo.yaml --shots 16`."""
+"""Few-shot classification of a data set or your own shapes: `python main.py --config configs/demo.yaml --shots 16`."""
 
 if __name__ == "__main__":  # from a checkout, installed or not
     import sys
@@ -19,19 +19,19 @@ from fewshot_cls.features import (
     draw_all,
     extract,
     extract_shots,
-    judges,
-    labelled,
+    labelled_shapes,
     open_method_extractor,
     open_training,
     unit_views,
+    validation_shapes,
 )
 from fewshot_cls.heads import ZeroShot
+from fewshot_cls.inference import apply_head, logits_of
 from fewshot_cls.learn import learn, takes_unit
+from fewshot_cls.progress import training_progress
 from fewshot_cls.projections import open_projection, open_view_weights, selected_views
-from fewshot_cls.results import Answer, marked, report_own_shapes, report_test, report_training, write_learned
+from fewshot_cls.results import Answer, report_own_shapes, report_test, report_training, with_notes, write_learned
 from fewshot_cls.settings import parse
-from fewshot_cls.trained_head import apply_head, logits_of
-from fewshot_cls.watch import watch_training
 from pointclip.features.store import fingerprint_of_encoder
 from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.opening import open_shapes
@@ -43,13 +43,13 @@ from zeroshot_cls.classifier import TASK as ZERO_SHOT
 
 
 def main(words: Sequence[str] | None = None) -> dict:
-    """Run the command line `words`, the process's own by default; returns what stands in metrics.json."""
+    """Run the command line `words`, by default the process's arguments; returns what metrics.json holds."""
     args, settings = parse(words)
     return answering(args, lambda: run(args, settings))
 
 
 def run(args: argparse.Namespace, settings: CfgNode) -> dict:
-    """Learn and classify as the arguments and settings say; returns what stands in metrics.json."""
+    """Learn and classify as the arguments and settings say; returns what metrics.json holds."""
     # settings
     if settings.HEAD:
         return apply_head(args, settings)
@@ -82,17 +82,17 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     # learning, once for each draw
     answers = []
     for draw in draws:
-        support = labelled(settings, shots, training.with_copies(draw.train), training)
-        judged = judges(settings, draw, shots, training, test, reader)
+        support = labelled_shapes(settings, shots, training.with_copies(draw.train), training)
+        validation = validation_shapes(settings, draw, shots, training, test, reader)
         checkpoint = args.folder / f"training_seed{draw.seed}.safetensors"
-        with watch_training(args, settings, draw) as watch:
+        with training_progress(args, settings, draw) as on_epoch:
             learned = learn(
-                settings, zero, support, judged, encoder, seed=draw.seed, checkpoint=checkpoint, watch=watch
+                settings, zero, support, validation, encoder, seed=draw.seed, checkpoint=checkpoint, on_epoch=on_epoch
             )
         logits = logits_of(learned, test, reader, extractor, unit) if reader else None
         answers.append(Answer(draw, learned, logits))
 
-    # answer
+    # predictions
     facts = {"encoder": f"{encoder.name}, {encoder.precision}", "encoder_key": fingerprint_of_encoder(encoder)}
     facts |= {"view_count": len(weights.values), "sentences": dict(sentences), "features": "unit" if unit else "raw"}
     write_learned(args.folder, settings, answers, training, shots, **facts)
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
         return report_training(args.folder, settings, answers, facts["encoder"])
     origins = sentences.origin, weights.origin
     described = describe_run(args, settings, extractor, reader, sentences, origins, result, seconds)
-    described = marked(described, settings, [f"training shapes: {note}" for note in up_notes(training.files)])
+    described = with_notes(described, settings, [f"training shapes: {note}" for note in up_notes(training.files)])
     before = zero(unit_views(test))
     if args.input:
         own = training.class_names, reader, test, before, answers[0], extractor.projection, args.threshold

@@ -1,4 +1,4 @@
-"""Which projection and view weights the settings mean; few-shot adds V1's ten views, and V2's learned smoothing."""
+"""The projection and view weights that the settings select; few-shot adds V1's ten views and V2's learned smoothing."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ _CORNERS = tuple(((about * pi / 4, lean * pi / 4, pi / 2),) for about in (5, 7) 
 # PointCLIP V1's few-shot views: four sides, four corners, below and above (published code)
 V1_FEW_SHOT = Camera((*_SIDES, *_CORNERS, *_ENDS), size=224, distance=1.4)
 
-# The paper's densify keeps all 112 rows and columns; zero-shot's, as published, leaves 110.
+# The paper's densify keeps all 112 rows and columns; the published zero-shot code's leaves 110.
 DENSIFY = {
     "zeroshot": realistic_projection.SPEC,
     "paper": replace(realistic_projection.SPEC, densify_window=(1, 5, 5), densify_padding=(0, 2, 2)),
@@ -36,7 +36,7 @@ DENSIFY = {
 
 
 def selected_views(settings: CfgNode) -> tuple[list[int], int]:
-    """As `zeroshot_cls.projections.selected_views`, with V1's few-shot views besides."""
+    """As `zeroshot_cls.projections.selected_views`, plus V1's few-shot views."""
     if settings.PROJECTION.METHOD != "pointclip_v1_fewshot":
         return zeroshot.selected_views(settings)
     total = len(V1_FEW_SHOT.views)
@@ -44,10 +44,10 @@ def selected_views(settings: CfgNode) -> tuple[list[int], int]:
 
 
 def open_projection(settings: CfgNode) -> nn.Module:
-    """The projection that PROJECTION means, on the CPU: points [B, N, 3] -> CLIP's images.
+    """The projection that PROJECTION selects, on the CPU: points [B, N, 3] -> CLIP's images.
 
     Raises:
-        InputError: for unknown words, and for settings that the method has no use for.
+        InputError: for unknown values, and for settings that do not apply to the method.
     """
     if settings.PROJECTION.METHOD != "pointclip_v1_fewshot":
         return zeroshot.open_projection(settings)
@@ -56,7 +56,7 @@ def open_projection(settings: CfgNode) -> nn.Module:
 
 
 def open_view_weights(settings: CfgNode, searched: bool) -> ViewWeights:
-    """The view weights that VIEW_WEIGHTS means; uniform ones where a search has chosen them."""
+    """The view weights that VIEW_WEIGHTS selects; uniform ones where a search result supplies them."""
     views, total = selected_views(settings)
     if searched:
         return uniform_weights(len(views))
@@ -64,11 +64,11 @@ def open_view_weights(settings: CfgNode, searched: bool) -> ViewWeights:
 
 
 class LearnedProjection(nn.Module):
-    """V2's ten views with learned smoothing: gradients reach the convolutions, through squeeze.
+    """V2's ten views with learned smoothing: gradients pass through squeeze to the convolutions.
 
     Args:
         views: which of the ten views, all by default. They are V in the shapes below.
-        densify: "zeroshot" for zero-shot's windows, with which the untrained projection is zero-shot's, or "paper".
+        densify: "zeroshot" for zero-shot's windows, with which the untrained projection equals zero-shot's, or "paper".
         statistics: see `LearnedSmoothing`.
         seed: see `LearnedSmoothing`.
 
@@ -93,9 +93,9 @@ class LearnedProjection(nn.Module):
 
     @torch.no_grad()
     def grids(self, points: Tensor) -> Tensor:
-        """The densified grids, of which nothing is learned: [B, N, 3] -> [B, V, depth, row, column].
+        """The densified grids, up to which nothing is learned: [B, N, 3] -> [B, V, depth, row, column].
 
-        They are whole, unlike those of the engines, since what is learned need not keep empty cells at 0.
+        They are full grids, not cropped as in the engines, since a learned filter need not keep empty cells at 0.
         """
         cells = to_cells(points, self.rotations, self.spec)
         grid, box = before_smooth(cells.flat(), self.spec)
@@ -107,17 +107,17 @@ class LearnedProjection(nn.Module):
     def images(self, grids: Tensor) -> Tensor:
         """CLIP's images of densified grids: [M, depth, row, column] -> [M, 3, 224, 224] in [0, 1].
 
-        The three channels are learned apart, and divided by the largest value of all three.
+        Each channel has its own filters; all three are divided by the largest value among them.
         """
         smooth = self.smoothing(grids)  # [M, 3, depth, row, column]
         box = Box((0, 0, 0), tuple(grids.shape[1:]))
         maps = squeeze(smooth.flatten(0, 1), box, self.spec).unflatten(0, smooth.shape[:2])  # [M, 3, H, H]
         largest = maps.amax((1, 2, 3), keepdim=True)
-        inverted = 1 - maps / largest.clamp(min=torch.finfo(maps.dtype).tiny)  # training may darken all of an image
+        inverted = 1 - maps / largest.clamp(min=torch.finfo(maps.dtype).tiny)  # training may zero a whole map
         return F.interpolate(inverted, size=(CLIP_SIZE, CLIP_SIZE), mode="bilinear", align_corners=True)
 
     def depth_maps(self, points: Tensor) -> Tensor:
-        """What a reader of the maps sees, the mean of the three channels: [B, N, 3] -> [B, V, 224, 224]."""
+        """Maps to look at, the mean of the three channels: [B, N, 3] -> [B, V, 224, 224]."""
         return self(points).mean(2)
 
     def forward(self, points: Tensor) -> Tensor:

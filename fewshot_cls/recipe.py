@@ -1,4 +1,4 @@
-"""How a head is trained: the loss, the schedule, the optimizer."""
+"""How a head is trained: loss, schedule, optimizer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,38 +14,38 @@ OPTIMIZERS = ("sgd", "adamw")
 
 @dataclass(frozen=True)
 class Recipe:
-    """PointCLIP V1's training by default, from its published code and Dassl, the framework that it runs in."""
+    """Training hyperparameters; the defaults are PointCLIP V1's, from its published code and Dassl, its framework."""
 
     epochs: int = 250
     batch: int = 32  # shapes a step
     rate: float = 0.01  # learning rate
     warm_up: int = 1  # epochs, at `warm_up_rate`
     warm_up_rate: float = 1e-5
-    spread: float = 0.2  # of each label, over the other classes
+    spread: float = 0.2  # of each label, spread over the other classes
     optimizer: str = "sgd"  # or "adamw"
     momentum: float = 0.9  # of SGD
     decay: float = 5e-4  # weight decay
-    patience: int = 0  # stop after so many epochs without a better one; 0 never stops early
+    patience: int = 0  # stop after this many epochs without improvement; 0 never stops early
 
     def __post_init__(self):
         if self.optimizer not in OPTIMIZERS:
             raise InputError(f"The optimizer is {self.optimizer!r}; 'sgd' or 'adamw' was expected.")
         if min(self.epochs, self.batch) < 1 or min(self.warm_up, self.patience) < 0:
             raise InputError(
-                f"epochs {self.epochs}, batch {self.batch}, warm-up {self.warm_up} and patience {self.patience} came; "
-                "the first two are 1 or more, the others 0 or more."
+                f"The recipe has epochs {self.epochs}, batch {self.batch}, warm-up {self.warm_up} and patience "
+                f"{self.patience}; epochs and batch must be 1 or more, warm-up and patience 0 or more."
             )
 
     def rate_at(self, epoch: int) -> float:
-        """The learning rate of an epoch, counted from 0: warm-up, then a cosine from `rate` towards 0."""
+        """The learning rate of an epoch, counted from 0: warm-up, then cosine decay from `rate` towards 0."""
         if epoch < self.warm_up:
             return self.warm_up_rate
         return self.rate * (1 + cos(pi * (epoch - self.warm_up) / self.epochs)) / 2
 
     def optimizer_of(self, groups: Sequence[dict]) -> torch.optim.Optimizer:
-        """The optimizer of groups of parameters, its learning rate still to be set for each epoch.
+        """An optimizer of parameter groups; the caller sets the learning rate of each epoch.
 
-        Where torch can, a step is one pass over the weights ("fused"): on a CPU the passes take longer than the sums.
+        A step is one pass over the weights ("fused") where torch can: on a CPU the passes take longer than the sums.
         """
         devices = {parameter.device.type for group in groups for parameter in group["params"]}
         fused = devices <= {"cpu", "cuda"}
@@ -60,7 +60,7 @@ TIP_ADAPTER_F = Recipe(epochs=20, batch=256, rate=1e-3, warm_up=0, spread=0.0, o
 def spread_cross_entropy(logits: Tensor, labels: Tensor, spread: float) -> Tensor:
     """Mean cross-entropy with `spread` of each label shared by the other classes (PointCLIP V1's published code).
 
-    torch's own label smoothing shares it among all classes, the right one included.
+    torch's label smoothing spreads it over all classes, the right one included.
 
     Args:
         logits: [n, K].
@@ -68,6 +68,6 @@ def spread_cross_entropy(logits: Tensor, labels: Tensor, spread: float) -> Tenso
     """
     classes = logits.shape[1]
     likelihood = logits.log_softmax(1)  # [n, K]
-    right = likelihood.gather(1, labels[:, None])[:, 0]  # [n]
+    right = likelihood.gather(1, labels[:, None])[:, 0]  # [n], of the right class
     others = (likelihood.sum(1) - right) / max(classes - 1, 1)
     return -((1 - spread) * right + spread * others).mean()

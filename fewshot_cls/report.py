@@ -1,4 +1,4 @@
-"""The page of a few-shot run: learning curve, accuracy by class beside zero-shot, shapes that changed their answer."""
+"""A few-shot run's page: learning curve, accuracy per class beside zero-shot, shapes whose prediction changed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,18 +29,18 @@ CASE = """
   {% endif %}
 </article>
 """
-COLOURS = ("#0072b2", "#d55e00")  # told apart with any colour blindness
+COLOURS = ("#0072b2", "#d55e00")  # safe for colour-blind readers
 
 
 @dataclass(frozen=True)
 class Change:
-    """A shape to which few-shot gives another class than zero-shot, or simply one shape of a user's."""
+    """One shape on the page: few-shot's prediction beside zero-shot's."""
 
     name: str
-    truth: str  # "" where it is not known
-    before: str
-    before_share: float  # of probability
-    after: str
+    truth: str  # "" where unknown
+    before: str  # zero-shot's prediction
+    before_share: float  # its probability
+    after: str  # few-shot's
     after_share: float
     maps: np.ndarray  # [V, H, W] in [0, 1]
     details: str = ""  # more on the shape
@@ -58,8 +58,8 @@ def write_fewshot_report(
     """Write the page and its pictures.
 
     Args:
-        trainings: those of the seeds, by name; empty for methods without training.
-        classes: class -> zero-shot's accuracy and few-shot's in percent, shapes; may be empty.
+        trainings: one for each seed, by name; empty for methods without training.
+        classes: class -> (zero-shot's accuracy, few-shot's, both in percent, number of shapes); may be empty.
         sections: heading, explanation, shapes.
     """
     album = Album(path)
@@ -77,7 +77,9 @@ def write_fewshot_report(
         (heading, explanation, [_drawn(album, f"{place}-{i}", case) for i, case in enumerate(cases)])
         for place, (heading, explanation, cases) in enumerate(sections)
     ]
-    explanation = "Loss of the shots, accuracy of the shots and of the shapes that choose the epoch; the line marks it."
+    explanation = (
+        "Loss on the shots, accuracy on the shots and on the shapes that the epoch was selected on; the line marks it."
+    )
     table = {"title": "Accuracy of each class", "caption": "Mean over the draws.", "columns": columns, "rows": rows}
     page = render(
         CASE,
@@ -91,20 +93,20 @@ def write_fewshot_report(
 
 
 def learning_curve(training: Training) -> Figure:
-    """Loss and accuracies over the epochs, the kept epoch marked."""
+    """Loss and accuracies over the epochs, with the kept epoch marked."""
     epochs = [epoch.number + 1 for epoch in training.epochs]
     figure = Figure(figsize=(9, 3), dpi=120, layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot(epochs, [epoch.loss for epoch in training.epochs], color=COLOURS[0])
     right.plot(epochs, [epoch.accuracy for epoch in training.epochs], color=COLOURS[0], label="shots")
     if training.epochs[0].chosen_on is not None:
-        judged = [epoch.chosen_on for epoch in training.epochs]
-        right.plot(epochs, judged, color=COLOURS[1], linestyle="--", label="chosen on")
+        selection = [epoch.chosen_on for epoch in training.epochs]
+        right.plot(epochs, selection, color=COLOURS[1], linestyle="--", label="selected on")
         right.legend(frameon=False, fontsize=8)
-    for axes, words in ((left, "loss"), (right, "accuracy %")):
+    for axes, label in ((left, "loss"), (right, "accuracy %")):
         axes.axvline(training.chosen + 1, color=LINE, linewidth=1)
         axes.set_xlabel("epoch", color=INK)
-        axes.set_ylabel(words, color=INK)
+        axes.set_ylabel(label, color=INK)
         axes.spines[["top", "right"]].set_visible(False)
     return figure
 

@@ -1,4 +1,4 @@
-"""Few-shot classification as tables run it: `scripts/table.sh NAME`."""
+"""Few-shot classification as a task for tables: `scripts/table.sh NAME`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a few-shot run leaves behind: a table, metrics.json, predictions.csv, heads, shots, report.html, config.yaml."""
+"""What a few-shot run writes: a table, metrics.json, predictions.csv, heads, shots, report.html, config.yaml."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from yacs.config import CfgNode
 
 from fewshot_cls.features import facts_of
-from fewshot_cls.head import HeadFacts, save_head
+from fewshot_cls.head_file import HeadFacts, save_head
 from fewshot_cls.learn import CHOSEN_ON, Learned
 from fewshot_cls.report import Change, write_fewshot_report
 from fewshot_cls.shots import Shots, listing
@@ -20,15 +20,14 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.runs.output import table, write_csv, write_json, write_settings
 from pointclip.runs.own_shapes import ANSWERS, answers_of, class_answers, details, print_classes
 from pointclip.runs.run import Run, summary_of
+from zeroshot_cls import scores as zeroshot_scores
 from zeroshot_cls.classifier import TOP, Features
-from zeroshot_cls.scores import Scores as Counted
-from zeroshot_cls.scores import evaluate as count
 
 TASK = "few-shot classification"
-SHOWN = 4  # shapes of each kind of change on the page
-PAGED = 100  # own shapes printed and shown on the page
-UNCALIBRATED = "Few-shot's probabilities are uncalibrated."
-TUNED = "Numbers or the epoch were chosen on the labels of the split that is reported (PROTOCOL published)."
+SHOWN = 4  # shapes on the page for each kind of change
+PAGED = 100  # --input shapes printed and shown on the page
+UNCALIBRATED = "The probabilities of few-shot heads are uncalibrated."
+TUNED = "Hyperparameters or the epoch were selected on the labels of the reported split (PROTOCOL published)."
 
 
 @dataclass(frozen=True)
@@ -37,35 +36,35 @@ class Answer:
 
     draw: Shots
     learned: Learned
-    logits: Tensor | None  # [n, K] of the reported shapes, None where there are none
+    logits: Tensor | None  # [n, K] of the shapes to classify, None where there are none
 
 
 @dataclass(frozen=True)
-class Scores(Counted):
-    """How shapes were classified, with the probability of every class."""
+class Scores(zeroshot_scores.Scores):
+    """Scores with every class's probability."""
 
     probabilities: np.ndarray = field(kw_only=True)  # [n, K]
 
 
 def evaluate(logits: Tensor, labels: Tensor, names: Sequence[str]) -> Scores:
-    """Score logits [n, K] against labels [n], -1 where a class is not known.
+    """Score logits [n, K] against labels [n], -1 where the class is unknown.
 
     Raises:
-        InputError: where no class is known.
+        InputError: where no label is known.
     """
     probabilities = logits.softmax(1).numpy()
-    counted = count(labels.numpy(), probabilities.argmax(1), names)
-    return Scores(counted.names, counted.truth, counted.prediction, probabilities=probabilities)
+    scores = zeroshot_scores.evaluate(labels.numpy(), probabilities.argmax(1), names)
+    return Scores(scores.names, scores.truth, scores.prediction, probabilities=probabilities)
 
 
 def write_learned(
     folder: Path, settings: CfgNode, answers: Sequence[Answer], training: Augmented, shots: Features, **facts
 ) -> None:
-    """Write every draw's shots and head, and the epochs of those that were trained.
+    """Write every draw's shots and head, and the epochs where it was trained.
 
     Args:
-        shots: features of the training shapes, for their names.
-        facts: of the heads, see `facts_of`.
+        shots: features of the training shapes; their names are used.
+        facts: passed to `facts_of`.
     """
     names = dict(zip(shots.indices, shots.names, strict=True))
     for draw, learned in ((answer.draw, answer.learned) for answer in answers):
@@ -75,24 +74,28 @@ def write_learned(
             listing(draw, training.labels, training.class_names, names, settings.SHOTS_SPLIT),
         )
         chosen_on = CHOSEN_ON[settings.PROTOCOL]
-        words = f"{draw.dataset}, {draw.words}"
-        made = facts_of(
-            settings, training.class_names, numbers=learned.numbers, shots=words, chosen_on=chosen_on, **facts
+        head_facts = facts_of(
+            settings,
+            training.class_names,
+            numbers=learned.hyperparameters,
+            shots=f"{draw.dataset}, {draw.words}",
+            chosen_on=chosen_on,
+            **facts,
         )
         smoothing = learned.projection and learned.projection.smoothing
-        save_head(folder / f"head{ending}.safetensors", learned.head, made, smoothing)
+        save_head(folder / f"head{ending}.safetensors", learned.head, head_facts, smoothing)
         if learned.training:
             rows = [list(asdict(epoch).values()) for epoch in learned.training.epochs]
             header = ["epoch", "rate", "loss", "accuracy", "chosen_on_accuracy", "chosen_on_loss"]
             write_csv(folder / f"epochs{ending}.csv", header, rows)
 
 
-def marked(run: Run, settings: CfgNode, notes: Sequence[str] = ()) -> Run:
-    """The run with its method's notes, and the mark of a choice on test labels."""
+def with_notes(run: Run, settings: CfgNode, notes: Sequence[str] = ()) -> Run:
+    """The run with its method's notes, marked where anything was selected on test labels."""
     tuned = settings.PROTOCOL == "published"
     notes = [*([TUNED] if tuned else []), *notes]
     if settings.SHOTS and settings.AUGMENT:
-        notes.append(f"{settings.AUGMENT} scaled copies of every training shape were learned from besides.")
+        notes.append(f"The head also learned from {settings.AUGMENT} scaled copies of every training shape.")
     return replace(run, origin=replace(run.origin, tuned=run.origin.tuned or tuned), notes=[*run.notes, *notes])
 
 
@@ -101,7 +104,7 @@ def report_test(
 ) -> dict:
     """Score every draw beside zero-shot, print the table, write the run's files; returns what metrics.json holds.
 
-    `zero` are zero-shot's logits [n, K].
+    `zero` are the zero-shot logits [n, K].
     """
     names, settings = reader.shapes.class_names, run.settings
     before = evaluate(zero, test.labels, names)
@@ -143,7 +146,7 @@ def report_test(
     spread = "" if deviation is None else f" ± {deviation:.2f}"
     rows.append(["all", before.shapes, f"{before.accuracy:.2f}", f"{summary['accuracy']:.2f}{spread}"])
     print(table(["class", "shapes", "zero-shot %", "few-shot %"], rows))
-    print(f"\n{method_in_words(settings)}; {_found(answers[0])}")
+    print(f"\n{method_in_words(settings)}; {_chosen(answers[0])}")
     run.print_footer(before.shapes, len(before.truth))
     return summary
 
@@ -158,11 +161,11 @@ def report_own_shapes(
     projection: nn.Module,
     threshold: float,
 ) -> dict:
-    """Print the likeliest classes of own shapes, and write the run's files.
+    """Print the most probable classes of each of the user's shapes, and write the run's files.
 
     Args:
-        zero: zero-shot's logits [n, K] of the same classes.
-        threshold: shapes whose likeliest class has a lower probability are called none of these.
+        zero: the zero-shot logits [n, K] of the same classes.
+        threshold: shapes whose top probability is lower are called none of these.
     """
     shares = answer.logits.softmax(1).numpy()  # [n, K]
     order = np.argsort(-shares, axis=1, kind="stable")[:, :TOP]
@@ -197,7 +200,8 @@ def report_own_shapes(
     write_csv(run.folder / "predictions.csv", ["shape", "prediction", "probability", "up", "up_by"], rows)
     if run.settings.REPORT:
         training = answer.learned.training
-        sections = [("Shapes", "Each with zero-shot's answer, few-shot's, and the depth maps that CLIP saw.", cases)]
+        explanation = "Zero-shot's prediction, few-shot's, and the depth maps that CLIP saw."
+        sections = [("Shapes", explanation, cases)]
         write_fewshot_report(
             run.folder / "report.html",
             "Few-shot classification: own shapes",
@@ -214,26 +218,30 @@ def report_own_shapes(
 
 
 def method_in_words(settings: CfgNode) -> str:
-    """The method, the shots and the protocol, for people."""
+    """The method, the shots and the protocol, as text."""
     shots = f"{settings.SHOTS} shots" if settings.SHOTS else "all training shapes"
     seeds = f", mean of {settings.SEEDS} draws" if settings.SEEDS > 1 else ""
-    return f"{settings.METHOD.replace('_', ' ')}, {shots}{seeds}; chosen on {CHOSEN_ON[settings.PROTOCOL]}"
+    return f"{settings.METHOD.replace('_', ' ')}, {shots}{seeds}; {_selection(CHOSEN_ON[settings.PROTOCOL])}"
+
+
+def _selection(chosen_on: str) -> str:
+    return "no selection" if chosen_on == "nothing" else f"selected on {chosen_on}"
 
 
 def method_summary(settings: CfgNode, answers: Sequence[Answer]) -> dict:
-    """What metrics.json says of the method."""
+    """The entries of metrics.json about the method."""
     return {
         "method": settings.METHOD,
         "shots": settings.SHOTS,
         "seeds": [answer.draw.seed for answer in answers],
         "protocol": settings.PROTOCOL,
         "chosen_on": CHOSEN_ON[settings.PROTOCOL],
-        "found": [answer.learned.found for answer in answers],
+        "found": [answer.learned.chosen for answer in answers],
     }
 
 
 def write_predictions(run: Run, names: Sequence[str], test: Features, before: Scores, after: Scores) -> None:
-    """One row a shape: its truth where known, zero-shot's answer and the first draw's."""
+    """Write one row per shape: its true class where known, zero-shot's prediction and the first draw's."""
     header = ["shape", "truth", "zeroshot", "prediction", "probability", "correct", "tuned_on_test_labels"]
     first, second = before.probabilities.argmax(1), after.probabilities.argmax(1)
     rows = []
@@ -247,7 +255,7 @@ def write_predictions(run: Run, names: Sequence[str], test: Features, before: Sc
 def _write_page(run: Run, answers: Sequence[Answer], summary: dict, classes: dict, changes) -> None:
     facts = run.facts | {
         "Method": method_in_words(run.settings),
-        "Found": _found(answers[0]),
+        "Selected": _chosen(answers[0]),
         "Shapes": f"{summary['shapes']}",
         "Accuracy": f"{summary['accuracy']:.2f} %, zero-shot {summary['zeroshot_accuracy']:.2f} %",
     }
@@ -257,18 +265,18 @@ def _write_page(run: Run, answers: Sequence[Answer], summary: dict, classes: dic
 
 
 def _changes(before: Scores, after: Scores, test: Features, shapes: ShapeSet, projection: nn.Module):
-    """Sections of the page: answers that became right, and those that became wrong; the surest first."""
+    """Sections of the page: predictions that became right and that became wrong, the most confident first."""
     right = _right(after)
-    became = {
+    changed = {
         ("Became right", "Wrong by zero-shot, right by few-shot."): right & ~_right(before) & (after.truth >= 0),
         ("Became wrong", "Right by zero-shot, wrong by few-shot."): ~right & _right(before),
     }
     sections = []
-    for (heading, words), mask in became.items():
+    for (heading, explanation), mask in changed.items():
         places = np.flatnonzero(mask)
         places = places[np.argsort(-after.probabilities[places].max(1), kind="stable")]
         cases = [_change(i, before, after, test, shapes, projection) for i in places[:SHOWN]]
-        sections.append((heading, f"{words} {len(places)} shape{'s' * (len(places) != 1)}.", cases))
+        sections.append((heading, f"{explanation} {len(places)} shape{'s' * (len(places) != 1)}.", cases))
     return sections
 
 
@@ -290,26 +298,26 @@ def _maps(shapes: ShapeSet, index: int, projection: nn.Module) -> np.ndarray:
     """The depth maps of a shape, [V, H, W] in [0, 1]."""
     points = torch.from_numpy(shapes[index].points)[None].to(projection.rotations.device)
     maps = projection.depth_maps(points)[0].cpu().numpy()
-    return maps / max(1, maps.max())  # PointCLIP V1's reach to 2.6
+    return maps / max(1, maps.max())  # PointCLIP V1's reach 2.6
 
 
 def _right(scores: Scores) -> np.ndarray:
     return scores.probabilities.argmax(1) == scores.truth
 
 
-def _found(answer: Answer) -> str:
-    """What was chosen, in words: "alpha 1, beta 5.5"."""
-    pairs = ((name.replace("_", " "), value) for name, value in answer.learned.found.items())
-    return ", ".join(f"{name} {value:g}" for name, value in pairs) or "nothing chosen"
+def _chosen(answer: Answer) -> str:
+    """What was selected, as text: "alpha 1, beta 5.5"."""
+    pairs = ((name.replace("_", " "), value) for name, value in answer.learned.chosen.items())
+    return ", ".join(f"{name} {value:g}" for name, value in pairs) or "no hyperparameters"
 
 
 def report_training(folder: Path, settings: CfgNode, answers: Sequence[Answer], encoder: str) -> dict:
-    """Write and say what was learned, where no shapes came to be named."""
+    """Write and print what was learned, where there are no shapes to classify."""
     summary = {"task": TASK, "dataset": "own shapes", "encoder": encoder, "shapes": 0}
     summary |= {**method_summary(settings, answers), "training_shapes": len(answers[0].draw.train)}
     write_json(folder / "metrics.json", summary)
     write_settings(folder / "config.yaml", settings)
-    print(f"{method_in_words(settings)}; {_found(answers[0])}; the head is in {folder / 'head.safetensors'}")
+    print(f"{method_in_words(settings)}; {_chosen(answers[0])}; the head is in {folder / 'head.safetensors'}")
     return summary
 
 
@@ -342,14 +350,14 @@ def report_head_on_set(
     """Score a head from a file on the classes that it shares with a data set, beside zero-shot of these classes.
 
     Args:
-        test: whose labels are places among the shared classes.
-        zero, logits: zero-shot's and the head's, [n, shared classes].
-        columns: the head's own places of these classes.
+        test: features whose labels index the shared classes.
+        zero, logits: of zero-shot and of the head, [n, shared classes].
+        columns: the shared classes' indices among the head's.
     """
     names = [facts.class_names[column] for column in columns]
     before, scores = (evaluate(each, test.labels, names) for each in (zero, logits))
     total = len(reader.shapes.class_names)
-    note = f"Scored on the {len(names)} of {total} classes that the head knows, and chosen among these alone."
+    note = f"Scored on the {len(names)} of {total} classes that the head knows; it predicts only among these."
     run = replace(run, notes=[*run.notes, note])
     summary = {
         "task": TASK,
@@ -380,6 +388,6 @@ def report_head_on_set(
     rows = [[name, shapes, f"{old:.1f}", f"{new:.1f}"] for name, (old, new, shapes) in classes.items()]
     rows.append(["all", scores.shapes, f"{before.accuracy:.2f}", f"{scores.accuracy:.2f}"])
     print(table(["class", "shapes", "zero-shot %", "head %"], rows))
-    print(f"\n{facts.method.replace('_', ' ')}, trained on {facts.shots}; chosen on {facts.chosen_on}")
+    print(f"\n{facts.method.replace('_', ' ')}, trained on {facts.shots}; {_selection(facts.chosen_on)}")
     run.print_footer(scores.shapes)
     return summary

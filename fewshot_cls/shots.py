@@ -1,4 +1,4 @@
-"""Which training shapes a head learns from, and which it is chosen on."""
+"""The draw of shots: which training shapes a head learns from, and which it is validated on."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -8,22 +8,22 @@ import numpy as np
 
 from pointclip.errors import InputError
 
-MOST_VALIDATION = 4  # validation shots a class are min(K, 4)
+MAX_VALIDATION = 4  # validation shots per class are min(K, 4)
 
 
 @dataclass(frozen=True)
 class Shots:
-    """Indices of a data set's training shapes, class after class."""
+    """Indices of training shapes, class by class."""
 
     dataset: str
-    shots: int  # K, shapes a class; 0 for all
+    shots: int  # K, shapes per class; 0 for all
     seed: int
     train: list[int]
-    validation: list[int]  # empty where nothing is chosen by validation
+    validation: list[int]  # empty where nothing is selected on validation shots
 
     @property
     def words(self) -> str:
-        """The draw in words: "16 shots, seed 0"."""
+        """The draw as text: "16 shots, seed 0"."""
         count = "all shapes" if not self.shots else f"{self.shots} shot{'s' * (self.shots != 1)}"
         return f"{count}, seed {self.seed}"
 
@@ -39,41 +39,41 @@ def draw_shots(
 ) -> Shots:
     """Draw K training shapes of each class, and min(K, 4) others to validate on.
 
-    The draw follows from the data set's name, K and the seed alone, class by class, so that other settings, methods and
-    encoders see the same shapes. Both sides are nested in K: the shapes of 4 shots are among those of 8.
+    The draw depends only on the data set's name, K and the seed, class by class, so that all settings, methods and
+    encoders see the same shapes. Draws are nested in K: the shapes of 4 shots are among those of 8.
 
     Args:
         labels: [n] of the training split; shapes of unknown class (-1) are never drawn.
-        class_names: K of them, in label order.
-        shots: shapes a class; 0 takes all there are and validates on none.
+        class_names: in label order.
+        shots: K, shapes per class; 0 takes all and validates on none.
         seed: 0 or more.
         dataset: the data set's name.
         validate: whether to draw validation shots.
-        copies: how many neighbouring rows may show the same object. No two shapes of a draw are closer, so a copy
-            never lies on the other side. ScanObjectNN's PB_T50_RS has five augmented copies of an object and nothing in
-            its files that says which; that they lie next to each other is assumed.
+        copies: how many consecutive rows may show the same object. Shapes of a draw are at least this far apart, so
+            copies never end up in both train and validation. ScanObjectNN's PB_T50_RS has five augmented copies of
+            each object, and its files do not say which; they are assumed to be consecutive.
 
     Raises:
         InputError: for a class with too few shapes.
     """
     if shots < 0 or seed < 0:
-        raise InputError(f"{shots} shots and seed {seed} came; 0 or more was expected.")
-    validation = min(shots, MOST_VALIDATION) if validate else 0
-    train, rest = [], []
+        raise InputError(f"Shots {shots} and seed {seed} were given; both must be 0 or more.")
+    validation_shots = min(shots, MAX_VALIDATION) if validate else 0
+    train, validation = [], []
     for number, name in enumerate(class_names):
         rows = np.flatnonzero(labels == number)
         order = rows[_rng(dataset, seed, name).permutation(len(rows))]
-        ours = _spaced(order, shots or len(order), copies, [])
-        others = _spaced(order[::-1], validation, copies, ours)
-        if len(ours) < max(shots, 1) or len(others) < validation:
-            raise InputError(_too_few(name, len(rows), shots, validation))
-        train += ours
-        rest += others
-    return Shots(dataset, shots, seed, train, rest)
+        to_train = _spaced(order, shots or len(order), copies, [])
+        to_validate = _spaced(order[::-1], validation_shots, copies, to_train)
+        if len(to_train) < max(shots, 1) or len(to_validate) < validation_shots:
+            raise InputError(_too_few(name, len(rows), shots, validation_shots))
+        train += to_train
+        validation += to_validate
+    return Shots(dataset, shots, seed, train, validation)
 
 
 def _rng(dataset: str, seed: int, class_name: str) -> np.random.Generator:
-    """A generator that a data set, a seed and a class determine, on every machine."""
+    """A generator seeded by data set, seed and class, the same on every machine."""
     digest = hashlib.blake2b(f"{dataset}\0{seed}\0{class_name}".encode(), digest_size=16).digest()
     return np.random.default_rng(int.from_bytes(digest, "little"))
 
@@ -92,20 +92,20 @@ def _spaced(order: Sequence[int], count: int, distance: int, taken: Sequence[int
 def _too_few(name: str, found: int, shots: int, validation: int) -> str:
     count = f"{found} training shape{'s' * (found != 1)}"
     if not found:
-        return f"The class {name!r} has no training shape; give it some, or leave the class out."
+        return f"The class {name!r} has no training shape; add some, or leave the class out."
     needed = f"{shots} shots" + (f" and {validation} to validate on" if validation else "")
-    advice = ", or choose nothing by validation (PROTOCOL fixed)" if validation else ""
+    advice = ", or do without validation (PROTOCOL fixed)" if validation else ""
     return f"The class {name!r} has {count}, too few for {needed}; take fewer shots{advice}."
 
 
 def listing(
     shots: Shots, labels: np.ndarray, class_names: Sequence[str], names: dict[int, str], split: str = "train"
 ) -> dict:
-    """The draw as it is written out: for every class its shapes' indices and names.
+    """The draw as JSON: for every class the indices and names of its shapes.
 
     Args:
         names: index -> name, of all shapes drawn.
-        split: that they were drawn from.
+        split: the split they were drawn from.
     """
 
     def of_class(number: int, indices: Sequence[int]) -> Iterator[dict]:

@@ -1,4 +1,4 @@
-"""PointCLIP V2's smoothing as three convolutions that learn, and start as the fixed one."""
+"""PointCLIP V2's learned smoothing: three convolutions, initialised to the fixed Gaussian."""
 
 import torch
 import torch.nn.functional as F
@@ -7,27 +7,27 @@ from torch import Tensor, nn
 from pointclip.errors import InputError
 from pointclip.projection.spec import ProjectionSpec, gaussian
 
-STATISTICS = ("frozen", "batch")  # what batch norm does while it is trained
-CHANNELS = (1, 3, 8, 3)  # before, between and after the convolutions; the last are an image's three
+STATISTICS = ("frozen", "batch")  # of batch norm during training
+CHANNELS = (1, 3, 8, 3)  # before, between and after the convolutions; the last three are the image's
 WINDOWS = ((1, 3, 3), (3, 5, 5), (3, 5, 5))  # along depth, row, column
 
 
 class LearnedSmoothing(nn.Module):
     """Three 3-D convolutions, each with batch norm and ReLU, in place of the Gaussian (PointCLIP V2, few-shot).
 
-    At the start the first holds the fixed Gaussian in all channels, and the others hand three channels on unchanged,
-    so that the three outputs equal the fixed smoothing up to one common factor, which dividing by the largest value
-    takes out again. The second convolution's other five channels begin as random blurs that the third does not read
-    yet; if they were 0 too, neither side would ever get a gradient.
+    The first convolution starts as the fixed Gaussian in all channels, and the others pass three channels through, so
+    that the three outputs equal the fixed smoothing up to a common factor, which the division by the largest value
+    removes. The second convolution's other five channels start as random blurs that the third weights by 0; if they
+    were 0 too, neither side would ever get a gradient.
 
     Args:
-        spec: whose Gaussian it starts as; its window must be (1, 3, 3), as classification's is.
-        statistics: "frozen" keeps batch norm's running mean 0 and deviation 1 in training too (its scale and shift are
-            learned), so that the start stays zero-shot's; "batch" normalises by each batch and follows it.
+        spec: gives the Gaussian; its window must be (1, 3, 3), as in classification.
+        statistics: "frozen" keeps batch norm's running mean 0 and variance 1 during training (scale and shift are still
+            learned), so that training starts from zero-shot; "batch" normalises by each batch, as usual.
         seed: of the random blurs.
 
     Raises:
-        InputError: for other statistics, and a spec of another window.
+        InputError: for other statistics, and a spec with another window.
     """
 
     def __init__(self, spec: ProjectionSpec, statistics: str = "frozen", seed: int = 0):
@@ -35,7 +35,7 @@ class LearnedSmoothing(nn.Module):
         if statistics not in STATISTICS:
             raise InputError(f"The batch norm's statistics are {statistics!r}; 'frozen' or 'batch' was expected.")
         if spec.smooth_window != WINDOWS[0]:
-            raise InputError(f"The window to smooth with is {spec.smooth_window}; {WINDOWS[0]} was expected.")
+            raise InputError(f"The smoothing window is {spec.smooth_window}; {WINDOWS[0]} was expected.")
         self.statistics = statistics
         pairs = zip(CHANNELS, CHANNELS[1:], WINDOWS, strict=False)
         self.convolutions = nn.ModuleList(_convolution(*pair) for pair in pairs)
@@ -44,14 +44,14 @@ class LearnedSmoothing(nn.Module):
         self.train()
 
     def forward(self, grid: Tensor) -> Tensor:
-        """Smoothed grids: [M, depth, row, column], 0 where nothing is -> [M, 3, depth, row, column], not negative."""
+        """Smooth grids: [M, depth, row, column], 0 in empty cells -> [M, 3, depth, row, column], non-negative."""
         grid = grid[:, None]  # [M, 1, depth, row, column]
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             grid = F.relu(norm(convolution(grid)))
         return grid
 
     def train(self, mode: bool = True) -> "LearnedSmoothing":
-        """As every module's; frozen statistics stay as in evaluation."""
+        """As `nn.Module.train`, but frozen batch norms stay in evaluation mode."""
         super().train(mode)
         for norm in self.norms:
             norm.train(mode and self.statistics == "batch")
@@ -73,5 +73,5 @@ class LearnedSmoothing(nn.Module):
 
 
 def _convolution(before: int, after: int, window: tuple[int, int, int]) -> nn.Conv3d:
-    """Without a bias, since batch norm shifts, and padded so that the grid keeps its size."""
+    """A convolution without bias, since batch norm shifts, padded to keep the grid's size."""
     return nn.Conv3d(before, after, window, padding=tuple(size // 2 for size in window), bias=False)

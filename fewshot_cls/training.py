@@ -1,4 +1,4 @@
-"""The training loop: epochs of shots, the choice of one of them, and going on after a stop."""
+"""The training loop: epochs over the shots, selection of the best epoch, and resuming from a checkpoint."""
 
 import copy
 import time
@@ -17,26 +17,26 @@ SAVE_SECONDS = 30  # between checkpoints
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch did."""
+    """The figures of one epoch."""
 
     number: int  # from 0
     rate: float  # learning rate
     loss: float  # mean over the steps
-    accuracy: float  # of the shots as they were trained on, in percent
-    chosen_on: float | None = None  # accuracy of the shapes that choose the epoch, in percent; None where none do
+    accuracy: float  # on the shots, during training, in percent
+    chosen_on: float | None = None  # accuracy on the shapes that select the epoch, in percent; None without them
     chosen_on_loss: float | None = None
 
 
 @dataclass
 class Training:
-    """What came out of it; the model has the chosen epoch's weights."""
+    """A finished training; the model has the selected epoch's weights."""
 
     epochs: list[Epoch]
     chosen: int  # number of the epoch whose weights were kept
-    stopped: bool = False  # early, for want of a better epoch
+    stopped: bool = False  # early, for lack of improvement
 
 
-Judge = Callable[[], tuple[Tensor, Tensor]]
+Validate = Callable[[], tuple[Tensor, Tensor]]
 
 
 def train(
@@ -46,29 +46,30 @@ def train(
     recipe: Recipe,
     *,
     seed: int = 0,
-    judge: Judge | None = None,
+    validate: Validate | None = None,
     checkpoint: Path | None = None,
     key: str = "",
-    watch: Callable[[Epoch], None] = lambda epoch: None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     share: Callable[[str], float] = lambda name: 1.0,
 ) -> Training:
     """Train a model's parameters on labelled shots.
 
-    An epoch's order and dropout follow from the seed and the epoch's number alone, so that a run that was stopped goes
-    on exactly as if it had not been.
+    An epoch's shuffling and dropout depend only on the seed and the epoch's number, so that a resumed run gives exactly
+    the result of an uninterrupted one.
 
     Args:
-        model: in whose parameters that require gradients the training happens.
-        logits_of: places among the shots [b] -> their logits [b, K], by the model in training mode.
+        model: its parameters that require gradients are trained.
+        logits_of: indices of shots [b] -> their logits [b, K], by the model in training mode.
         labels: [n] int64, of the shots.
-        recipe: how.
-        judge: the logits [m, K] and labels [m] of the shapes that choose the epoch, by the model in evaluation mode;
-            the best accuracy is kept, of equal ones that of lower loss, then the earliest. None keeps the last epoch.
-        checkpoint: a file that is written every half minute, and from which a stopped run with the same key goes on;
-            it is removed at the end.
-        key: what tells this training from any other.
-        watch: told every epoch.
-        share: of the learning rate that a parameter gets, by its name.
+        recipe: the training hyperparameters.
+        validate: returns logits [m, K] and labels [m] of the shapes that select the epoch, by the model in evaluation
+            mode; the most accurate epoch is kept, ties go to the lower loss, then to the earlier one. None keeps the
+            last epoch.
+        checkpoint: a file written every half minute, from which an interrupted run with the same key resumes; it is
+            removed at the end.
+        key: identifies this training.
+        on_epoch: called after every epoch.
+        share: parameter name -> the fraction of the learning rate it gets.
     """
     trainer = _Trainer(model, recipe, share)
     if checkpoint is not None:
@@ -78,9 +79,9 @@ def train(
         number = len(trainer.epochs)
         with torch.random.fork_rng(devices=_gpus(model)):
             torch.manual_seed(_epoch_seed(seed, number))
-            outcome = trainer.run_epoch(logits_of, labels)
-        trainer.keep(_judged(outcome, model, judge))
-        watch(trainer.epochs[-1])
+            epoch = trainer.run_epoch(logits_of, labels)
+        trainer.record(_validated(epoch, model, validate))
+        on_epoch(trainer.epochs[-1])
         if checkpoint is not None and time.monotonic() - saved >= SAVE_SECONDS:
             trainer.save(checkpoint, key)
             saved = time.monotonic()
@@ -100,18 +101,18 @@ class _Trainer:
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
                 groups.setdefault(share(name), []).append(parameter)
-        self.optimizer = recipe.optimizer_of([{"params": own, "share": part} for part, own in groups.items()])
+        self.optimizer = recipe.optimizer_of([{"params": group, "share": part} for part, group in groups.items()])
         self.epochs: list[Epoch] = []
         self.best, self.chosen = copy.deepcopy(model.state_dict()), 0
 
     @property
     def finished(self) -> bool:
         done, patience = len(self.epochs), self.recipe.patience
-        waited = done - 1 - self.chosen
-        return done >= self.recipe.epochs or bool(done and patience and waited >= patience)
+        without_improvement = done - 1 - self.chosen
+        return done >= self.recipe.epochs or bool(done and patience and without_improvement >= patience)
 
     def run_epoch(self, logits_of: Callable[[Tensor], Tensor], labels: Tensor) -> Epoch:
-        """Every shot once, but for a last batch that is not full."""
+        """Train on every shot once, dropping a last batch that is not full."""
         number, batch = len(self.epochs), self.recipe.batch
         rate = self.recipe.rate_at(number)
         for group in self.optimizer.param_groups:
@@ -132,8 +133,8 @@ class _Trainer:
         return Epoch(number, rate, sum(losses) / len(losses), 100 * right / seen)
 
     @torch.no_grad()
-    def keep(self, epoch: Epoch) -> None:
-        """Remember an epoch, and the weights after it where it is the best so far, or where none is better."""
+    def record(self, epoch: Epoch) -> None:
+        """Append an epoch, and keep its weights if it is the best so far or nothing selects."""
         self.epochs.append(epoch)
         if len(self.epochs) == 1 or epoch.chosen_on is None or _rank(epoch) > _rank(self.epochs[self.chosen]):
             self.chosen = epoch.number
@@ -143,13 +144,13 @@ class _Trainer:
     def save(self, path: Path, key: str) -> None:
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
-        for place, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{place}.{name}": torch.as_tensor(value) for name, value in state.items()}
+        for number, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
         state = {"key": key, "chosen": self.chosen, "epochs": [asdict(epoch) for epoch in self.epochs]}
         save_checkpoint(path, tensors, state)
 
     def resume(self, path: Path, key: str) -> None:
-        """Go on where the file's training stopped, if it is this one."""
+        """Continue from the file if its key is the same."""
         tensors, state = load_checkpoint(path)
         if state.get("key") != key:
             return
@@ -159,8 +160,8 @@ class _Trainer:
         self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
         moments: dict[int, dict] = {}
         for name, tensor in named["optimizer"].items():
-            place, part = name.split(".", 1)
-            moments.setdefault(int(place), {})[part] = tensor
+            number, part = name.split(".", 1)
+            moments.setdefault(int(number), {})[part] = tensor
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
 
 
@@ -169,11 +170,11 @@ def _rank(epoch: Epoch) -> tuple[float, float]:
 
 
 @torch.no_grad()
-def _judged(epoch: Epoch, model: nn.Module, judge: Judge | None) -> Epoch:
-    if judge is None:
+def _validated(epoch: Epoch, model: nn.Module, validate: Validate | None) -> Epoch:
+    if validate is None:
         return epoch
     model.eval()
-    logits, labels = judge()
+    logits, labels = validate()
     accuracy = 100 * (logits.argmax(1) == labels).double().mean().item()
     loss = nn.functional.cross_entropy(logits, labels).item()
     return Epoch(epoch.number, epoch.rate, epoch.loss, epoch.accuracy, accuracy, loss)

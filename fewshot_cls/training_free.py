@@ -1,6 +1,6 @@
-"""Heads in closed form, from the vectors and labels of a few support shapes.
+"""Closed-form heads from the vectors and labels of a few support shapes.
 
-Everything is solved in float64: sums and inverses over a few hundred nearly parallel vectors lose too much in float32.
+Everything is solved in float64: float32 is too inexact for sums and inverses over hundreds of nearly parallel vectors.
 """
 
 import warnings
@@ -21,10 +21,10 @@ def tip_adapter(
     """Tip-Adapter (Zhang et al., ECCV 2022): the support is the head.
 
     Args:
-        zero: zero-shot's head, of K classes.
+        zero: the zero-shot head, of K classes.
         views: [m, V, C], unit view features of the support.
         labels: [m] int64.
-        alpha: how much the support counts beside zero-shot.
+        alpha: weight of the support's votes beside the zero-shot logits.
         beta: see `TipAdapter`; alpha and beta default to the paper's.
         how: see `shape_vectors`.
     """
@@ -42,15 +42,15 @@ def kernel_ridge(
     ridge: float = 0.1,
     how: str = "joined",
 ) -> KernelRidge:
-    """A = (G + λI)⁻¹ (L − softmax z(X)), with G the kernel among the support (ProKeR, CVPR 2025).
+    """A = (G + λI)⁻¹ (L − softmax z(X)), with G the support's kernel matrix (ProKeR, CVPR 2025).
 
-    Args as in `tip_adapter`; `ridge` is λ, larger than 0.
+    Args as in `tip_adapter`; `ridge` is λ > 0.
     """
     keys = shape_vectors(views, zero.weights, how)  # [m, d]
-    left = F.one_hot(labels, len(zero.classes)) - zero(views).double().softmax(1)  # [m, K]
+    residual = F.one_hot(labels, len(zero.classes)) - zero(views).double().softmax(1)  # [m, K]
     kernel = rbf(keys.double(), keys.double(), beta)  # [m, m]
     kernel += ridge * torch.eye(len(keys), dtype=kernel.dtype, device=kernel.device)
-    coefficients = torch.cholesky_solve(left, torch.linalg.cholesky(kernel))
+    coefficients = torch.cholesky_solve(residual, torch.linalg.cholesky(kernel))
     return KernelRidge(zero, keys, coefficients.to(views), alpha, beta, how)
 
 
@@ -63,12 +63,12 @@ def gaussian_discriminant(
     shrinkage: float | None = None,
     how: str = "joined",
 ) -> Linear:
-    """Gaussian classes of one covariance: w_k = Σ⁻¹μ_k, b_k = log π_k − ½ μ_kᵀΣ⁻¹μ_k (Wang et al., ICLR 2024).
+    """Gaussian classes with a shared covariance: w_k = Σ⁻¹μ_k, b_k = log π_k − ½ μ_kᵀΣ⁻¹μ_k (Wang et al., ICLR 2024).
 
-    Σ becomes (1 − s)Σ + s · tr(Σ)/d · I. With one shape a class nothing scatters about its own mean; then Σ is that of
-    the whole support about the mean of all.
+    Σ is shrunk to (1 − s)Σ + s · tr(Σ)/d · I. With one shape per class there is no scatter within classes; then Σ is
+    the covariance of the whole support about its mean.
 
-    Args as in `tip_adapter`; `shrinkage` is s, in (0, 1]; None takes Ledoit and Wolf's. Every class has a shape.
+    Args as in `tip_adapter`; `shrinkage` is s in (0, 1], None for Ledoit and Wolf's. Every class needs a shape.
     """
     x = shape_vectors(views, zero.weights, how).double()  # [m, d]
     one_hot = F.one_hot(labels, len(zero.classes)).to(x)  # [m, K]
@@ -85,7 +85,7 @@ def gaussian_discriminant(
 def ledoit_wolf(scatter: Tensor) -> float:
     """The shrinkage s of Ledoit and Wolf (2004) for centred vectors [m, d], in [0, 1].
 
-    scikit-learn's `ledoit_wolf_shrinkage`, but by way of the vectors' products: a [d, d] with d = 5,120 takes seconds.
+    As scikit-learn's `ledoit_wolf_shrinkage`, but from the Gram matrix: a [d, d] with d = 5,120 takes seconds.
     """
     m, d = scatter.shape
     small = scatter @ scatter.T if m < d else scatter.T @ scatter
@@ -99,7 +99,7 @@ def ledoit_wolf(scatter: Tensor) -> float:
 def solve_shrunk(scatter: Tensor, shrinkage: float, right: Tensor) -> Tensor:
     """((1 − s)Σ + s · tr(Σ)/d · I)⁻¹ · right with Σ = scatterᵀ · scatter / m: [m, d], [d, k] -> [d, k].
 
-    With fewer vectors than dimensions it solves for the vectors (Woodbury), so that no [d, d] is made.
+    With fewer vectors than dimensions it solves an [m, m] system (Woodbury) and never forms [d, d].
     """
     m, d = scatter.shape
     spread = scatter.square().sum() / m  # tr(Σ)
@@ -114,17 +114,17 @@ def solve_shrunk(scatter: Tensor, shrinkage: float, right: Tensor) -> Tensor:
 
 
 def linear_probe(
-    zero: ZeroShot, views: Tensor, labels: Tensor, *, penalty: float = 30.0, how: str = "joined", most: int = 1000
+    zero: ZeroShot, views: Tensor, labels: Tensor, *, penalty: float = 30.0, how: str = "joined", max_iter: int = 1000
 ) -> Linear:
-    """Logistic regression on the vectors alone, the plain baseline; zero-shot's logits do not count.
+    """Logistic regression on the vectors alone, the plain baseline; zero-shot logits are not added.
 
-    Args as in `tip_adapter`; `penalty` is scikit-learn's C, the inverse weight of the penalty. CLIP's own linear probes
-    have 0.3 on features about ten times as long. `most` is the number of iterations.
+    Args as in `tip_adapter`; `penalty` is scikit-learn's C, the inverse of the penalty's weight. The CLIP paper's
+    linear probes use 0.3 or so on features about ten times as long. `max_iter` is scikit-learn's.
     """
     x = shape_vectors(views, zero.weights, how).double().cpu().numpy()
-    probe = LogisticRegression(C=penalty, max_iter=most)
+    probe = LogisticRegression(C=penalty, max_iter=max_iter)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # after 1,000 iterations the answers have long settled
+        warnings.simplefilter("ignore", ConvergenceWarning)  # predictions are stable long before 1,000 iterations
         probe.fit(x, labels.cpu().numpy())
     weight, bias = probe.coef_, probe.intercept_  # [K, d], [K]; with two classes [1, d], [1] of the second
     if len(zero.classes) == 2:

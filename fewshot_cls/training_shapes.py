@@ -1,4 +1,4 @@
-"""The labelled shapes that a head learns from: a data set's training split, or own files in a folder a class."""
+"""Labelled training shapes: your files in one folder per class, and augmented copies of any data set."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,34 +15,34 @@ SCALES, SHIFT = (2 / 3, 3 / 2), 0.2  # of augmented copies, along each axis; the
 
 
 class FolderShapes:
-    """A folder of folders: one a class, named like it, with its shapes' files.
+    """A folder with one subfolder of shape files per class, named after the class.
 
     Args:
-        folder: hidden files and folders in it are passed over, and so are files beside the folders.
+        folder: hidden files and folders in it are ignored, and so are files beside the subfolders.
         num_points, up, seed: see `pointclip.datasets.shape_files.read_shape`.
 
     Raises:
         InputError: for a folder that cannot be read, fewer than two classes, or an empty class.
     """
 
-    part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - it has none, and the protocol asks for a dict
+    part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - no parts, but the protocol asks for a dict
 
     def __init__(self, folder: str | Path, num_points: int | None = None, up: str = "y", seed: int = 0):
-        place = expanded(folder)
-        if not place.is_dir():
+        root = expanded(folder)
+        if not root.is_dir():
             raise InputError(
-                f"There is no folder {place}; a folder with one folder of shape files a class was expected."
+                f"There is no folder {root}; a folder with one subfolder of shapes per class was expected."
             )
-        classes = sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith("."))
+        classes = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
         if len(classes) < 2:
-            raise InputError(f"{place} has {len(classes)} folder(s); two or more were expected, one a class.")
+            raise InputError(f"{root} has {len(classes)} subfolder(s); two or more were expected, one per class.")
         files = {path.name: _files_in(path) for path in classes}
-        if empty := [name for name, own in files.items() if not own]:
-            raise InputError(f"The folder {place / empty[0]} holds no files; put that class's shapes there.")
+        if empty := [name for name, paths in files.items() if not paths]:
+            raise InputError(f"The folder {root / empty[0]} is empty; put that class's shapes there.")
         self.class_names = tuple(files)
-        self.labels = np.repeat(np.arange(len(files)), [len(own) for own in files.values()])
+        self.labels = np.repeat(np.arange(len(files)), [len(paths) for paths in files.values()])
         self.files = ShapeFiles(
-            [path for own in files.values() for path in own], num_points, up, self.class_names, seed
+            [path for paths in files.values() for path in paths], num_points, up, self.class_names, seed
         )
 
     def __len__(self) -> int:
@@ -55,29 +55,29 @@ class FolderShapes:
 class Augmented:
     """A data set followed by scaled and shifted copies of its shapes; shape i of n has copies at i + n, i + 2n …
 
-    A copy is scaled by 2/3 to 3/2 along each axis and shifted, as in the published training. Only the scales can be
-    seen: every projection centres its clouds.
+    A copy is scaled by 2/3 to 3/2 along each axis and shifted, as in the published training. Only the scaling has an
+    effect: every projection centres its clouds.
 
     Args:
         shapes: any data set.
         copies: of each shape.
-        seed: a copy follows from it and from the copy's place.
+        seed: with a copy's index it determines the copy.
     """
 
     def __init__(self, shapes: ShapeSet, copies: int, seed: int = 0):
         self.class_names, self.part_names = shapes.class_names, shapes.part_names
-        self.own_labels = np.asarray(shapes.labels)  # [n], without the copies
-        self.labels = np.tile(self.own_labels, copies + 1)
-        self.neighbours = getattr(shapes, "copies", 1)  # rows that may show one object, see `draw_shots`
-        self.files = getattr(shapes, "files", None)  # of own shapes
+        self.original_labels = np.asarray(shapes.labels)  # [n], without the copies
+        self.labels = np.tile(self.original_labels, copies + 1)
+        self.rows_per_object = getattr(shapes, "copies", 1)  # see `draw_shots`
+        self.files = getattr(shapes, "files", None)  # of --train
         self._shapes, self._seed = shapes, seed
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, index: int) -> Shape:
-        copy, place = divmod(index, len(self._shapes))
-        shape = self._shapes[place]
+        copy, original = divmod(index, len(self._shapes))
+        shape = self._shapes[original]
         if not copy:
             return shape
         rng = np.random.default_rng([self._seed, index])
@@ -87,7 +87,7 @@ class Augmented:
         return replace(shape, points=points, name=f"{shape.name}, copy {copy}", parts=None)
 
     def with_copies(self, indices: Sequence[int]) -> list[int]:
-        """The places of these shapes and of all their copies."""
+        """The indices of these shapes and of all their copies."""
         n = len(self._shapes)
         return [index + n * copy for copy in range(len(self) // n) for index in indices]
 

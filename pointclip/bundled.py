@@ -9,9 +9,7 @@ from platformdirs import user_data_path
 
 PACKAGE = Path(__file__).resolve().parent
 CHECKOUT = PACKAGE.parent if (PACKAGE.parent / "prompts" / "patterns.yaml").is_file() else None
-USER_DATA = CHECKOUT or user_data_path(
-    "pointclip", appauthor=False
-)  # files added by users: data sets, imported sentences
+USER_DATA = CHECKOUT or user_data_path("pointclip", appauthor=False)  # for data sets and imported sentences
 
 
 def bundled(path: str) -> Path:

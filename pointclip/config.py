@@ -31,9 +31,7 @@ def defaults() -> CfgNode:
     c.DATASET.NAME = "synthetic"
     c.DATASET.ROOT = str(DATA)  # contains the data sets' folders
     c.DATASET.SPLIT = "test"
-    c.DATASET.NUM_POINTS = (
-        1024  # the first points of a shape, or a random sample of shape files and raw text; 0 for all
-    )
+    c.DATASET.NUM_POINTS = 1024  # the first points, or a random sample of shape files and raw text; 0 for all
     c.DATASET.CATEGORIES = ""  # comma-separated names; empty for all
     c.DATASET.MAX_SHAPES = 0  # size of a random subset of the shapes (by SEED); 0 for all
     c.DATASET.TURN = "none"  # random rotation of every shape (by SEED): "up" about the up axis, "free" in 3-D

@@ -140,8 +140,10 @@ def _files(path: Path, seen: tuple[Path, ...], known: dict[Path, dict]) -> Itera
     bases = [bases] if isinstance(bases, str) else bases
     if not isinstance(bases, list) or not all(isinstance(name, str) for name in bases):
         raise InputError(f"BASE in the config {path} is {bases!r}; expected a config name or a list of names.")
-    if odd := [name for name in (*bases, _prompt_file(values)) if "\0" in name]:
-        raise InputError(f"The config {path} names the file {odd[0]!r}, but no file's name contains that character.")
+    if invalid := [name for name in (*bases, _prompt_file(values)) if "\0" in name]:
+        raise InputError(
+            f"The config {path} refers to the file {invalid[0]!r}, which has an invalid character; fix it."
+        )
     for name in bases:
         yield from _files((path.parent / name).resolve(), (*seen, path), known)
     if not is_name(_prompt_file(values)):

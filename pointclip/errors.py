@@ -11,7 +11,7 @@ _CONTROL = re.compile(
 
 def escaped(text: str) -> str:
     r"""The text with control characters escaped (\x1b), so that no name can control a terminal or spoof another."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 class InputError(ValueError):

@@ -133,10 +133,10 @@ def part_sentences(parts: Mapping[str, Sequence[str]], prompts: PromptFile, temp
 
 
 def count_in_words(groups: Iterable[Sequence[str]], kind: str) -> str:
-    """The number of sentences per class or part: "1 sentence a class", "1 to 240 sentences a part"."""
+    """The number of sentences per class or part: "1 sentence per class", "1 to 240 sentences per part"."""
     counts = [len(group) for group in groups]
     number = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
-    return f"{number} sentence{'s' * (number != '1')} a {kind}"
+    return f"{number} sentence{'s' * (number != '1')} per {kind}"
 
 
 def _look_up(

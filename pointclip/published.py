@@ -67,10 +67,10 @@ class PublishedSets:
 def published_start(
     published: Mapping[str, list[str]], candidates: Mapping[str, Sequence[str]]
 ) -> tuple[dict[str, list[str]], list[int]]:
-    """Candidates with the published sentence of each class or part among them, and its index there.
+    """The candidates of each class or part, including its published sentence, and the index of that sentence.
 
-    A published sentence that is no candidate becomes the last one, so that the search can begin with it and ties go to
-    the others. A name without a published sentence, such as lamp's last two parts, begins with its first candidate.
+    A published sentence that is not among the candidates is appended, so that the search can start from it and ties go
+    to the others. A name without a published sentence, such as lamp's last two parts, starts from its first candidate.
     """
     by_key = {key_of(name): group for name, group in published.items()}
     groups, indices = {}, []

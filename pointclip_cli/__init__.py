@@ -1,1 +1,1 @@
-"""The command `pointclip`, which stands above the tasks. Imports no torch before a task needs it."""
+"""The command `pointclip`, which runs all tasks and tools. Does not import torch before a task needs it."""

@@ -1,4 +1,4 @@
-"""The command `pointclip`: every task, table and tool by its name; also `python -m pointclip_cli`."""
+"""The command `pointclip`, for all tasks and tools; also `python -m pointclip_cli`."""
 
 import importlib
 import os
@@ -13,26 +13,26 @@ from pointclip.utils.command import INTERRUPTED, run_command
 from pointclip.version import __version__
 from pointclip_cli.tasks import installed_tasks, package_of
 
-TASKS = {  # what help says of this repository's tasks
+TASKS = {  # help for this repository's tasks
     "classify": "zero-shot classification of a data set or of your own shapes",
     "segment": "zero-shot part segmentation",
-    "fewshot": "classification with a few labelled shapes a class",
+    "fewshot": "classification with a few labelled shapes per class",
     "detect": "zero-shot detection in scenes",
 }
-TOOLS = {  # name: module and function, what help says
-    "table": ("pointclip_cli.table:main", "published figures beside what this code gives"),
-    "search": ("pointclip_cli.search:main", "sentences and view weights chosen by labels: search TASK …"),
+TOOLS = {  # name: (module and function, help)
+    "table": ("pointclip_cli.table:main", "make a table that compares our scores with published ones"),
+    "search": ("pointclip_cli.search:main", "search sentences and view weights using labels: search TASK …"),
     "prompts": ("pointclip_cli.prompts:main", "make sentences: build, generate, import-published"),
-    "download": ("pointclip.datasets.download:main", "fetch a data set and check it"),
-    "cache": ("pointclip_cli.cache:main", "show what is kept between runs, and clear it"),
-    "doctor": ("pointclip_cli.doctor:main", "what works here, and what to do about the rest"),
-    "completion": ("pointclip_cli.completion:main", "print what makes your shell complete this command's words"),
+    "download": ("pointclip.datasets.download:main", "download a data set and check it"),
+    "cache": ("pointclip_cli.cache:main", "show and clear caches"),
+    "doctor": ("pointclip_cli.doctor:main", "check the installation, and suggest fixes"),
+    "completion": ("pointclip_cli.completion:main", "print the shell code that enables completion"),
 }
 
 
 def main() -> None:
-    """Run the process's command line, and end the process."""
-    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))  # until the imports are done
+    """Run the process's command line, and exit."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))  # during the imports
     if "_ARGCOMPLETE" in os.environ:
         importlib.import_module("pointclip_cli.completion").complete()
     command, words = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def start_task(command: str, words: Sequence[str]) -> None:
-    """Run a task, as its main.py does. Raises InputError for an unknown command."""
+    """Run a task like its main.py. Raises an InputError for an unknown command."""
     if command not in installed_tasks():
         known = [*installed_tasks(), *TOOLS]
         near = get_close_matches(command, known, n=1)
@@ -64,15 +64,13 @@ def run_tool(name: str, words: Sequence[str]) -> int | None:
 
 
 def help_text() -> str:
-    """What `pointclip --help` prints."""
+    """The text of `pointclip --help`."""
     tasks = [(name, TASKS.get(name, f"the task in {package}")) for name, package in installed_tasks().items()]
     tools = [(name, about) for name, (_, about) in TOOLS.items()]
     lines = ["usage: pointclip COMMAND …", "", "Zero-shot 3-D understanding with CLIP (PointCLIP V2).", ""]
     for title, commands in (("tasks", tasks), ("tools", tools)):
         lines += [f"{title}:", *(f"  {name:<12}{about}" for name, about in commands), ""]
-    lines.append(
-        "pointclip COMMAND --help tells more; pointclip --version the version. A first answer, with no weights:"
-    )
+    lines.append("`pointclip COMMAND --help` shows a command's arguments. To try it without weights or data:")
     lines.append("  pointclip classify --config demo")
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""`pointclip cache`: what is kept between runs and is no result, how much, and its removal."""
+"""`pointclip cache`: what is cached between runs, its size, and its removal."""
 
 import os
 import shutil
@@ -15,59 +15,61 @@ CLEARABLE = ("sentences", "compiled")
 
 def main(words: Sequence[str]) -> None:
     """Run the command line."""
-    parser = ArgumentParser(prog="pointclip cache", description="What is kept between runs, and how much it takes.")
-    what = "remove sentences' features, or compiled kernels; weights are the hub's: `hf cache` shows and removes them"
-    parser.add_argument("--clear", choices=CLEARABLE, help=what)
+    parser = ArgumentParser(prog="pointclip cache", description="Show what is cached between runs, and its size.")
+    clear_help = "remove text features or compiled kernels; for weights, which the hub caches, use `hf cache`"
+    parser.add_argument("--clear", choices=CLEARABLE, help=clear_help)
     args = parser.parse_args(words)
     if args.clear == "sentences":
         remove_sentences(user_cache())
     if args.clear == "compiled":
-        for path in compiled():
+        for path in compiled_files():
             path.unlink(missing_ok=True)
     if args.clear:
         print(f"cleared: {args.clear}")
-    for name, (place, size) in kept().items():
-        print(f"{name:<10}{size / 1e6:>10,.1f} MB  {place}")
-    print("Features of shapes are kept where CACHE says, and by searches and tables in cache/ of their OUTPUT.")
+    for name, (path, size) in cache_sizes().items():
+        print(f"{name:<10}{size / 1e6:>10,.1f} MB  {path}")
+    print("Features of shapes are cached in the folder CACHE, and by searches and tables in cache/ of their OUTPUT.")
 
 
-def kept() -> dict[str, tuple[Path, int]]:
-    """What is kept: where, and its bytes."""
+def cache_sizes() -> dict[str, tuple[Path, int]]:
+    """Each cache's path and size in bytes, by name."""
     sentences = user_cache() / SENTENCES_FILE
     return {
         "sentences": (sentences, sentences.stat().st_size if sentences.is_file() else 0),
-        "compiled": (compiled_folder(), sum(path.stat().st_size for path in compiled())),
+        "compiled": (compiled_folder(), sum(path.stat().st_size for path in compiled_files())),
         "weights": (hub_cache(), folder_size(hub_cache())),
     }
 
 
 def hub_cache() -> Path:
-    """Where huggingface_hub keeps weights."""
+    """The folder in which huggingface_hub caches weights."""
     home = os.environ.get("HF_HOME", os.path.join(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "huggingface"))
     return Path(os.path.expanduser(os.environ.get("HF_HUB_CACHE", os.path.join(home, "hub"))))
 
 
 def compiled_folder() -> Path:
-    """Where numba keeps compiled kernels, when it may write there."""
+    """The folder in which numba caches compiled kernels, if it is writable."""
     named = os.environ.get("NUMBA_CACHE_DIR")
     return Path(named) if named else PACKAGE
 
 
-def compiled() -> list[Path]:
-    """Numba's files of compiled kernels."""
+def compiled_files() -> list[Path]:
+    """Numba's cache files."""
     return [path for ending in ("nbi", "nbc") for path in compiled_folder().rglob(f"*.{ending}")]
 
 
 def folder_size(folder: Path) -> int:
-    """Bytes of all files below a folder, links counted once; 0 where there is none."""
+    """Bytes of all files below a folder, without links; 0 if it does not exist."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
-def check_free(folder: Path, least: float) -> tuple[float, bool]:
-    """The free space in GB of the disk that holds a folder, or will, and whether it is at least `least` GB."""
-    there = next(place for place in (folder, *folder.parents) if place.exists())
+def check_free(folder: Path, required: float) -> tuple[float, bool]:
+    """The free space in GB on the disk of a folder, which need not exist yet, and whether it is at least `required`."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
     try:
-        free = shutil.disk_usage(there).free / 1e9
+        free = shutil.disk_usage(existing).free / 1e9
     except OSError as error:
-        raise InputError(f"The free space of {there} cannot be told ({error.strerror}).") from error
-    return free, free >= least
+        raise InputError(
+            f"Cannot determine the free space of {existing} ({error.strerror}); check the disk."
+        ) from error
+    return free, free >= required

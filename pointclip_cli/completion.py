@@ -1,4 +1,4 @@
-"""Completion of the command's words in the shell, by argcomplete: `eval "$(pointclip completion bash)"`."""
+"""Shell completion of the command line, by argcomplete: `eval "$(pointclip completion bash)"`."""
 
 import argparse
 import importlib
@@ -15,7 +15,7 @@ SHELLS = ("bash", "zsh", "fish", "tcsh", "powershell")
 
 
 def main(words: Sequence[str]) -> None:
-    """Print the code that a shell's start file evaluates."""
+    """Print the code for a shell's startup file to evaluate."""
     parser = ArgumentParser(prog="pointclip completion", description=__doc__)
     parser.add_argument("shell", choices=SHELLS)
     shell = parser.parse_args(words).shell
@@ -27,21 +27,21 @@ def main(words: Sequence[str]) -> None:
 
 
 def complete() -> None:
-    """Answer the shell that asks for completions, and end the process."""
+    """Return completions to the shell, and exit."""
     import argcomplete
 
-    argcomplete.autocomplete(parser_of_all())
+    argcomplete.autocomplete(full_parser())
 
 
-def parser_of_all() -> argparse.ArgumentParser:
-    """The words of all commands: tasks with their flags, configs and encoder presets, tables by name."""
+def full_parser() -> argparse.ArgumentParser:
+    """A parser of all commands: tasks with their flags, configs and encoder presets, tables by name."""
     parser = argparse.ArgumentParser(prog="pointclip")
     parser.add_argument("--version", action="store_true")
     commands = parser.add_subparsers(dest="command")
     for name, package in installed_tasks().items():
         settings = importlib.import_module(f"{package}.settings")
-        own = [settings.parser()] if hasattr(settings, "parser") else []
-        command = commands.add_parser(name, parents=own, conflict_handler="resolve")
+        parents = [settings.parser()] if hasattr(settings, "parser") else []
+        command = commands.add_parser(name, parents=parents, conflict_handler="resolve")
         for action in command._actions:
             if action.dest == "config":
                 action.completer = _names(path.stem for path in folder_of(package).glob("configs/*.yaml"))

@@ -1,4 +1,4 @@
-"""`pointclip doctor`: what works here, and for each lack the command that mends it."""
+"""`pointclip doctor`: check the installation, and suggest a fix for each problem."""
 
 import importlib
 import os
@@ -12,19 +12,18 @@ from pathlib import Path
 from pointclip.bundled import CHECKOUT, DATA, PUBLISHED_PROMPTS, bundled
 from pointclip.utils.caches import user_cache
 from pointclip.utils.command import ArgumentParser
-from pointclip.utils.reach import unreachable
+from pointclip.utils.network import unreachable
 from pointclip.version import __version__
-from pointclip_cli.cache import check_free, hub_cache
-from pointclip_cli.cache import kept as kept_between_runs
+from pointclip_cli.cache import cache_sizes, check_free, hub_cache
 from pointclip_cli.tasks import installed_tasks
 
 HUB = "https://huggingface.co"
 HUB_SECONDS = 3.0
-LEAST_GB = 2.0  # free disk below which ViT-B/16's weights (0.6 GB) and a run's files get tight
-EXTRAS = {  # module: what needs it, and how to get it
+MIN_FREE_GB = 2.0  # for ViT-B/16's weights (0.6 GB) and a run's files
+EXTRAS = {  # module: (what needs it, how to install it)
     "transformers": ("SigLIP's tokenizer", "pip install transformers"),
     "openai": ("prompts generate with a server", "pip install openai"),
-    "argcomplete": ("completion in the shell", "pip install argcomplete"),
+    "argcomplete": ("shell completion", "pip install argcomplete"),
 }
 MARKS = {"ok": "ok  ", "note": "note", "fault": "FAIL"}
 
@@ -34,41 +33,41 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        subject: what was looked at.
-        said: what was found.
-        mend: the command that mends it, or "".
-        fault: whether runs fail by it; otherwise what lacks is optional.
+        subject: what was checked.
+        result: what was found.
+        fix: a command or advice, "" if there is nothing to fix.
+        fault: whether it makes runs fail; other findings with a fix are optional.
     """
 
     subject: str
-    said: str
-    mend: str = ""
+    result: str
+    fix: str = ""
     fault: bool = False
 
     @property
     def mark(self) -> str:
-        return MARKS["fault" if self.fault else "note" if self.mend else "ok"]
+        return MARKS["fault" if self.fault else "note" if self.fix else "ok"]
 
 
 def main(words: Sequence[str]) -> int:
-    """Print the report; returns 1 where runs would fail, else 0."""
+    """Print the report; returns 1 if runs would fail, else 0."""
     parser = ArgumentParser(prog="pointclip doctor", description=__doc__)
-    parser.add_argument("--root", type=Path, default=DATA, metavar="FOLDER", help="of the data sets, as DATASET.ROOT")
-    parser.add_argument("--verify", action="store_true", help="check the data sets' checksums too, which takes minutes")
-    parser.add_argument("--offline", action="store_true", help="do not try the hub")
+    parser.add_argument("--root", type=Path, default=DATA, metavar="FOLDER", help="the data sets' folder, DATASET.ROOT")
+    parser.add_argument("--verify", action="store_true", help="also check the data sets' checksums (takes minutes)")
+    parser.add_argument("--offline", action="store_true", help="do not contact the hub")
     args = parser.parse_args(words)
     faults = 0
     for finding in findings(args.root, args.verify, args.offline):
-        print(f"{finding.mark}  {finding.subject:<16}{finding.said}", flush=True)
-        if finding.mend:
-            print(f"{'':<22}→ {finding.mend}")
+        print(f"{finding.mark}  {finding.subject:<16}{finding.result}", flush=True)
+        if finding.fix:
+            print(f"{'':<22}→ {finding.fix}")
         faults += finding.fault
-    print(f"\n{faults} fault(s): runs will fail until they are mended." if faults else "\nRuns work here.")
+    print(f"\n{faults} problem(s) will make runs fail until they are fixed." if faults else "\nReady to run.")
     return 1 if faults else 0
 
 
 def findings(root: Path, verify: bool, offline: bool) -> Iterator[Finding]:
-    """Everything that is looked at, in the order in which a run needs it."""
+    """The results of all checks, in the order in which a run depends on them."""
     checks: list[Callable[[], Iterator[Finding]]] = [program, torch_pair, device, engines, extras, demo]
     checks += [lambda: weights(offline), lambda: data_sets(root, verify), caches, disk]
     for check in checks:
@@ -76,93 +75,93 @@ def findings(root: Path, verify: bool, offline: bool) -> Iterator[Finding]:
 
 
 def program() -> Iterator[Finding]:
-    place = f"checkout {CHECKOUT}" if CHECKOUT else f"installed in {Path(__file__).resolve().parents[1]}"
+    location = f"checkout {CHECKOUT}" if CHECKOUT else f"installed in {Path(__file__).resolve().parents[1]}"
     python = ".".join(map(str, sys.version_info[:3]))
-    yield Finding("pointclip", f"{__version__}, {place}; Python {python}", fault=sys.version_info < (3, 10))
+    yield Finding("pointclip", f"{__version__}, {location}; Python {python}", fault=sys.version_info < (3, 10))
     yield Finding("tasks", ", ".join(installed_tasks()) or "none", fault=not installed_tasks())
 
 
 def torch_pair() -> Iterator[Finding]:
-    """Torch and torchvision must be of the same release: torchvision's operators are compiled against one torch."""
-    advice = "pip install --upgrade torch torchvision open_clip_torch  # one call, so that pip picks the pair"
+    """Check torch and torchvision, which must match: torchvision's operators are compiled for one version of torch."""
+    fix = "pip install --upgrade torch torchvision open_clip_torch  # together, so that pip picks matching versions"
     for name in ("torch", "torchvision", "open_clip"):
         try:
             module = importlib.import_module(name)
-        except Exception as error:  # whatever a broken pair raises: ImportError, OSError, RuntimeError
-            said = f"cannot be imported: {' '.join(str(error).split())[:160]}"
-            yield Finding(name, said, advice, fault=True)
+        except Exception as error:  # mismatched versions raise ImportError, OSError, RuntimeError …
+            result = f"cannot be imported: {' '.join(str(error).split())[:160]}"
+            yield Finding(name, result, fix, fault=True)
         else:
             yield Finding(name, str(module.__version__))
 
 
 def device() -> Iterator[Finding]:
-    """Where CLIP would run, and in which precision."""
+    """The device and precision that CLIP would use."""
     if "torch" not in sys.modules:
         return
     import torch
 
     from pointclip.encoder.device import check_device, native_precision
 
-    found = check_device("auto")
-    name = torch.cuda.get_device_name(found) if found.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
-    precision = native_precision(found)
+    best = check_device("auto")
+    name = torch.cuda.get_device_name(best) if best.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    precision = native_precision(best)
     yield Finding("device", f"{name}; precision auto is {precision}")
     bf16 = "native" if precision == "bf16" else "emulated, several times slower than fp32 or fp16"
     yield Finding("bf16", bf16)
-    if found.type == "cpu" and Path("/proc/driver/nvidia/version").is_file():
+    if best.type == "cpu" and Path("/proc/driver/nvidia/version").is_file():
         yield Finding(
-            "GPU", "a driver is there, but torch does not see the GPU", "pip install torch with CUDA: pytorch.org"
+            "GPU", "the driver is installed, but torch does not see a GPU", "install torch with CUDA: pytorch.org"
         )
 
 
 def engines() -> Iterator[Finding]:
-    """The projection's fast engines; the reference engine is plain torch and always there."""
-    for name, place in (("numba", "on CPUs"), ("triton", "on GPUs")):
+    """The projection's fast engines; the reference engine is plain torch and always available."""
+    for name, where in (("numba", "on CPUs"), ("triton", "on GPUs")):
         try:
             importlib.import_module(name)
-            yield Finding(name, f"{version(name)} (projection {place})")
+            yield Finding(name, f"{version(name)} (projection {where})")
         except (ImportError, OSError, PackageNotFoundError) as error:
-            lack = f"not here ({' '.join(str(error).split())[:80]}); the projection {place} falls back to torch"
-            yield Finding(name, lack, f"pip install {name}" if name == "numba" else "")
+            reason = " ".join(str(error).split())[:80]
+            result = f"not available ({reason}); the projection {where} falls back to torch"
+            yield Finding(name, result, f"pip install {name}" if name == "numba" else "")
 
 
 def extras() -> Iterator[Finding]:
-    for module, (use, mend) in EXTRAS.items():
+    for module, (use, fix) in EXTRAS.items():
         there = find_spec(module) is not None
         yield Finding(
-            module, version(module) if there else f"not installed; needed for {use} alone", "" if there else mend
+            module, version(module) if there else f"not installed; needed only for {use}", "" if there else fix
         )
 
 
 def demo() -> Iterator[Finding]:
     """The bundled encoder and sentences."""
-    lacking = [
+    missing = [
         name for name in ("data/demo/demo-clip.safetensors", "prompts/modelnet40.json") if not bundled(name).is_file()
     ]
-    mend = "install the package again" if lacking else ""
-    yield Finding("bundled files", f"missing: {', '.join(lacking)}" if lacking else "there", mend, fault=bool(lacking))
+    fix = "reinstall the package" if missing else ""
+    result = f"missing: {', '.join(missing)}" if missing else "complete"
+    yield Finding("bundled files", result, fix, fault=bool(missing))
     count = len(list(PUBLISHED_PROMPTS.glob("*.json")))
-    mend = "" if count else "pointclip prompts import-published PATH_OR_URL"
-    yield Finding("paper's prompts", f"{count} files" if count else "not imported (variant published)", mend)
+    fix = "" if count else "pointclip prompts import-published PATH_OR_URL"
+    yield Finding("paper's prompts", f"{count} files" if count else "not imported (for variant published)", fix)
 
 
 def weights(offline: bool) -> Iterator[Finding]:
-    """OpenAI's weights in the hub's cache, and whether the hub can be reached for others."""
-    found = sorted(path.name for path in hub_cache().glob("models--*") if any(path.glob("snapshots/*/*")))
-    names = ", ".join(name.removeprefix("models--").replace("--", "/") for name in found)
+    """Weights in the hub's cache, and whether the hub can be reached for others."""
+    cached = sorted(path.name for path in hub_cache().glob("models--*") if any(path.glob("snapshots/*/*")))
+    names = ", ".join(name.removeprefix("models--").replace("--", "/") for name in cached)
     yield Finding("weights", names or f"none in {hub_cache()}; ENCODER.NAME demo needs none")
     if offline or os.environ.get("HF_HUB_OFFLINE", "0") not in ("0", ""):
-        yield Finding("hub", "not asked")
+        yield Finding("hub", "not checked")
         return
     reason = unreachable(os.environ.get("HF_ENDPOINT", HUB), HUB_SECONDS)
-    mend = (
-        "give weights you have: --encoder NAME ENCODER.PRETRAINED /path/to/ViT-B-16.pt; or set HTTPS_PROXY, HF_ENDPOINT"
-    )
-    yield Finding("hub", f"cannot be reached ({reason})" if reason else "can be reached", mend if reason else "")
+    fix = "use local weights: --encoder NAME ENCODER.PRETRAINED /path/to/ViT-B-16.pt; or set HTTPS_PROXY or HF_ENDPOINT"
+    yield Finding("hub", f"cannot be reached ({reason})" if reason else "can be reached", fix if reason else "")
 
 
 def data_sets(root: Path, verify: bool) -> Iterator[Finding]:
-    """Which public data sets lie below the root, and with `verify` whether their files are right."""
+    """Which public data sets exist below the root, and with `verify` whether their files are correct."""
     from pointclip.datasets.catalog import SOURCES
     from pointclip.datasets.download import find
     from pointclip.datasets.download import verify as check
@@ -174,23 +173,23 @@ def data_sets(root: Path, verify: bool) -> Iterator[Finding]:
         if len(missing) == len(source.files):
             yield Finding(source.title, f"not in {root}", get)
         elif missing:
-            yield Finding(source.title, f"{folder} lacks {', '.join(missing[:3])}", get)
+            yield Finding(source.title, f"{folder} is missing {', '.join(missing[:3])}", get)
         elif verify:
             wrong = [line for ok, line in check(source, root) if not ok]
             yield Finding(source.title, wrong[0] if wrong else f"{folder}, all files checked", get if wrong else "")
         else:
-            yield Finding(source.title, f"{folder} (--verify checks its files)")
+            yield Finding(source.title, f"{folder} (add --verify to check its files)")
 
 
 def caches() -> Iterator[Finding]:
-    for name, (place, size) in kept_between_runs().items():
-        yield Finding(f"{name} kept", f"{size / 1e6:,.1f} MB in {place}")
-    folder = next(place for place in (user_cache(), *user_cache().parents) if place.exists())
+    for name, (path, size) in cache_sizes().items():
+        yield Finding(f"{name} cache", f"{size / 1e6:,.1f} MB in {path}")
+    folder = next(path for path in (user_cache(), *user_cache().parents) if path.exists())
     if not os.access(folder, os.W_OK):
-        yield Finding("cache folder", f"{folder} cannot be written", "export POINTCLIP_CACHE=/a/folder/of/yours")
+        yield Finding("cache folder", f"{folder} is not writable", "export POINTCLIP_CACHE=/writable/folder")
 
 
 def disk() -> Iterator[Finding]:
     for name, folder in (("disk, here", Path.cwd()), ("disk, weights", hub_cache())):
-        free, enough = check_free(folder, LEAST_GB)
-        yield Finding(name, f"{free:,.1f} GB free", "" if enough else f"make room: less than {LEAST_GB:g} GB are free")
+        free, enough = check_free(folder, MIN_FREE_GB)
+        yield Finding(name, f"{free:,.1f} GB free", "" if enough else f"free at least {MIN_FREE_GB:g} GB")

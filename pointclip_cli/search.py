@@ -1,4 +1,4 @@
-"""`pointclip search TASK …`: the task's own command with --search, which may be named too."""
+"""`pointclip search TASK …`: the task's command with --search prompts,weights, unless --search is given."""
 
 import sys
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ USAGE = "usage: pointclip search TASK [--search prompts,weights] [--search-split
 
 
 def main(words: Sequence[str]) -> None:
-    """Run the task that the first word names; both sentences and weights are chosen unless --search says otherwise."""
+    """Run the task given by the first word, with --search."""
     if words and words[0] in ("-h", "--help"):
-        print(f"{USAGE}\n\nTASK is one of {', '.join(installed_tasks())}; pointclip TASK --help tells its arguments.")
+        print(f"{USAGE}\n\nTASK is one of {', '.join(installed_tasks())}; `pointclip TASK --help` shows its arguments.")
         return
     if not words:
-        raise InputError(f"No task came; choose from {', '.join(installed_tasks())}.")
+        raise InputError(f"No task was given; choose from {', '.join(installed_tasks())}.")
     command, rest = words[0], list(words[1:])
     package = package_of(command)
-    named = any(word == "--search" or word.startswith("--search=") for word in rest)
-    sys.argv = [f"pointclip {command}", *([] if named else ["--search", "prompts,weights"]), *rest]
+    given = any(word == "--search" or word.startswith("--search=") for word in rest)
+    sys.argv = [f"pointclip {command}", *([] if given else ["--search", "prompts,weights"]), *rest]
     run_task(package)

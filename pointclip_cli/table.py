@@ -1,9 +1,9 @@
-"""A table by its name: what was published beside what this code gives.
+"""Make a table that compares our scores with published ones.
 
     pointclip table datasets --root /path/to/data --checkpoint /path/to/weights
-    pointclip table zeroshot_seg/what_rests_on_what
+    pointclip table zeroshot_seg/sentences_weights_pose
 
-A table's definition is TASK/tables/NAME.yaml; the task need only be named where two tasks have a table of that name.
+A table is defined in TASK/tables/NAME.yaml; TASK/ is only needed if two tasks have a table of that name.
 """
 
 import importlib
@@ -15,22 +15,22 @@ from pointclip_cli.tasks import folder_of, installed_tasks
 
 
 def main(words: Sequence[str]) -> int:
-    """Make the tables that the words name first, all of one task; returns the exit code."""
+    """Make the tables named by the first words, all of one task; returns the exit code."""
     names = [word for word in words if find(word)]
     if not names:
         if words and words[0] in ("-h", "--help"):
             print(__doc__.strip())
-            print(f"\nTables: {', '.join(known())}\n\nEach has more flags: pointclip table NAME --help")
+            print(f"\nTables: {', '.join(known())}\n\nFor more options: pointclip table NAME --help")
             return 0
-        came = f"There is no table {words[0]!r}" if words else "No table came"
-        raise InputError(f"{came}; choose from {', '.join(known())}.")
+        problem = f"There is no table {words[0]!r}" if words else "No table was given"
+        raise InputError(f"{problem}; choose from {', '.join(known())}.")
     folders = {find(name)[0].parents[1].name for name in names}
     for name in names:
         if len(find(name)) > 1:
             choices = " or ".join(f"{path.parents[1].name}/{path.stem}" for path in find(name))
-            raise InputError(f"Two tasks have a table {name!r}; name {choices}.")
+            raise InputError(f"Two tasks have a table {name!r}; give {choices}.")
     if len(folders) > 1:
-        raise InputError(f"The tables {', '.join(names)} are of several tasks; make those of one task at a time.")
+        raise InputError(f"The tables {', '.join(names)} belong to several tasks; make those of one task at a time.")
     task = importlib.import_module(f"{folders.pop()}.reproduce").TASK
     from pointclip.tables import make_tables
 
@@ -44,10 +44,10 @@ def tables() -> list[Path]:
 
 
 def find(name: str) -> list[Path]:
-    """The definitions of that name, NAME or TASK/NAME."""
+    """The definitions with the name NAME or TASK/NAME."""
     return [path for path in tables() if name in (path.stem, f"{path.parents[1].name}/{path.stem}")]
 
 
 def known() -> list[str]:
-    """What each table can be called, its task named only where it must be."""
+    """The name of each table, with its task only where needed."""
     return [path.stem if len(find(path.stem)) == 1 else f"{path.parents[1].name}/{path.stem}" for path in tables()]

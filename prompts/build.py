@@ -1,4 +1,4 @@
-"""Make the sentence files from the facts: `python prompts/build.py [NAME ...]`.
+"""Make the prompt files from the facts: `python prompts/build.py [NAME ...]`.
 
 The same as `pointclip prompts build`; see pointclip/writing/build.py.
 """

@@ -1,4 +1,4 @@
-"""Have a language model write a sentence file: `python prompts/generate.py --classes A,B --model NAME --out FILE`.
+"""Let a language model write a prompt file: `python prompts/generate.py --classes A,B --model NAME --out FILE`.
 
 The same as `pointclip prompts generate`; see pointclip/writing/generate.py.
 """

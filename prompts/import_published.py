@@ -1,4 +1,4 @@
-"""Take the published sentences and view weights over: `python prompts/import_published.py PATH_OR_URL`.
+"""Import the published sentences and view weights: `python prompts/import_published.py PATH_OR_URL`.
 
 The same as `pointclip prompts import-published`; see pointclip/writing/import_published.py.
 """

@@ -1,7 +1,7 @@
-"""A table, by its name; the same as `pointclip table`. Called by table.sh.
+"""Make a table; the same as `pointclip table`. Called by table.sh.
 
 scripts/table.sh backbones --root /path/to/data --checkpoint /path/to/weights
-scripts/table.sh zeroshot_seg/what_rests_on_what
+scripts/table.sh zeroshot_seg/sentences_weights_pose
 """
 
 import os
@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-if __name__ == "__main__":  # the imports take seconds; Ctrl-C ends them without a stack trace
+if __name__ == "__main__":  # the imports take seconds; Ctrl-C during them exits without a stack trace
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
 

@@ -1,4 +1,4 @@
-"""What several tests share: a tiny CLIP that open_clip knows by name."""
+"""Shared fixtures: tiny CLIP models, registered with open_clip."""
 
 import json
 
@@ -15,8 +15,8 @@ TEXT = {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 1, "lay
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory):
-    """No test reads or writes the user's cache, nor does a command that it starts."""
+def temporary_cache(tmp_path_factory):
+    """Keeps tests, and the commands they start, away from the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POINTCLIP_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -24,7 +24,7 @@ def own_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def tiny_models(tmp_path_factory):
-    """Make the tiny models known to open_clip."""
+    """Registers the tiny models with open_clip."""
     folder = tmp_path_factory.mktemp("models")
     for name, vision in TINY.items():
         path = folder / f"{name}.json"

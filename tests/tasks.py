@@ -1,4 +1,4 @@
-"""The tasks: what tests of every task's configs, tables and scripts go through."""
+"""The tasks, for tests of all configs, tables and scripts."""
 
 from pathlib import Path
 

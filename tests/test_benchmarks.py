@@ -1,4 +1,4 @@
-"""Every benchmark runs at its smallest and prints its table; no time is judged."""
+"""Every benchmark runs at its smallest size and prints its table; times are not checked."""
 
 import subprocess
 import sys
@@ -74,7 +74,11 @@ def checkout(tmp_path):
             "--device cpu --encoder demo --batch 2 --views 1 --chunks 1 --precisions fp32 --repeats 1",
             ["TRAIN.CHUNK", "fp32", "2 shapes of 1 views"],
         ),
-        ("sentences", "--encoder demo --sentences 24 --repeats 1", ["whole context", "cut", "kept", "24 sentences"]),
+        (
+            "sentences",
+            "--encoder demo --sentences 24 --repeats 1",
+            ["full context", "truncated", "cached", "24 sentences"],
+        ),
         ("lookup", "--shapes 2 --template", ["lookup", "corrected", "published", "(chance)"]),
         (
             "search",
@@ -99,20 +103,20 @@ def test_prints_its_table(script, arguments, expected, monkeypatch, capsys):
     assert "nan" not in printed.split()  # what a process that failed gives for its memory
 
 
-@pytest.mark.slow  # processes of its own, which load torch
-def test_a_first_answer_is_timed_by_stage(monkeypatch, capsys):
+@pytest.mark.slow  # starts processes that load torch
+def test_first_answer_is_timed_by_stage(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["first_answer", "--encoder", "--repeats", "1"])
     import_module("benchmarks.first_answer").main()
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].split() == ["encoder", "imports", "weights", "sentences", "shape", "rest", "all"]
     *stages, everything = map(float, lines[4].split()[1:])
     assert abs(sum(stages) - everything) < 0.4  # five figures rounded to tenths
-    assert lines[5].startswith("demo, sentences kept")
+    assert lines[5].startswith("demo, sentences cached")
     assert lines[-1].startswith("a wrong setting")
 
 
 def test_every_search_is_measured(monkeypatch, capsys):
-    """All four, of a few sentences and points; memory is measured above, in a process that takes seconds to start."""
+    """All four, with few sentences and points; memory is measured above, in a process that takes seconds to start."""
 
     def without_a_process(prepare, *args):
         prepare(*args)()
@@ -141,7 +145,7 @@ def test_runs_as_a_script_from_anywhere(tmp_path):
 
 
 @pytest.mark.slow
-def test_projection_beside_a_published_checkout(checkout, monkeypatch, capsys):
+def test_projection_compared_with_a_published_checkout(checkout, monkeypatch, capsys):
     arguments = "--tasks segmentation --engines numba --batches 1 --repeats 1 --published"
     monkeypatch.setattr(sys, "argv", ["projection", *arguments.split(), str(checkout)])
     import_module("benchmarks.projection").main()
@@ -177,7 +181,7 @@ def test_a_published_checkout_gives_depth_maps(task, checkout):
         ("class Realistic", "clas Realistic", "does not run here .SyntaxError"),
     ],
 )
-def test_a_checkout_that_is_not_as_expected_is_told(task, old, new, words, checkout):
+def test_unexpected_checkout_is_rejected(task, old, new, words, checkout):
     path = checkout / published.FILES[task]
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new, 1))
@@ -186,19 +190,19 @@ def test_a_checkout_that_is_not_as_expected_is_told(task, old, new, words, check
     assert path.name in str(caught.value)
 
 
-def test_the_published_segmentation_takes_2048_points_only(checkout):
+def test_published_segmentation_needs_2048_points(checkout):
     with pytest.raises(InputError, match="2048 points, not 1024"):
         published.projection(checkout, "segmentation")(torch.rand(1, 1024, 3))
 
 
-def test_the_floor_counts_what_must_move():
+def test_floor_counts_bytes():
     cells = Cells(*(torch.zeros(2, 10, 1000, dtype=torch.int64) for _ in range(3)), torch.zeros(2, 10, 1000))
     images = 2 * 10 * 110 * 110 * 4
     assert floor.floor_bytes(cells, CLASSIFICATION, None) == 20_000 * 28 + images
     assert floor.floor_bytes(cells, CLASSIFICATION, cells) == 20_000 * 56 + images
 
 
-def test_no_checkout_is_told(tmp_path, monkeypatch, capsys):
+def test_missing_checkout_is_reported(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["projection", "--published", str(tmp_path)])
     with pytest.raises(SystemExit, match="2"):
         import_module("benchmarks.projection").main()
@@ -209,5 +213,5 @@ def _take(megabytes: int):
     return lambda: bytearray(b"x") * (megabytes * 2**20)
 
 
-def test_peak_memory_is_what_a_call_takes():
+def test_peak_memory_of_a_call():
     assert 60 < machine.peak_memory(_take, 64) < 96

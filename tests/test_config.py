@@ -1,4 +1,4 @@
-"""Settings: layers, overrides, and what is refused."""
+"""Settings: layers, overrides, and invalid values."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def write(folder: Path, name: str, values: dict | str) -> Path:
     return path
 
 
-def test_later_layers_win(tmp_path):
+def test_later_layers_override(tmp_path):
     write(tmp_path, "base/a.yaml", {"BATCH_SIZE": 2, "SEED": 3, "DATASET": {"NAME": "a"}})
     write(tmp_path, "base/b.yaml", {"SEED": 4})
     path = write(tmp_path, "run.yaml", {"BASE": ["base/a.yaml", "base/b.yaml"], "DATASET": {"SPLIT": "val"}})
@@ -25,7 +25,7 @@ def test_later_layers_win(tmp_path):
     assert (settings.DATASET.NAME, settings.DATASET.SPLIT, settings.DATASET.NUM_POINTS) == ("a", "val", 512)
 
 
-def test_settings_as_written_give_the_same_settings(tmp_path):
+def test_written_settings_round_trip(tmp_path):
     settings = load_config(
         defaults(), None, ["ENCODER.QUICK_GELU", "yes", "PROMPTS.TEMPLATE", "{} from: afar", "SEED", "3"]
     )
@@ -33,7 +33,7 @@ def test_settings_as_written_give_the_same_settings(tmp_path):
 
 
 @pytest.mark.parametrize("setting", ["uniform", "modelnet40_rn50", "1, 2", [1, 0.5]])
-def test_a_later_value_may_be_of_another_form(tmp_path, setting):
+def test_later_value_may_have_another_form(tmp_path, setting):
     path = write(tmp_path, "run.yaml", {"VIEW_WEIGHTS": setting})
     assert load_config(defaults(), path, ["VIEW_WEIGHTS", "uniform"]).VIEW_WEIGHTS == "uniform"
     assert ("1, 0.5" if setting == [1, 0.5] else setting) == load_config(defaults(), path).VIEW_WEIGHTS
@@ -87,12 +87,12 @@ def test_bad_overrides(overrides, words):
         (["prompts"], ["SEARCHED", "x.yaml"], "give one of them"),
     ],
 )
-def test_bad_settings_are_told(what, words, message):
+def test_bad_settings_are_rejected(what, words, message):
     with pytest.raises(InputError, match=message):
         check_search(what, load_config(defaults(), None, ["PROMPTS.FILE", "some.json", *map(str, words)]))
 
 
-def test_settings_may_be_changed_in_a_copy():
+def test_changes_in_a_copy():
     settings = load_config(defaults(), None)
     changed = with_changes(settings, {"DATASET.SPLIT": "val", "SEED": 3})
     assert (changed.DATASET.SPLIT, changed.SEED) == ("val", 3)
@@ -102,19 +102,19 @@ def test_settings_may_be_changed_in_a_copy():
 
 @pytest.mark.parametrize("value", ["1" * 400, "-" + "1" * 400])
 @pytest.mark.parametrize("key", ["SEED", "SEARCH.SWEEPS"])
-def test_whole_numbers_of_hundreds_of_digits_are_refused(key, value):
+def test_huge_integers_are_rejected(key, value):
     with pytest.raises(InputError, match="expected at most 9223372036854775807"):
         load_config(defaults(), None, [key, value])
 
 
-def test_a_config_under_many_bases_is_read_once(tmp_path, monkeypatch):
+def test_shared_base_is_read_once(tmp_path, monkeypatch):
     for level in range(40):  # 2 ** 40 readings, were each base read wherever it is named
         base = {"BASE": [f"{level + 1}.yaml", f"{level + 1}.yaml"]} if level < 39 else {}
         write(tmp_path, f"{level}.yaml", {"SEED": 39 - level, **base})
     assert load_config(defaults(), tmp_path / "0.yaml").SEED == 39
 
 
-def test_bases_have_a_limit_that_a_setting_raises(tmp_path, monkeypatch):
+def test_limit_on_bases_can_be_raised(tmp_path, monkeypatch):
     for level in range(120):
         write(tmp_path, f"{level}.yaml", {"BASE": f"{level + 1}.yaml"} if level < 119 else {"SEED": 5})
     with pytest.raises(InputError, match="more than the limit of 100"):
@@ -124,6 +124,6 @@ def test_bases_have_a_limit_that_a_setting_raises(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("values", [{"ENCODER": "x" * 300}, {"BASE": "a\0"}, {"PROMPTS": {"FILE": "a\0"}}])
-def test_names_that_no_file_can_have_are_refused(values, tmp_path):
+def test_invalid_file_names_are_rejected(values, tmp_path):
     with pytest.raises(InputError, match=r"no encoder preset|no file's name"):
         load_config(defaults(), write(tmp_path, "run.yaml", values))

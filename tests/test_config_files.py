@@ -1,4 +1,4 @@
-"""Which files a config's name stands for, and what stands in them."""
+"""From a config's name to its files and their settings."""
 
 from itertools import product
 from pathlib import Path
@@ -24,12 +24,12 @@ V1_TEMPLATE = "point cloud depth map of a {}."
 
 
 def settings_of(task: str, name: str):
-    """By the path that a user in the task's folder gives."""
+    """The settings for a path relative to the task's folder."""
     return TASKS[task].load(ROOT / task / "configs" / f"{name}.yaml")[1]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_every_config_loads_and_its_prompts_are_there(path):
+def test_every_config_loads_and_its_prompts_exist(path):
     file = settings_of(path.parts[-3], path.stem).PROMPTS.FILE
     assert not file or Path(file).is_file()
 
@@ -83,7 +83,7 @@ def test_shapenetparts_names(name):
         ("demo_vit_b16_pointclip_v1", "", "demo_vit_b16_pointclip_v1"),
     ],
 )
-def test_a_runs_name_has_config_encoder_and_variant(path, encoder, name, monkeypatch):
+def test_run_name_has_config_encoder_and_variant(path, encoder, name, monkeypatch):
     monkeypatch.chdir(ROOT / "zeroshot_cls")
     config, settings = TASKS["zeroshot_cls"].load(path, (), encoder)
     assert config.name == name
@@ -101,21 +101,21 @@ def test_a_runs_name_has_config_encoder_and_variant(path, encoder, name, monkeyp
         ("nowhere/modelnet40.yaml", "", "no config nowhere/modelnet40.yaml, and none at all in nowhere"),
     ],
 )
-def test_unknown_names_are_told_in_one_sentence(path, encoder, words, tmp_path, monkeypatch):
+def test_unknown_names_are_rejected_in_one_sentence(path, encoder, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=words) as caught:
         TASKS["zeroshot_cls"].load(path, (), encoder)
     assert "\n" not in str(caught.value)
 
 
-def test_an_encoder_takes_the_place_of_the_configs_own_with_all_its_settings(tmp_path):
+def test_encoder_option_replaces_the_configs_preset(tmp_path):
     path = write(tmp_path, "own.yaml", {"ENCODER": "siglip2_b16", "SEED": 2})
     assert load_config(defaults(), path).ENCODER.PRETRAINED == "webli"
     settings = load_config(defaults(), find_config(path, "vit_b16"))
     assert (settings.ENCODER.NAME, settings.ENCODER.PRETRAINED, settings.SEED) == ("ViT-B-16", "openai", 2)
 
 
-def test_settings_win_over_a_preset_beneath_them_and_variants_over_both(tmp_path):
+def test_settings_override_presets_and_variants_override_both(tmp_path):
     write(tmp_path, "base.yaml", {"ENCODER": "vit_b16"})
     path = write(tmp_path, "own.yaml", {"BASE": "base.yaml", "ENCODER": {"PRECISION": "fp32"}, "SEED": 1})
     settings = load_config(defaults(), path)
@@ -125,14 +125,14 @@ def test_settings_win_over_a_preset_beneath_them_and_variants_over_both(tmp_path
     assert (settings.ENCODER.NAME, settings.ENCODER.PRECISION, settings.SEED) == ("ViT-B-16", "bf16", 3)
 
 
-def test_a_file_of_that_very_name_comes_first(tmp_path):
+def test_exact_file_name_takes_precedence(tmp_path):
     write(tmp_path, "own.yaml", {"SEED": 1})
     write(tmp_path, "own_rn50.yaml", {"SEED": 2})
     assert load_config(defaults(), tmp_path / "own_rn50").SEED == 2
     assert load_config(defaults(), tmp_path / "own_rn101").SEED == 1
 
 
-def test_prompt_files_are_found_from_the_config_that_names_them(tmp_path, monkeypatch):
+def test_prompt_files_are_relative_to_their_config(tmp_path, monkeypatch):
     write(tmp_path, "base/a.yaml", {"PROMPTS": {"FILE": "../../prompts/x.json"}})
     settings = load_config(defaults(), write(tmp_path, "run.yaml", {"BASE": "base/a.yaml"}))
     assert Path(settings.PROMPTS.FILE) == (tmp_path / "../prompts/x.json").resolve()
@@ -159,15 +159,15 @@ def test_bad_files(values, words, tmp_path):
         load_config(defaults(), write(tmp_path, "run.yaml", values))
 
 
-def test_a_config_that_many_others_build_on_is_read_once(tmp_path):
-    """Twenty files that each name the one before twice would be a million layers."""
+def test_nested_shared_bases_are_read_once(tmp_path):
+    """Twenty files that each list the previous one twice would be a million layers."""
     write(tmp_path, "0.yaml", {"SEED": 1})
     for number in range(1, 20):
         path = write(tmp_path, f"{number}.yaml", {"BASE": [f"{number - 1}.yaml"] * 2})
     assert load_config(defaults(), path).SEED == 1
 
 
-def test_more_files_than_any_config_needs_are_refused(tmp_path):
+def test_too_many_bases_are_rejected(tmp_path):
     names = [f"{number}.yaml" for number in range(MAX_FILES + 1)]
     for name in names:
         write(tmp_path, name, {"SEED": 1})

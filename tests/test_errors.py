@@ -1,4 +1,4 @@
-"""What messages show of foreign text."""
+"""Foreign text in messages."""
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ from pointclip.errors import MAX_MESSAGE, InputError, escaped
         ("a\udcffb", "a\\udcffb"),
     ],
 )
-def test_control_characters_are_written_out(text, shown):
+def test_control_characters_are_escaped(text, shown):
     assert escaped(text) == shown
     assert str(InputError(text)) == shown.replace("\\n", " ")
 

@@ -13,13 +13,13 @@ from pointclip.errors import InputError
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_sound_file_is_read(name, tmp_path):
+def test_valid_file_is_read(name, tmp_path):
     for data in READERS[name].sound():
         read_one(name, data, tmp_path)
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_damaged_file_is_read_or_refused(name, tmp_path_factory):
+def test_damaged_file_is_read_or_rejected(name, tmp_path_factory):
     folder, sound = tmp_path_factory.mktemp("fuzz"), READERS[name].sound()
 
     @settings(max_examples=40, deadline=5000, derandomize=True, database=None)

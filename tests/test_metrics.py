@@ -1,4 +1,4 @@
-"""Scores, by hand."""
+"""Metrics against values computed by hand."""
 
 import numpy as np
 import pytest

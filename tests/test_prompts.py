@@ -21,13 +21,13 @@ def of_parts(parts, entries):
 
 
 def test_names_match_with_spaces_or_underscores():
-    found = of_classes(["night_stand", "tv stand"], {"night stand": ["low"], "tv_stand": ["wide"]}, TEMPLATE)
-    assert found == {"night_stand": ["low"], "tv stand": ["wide"]}
+    result = of_classes(["night_stand", "tv stand"], {"night stand": ["low"], "tv_stand": ["wide"]}, TEMPLATE)
+    assert result == {"night_stand": ["low"], "tv stand": ["wide"]}
 
 
-def test_a_class_without_sentences_gets_the_template():
-    found = of_classes(["chair", "night_stand"], {"chair": ["a seat"]}, TEMPLATE)
-    assert found["night_stand"] == ["a depth map of a night stand."]
+def test_class_without_sentences_uses_the_template():
+    result = of_classes(["chair", "night_stand"], {"chair": ["a seat"]}, TEMPLATE)
+    assert result["night_stand"] == ["a depth map of a night stand."]
     assert of_classes(["x"], {}, TEMPLATE) == {"x": ["a depth map of a x."]}
 
 
@@ -75,20 +75,20 @@ def test_missing_file(tmp_path):
         read_prompts(tmp_path / "none.json")
 
 
-def test_a_template_needs_its_place():
+def test_template_needs_a_placeholder():
     with pytest.raises(InputError, match="in place of"):
         of_classes(["a"], {}, "a {category}")
 
 
-def test_parts_find_their_category_in_any_spelling():
+def test_categories_match_in_any_spelling():
     entries = {"Chair": {"Seat": ["flat"]}}
-    found = of_parts({"chair": ["seat", "leg"], "mug": ["cup"]}, entries)
-    assert found == {"chair": {"seat": ["flat"], "leg": ["the leg of a chair"]}, "mug": {"cup": ["the cup of a mug"]}}
+    result = of_parts({"chair": ["seat", "leg"], "mug": ["cup"]}, entries)
+    assert result == {"chair": {"seat": ["flat"], "leg": ["the leg of a chair"]}, "mug": {"cup": ["the cup of a mug"]}}
     with pytest.raises(InputError, match="are for a class; use a file with sentences per part"):
         of_parts({"mug": ["cup"]}, {"mug": ["round"]})
 
 
-def test_names_of_parts_say_whose_they_are():
+def test_part_names_include_the_category():
     sentences = part_sentences({"chair": ["leg"], "table": ["leg"]}, PromptFile(), PART_TEMPLATE)
     assert sentences.flat() == {"leg of chair": ["the leg of a chair"], "leg of table": ["the leg of a table"]}
 
@@ -100,31 +100,31 @@ def write_marked(folder, entries, origin="origin: Chosen so.\ntuned_on_test_labe
     return folder / "x.json"
 
 
-def test_the_origin_tells_file_and_template():
+def test_origin_describes_file_and_template():
     entries = {"chair": ["one", "two"]}
     mixed = class_sentences(["chair", "night_stand"], PromptFile(entries, "x.json"), TEMPLATE).origin
-    assert mixed == Origin(f"x.json, 1 to 2 sentences a class, averaged; the template “{TEMPLATE}” for night_stand")
+    assert mixed == Origin(f"x.json, 1 to 2 sentences per class, averaged; the template “{TEMPLATE}” for night_stand")
     whole = class_sentences(["chair"], PromptFile(entries, "x.json"), TEMPLATE).origin
-    assert whole == Origin("x.json, 2 sentences a class, averaged")
+    assert whole == Origin("x.json, 2 sentences per class, averaged")
     assert class_sentences(["chair"], PromptFile(), TEMPLATE).origin == Origin(f"the template “{TEMPLATE}”")
     parts = part_sentences(
         {"chair": ["seat"], "mug": ["cup"]}, PromptFile({"chair": {"seat": ["flat"]}}, "x.json"), TEMPLATE
     )
-    assert parts.origin.words == f"x.json, 1 sentence a part, averaged; the template “{TEMPLATE}” for cup of mug"
+    assert parts.origin.words == f"x.json, 1 sentence per part, averaged; the template “{TEMPLATE}” for cup of mug"
 
 
 @pytest.mark.parametrize("names", [["chair", "mug"], ["mug"], ["chair", "sofa"]])
-def test_a_marked_file_marks_its_sentences_whatever_they_look_like(names, tmp_path):
+def test_marked_file_marks_its_sentences(names, tmp_path):
     """Also one whose sentence for a mug is the template's."""
     entries = {"chair": ["a depth map of a chair with four legs."], "mug": [TEMPLATE.format("mug")]}
     origin = class_sentences(names, open_prompts(write_marked(tmp_path, entries)), TEMPLATE).origin
     assert origin.tuned
     assert origin.note == "Chosen so."
-    assert origin.words.startswith("x.json, 1 sentence a class, averaged")
+    assert origin.words.startswith("x.json, 1 sentence per class, averaged")
     assert origin.words.endswith("for sofa") == ("sofa" in names)
 
 
-def test_a_marked_file_marks_parts_too_and_nothing_that_it_did_not_give(tmp_path):
+def test_marked_file_marks_only_the_parts_it_contains(tmp_path):
     prompts = open_prompts(write_marked(tmp_path, {"mug": {"cup": ["the cup of a mug"]}}))
     assert part_sentences({"mug": ["cup"], "cap": ["peak"]}, prompts, PART_TEMPLATE).origin.tuned
     assert not part_sentences({"cap": ["peak"]}, prompts, PART_TEMPLATE).origin.tuned  # all by the template

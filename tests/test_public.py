@@ -1,4 +1,4 @@
-"""What others may build on: the library's public names, bundled files, and what metrics.json says of a run."""
+"""The public interface: the library's names, bundled files, and the environment in metrics.json."""
 
 import importlib
 import re
@@ -20,31 +20,31 @@ PAIRS = [(module, name) for module, names in NAMES for name in re.findall(r"`(\w
 
 
 @pytest.mark.parametrize(("module", "name"), PAIRS)
-def test_public_names_are_there_and_say_what_they_are(module, name):
+def test_public_names_exist_and_are_documented(module, name):
     assert getattr(importlib.import_module(module), name).__doc__
 
 
-def test_the_list_is_that_of_the_packages():
+def test_documented_names_match_the_packages():
     listed = {module: {name for other, name in PAIRS if other == module} for module, _ in PAIRS}
     for module in ("pointclip", "pointclip.encoder", "pointclip.features", "pointclip.datasets"):
         assert listed[module] == set(importlib.import_module(module).__all__)
 
 
-def test_the_version_stands_in_one_place():
+def test_version_is_defined_once():
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert '\nversion = { attr = "pointclip.version.__version__" }\n' in project
     assert f"\n## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 
-def test_bundled_files_are_the_checkouts():
+def test_bundled_files_are_those_of_the_checkout():
     assert bundled.bundled("prompts/modelnet40.json") == ROOT / "prompts" / "modelnet40.json"
     assert ROOT / "data" == bundled.DATA
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_configs_name_bundled_sentences_by_name(task):
-    """Paths out of the task's folder lead nowhere once it is installed."""
+def test_configs_refer_to_bundled_sentences_by_name(task):
+    """Relative paths out of the task's folder break once it is installed."""
     for path in (ROOT / task).glob("configs/**/*.yaml"):
         assert "../prompts" not in path.read_text(encoding="utf-8"), path
 
@@ -58,9 +58,14 @@ def test_sentence_files_by_name():
         sentence_file("modelnet4")
 
 
-def test_a_run_says_what_it_was_made_with():
-    said = environment(torch.device("cpu"), "fp32", 3)
-    assert (said["format"], said["version"], said["precision"], said["seed"]) == (2, __version__, "fp32", 3)
-    assert said["dependencies"]["torch"] == version("torch")
-    assert said["device"].startswith("cpu (")
-    assert said["revision"] is None or re.fullmatch("[0-9a-f]{40}(-dirty)?", said["revision"])
+def test_run_records_its_environment():
+    recorded = environment(torch.device("cpu"), "fp32", 3)
+    assert (recorded["format"], recorded["version"], recorded["precision"], recorded["seed"]) == (
+        2,
+        __version__,
+        "fp32",
+        3,
+    )
+    assert recorded["dependencies"]["torch"] == version("torch")
+    assert recorded["device"].startswith("cpu (")
+    assert recorded["revision"] is None or re.fullmatch("[0-9a-f]{40}(-dirty)?", recorded["revision"])

@@ -21,18 +21,18 @@ ASKED = ("PROMPTS.FILE", "published", "VIEW_WEIGHTS", "published")
         ("scanobjectnn_pb_t50_rs_rn101", "scanobjectnn_rn101"),
     ],
 )
-def test_sets_go_by_data_set_and_encoder(config, name):
+def test_sets_are_named_by_data_set_and_encoder(config, name):
     for settings in (load(config, ASKED)[1], load(f"{config}_published")[1]):
         assert name == settings.VIEW_WEIGHTS
         assert Path(settings.PROMPTS.FILE) == ROOT / "prompts" / "published" / f"{name}.json"
 
 
-def test_each_is_asked_for_alone():
+def test_sentences_and_weights_are_independent():
     assert load("modelnet40", ASKED[2:])[1].PROMPTS.FILE == load("modelnet40")[1].PROMPTS.FILE
     assert load("modelnet40", ASKED[:2])[1].VIEW_WEIGHTS == "uniform"
 
 
-def test_an_encoder_on_the_command_line_counts():
+def test_encoder_from_the_command_line_is_used():
     assert load("modelnet40_published", (), "rn101")[1].VIEW_WEIGHTS == "modelnet40_rn101"
     assert load("modelnet40_published", ["ENCODER.NAME", "RN50"])[1].VIEW_WEIGHTS == "modelnet40_rn50"
 
@@ -45,7 +45,7 @@ def test_an_encoder_on_the_command_line_counts():
         ("demo", ASKED[2:], "VIEW_WEIGHTS is 'published', but nothing .*change VIEW_WEIGHTS"),
     ],
 )
-def test_where_nothing_is_published_it_is_said(config, words, message):
+def test_missing_published_set_is_reported(config, words, message):
     with pytest.raises(InputError, match=message):
         load(config, words)
 

@@ -1,4 +1,4 @@
-"""The tables' definitions fit the configs and settings, and every script runs."""
+"""Table definitions match configs and settings, and every script runs."""
 
 import importlib.util
 import os
@@ -48,7 +48,7 @@ def test_tables_of_any_data_take_other_configs(path):
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=relative)
-def test_scripts_are_sound(path):
+def test_scripts_have_valid_syntax(path):
     text = path.read_text(encoding="utf-8")
     assert os.access(path, os.X_OK)
     assert text.startswith("#!/usr/bin/env bash\n# ")
@@ -65,8 +65,8 @@ def run(path: Path, *words: str, cwd: Path, python: str = sys.executable) -> lis
 
 
 @pytest.mark.parametrize("name", ["zeroshot_cls", "zeroshot_seg"])
-def test_a_tasks_main_table_is_made_from_anywhere(name, tmp_path):
-    """With `echo` for Python: what is called, with which words."""
+def test_main_tables_can_be_made_from_any_folder(name, tmp_path):
+    """With `echo` instead of Python, to see the command."""
     given = ["--root", "a folder", "SEED", "1"]
     (line,) = run(ROOT / name / f"{name}.sh", *given, cwd=tmp_path, python="echo")
     script, table, *rest = line.split(maxsplit=2)
@@ -75,7 +75,7 @@ def test_a_tasks_main_table_is_made_from_anywhere(name, tmp_path):
     assert rest == [" ".join(given)]
 
 
-def test_demo_tables_stop_where_a_cell_fails_and_hand_their_words_on(tmp_path):
+def test_demo_tables_stop_at_a_failure_and_pass_arguments_on(tmp_path):
     for line in run(ROOT / "scripts" / "demo_tables.sh", "SEED", "1", cwd=tmp_path, python="echo"):
         script, *words = line.split()
         assert Path(script).resolve() == ROOT / "scripts" / "table.py"
@@ -85,7 +85,7 @@ def test_demo_tables_stop_where_a_cell_fails_and_hand_their_words_on(tmp_path):
 
 
 def test_table_script_runs_from_anywhere(tmp_path):
-    lines = run(ROOT / "scripts" / "table.sh", "zeroshot_seg/what_rests_on_what", "--help", cwd=tmp_path)
+    lines = run(ROOT / "scripts" / "table.sh", "zeroshot_seg/sentences_weights_pose", "--help", cwd=tmp_path)
     assert any("Tables: ablation_" in line for line in lines)
 
 
@@ -107,7 +107,7 @@ def made(monkeypatch):
     return calls
 
 
-def test_every_table_has_one_name(made):
+def test_table_names_are_unambiguous(made):
     assert {path for name in table_script.known() for path in table_script.find(name)} == set(TABLES)
     assert len(table_script.known()) == len(TABLES)
     for name in table_script.known():
@@ -118,16 +118,16 @@ def test_every_table_has_one_name(made):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
-        ([], "No table came; choose from .*backbones"),
-        (["backbone"], "There is no table 'backbone'; choose from .*backbones.*zeroshot_cls/what_rests_on_what"),
-        (["what_rests_on_what"], "name zeroshot_cls/what_rests_on_what or zeroshot_seg/what_rests_on_what"),
-        (["backbones", "shapenetpart"], "are of several tasks"),
+        ([], "No table was given; choose from .*backbones"),
+        (["backbone"], "There is no table 'backbone'; choose from .*backbones.*zeroshot_cls/sentences_weights_pose"),
+        (["sentences_weights_pose"], "give zeroshot_cls/sentences_weights_pose or zeroshot_seg/sentences_weights_pose"),
+        (["backbones", "shapenetpart"], "belong to several tasks"),
     ],
 )
-def test_unknown_and_ambiguous_tables_are_told_in_one_sentence(made, words, said):
-    with pytest.raises(InputError, match=said) as caught:
+def test_unknown_and_ambiguous_tables_are_rejected(made, words, message):
+    with pytest.raises(InputError, match=message) as caught:
         table_script.main(words)
     assert "\n" not in str(caught.value)
     assert not made

@@ -1,4 +1,4 @@
-"""SEARCH.START published: a search that begins with the paper's sentences and view weights, in both tasks."""
+"""SEARCH.START published: a search that starts from the paper's sentences and view weights, in both tasks."""
 
 import json
 
@@ -56,34 +56,34 @@ def run(request, tmp_path, monkeypatch):
     return run
 
 
-def test_it_begins_with_the_papers_and_is_marked(run):
-    metrics, found = run("--search", "prompts", "--search-split", "val", "SEARCH.START", "published")
-    assert "beginning with the paper's sentences" in found["procedure"]
-    assert found["tuned_on_test_labels"] is True  # the published sentences were chosen on test labels
+def test_search_starts_from_the_papers_sentences_and_is_marked(run):
+    metrics, result = run("--search", "prompts", "--search-split", "val", "SEARCH.START", "published")
+    assert "starting from the paper's sentences" in result["procedure"]
+    assert result["tuned_on_test_labels"] is True  # the published sentences were chosen on test labels
     assert metrics["tuned_on_test_labels"] is True
-    entries = found["sentences"].values()
+    entries = result["sentences"].values()
     groups = [group for entry in entries for group in (entry.values() if isinstance(entry, dict) else [entry])]
     kept = sum(group[0].startswith(PUBLISHED) for group in groups)
     assert kept > len(groups) / 3  # what raised no score stays as it began
     _, first = run("--search", "prompts", "--search-split", "val")
     assert first["tuned_on_test_labels"] is False
-    assert first["sentences"] != found["sentences"]
+    assert first["sentences"] != result["sentences"]
 
 
-def test_both_can_be_searched(run):
+def test_sentences_and_weights_can_be_searched(run):
     words = ("SEARCH.START", "published", "SEARCH.VALUES", "0.5, 1", "SEARCH.FIXED_VIEWS", 7)
-    _, found = run("--search", "prompts,weights", "--search-split", "val", *words)
-    assert found["weights"]
-    assert found["tuned_on_test_labels"] is True
+    _, result = run("--search", "prompts,weights", "--search-split", "val", *words)
+    assert result["weights"]
+    assert result["tuned_on_test_labels"] is True
 
 
-def test_it_goes_with_sentences_only(run):
+def test_published_start_needs_a_search_for_sentences(run):
     for words in (("--search", "weights"), ("--search", "prompts", "SEARCH.SENTENCES", "ensemble")):
         with pytest.raises(InputError, match=r"SEARCH\.START published needs --search prompts"):
             run(*words, "SEARCH.START", "published")
 
 
-def test_where_it_begins():
+def test_published_start_indices():
     candidates = {"night_stand": ["low.", "wide."], "sofa": ["soft."], "lamp": ["tall."]}
     groups, places = published_start({"Night stand": ["wide."], "sofa": ["deep."]}, candidates)
     assert places == [1, 1, 0]
@@ -92,8 +92,8 @@ def test_where_it_begins():
     assert groups["lamp"] == ["tall."]  # nothing is published for it
 
 
-def test_parts_without_a_published_sentence_begin_with_their_first(run, tmp_path):
-    """As lamp's last two parts do under PROTOCOL standard."""
+def test_parts_without_a_published_sentence_start_from_their_first(run, tmp_path):
+    """Such as lamp's last two parts under PROTOCOL standard."""
     path = tmp_path / "published" / "modelnet40_vit_b16.json"
     entries = json.loads(path.read_text())
     if isinstance(entries["lamp"], dict):

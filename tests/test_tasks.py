@@ -1,4 +1,4 @@
-"""No task is left out where tasks are listed."""
+"""All tasks are registered everywhere."""
 
 import pytest
 
@@ -10,7 +10,7 @@ def test_every_folder_with_a_main_is_a_task():
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_a_task_is_packaged_tested_and_told(name):
+def test_tasks_are_packaged_tested_and_documented(name):
     assert f'"{name}*"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert (ROOT / "tests" / name / "__init__.py").is_file()
     assert f"\n{name}/ " in (ROOT / "README.md").read_text(encoding="utf-8")

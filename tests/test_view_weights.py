@@ -11,7 +11,7 @@ PUBLISHED = ROOT / "zeroshot_cls" / "view_weights.yaml"
 TEN = range(10)
 
 
-def test_published_weights_say_that_they_were_chosen_on_test_labels():
+def test_published_weights_are_marked_as_tuned():
     weights = read_view_weights("modelnet40_vit_b16", TEN, 10, PUBLISHED)
     assert weights.values.tolist() == [0.75, 0.75, 0.75, 0.25, 0.75, 1.0, 0.25, 1.0, 0.75, 0.25]
     assert weights.origin.words == "modelnet40_vit_b16 (published)"
@@ -19,16 +19,16 @@ def test_published_weights_say_that_they_were_chosen_on_test_labels():
     assert weights.origin.tuned
 
 
-def test_published_weights_of_some_views_are_those_of_these_views():
+def test_published_weights_of_selected_views():
     assert read_view_weights("modelnet40_vit_b16", [9, 5, 0], 10, PUBLISHED).values.tolist() == [0.25, 1.0, 0.75]
 
 
-def test_published_weights_for_another_number_of_views_are_refused():
+def test_published_weights_for_another_number_of_views_are_rejected():
     with pytest.raises(InputError, match="has 10 weights, but the projection has 6 views; use 'uniform'"):
         read_view_weights("modelnet40_vit_b16", [0, 1], 6, PUBLISHED)
 
 
-def test_other_weights_are_marked_by_nothing():
+def test_other_weights_are_not_marked():
     assert read_view_weights("uniform", TEN, 10, PUBLISHED).origin == uniform_weights(10).origin == UNIFORM
     assert read_view_weights("1, 0.5", [4, 5], 10, PUBLISHED).origin == Origin("given: 1, 0.5")
     assert read_view_weights("uniform", TEN, 10, PUBLISHED).values.tolist() == [1.0] * 10
@@ -42,7 +42,7 @@ def test_bad_weights(setting):
         read_view_weights(setting, [0, 1, 2], 10, PUBLISHED)
 
 
-def test_bad_weights_name_only_the_sets_that_would_do():
+def test_error_for_bad_weights_lists_only_matching_sets():
     with pytest.raises(InputError, match=r"'uniform', or 6 numbers.* or one of modelnet40_rn101"):
         read_view_weights("1, 1", range(6), 10, PUBLISHED)
     with pytest.raises(InputError, match=r"expected .*\(not all 0\)"):

@@ -1,4 +1,4 @@
-"""Fitting a temperature on one split's labels: what --calibrate does."""
+"""Fitting a temperature on the labels of one split, for --calibrate."""
 
 import argparse
 
@@ -16,7 +16,7 @@ from zeroshot_cls.classifier import extract_features, view_weighted_logits
 def calibrate(
     settings: CfgNode, args: argparse.Namespace, extractor: FeatureExtractor, classes: Tensor, weights: Tensor
 ) -> CfgNode:
-    """Fit on the labels of --search-split, write calibration.yaml to the run's folder, and name it in the settings.
+    """Fit on the labels of --search-split and write calibration.yaml to the run's folder; returns settings that use it.
 
     Args:
         classes: [K, C], unit features of the classes' sentences.

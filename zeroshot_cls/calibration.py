@@ -108,7 +108,7 @@ def read_calibration(path: str | Path) -> Calibration:
         raise InputError(f"CALIBRATION {path} is not a calibration; give the calibration.yaml that --calibrate wrote.")
     for name, kind in kinds.items():
         if not isinstance(values[name], kind) or (kind is float and not np.isfinite(values[name])):
-            raise InputError(f"CALIBRATION {path}: {name} is {values[name]!r}; {kind.__name__} was expected.")
+            raise InputError(f"CALIBRATION {path}: {name} is {values[name]!r}; expected {kind.__name__}.")
     if not RANGE[0] <= values["temperature"] <= RANGE[1]:
         raise InputError(f"CALIBRATION {path}: the temperature is {values['temperature']}; expected {RANGE}.")
     return Calibration(**values)

@@ -54,12 +54,12 @@ def classify(
     Args:
         classes: [K, C], unit features of the classes' sentences.
         weights: [V], view weights.
-        temperature: what the logits are divided by before their softmax; see `zeroshot_cls.calibration`.
+        temperature: by which the logits are divided before the softmax; see `zeroshot_cls.calibration`.
     """
     labels, names, indices, top, probabilities, margins = [], [], [], [], [], []
     for batch, views in extractor.view_features(reader):
         logits = view_weighted_logits(views, classes, weights)
-        best, shares = likeliest(logits / temperature)
+        best, shares = top_classes(logits / temperature)
         top.append(best)
         probabilities.append(shares)
         margins.append(cosine_margins(logits, views.shape[1]))
@@ -70,7 +70,7 @@ def classify(
     return Answers(np.array(labels), names, indices, *joined)
 
 
-def likeliest(logits: Tensor) -> tuple[np.ndarray, np.ndarray]:
+def top_classes(logits: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """The `TOP` most probable classes of logits [n, K] and their probabilities, [n, T] each; ties go to the first."""
     shares = logits.softmax(1).cpu().numpy()
     best = np.argsort(-shares, axis=1, kind="stable")[:, :TOP]
@@ -78,7 +78,7 @@ def likeliest(logits: Tensor) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cosine_margins(logits: Tensor, views: int) -> np.ndarray:
-    """By how much the best class leads in mean cosine: logits [n, K] over `views` -> [n], nan for a single class."""
+    """The margin of the best class in mean cosine: logits [n, K] over `views` -> [n], NaN for a single class."""
     if logits.shape[1] < 2:
         return np.full(len(logits), np.nan, np.float32)
     best = logits.topk(2, 1).values

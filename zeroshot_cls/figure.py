@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     encoder = open_encoder(settings)
     sentences = figure_sentences(names, prompts, settings.PROMPTS.TEMPLATE)
 
-    # answer
+    # depth maps and similarity
     rows = [
         compare(name, points, sentences[name], side, encoder, settings.PROJECTION.BACKEND, args.centred)
         for name, points, side in zip(names, clouds, sides, strict=True)

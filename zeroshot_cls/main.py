@@ -60,7 +60,7 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
         views, _ = selected_views(settings)
         sentences, weights = result.apply_to_classes(sentences, weights, views)
 
-    # features and answer
+    # features and predictions
     class_features = extractor.class_features(sentences)
     if args.calibrate:
         settings = calibrate(settings, args, extractor, class_features, weights.values)

@@ -28,7 +28,7 @@ VIEWS = (
 
 @dataclass(frozen=True)
 class Camera:
-    """The views of a perspective projection, and the pinhole that they share."""
+    """The views of a perspective projection, and their pinhole camera."""
 
     views: Sequence[Sequence[Euler]]
     size: int  # rows and columns of a depth map
@@ -83,12 +83,12 @@ class PerspectiveProjection(nn.Module):
         z, size = z + self.camera.distance, self.camera.size
         row, column = (torch.ceil((side / z + 1) / 2 * size - 0.5).long() for side in (x, y))
         inside = (row >= 0) & (row < size) & (column >= 0) & (column < size)
-        pixel = (row * size + column).where(inside, size * size)  # one pixel more takes what falls outside
+        pixel = (row * size + column).where(inside, size * size)  # an extra pixel collects the points outside the image
         maps = harmonic_means(z.flatten(0, 1), pixel.flatten(0, 1), size * size + 1)[:, :-1]  # [B · V, size · size]
         return maps.reshape(*z.shape[:2], size, size)
 
     def forward(self, points: Tensor) -> Tensor:
-        """Images as CLIP takes them: points [B, N, 3] -> [B, V, 3, 224, 224], three equal channels, 0 to 2.6."""
+        """CLIP's input images: points [B, N, 3] -> [B, V, 3, 224, 224], three equal channels, 0 to 2.6."""
         return clip_images(self.depth_maps(points))
 
 

@@ -1,4 +1,4 @@
-"""Classification as run by tables: `scripts/table.sh NAME`."""
+"""Classification as a task for tables: `scripts/table.sh NAME`."""
 
 from pathlib import Path
 

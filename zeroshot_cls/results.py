@@ -79,7 +79,7 @@ def report_own_shapes(
     """Print the classes of own shapes, and write the run's files.
 
     Args:
-        threshold: shapes whose likeliest class has a lower probability are called `NONE`.
+        threshold: shapes whose top probability is lower get the prediction `NONE`.
         calibration: of the probabilities, None if they are not calibrated.
     """
     run = replace(run, notes=[*run.notes, note_of(calibration)])

@@ -86,7 +86,7 @@ def similarity_figure(shapes: Sequence[Comparison], encoder: str, centred: bool 
         InputError: if there is no shape.
     """
     if not shapes:
-        raise InputError("There is no shape to draw; give at least one.")
+        raise InputError("There are no shapes to draw; give at least one.")
     maps = [similarity_map for shape in shapes for similarity_map in (shape.v1, shape.v2)]
     cosines = np.concatenate([similarity_map.similarity.ravel() for similarity_map in maps])
     low, high = float(cosines.min()), float(cosines.max())

@@ -1,14 +1,14 @@
-"""Average precision of 3-D boxes, as VoteNet's and 3DETR's evaluations define it; usable alone.
+"""Average precision of 3-D boxes, as VoteNet's and 3DETR's evaluations define it; can be used on its own.
 
     meter = AveragePrecision(("chair", "table"))
     for scene in scenes:
         meter.add(boxes, labels, scores, true_boxes, true_labels)
     print(meter.scores(0.25).mean("published"))
 
-Per class, boxes of all scenes are gone through by falling score. A box is a hit if its IoU with the true box of its
-class
-that it overlaps most is strictly greater than the threshold, unless that one has been hit before: then it is a false
-alarm. Boxes of equal score keep the order in which they were added (the published code leaves it open).
+For each class, the boxes of all scenes are visited in order of decreasing score. A box is a true positive if its IoU
+with the true box of its class that it overlaps most is strictly greater than the threshold and that box is not matched
+yet; otherwise it is a false positive. Boxes of equal score keep the order in which they were added (the published code
+leaves their order open).
 """
 
 from dataclasses import dataclass
@@ -19,32 +19,32 @@ from pointclip.errors import InputError
 from zeroshot_det.boxes import best_overlaps, iou
 
 THRESHOLDS = (0.25, 0.5)
-INTERPOLATIONS = ("all", "11")  # over all points of the curve, or over eleven recalls (Pascal VOC 2007)
+INTERPOLATIONS = ("all", "11")  # over all points of the curve, or over eleven recall values (Pascal VOC 2007)
 MEANS = {
-    "published": "over the classes that have true boxes or predictions; one without true boxes counts 0",
-    "with truth": "over the classes that have true boxes; one without predictions counts 0",
+    "published": "over the classes that have true boxes or predictions; one without true boxes counts as 0",
+    "with truth": "over the classes that have true boxes; one without predictions counts as 0",
     "with both": "over the classes that have true boxes and predictions",
 }
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a meter found at one threshold; arrays have one entry a class."""
+    """A meter's scores at one threshold; arrays have one entry per class."""
 
     class_names: tuple[str, ...]
     average_precision: np.ndarray  # [K] in [0, 1]; NaN without true boxes, 0 with true boxes but no predictions
-    recall: np.ndarray  # [K] in [0, 1], of all predictions together; NaN without true boxes
+    recall: np.ndarray  # [K] in [0, 1], of all predictions; NaN without true boxes
     truth: np.ndarray  # [K] int, true boxes
     predictions: np.ndarray  # [K] int
 
     def mean(self, name: str = "published") -> float:
-        """The mean average precision in [0, 1], over the classes that `MEANS` says; NaN when there are none.
+        """The mean average precision in [0, 1], over the classes described in `MEANS`; NaN when there are none.
 
         Raises:
             InputError: for an unknown name.
         """
         if name not in MEANS:
-            raise InputError(f"The mean is {name!r}, but the known ones are {', '.join(map(repr, MEANS))}.")
+            raise InputError(f"The mean is {name!r}; one of {', '.join(map(repr, MEANS))} was expected.")
         chosen = {
             "published": (self.truth > 0) | (self.predictions > 0),
             "with truth": self.truth > 0,
@@ -55,10 +55,10 @@ class Scores:
 
 
 class AveragePrecision:
-    """Gathers the boxes of scene after scene, and scores them at any threshold.
+    """Accumulates the boxes of scenes, and scores them at any threshold.
 
     Args:
-        class_names: K names; labels count them from 0.
+        class_names: K names, indexed by the labels.
         interpolation: "all" or "11".
 
     Raises:
@@ -71,10 +71,10 @@ class AveragePrecision:
         self.class_names, self.interpolation = tuple(class_names), interpolation
         self.scenes = 0
         self._truth = np.zeros(len(class_names), np.int64)
-        self._labels: list[np.ndarray] = []  # an array a scene
+        self._labels: list[np.ndarray] = []  # one array per scene
         self._scores: list[np.ndarray] = []
         self._overlap: list[np.ndarray] = []
-        self._hit: list[np.ndarray] = []  # which true box, counted through all scenes
+        self._match: list[np.ndarray] = []  # index of the true box, over all scenes
 
     def add(
         self, boxes: np.ndarray, labels: np.ndarray, scores: np.ndarray, truth: np.ndarray, truth_labels: np.ndarray
@@ -82,7 +82,7 @@ class AveragePrecision:
         """Add a scene: predicted boxes [n, 7], labels [n], scores [n]; true boxes [m, 7], labels [m].
 
         Raises:
-            InputError: for arrays that do not fit together, labels out of range and scores that are not numbers.
+            InputError: for arrays of different lengths, labels out of range and scores that are not finite.
         """
         boxes, truth = np.asarray(boxes).reshape(-1, 7), np.asarray(truth).reshape(-1, 7)
         labels, truth_labels = np.asarray(labels, np.int64), np.asarray(truth_labels, np.int64)
@@ -92,7 +92,7 @@ class AveragePrecision:
         self._labels.append(labels)
         self._scores.append(scores)
         self._overlap.append(overlap)
-        self._hit.append(np.where(which < 0, -1, which + self._truth.sum()))
+        self._match.append(np.where(which < 0, -1, which + self._truth.sum()))
         self._truth += np.bincount(truth_labels, minlength=len(self.class_names))
         self.scenes += 1
 
@@ -100,27 +100,27 @@ class AveragePrecision:
         """Average precision and recall of each class over all scenes added so far, at an IoU threshold in [0, 1)."""
         joined = [np.concatenate([np.zeros(0), *parts]) for parts in (self._labels, self._scores, self._overlap)]
         labels, scores, overlap = joined
-        hit = np.concatenate([np.zeros(0, np.int64), *self._hit])
+        match = np.concatenate([np.zeros(0, np.int64), *self._match])
         precision, recall, counts = [], [], []
         for k, total in enumerate(self._truth):
-            mine = np.flatnonzero(labels == k)
-            mine = mine[np.argsort(-scores[mine], kind="stable")]
-            first = _first_hits(overlap[mine] > threshold, hit[mine])
-            precision.append(_average_precision(first, total, self.interpolation))
-            recall.append(first.sum() / total if total else np.nan)
-            counts.append(len(mine))
+            of_class = np.flatnonzero(labels == k)
+            of_class = of_class[np.argsort(-scores[of_class], kind="stable")]
+            true_positives = _true_positives(overlap[of_class] > threshold, match[of_class])
+            precision.append(_average_precision(true_positives, total, self.interpolation))
+            recall.append(true_positives.sum() / total if total else np.nan)
+            counts.append(len(of_class))
         return Scores(self.class_names, np.array(precision), np.array(recall), self._truth.copy(), np.array(counts))
 
     def _check(self, boxes, labels, scores, truth, truth_labels) -> None:
         if not len(boxes) == len(labels) == len(scores) or len(truth) != len(truth_labels):
             raise InputError(
-                f"{len(boxes)} boxes came with {len(labels)} labels and {len(scores)} scores, {len(truth)} true boxes "
-                f"with {len(truth_labels)} labels; one of each was expected for every box."
+                f"{len(boxes)} boxes have {len(labels)} labels and {len(scores)} scores, {len(truth)} true boxes "
+                f"have {len(truth_labels)} labels; one of each was expected for every box."
             )
         for given in (labels, truth_labels):
             if len(given) and not 0 <= given.min() <= given.max() < len(self.class_names):
                 raise InputError(
-                    f"Labels from {given.min()} to {given.max()} came; 0 to {len(self.class_names) - 1} were expected."
+                    f"Labels range from {given.min()} to {given.max()}; 0 to {len(self.class_names) - 1} were expected."
                 )
         if not np.isfinite(scores).all():
             raise InputError("A score is NaN or infinite; finite scores were expected.")
@@ -129,7 +129,7 @@ class AveragePrecision:
 def every_class(
     boxes: np.ndarray, probabilities: np.ndarray, objectness: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Let every box count for every class ("per class proposal"), with the score p_k · objectness.
+    """Let every box count for every class ("per class proposal"), with score p_k · objectness.
 
     Args:
         boxes: [n, 7]; probabilities: [n, K]; objectness: [n].
@@ -142,37 +142,37 @@ def every_class(
     return np.repeat(boxes, classes, axis=0), np.tile(np.arange(classes), count), scores
 
 
-def likeliest_class(
+def top_class(
     boxes: np.ndarray, probabilities: np.ndarray, objectness: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Let every box count for its likeliest class alone, with the score p · objectness; as `every_class`."""
+    """Let every box count only for its most probable class, with score p · objectness; otherwise as `every_class`."""
     return boxes, probabilities.argmax(1), probabilities.max(1) * objectness
 
 
-def found(boxes: np.ndarray, truth: np.ndarray, threshold: float) -> np.ndarray:
-    """Which true boxes [m, 7] some box [n, 7] overlaps by more than `threshold`, whatever its label -> [m] bool."""
+def recalled(boxes: np.ndarray, truth: np.ndarray, threshold: float) -> np.ndarray:
+    """Which true boxes [m, 7] have an IoU over `threshold` with some box [n, 7], whatever its label -> [m] bool."""
     if not len(boxes) or not len(truth):
         return np.zeros(len(truth), bool)
     return iou(boxes, truth).max(0) > threshold
 
 
-def _first_hits(good: np.ndarray, hit: np.ndarray) -> np.ndarray:
-    """Which predictions, in order, are the first good one of the true box that they hit: [n], [n] -> [n] bool."""
-    first = np.zeros(len(good), bool)
-    places = np.flatnonzero(good)
-    first[places[np.unique(hit[places], return_index=True)[1]]] = True
+def _true_positives(overlaps: np.ndarray, match: np.ndarray) -> np.ndarray:
+    """Which of the ordered predictions that overlap enough are the first for their true box: [n], [n] -> [n] bool."""
+    first = np.zeros(len(overlaps), bool)
+    places = np.flatnonzero(overlaps)
+    first[places[np.unique(match[places], return_index=True)[1]]] = True
     return first
 
 
-def _average_precision(hits: np.ndarray, total: int, interpolation: str) -> float:
-    """The area under precision over recall; hits [n] bool by falling score, of `total` true boxes."""
+def _average_precision(true_positives: np.ndarray, total: int, interpolation: str) -> float:
+    """The area under the precision-recall curve; true_positives [n] bool by decreasing score, of `total` true boxes."""
     if not total:
         return float("nan")
-    found_so_far = np.cumsum(hits)
-    recall = found_so_far / total
-    precision = found_so_far / np.arange(1, len(hits) + 1)
+    count = np.cumsum(true_positives)
+    recall = count / total
+    precision = count / np.arange(1, len(true_positives) + 1)
     best_from_here = np.maximum.accumulate(precision[::-1])[::-1]  # at this recall or a higher one
     if interpolation == "all":
-        return float(best_from_here[hits].sum() / total)  # recall moves by 1 / total at each hit
-    reached = np.searchsorted(recall, np.arange(0, 1.1, 0.1))  # the published code's own eleven, rounding included
+        return float(best_from_here[true_positives].sum() / total)  # recall grows by 1 / total at each true positive
+    reached = np.searchsorted(recall, np.arange(0, 1.1, 0.1))  # the published code's eleven values, rounding included
     return float(np.append(best_from_here, 0.0)[reached].sum() / 11)

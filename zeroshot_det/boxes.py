@@ -1,9 +1,8 @@
-"""Oriented 3-D boxes: one convention, conversions to it, their overlap, and the points in them.
+"""Oriented 3-D boxes: one convention, conversions to it, IoU, and the points inside.
 
-A box is a row (x, y, z, dx, dy, dz, heading): its centre, its full sizes along its own axes, and the angle from the x
-axis
-to the box's own x axis in radians, counter-clockwise seen from above. The z axis points up, and lengths are in metres.
-Boxes of a scene are an array [n, 7] of float64; a box that cannot turn has heading 0.
+A box is a row (x, y, z, dx, dy, dz, heading): its centre, its full sizes along the box's axes, and the angle from the x
+axis to the box's x axis in radians, counter-clockwise seen from above. The z axis points up, and lengths are in metres.
+The boxes of a scene are a float64 array [n, 7]; axis-aligned boxes have heading 0.
 """
 
 import numpy as np
@@ -12,7 +11,7 @@ from pointclip.errors import InputError
 from pointclip.utils.compiled import compiled, part
 
 CENTRE, SIZE, HEADING = slice(0, 3), slice(3, 6), 6  # columns of a box
-LARGEST_HEADING = 2 * np.pi + 0.01  # beyond a full turn, the angle is probably in degrees
+LARGEST_HEADING = 2 * np.pi + 0.01  # an angle beyond a full turn is probably in degrees
 
 # The corners of a unit box around the origin: four above, counter-clockwise, then the four below them.
 _UNIT = np.array([(x, y, z) for z in (0.5, -0.5) for x, y in ((0.5, 0.5), (-0.5, 0.5), (-0.5, -0.5), (0.5, -0.5))])
@@ -22,8 +21,8 @@ def check_boxes(boxes: np.ndarray, where: str) -> np.ndarray:
     """The boxes as float64 [n, 7].
 
     Args:
-        boxes: what a file or a caller brought.
-        where: what messages call it: "scene0011_00.npz".
+        boxes: as read from a file or passed by a caller.
+        where: where they come from, for messages: "scene0011_00.npz".
 
     Raises:
         InputError: for another shape, NaN or infinite numbers, boxes without size, and headings in degrees.
@@ -31,12 +30,12 @@ def check_boxes(boxes: np.ndarray, where: str) -> np.ndarray:
     boxes = np.asarray(boxes)
     if boxes.ndim != 2 or boxes.shape[1] != 7 or boxes.dtype.kind not in "fiu":
         raise InputError(
-            f"{where}: boxes came as {boxes.dtype} of shape {list(boxes.shape)}; numbers [n, 7] were expected: centre, "
+            f"{where}: boxes are {boxes.dtype} of shape {list(boxes.shape)}; numbers [n, 7] were expected: centre, "
             "full sizes and heading."
         )
     boxes = boxes.astype(np.float64)
     if (bad := np.flatnonzero(~np.isfinite(boxes).all(1))).size:
-        raise InputError(f"{where}: box {bad[0]} holds NaN or infinite numbers; remove it or put it right.")
+        raise InputError(f"{where}: box {bad[0]} holds NaN or infinite numbers; correct or remove it.")
     if (bad := np.flatnonzero((boxes[:, SIZE] <= 0).any(1))).size:
         size = " × ".join(f"{side:g}" for side in boxes[bad[0], SIZE])
         raise InputError(f"{where}: box {bad[0]} has the size {size}; all three sides must be greater than 0.")
@@ -49,7 +48,7 @@ def check_boxes(boxes: np.ndarray, where: str) -> np.ndarray:
 
 
 def from_bounds(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Axis-aligned boxes [n, 7] from their lowest and highest corners, [n, 3] each."""
+    """Axis-aligned boxes [n, 7] from their minimum and maximum corners, [n, 3] each."""
     low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
     return np.concatenate([(low + high) / 2, high - low, np.zeros((*low.shape[:-1], 1))], axis=-1)
 
@@ -74,16 +73,16 @@ def from_scannet(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def from_camera_corners(corners: np.ndarray) -> np.ndarray:
-    """Boxes from VoteNet's corners, which 3DETR shares.
+    """Boxes from corners in VoteNet's order, which 3DETR shares.
 
-    They are in camera axes (x right, y down, z forward): four below, then the four above them, each four beginning at
-    (+l/2, +w/2) and going round by (+l/2, -w/2), (-l/2, -w/2), (-l/2, +w/2).
+    They are in camera axes (x right, y down, z forward): the four lower corners, then the four above them, each in the
+    order (+l/2, +w/2), (+l/2, -w/2), (-l/2, -w/2), (-l/2, +w/2).
 
     Args:
         corners: [n, 8, 3].
 
     Returns:
-        Boxes [n, 7] in the scan's frame, z up: camera (x, y, z) is (x, z, -y) there.
+        Boxes [n, 7] in the scan's frame, z up, where camera (x, y, z) becomes (x, z, -y).
     """
     corners = np.asarray(corners, np.float64).reshape(-1, 8, 3)
     corners = np.stack([corners[..., 0], corners[..., 2], -corners[..., 1]], axis=-1)
@@ -95,30 +94,30 @@ def from_camera_corners(corners: np.ndarray) -> np.ndarray:
 
 
 def corners_of(boxes: np.ndarray) -> np.ndarray:
-    """The corners of boxes [n, 7] -> [n, 8, 3]: four above, counter-clockwise from (+dx/2, +dy/2), then those below."""
+    """The corners of boxes [n, 7] -> [n, 8, 3]: four above, counter-clockwise from (+dx/2, +dy/2), then four below."""
     boxes = np.asarray(boxes, np.float64).reshape(-1, 7)
-    corners = _UNIT * boxes[:, None, SIZE]  # [n, 8, 3], in the box's axes
+    corners = _UNIT * boxes[:, None, SIZE]  # [n, 8, 3], in box axes
     return _turned(corners, boxes[:, HEADING]) + boxes[:, None, CENTRE]
 
 
 def hulls_of(boxes: np.ndarray) -> np.ndarray:
-    """The axis-aligned hulls of boxes [n, 7] -> [n, 6]: lowest corner, highest corner."""
+    """Axis-aligned bounds of boxes [n, 7] -> [n, 6]: minimum corner, maximum corner."""
     corners = corners_of(boxes)
     return np.concatenate([corners.min(1), corners.max(1)], axis=1)
 
 
 def in_box_axes(points: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """Points [N, 3] as seen from a box [7]: its centre becomes the origin, its axes the axes."""
+    """Points [N, 3] in the coordinate frame of a box [7]."""
     return _turned(np.asarray(points, np.float64)[None] - box[CENTRE], -box[None, HEADING])[0]
 
 
 def inside(points: np.ndarray, box: np.ndarray, margin: float = 0.0) -> np.ndarray:
-    """Which points [N, 3] lie in a box [7] widened by `margin` on every side, its faces included -> [N] bool."""
+    """Which points [N, 3] lie in a box [7] enlarged by `margin` on every side, faces included -> [N] bool."""
     return (np.abs(in_box_axes(points, box)) <= box[SIZE] / 2 + margin).all(1)
 
 
 def iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Intersection over union of every two boxes: [n, 7], [m, 7] -> [n, m] in [0, 1].
+    """Intersection over union of every pair of boxes: [n, 7], [m, 7] -> [n, m] in [0, 1].
 
     Exact: one footprint is clipped by the four sides of the other.
     """
@@ -128,7 +127,7 @@ def iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _turned(points: np.ndarray, heading: np.ndarray) -> np.ndarray:
-    """Points [n, N, 3] turned about z by n angles, counter-clockwise."""
+    """Points [n, N, 3] rotated about z by n angles, counter-clockwise."""
     cos, sin = np.cos(heading)[:, None], np.sin(heading)[:, None]
     x, y, z = points[..., 0], points[..., 1], points[..., 2]
     return np.stack([cos * x - sin * y, sin * x + cos * y, z], axis=-1)
@@ -136,7 +135,7 @@ def _turned(points: np.ndarray, heading: np.ndarray) -> np.ndarray:
 
 @part
 def _clipped(polygon, count, axis, limit, out):  # pragma: no cover - compiled
-    """Keep what of a polygon lies at coordinates of at most `limit`; returns the number of corners in `out`."""
+    """Clip a polygon to coordinates of at most `limit` along an axis; returns the number of corners in `out`."""
     kept = 0
     for i in range(count):
         j = i + 1 if i + 1 < count else 0
@@ -166,7 +165,7 @@ def _common_area(a, b, one, two):  # pragma: no cover - compiled
         one[i, 0], one[i, 1] = x + cos * u - sin * v, y + sin * u + cos * v
     count = 4
     for axis in range(2):
-        for _ in range(2):  # clip at +side/2, mirror, and do it once more for the other side
+        for _ in range(2):  # clip at +side/2, mirror, and repeat for the other side
             count = _clipped(one, count, axis, b[3 + axis] / 2, two)
             for i in range(count):
                 one[i, 0], one[i, 1] = two[i, 0], two[i, 1]
@@ -183,7 +182,7 @@ def _iou_of_two(a, b, one, two):  # pragma: no cover - compiled
     height = min(a[2] + a[5] / 2, b[2] + b[5] / 2) - max(a[2] - a[5] / 2, b[2] - b[5] / 2)
     x, y = a[0] - b[0], a[1] - b[1]
     reach = np.sqrt(a[3] * a[3] + a[4] * a[4]) + np.sqrt(b[3] * b[3] + b[4] * b[4])
-    if height <= 0 or 4 * (x * x + y * y) >= reach * reach:  # the circles around the footprints do not meet
+    if height <= 0 or 4 * (x * x + y * y) >= reach * reach:  # the footprints' circumcircles do not meet
         return 0.0
     common = _common_area(a, b, one, two) * height
     return common / (a[3] * a[4] * a[5] + b[3] * b[4] * b[5] - common)
@@ -215,14 +214,14 @@ def _best_overlaps(boxes, labels, truth, truth_labels):  # pragma: no cover - co
 def best_overlaps(
     boxes: np.ndarray, labels: np.ndarray, truth: np.ndarray, truth_labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The true box of the same label that each box overlaps most.
+    """The true box of the same label with the highest IoU for each box.
 
     Args:
         boxes: [n, 7]; labels: [n]; truth: [m, 7]; truth_labels: [m].
 
     Returns:
-        The overlaps [n], -1 where no true box has the label, and which true box it is [n], the first of equals, -1
-        where there is none.
+        The IoU [n], -1 where no true box has the label, and the index of the true box [n], the first among equals and
+        -1 where there is none.
     """
     return _best_overlaps(
         np.ascontiguousarray(boxes, np.float64).reshape(-1, 7),

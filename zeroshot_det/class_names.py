@@ -1,4 +1,4 @@
-"""The classes of the two detection benchmarks, in label order, by the names that sentences use."""
+"""The classes of the two detection benchmarks, in label order, with the names used in prompts."""
 
 SCANNET = {  # NYU40 id -> name; "garbagebin", "refridgerator" and "showercurtrain" in the published code
     3: "cabinet",

@@ -14,7 +14,7 @@ TASK = "zero-shot detection"
 
 @dataclass(frozen=True)
 class Detections:
-    """What was found in one scene, by falling objectness."""
+    """The detections of one scene, by decreasing objectness."""
 
     boxes: np.ndarray  # [n, 7]
     objectness: np.ndarray  # [n]
@@ -22,12 +22,12 @@ class Detections:
 
     @property
     def labels(self) -> np.ndarray:
-        """The likeliest class of each box, [n]."""
+        """The most probable class of each box, [n]."""
         return self.probabilities.argmax(1) if len(self.boxes) else np.zeros(0, np.int64)
 
     @property
     def scores(self) -> np.ndarray:
-        """p · objectness of the likeliest class, [n]."""
+        """p · objectness of the most probable class, [n]."""
         return self.probabilities.max(1, initial=0) * self.objectness
 
 
@@ -39,20 +39,20 @@ def detect(
     size_filter: float = 0.0,
     overlap: float = 0.25,
 ) -> Detections:
-    """Filter the classes of a scene's boxes by size, and keep of those that overlap within a class only the best.
+    """Filter the classes of a scene's boxes by size, and suppress overlapping boxes of the same class.
 
     Args:
         proposals: n boxes.
         probabilities: [n, K].
         class_names: K names.
-        extents: typical ones by class, see `size_filter.read_extents`.
-        size_filter: its tolerance; 0 for none. A class that does not fit gets probability 0; a box that fits no class
-            goes.
-        overlap: IoU above which the box of lower objectness goes.
+        extents: typical extents by class, see `size_filter.read_extents`.
+        size_filter: the filter's tolerance; 0 turns it off. A class that does not fit gets probability 0; a box that
+            fits no class is dropped.
+        overlap: IoU above which the box of lower objectness is dropped.
     """
     allowed = fits(proposals.boxes, class_names, extents, size_filter)
-    some = np.flatnonzero(allowed.any(1))
-    boxes, objectness = proposals.boxes[some], proposals.objectness[some]
-    probabilities = (probabilities * allowed)[some]
-    kept = suppress(boxes, objectness, probabilities.argmax(1) if len(some) else some, overlap)
+    fitting = np.flatnonzero(allowed.any(1))
+    boxes, objectness = proposals.boxes[fitting], proposals.objectness[fitting]
+    probabilities = (probabilities * allowed)[fitting]
+    kept = suppress(boxes, objectness, probabilities.argmax(1) if len(fitting) else fitting, overlap)
     return Detections(boxes[kept], objectness[kept], probabilities[kept])

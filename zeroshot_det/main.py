@@ -1,4 +1,4 @@
-"""Zero-shot 3-D detection in a data set or in own scans: `python main.py --config configs/demo.yaml`."""
+"""Zero-shot 3-D detection in a data set or in your own scans: `python main.py --config configs/demo.yaml`."""
 
 if __name__ == "__main__":  # from a checkout, installed or not
     import sys
@@ -20,18 +20,18 @@ from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.opening import open_extractor
 from pointclip.runs.own_shapes import answering
 from zeroshot_cls.projections import open_projection, open_view_weights
+from zeroshot_det.crop_classifier import Crops, classify_crops
 from zeroshot_det.detector import detect
-from zeroshot_det.proposals.opening import propose
-from zeroshot_det.reading import Crops, read_boxes
+from zeroshot_det.proposals.scene_proposals import propose
 from zeroshot_det.results import describe_run, report_scenes
 from zeroshot_det.scenes.opening import PreparedScenes, open_scenes
 from zeroshot_det.scores import evaluate
-from zeroshot_det.settings import own_classes, parse
+from zeroshot_det.settings import parse, scan_classes
 from zeroshot_det.size_filter import EXTENTS, read_extents
 
 
 def main(words: Sequence[str] | None = None) -> dict:
-    """Run the command line `words`, the process's own by default; returns what stands in metrics.json."""
+    """Run the command line `words`, by default the process's arguments; returns what metrics.json holds."""
     args, settings = parse(words)
     return answering(args, lambda: run(args, settings))
 
@@ -45,12 +45,12 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
 
     # data
     prompts = open_prompts(settings.PROMPTS.FILE)
-    scenes = PreparedScenes(open_scenes(settings, args, own_classes(args, prompts)), settings)
+    scenes = PreparedScenes(open_scenes(settings, args, scan_classes(args, prompts)), settings)
     classes = scenes.class_names
     nothing = tuple(name.strip() for name in c.NOTHING.split(",") if name.strip())
     sentences = class_sentences((*classes, *nothing), prompts, settings.PROMPTS.TEMPLATE)
 
-    # boxes, without names yet
+    # boxes, without classes yet
     start = time.perf_counter()
     proposed = propose(scenes, settings, not args.quiet)
     seconds = {"proposals": time.perf_counter() - start}
@@ -59,19 +59,21 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     extractor = open_extractor(settings, open_projection(settings), args)
     class_features = extractor.class_features(sentences)  # [K + nothing, C]
 
-    # reading: the points in each box, as classification reads a shape
+    # classification of each box's points, as of a shape
     start = time.perf_counter()
     crops = Crops(scenes, proposed, c.MARGIN, c.POINTS)
     reader = BatchReader(crops, settings.BATCH_SIZE or usual_batch_size(extractor.device), "skip")
-    probabilities = read_boxes(reader, extractor, class_features, weights.values, c.LOGITS, len(classes))  # [boxes, K]
+    probabilities = classify_crops(
+        reader, extractor, class_features, weights.values, c.LOGITS, len(classes)
+    )  # [boxes, K]
     seconds["reading"] = time.perf_counter() - start
 
-    # answer
+    # predictions
     per_scene = crops.by_scene(probabilities)
     overlap = settings.SUPPRESSION.OVERLAP
     detections = [
-        detect(own.proposals, shares, classes, extents, c.SIZE_FILTER, overlap)
-        for own, shares in zip(proposed, per_scene, strict=True)
+        detect(entry.proposals, scene_probabilities, classes, extents, c.SIZE_FILTER, overlap)
+        for entry, scene_probabilities in zip(proposed, per_scene, strict=True)
     ]
     scores = evaluate(proposed, detections, classes, settings) if scenes.has_truth else None
     origins = sentences.origin, weights.origin

@@ -1,4 +1,4 @@
-"""The page of a detection run: scores by class, and scenes that can be turned, with what was found in them."""
+"""The page of a detection run: scores by class, and scenes to rotate with their detections."""
 
 import os
 from collections.abc import Sequence
@@ -15,46 +15,47 @@ from pointclip.runs.run import Run
 from zeroshot_det import scene_view
 from zeroshot_det.average_precision import THRESHOLDS
 from zeroshot_det.boxes import in_box_axes, inside
+from zeroshot_det.crop_classifier import crop
 from zeroshot_det.detector import Detections
-from zeroshot_det.proposals.opening import Proposed
-from zeroshot_det.reading import crop
+from zeroshot_det.proposals.scene_proposals import SceneProposals
 from zeroshot_det.scenes.base import Scene
 from zeroshot_det.scenes.opening import PreparedScenes
 from zeroshot_det.scores import DetectionScores
 
 SCENES = 4  # shown on the page
-ROWS = 40  # detections listed of a scene
-BOXES = 9  # of a scene, shown with crop and depth maps
-AT_FIRST = 12  # boxes drawn before the slider is moved
-TOP = 3  # classes told of a box
+ROWS = 40  # detections listed per scene
+BOXES = 9  # per scene, shown with crop and depth maps
+INITIAL_BOXES = 12  # drawn before the slider is moved
+TOP = 3  # classes listed per box
 
 CASE = """
 <article class="card scene">
   <div class="head"><h3>{{ case.name }}</h3><span class="soft">{{ case.size }}</span></div>
   <div class="sliders">
-    <label>score from <input type="range" name="score" min="0" max="1" step="0.01" value="{{ '%.2f' % case.least }}">
-      <output>{{ '%.2f' % case.least }}</output></label>
+    <label>minimum score
+      <input type="range" name="score" min="0" max="1" step="0.01" value="{{ '%.2f' % case.min_score }}">
+      <output>{{ '%.2f' % case.min_score }}</output></label>
     <label>height <input type="range" name="height" min="0" max="1" step="0.01" value="1"></label>
     {% if case.truth %}<label><input type="checkbox" name="truth" checked> {{ case.truth }} true boxes (dashed)</label>
     {% endif %}
   </div>
   <canvas class="view" tabindex="0" role="img"
     aria-label="The points of {{ case.name }} with {{ case.rows | length }} boxes; drag or use the arrow keys to
-    turn"></canvas>
+    rotate"></canvas>
   <script type="application/json">{{ case.json | safe }}</script>
-  <div class="turn">{% for move, words in (("left", "◀ turn"), ("right", "turn ▶"), ("closer", "closer"),
-    ("further", "further"), ("reset", "reset")) %}<button type="button" data-move="{{ move }}">{{ words }}</button>
+  <div class="turn">{% for move, label in (("left", "◀ rotate"), ("right", "rotate ▶"), ("closer", "zoom in"),
+    ("further", "zoom out"), ("reset", "reset")) %}<button type="button" data-move="{{ move }}">{{ label }}</button>
   {% endfor %}</div>
   {% if case.rows %}<div class="scroll"><table><caption>Detections by score; choose one to mark its box{{ case.more }}
-    </caption><thead><tr><th scope="col" class="text">class</th>{% for words in ("score", "uncalibrated %",
-    "objectness", "size (m)") %}<th scope="col">{{ words }}</th>{% endfor %}{% if case.truth %}
-    <th scope="col" class="text">truth there</th>{% endif %}</tr></thead><tbody>{% for row in case.rows %}
+    </caption><thead><tr><th scope="col" class="text">class</th>{% for name in ("score", "uncalibrated %",
+    "objectness", "size (m)") %}<th scope="col">{{ name }}</th>{% endfor %}{% if case.truth %}
+    <th scope="col" class="text">true class</th>{% endif %}</tr></thead><tbody>{% for row in case.rows %}
     <tr data-box="{{ row.box }}" data-score="{{ row.score }}" tabindex="0"><th scope="row" class="text">
       <i class="swatch" style="background: {{ row.colour }}"></i>{{ row.name }}</th><td>{{ '%.2f' % row.score }}</td>
       <td>{{ '%.0f' % row.probability }}</td><td>{{ '%.2f' % row.objectness }}</td><td>{{ row.size }}</td>
       {% if case.truth %}<td class="text">{{ row.truth }}</td>{% endif %}</tr>{% endfor %}</tbody></table></div>
   {% endif %}
-  {% if case.boxes %}<h3>What named the likeliest boxes</h3><div class="boxes">{% for box in case.boxes %}
+  {% if case.boxes %}<h3>Depth maps of the highest-scoring boxes</h3><div class="boxes">{% for box in case.boxes %}
     <figure><b><i class="swatch" style="background: {{ box.colour }}"></i>{{ box.name }}</b>
       <span class="soft">score {{ '%.2f' % box.score }}</span>
       <canvas class="view crop" tabindex="0" role="img" aria-label="The points in the box of {{ box.name }}"></canvas>
@@ -70,7 +71,7 @@ def write_detection_report(
     title: str,
     run: Run,
     scenes: PreparedScenes,
-    proposed: Sequence[Proposed],
+    proposed: Sequence[SceneProposals],
     detections: Sequence[Detections],
     scores: DetectionScores | None,
     projection: nn.Module,
@@ -78,24 +79,24 @@ def write_detection_report(
     """Write the page; its pictures go to the folder `pictures` beside it.
 
     Args:
-        proposed, detections: of each scene that was read; the first `SCENES` are shown.
-        scores: None where no truth is known.
+        proposed, detections: of each scene; the first `SCENES` are shown.
+        scores: None without ground truth.
         projection: draws the depth maps.
     """
     album = Album(path)
     shown = list(zip(proposed, detections, strict=True))[:SCENES]
     cases = [_case(album, number, scenes, *pair, run, projection) for number, pair in enumerate(shown, 1)]
-    hint = "Drag a scene to turn it; arrow keys and + − do so too."
+    hint = "Drag a scene or use the arrow keys to rotate it, + and − to zoom."
     if len(proposed) > len(shown):
-        hint += f" The first {len(shown)} of {len(proposed)} scenes; predictions.csv has all."
+        hint += f" The first {len(shown)} of {len(proposed)} scenes are shown; predictions.csv has all."
     facts = run.facts | {"Scenes": f"{len(proposed)}"}
     if scores:
         mean = run.settings.SCORING.MEAN
         for threshold in THRESHOLDS:
-            values = (scores.named, scores.ceiling, scores.chance)
-            named, ceiling, chance = (cell(100 * own[threshold].mean(mean)) for own in values)
+            values = (scores.predicted, scores.ceiling, scores.chance)
+            predicted, ceiling, chance = (cell(100 * value[threshold].mean(mean)) for value in values)
             facts[f"mAP at IoU {threshold:g}"] = (
-                f"{named} % (with true labels on the same boxes {ceiling} %, with chance labels {chance} %)"
+                f"{predicted} % (with true labels on the same boxes {ceiling} %, with chance labels {chance} %)"
             )
     page = render(
         CASE,
@@ -113,57 +114,64 @@ def write_detection_report(
 def _table(scores: DetectionScores) -> dict:
     columns = [column("class", text=True), column("AP25", bar=True), *map(column, ("AP25 %", "AP50 %"))]
     columns += [*map(column, ("recall25 %", "recall50 %", "true boxes"))]
-    low, high = (scores.named[t] for t in THRESHOLDS)
+    low, high = (scores.predicted[t] for t in THRESHOLDS)
     rows = []
     for k, name in enumerate(low.class_names):
         if not low.truth[k]:
             continue
-        values = [100 * own.average_precision[k] for own in (low, high)]
+        values = [100 * at_threshold.average_precision[k] for at_threshold in (low, high)]
         values += [100 * scores.class_recall[t][k] for t in THRESHOLDS]
         rows.append([name, values[0], *map(cell, values), cell(low.truth[k])])
-    caption = "Average precision, and the share of true boxes that some proposal overlaps, at IoU 0.25 and 0.5."
+    caption = "Average precision, and recall of the proposals whatever their labels, at IoU 0.25 and 0.5."
     rows.sort(key=lambda row: -row[1])
     return {"title": "Scores of each class", "caption": caption, "columns": columns, "rows": rows}
 
 
 def _case(
-    album: Album, number: int, scenes: PreparedScenes, own: Proposed, found: Detections, run: Run, projection: nn.Module
+    album: Album,
+    number: int,
+    scenes: PreparedScenes,
+    entry: SceneProposals,
+    detected: Detections,
+    run: Run,
+    projection: nn.Module,
 ) -> dict:
-    """One scene for the template."""
-    scene, names = scenes[own.place], scenes.class_names
-    order = np.argsort(-found.scores, kind="stable")
-    labels, ranked = found.labels[order], found.scores[order]
-    least = float(np.floor(100 * ranked[min(len(ranked), AT_FIRST) - 1]) / 100) if len(ranked) else 0.0
-    true_names = [names[label] for label in own.labels]
-    drawn = (found.boxes[order], [names[label] for label in labels], labels, ranked, own.truth, true_names)
-    rows = [_row(found, i, place, names, own) for place, i in enumerate(order[:ROWS])]
+    """One scene as the template takes it."""
+    scene, names = scenes[entry.scene_index], scenes.class_names
+    order = np.argsort(-detected.scores, kind="stable")
+    labels, ranked = detected.labels[order], detected.scores[order]
+    min_score = float(np.floor(100 * ranked[min(len(ranked), INITIAL_BOXES) - 1]) / 100) if len(ranked) else 0.0
+    true_names = [names[label] for label in entry.true_labels]
+    drawn = (detected.boxes[order], [names[label] for label in labels], labels, ranked, entry.true_boxes, true_names)
+    rows = [_row(detected, i, place, names, entry) for place, i in enumerate(order[:ROWS])]
     return {
         "name": Path(scene.name).name,
-        "size": f"{len(scene.points):,} points, {len(found.boxes)} boxes",
-        "least": least,
-        "truth": len(own.truth),
-        "json": scene_view.scene_json(scene.points, scene.colours, *drawn, least),
+        "size": f"{len(scene.points):,} points, {len(detected.boxes)} boxes",
+        "min_score": min_score,
+        "truth": len(entry.true_boxes),
+        "json": scene_view.scene_json(scene.points, scene.colours, *drawn, min_score),
         "rows": rows,
         "more": f"; the first {ROWS} of {len(order)}" if len(order) > ROWS else "",
         "boxes": [
-            _box(album, f"scene-{number}-box-{place}", scene, found, i, names, run, projection)
+            _box(album, f"scene-{number}-box-{place}", scene, detected, i, names, run, projection)
             for place, i in enumerate(order[:BOXES], 1)
         ],
     }
 
 
-def _row(found: Detections, i: int, place: int, names: Sequence[str], own: Proposed) -> dict:
-    centre = found.boxes[i, :3]
-    there = [names[label] for box, label in zip(own.truth, own.labels, strict=True) if inside(centre[None], box)[0]]
+def _row(detected: Detections, i: int, place: int, names: Sequence[str], entry: SceneProposals) -> dict:
+    centre = detected.boxes[i, :3]
+    truth = zip(entry.true_boxes, entry.true_labels, strict=True)
+    true_names = [names[label] for box, label in truth if inside(centre[None], box)[0]]
     return {
         "box": place,
-        "name": names[found.labels[i]],
-        "colour": scene_view.colour_of(found.labels[i]),
-        "score": float(found.scores[i]),
-        "probability": 100 * found.probabilities[i].max(),
-        "objectness": found.objectness[i],
-        "size": " × ".join(f"{side:.2f}" for side in found.boxes[i, 3:6]),
-        "truth": ", ".join(there) or "–",
+        "name": names[detected.labels[i]],
+        "colour": scene_view.colour_of(detected.labels[i]),
+        "score": float(detected.scores[i]),
+        "probability": 100 * detected.probabilities[i].max(),
+        "objectness": detected.objectness[i],
+        "size": " × ".join(f"{side:.2f}" for side in detected.boxes[i, 3:6]),
+        "truth": ", ".join(true_names) or "–",
     }
 
 
@@ -171,34 +179,34 @@ def _box(
     album: Album,
     name: str,
     scene: Scene,
-    found: Detections,
+    detected: Detections,
     i: int,
     names: Sequence[str],
     run: Run,
     projection: nn.Module,
 ) -> dict:
-    """One detection with its crop, the depth maps that named it and its likeliest classes."""
-    box, margin = found.boxes[i], run.settings.READING.MARGIN
+    """One detection with its crop, its depth maps and its most probable classes."""
+    box, margin = detected.boxes[i], run.settings.READING.MARGIN
     points = torch.from_numpy(crop(scene.points, box, margin, run.settings.READING.POINTS))[None]
     maps = projection.depth_maps(points.to(projection.rotations.device))[0].cpu().numpy()
     near = inside(scene.points, box, margin)
     colours = None if scene.colours is None else scene.colours[near]
     none = np.zeros((0, 7))
-    order = np.argsort(-found.probabilities[i], kind="stable")[:TOP]
+    order = np.argsort(-detected.probabilities[i], kind="stable")[:TOP]
     inner = in_box_axes(scene.points[near], box)
     return {
-        "name": names[found.labels[i]],
-        "colour": scene_view.colour_of(found.labels[i]),
-        "score": float(found.scores[i]),
-        "json": scene_view.scene_json(inner, colours, none, (), np.zeros(0), np.zeros(0), none, (), most=2500),
+        "name": names[detected.labels[i]],
+        "colour": scene_view.colour_of(detected.labels[i]),
+        "score": float(detected.scores[i]),
+        "json": scene_view.scene_json(inner, colours, none, (), np.zeros(0), np.zeros(0), none, (), max_points=2500),
         "picture": album.add(name, _strip(maps / max(1, maps.max()))),
         "views": len(maps),
-        "top": ", ".join(f"{names[k]} {100 * found.probabilities[i, k]:.0f} %" for k in order),
+        "top": ", ".join(f"{names[k]} {100 * detected.probabilities[i, k]:.0f} %" for k in order),
     }
 
 
 def _strip(maps: np.ndarray, columns: int = 5) -> Figure:
-    """Depth maps [V, H, W] in one picture without titles: a page has many, and each axis costs time."""
+    """Depth maps [V, H, W] in one picture without titles: a page has many, and every axis takes time to draw."""
     rows = -(-len(maps) // columns)
     framed = np.pad(maps, ((0, rows * columns - len(maps)), (1, 1), (1, 1)), constant_values=0.85)
     height, width = framed.shape[1:]

@@ -1,4 +1,4 @@
-"""Detection as tables run it: `scripts/table.sh NAME`."""
+"""Detection as a task for tables: `scripts/table.sh NAME`."""
 
 from pathlib import Path
 

@@ -1,5 +1,4 @@
-"""What a detection run leaves behind: a table, metrics.json, predictions.csv, a folder a scene, report.html,
-config.yaml."""
+"""What a detection run writes: a table, metrics.json, predictions.csv, a folder per scan, report.html, config.yaml."""
 
 import argparse
 from collections.abc import Sequence
@@ -18,14 +17,14 @@ from pointclip.runs.own_shapes import ANSWERS
 from pointclip.runs.provenance import provenance, run_notes
 from pointclip.runs.run import Run, data_in_words, run_files
 from zeroshot_det.average_precision import MEANS, THRESHOLDS
+from zeroshot_det.detection_files import BOX_COLUMNS, box_rows, write_scene
 from zeroshot_det.detector import TASK, Detections
-from zeroshot_det.output import BOX_COLUMNS, box_rows, write_scene
-from zeroshot_det.proposals.opening import Proposed
+from zeroshot_det.proposals.scene_proposals import SceneProposals
 from zeroshot_det.report import write_detection_report
 from zeroshot_det.scenes.opening import PreparedScenes
 from zeroshot_det.scores import DetectionScores
 
-SHOWN = 20  # detections of an own scan in the terminal
+SHOWN = 20  # detections per scan in the terminal
 
 
 def describe_run(
@@ -37,7 +36,7 @@ def describe_run(
     origins: tuple[Origin, Origin],
     scenes: PreparedScenes,
 ) -> Run:
-    """The run, after its boxes were read."""
+    """The run, once its boxes are classified."""
     encoder = extractor.encoder
     notes = run_notes(settings, extractor, reader, sentences) + scenes.notes
     notes += [f"{name} was left out: {reason}" for name, reason in scenes.bad.items()]
@@ -55,7 +54,7 @@ def describe_run(
 def report_scenes(
     run: Run,
     scenes: PreparedScenes,
-    proposed: Sequence[Proposed],
+    proposed: Sequence[SceneProposals],
     detections: Sequence[Detections],
     scores: DetectionScores | None,
     seconds: dict[str, float],
@@ -64,15 +63,15 @@ def report_scenes(
     """Print the table, write the run's files, return what metrics.json holds.
 
     Args:
-        proposed, detections: of each scene that was read.
-        scores: None where no truth is known.
+        proposed, detections: of each scene.
+        scores: None without ground truth.
         seconds: by stage.
         projection: draws the depth maps of the page.
     """
     if scores:
         print(score_table(scores, run.settings.SCORING.MEAN), flush=True)
     else:
-        print_own_scans(scenes, proposed, detections)
+        print_detections(scenes, proposed, detections)
     summary = summarize(run, scenes, proposed, detections, scores, seconds)
     if not scores:
         summary[ANSWERS] = scan_answers(scenes, proposed, detections)
@@ -84,46 +83,48 @@ def report_scenes(
     print(f"\n{run.data}; {run.encoder}; {run.origin.prompts}; view weights: {run.origin.view_weights}")
     for note in run.all_notes:
         print(f"note: {note}")
-    print(f"{len(proposed)} scene(s), {summary['proposals']['boxes']} boxes read; files in {run.folder}")
+    print(f"{len(proposed)} scene(s), {summary['proposals']['boxes']} boxes classified; files in {run.folder}")
     return summary
 
 
-def scan_answers(scenes: PreparedScenes, proposed: Sequence[Proposed], detections: Sequence[Detections]) -> list[dict]:
-    """One dict an own scan: its boxes in its own frame (see `output.box_rows`), and its up axis; bad ones come last."""
+def scan_answers(
+    scenes: PreparedScenes, proposed: Sequence[SceneProposals], detections: Sequence[Detections]
+) -> list[dict]:
+    """One dict per scan: its boxes in its frame (see `box_rows`), and its up axis; bad ones come last."""
     answers = []
-    for own, found in zip(proposed, detections, strict=True):
-        name, (up, up_by, offset) = scenes.names[own.place], scenes.frames[own.place]
-        rows = box_rows(found, scenes.class_names, up, offset)
+    for entry, detected in zip(proposed, detections, strict=True):
+        name, (up, up_by, offset) = scenes.names[entry.scene_index], scenes.frames[entry.scene_index]
+        rows = box_rows(detected, scenes.class_names, up, offset)
         boxes = [dict(zip(BOX_COLUMNS, row, strict=True)) for row in rows]
         answers.append({"shape": name, "file": name, "boxes": boxes, "calibrated": False, "up": up, "up_by": up_by})
     return answers + [{"shape": name, "file": name, "error": reason} for name, reason in scenes.bad.items()]
 
 
 def write_predictions(
-    folder: Path, scenes: PreparedScenes, proposed: Sequence[Proposed], detections: Sequence[Detections]
+    folder: Path, scenes: PreparedScenes, proposed: Sequence[SceneProposals], detections: Sequence[Detections]
 ) -> None:
-    """predictions.csv with one row a detection, and for own scans a folder each (see `output.write_scene`)."""
+    """Write predictions.csv with one row per detection, and a folder for each of the user's scans (`write_scene`)."""
     rows = []
-    for own, found in zip(proposed, detections, strict=True):
-        scene = None if scenes.has_truth else scenes.scenes[scenes.indices[own.place]]  # with all its points
+    for entry, detected in zip(proposed, detections, strict=True):
+        scene = None if scenes.has_truth else scenes.scenes[scenes.indices[entry.scene_index]]  # with all its points
         frame = ("z",) if scene is None else (scene.up, scene.offset)
-        rows += [[scenes.names[own.place], *row] for row in box_rows(found, scenes.class_names, *frame)]
+        rows += [[scenes.names[entry.scene_index], *row] for row in box_rows(detected, scenes.class_names, *frame)]
         if scene is not None:
-            write_scene(folder / f"scan-{own.place + 1}", scene, found, scenes.class_names)
+            write_scene(folder / f"scan-{entry.scene_index + 1}", scene, detected, scenes.class_names)
     write_csv(folder / "predictions.csv", ["scene", *BOX_COLUMNS], rows)
 
 
 def summarize(
     run: Run,
     scenes: PreparedScenes,
-    proposed: Sequence[Proposed],
+    proposed: Sequence[SceneProposals],
     detections: Sequence[Detections],
     scores: DetectionScores | None,
     seconds: dict[str, float],
 ) -> dict:
-    """What metrics.json holds: every choice that the figures rest on, and the figures in percent."""
+    """What metrics.json holds: every setting that affects the scores, and the scores in percent."""
     c = run.settings
-    boxes = sum(len(own.proposals) for own in proposed)
+    boxes = sum(len(entry.proposals) for entry in proposed)
     summary = {
         "task": TASK,
         "dataset": run.data,
@@ -143,7 +144,7 @@ def summarize(
         "scoring": {key.lower(): value for key, value in c.SCORING.items()},
         "points_of_a_scene": c.SCENE.POINTS,
         "voxel": c.SCENE.VOXEL,
-        "detections": sum(len(found.boxes) for found in detections),
+        "detections": sum(len(detected.boxes) for detected in detections),
         "seconds": seconds,
     }  # fmt: skip
     return summary if scores is None else summary | _figures(scores, scenes.class_names, c.SCORING.MEAN)
@@ -153,11 +154,11 @@ def _figures(scores: DetectionScores, names: Sequence[str], mean: str) -> dict:
     figures: dict = {"true_boxes": scores.truth, "mean_over": MEANS[mean]}
     for threshold in THRESHOLDS:
         short = f"{round(100 * threshold)}"
-        named = scores.named[threshold]
+        predicted = scores.predicted[threshold]
         figures |= {
-            f"map{short}": 100 * named.mean(mean),
-            f"map{short}_by_mean": {name: 100 * named.mean(name) for name in MEANS},
-            f"class_ap{short}": dict(zip(names, (100 * named.average_precision).tolist(), strict=True)),
+            f"map{short}": 100 * predicted.mean(mean),
+            f"map{short}_by_mean": {name: 100 * predicted.mean(name) for name in MEANS},
+            f"class_ap{short}": dict(zip(names, (100 * predicted.average_precision).tolist(), strict=True)),
             f"ceiling_map{short}": 100 * scores.ceiling[threshold].mean(mean),
             f"chance_map{short}": 100 * scores.chance[threshold].mean(mean),
             f"proposal_recall{short}": 100 * scores.recall[threshold],
@@ -169,33 +170,37 @@ def _figures(scores: DetectionScores, names: Sequence[str], mean: str) -> dict:
 
 
 def score_table(scores: DetectionScores, mean: str) -> str:
-    """AP and the proposals' recall by class, with what bounds them from above and below."""
+    """AP and the proposals' recall by class, with the upper bound of the boxes and the chance level."""
     low, high = THRESHOLDS
     rows = []
-    for k, name in enumerate(scores.named[low].class_names):
-        values = [scores.named[t].average_precision[k] for t in THRESHOLDS]
+    for k, name in enumerate(scores.predicted[low].class_names):
+        values = [scores.predicted[t].average_precision[k] for t in THRESHOLDS]
         values += [scores.class_recall[t][k] for t in THRESHOLDS]
-        if scores.named[low].truth[k] or scores.named[low].predictions[k]:
-            rows.append([name, scores.named[low].truth[k], *map(_percent, values)])
+        if scores.predicted[low].truth[k] or scores.predicted[low].predictions[k]:
+            rows.append([name, scores.predicted[low].truth[k], *map(_percent, values)])
     recall = [scores.recall[t] for t in THRESHOLDS]
     rows.append(
-        ["mean", scores.truth, *(_percent(scores.named[t].mean(mean)) for t in THRESHOLDS), *map(_percent, recall)]
+        ["mean", scores.truth, *(_percent(scores.predicted[t].mean(mean)) for t in THRESHOLDS), *map(_percent, recall)]
     )
-    for name, own in (("boxes' own ceiling", scores.ceiling), ("chance labels", scores.chance)):
-        rows.append([name, "", *(_percent(own[t].mean(mean)) for t in THRESHOLDS), "", ""])
+    for name, bound in (("true labels", scores.ceiling), ("chance labels", scores.chance)):
+        rows.append([name, "", *(_percent(bound[t].mean(mean)) for t in THRESHOLDS), "", ""])
     return table(["class", "boxes", f"AP{100 * low:.0f}", f"AP{100 * high:.0f}", "recall25", "recall50"], rows)
 
 
-def print_own_scans(scenes: PreparedScenes, proposed: Sequence[Proposed], detections: Sequence[Detections]) -> None:
-    """The likeliest detections of each scan."""
-    for own, found in zip(proposed, detections, strict=True):
-        order = np.argsort(-found.scores, kind="stable")[:SHOWN]
+def print_detections(
+    scenes: PreparedScenes, proposed: Sequence[SceneProposals], detections: Sequence[Detections]
+) -> None:
+    """Print the detections of highest score in each scan."""
+    for entry, detected in zip(proposed, detections, strict=True):
+        order = np.argsort(-detected.scores, kind="stable")[:SHOWN]
         rows = []
         for i in order:
-            size = " × ".join(f"{side:.2f}" for side in found.boxes[i, 3:6])
-            share = found.probabilities[i].max()
-            rows.append([scenes.class_names[found.labels[i]], f"{found.scores[i]:.2f}", f"{100 * share:.0f}", size])
-        print(f"\n{table([Path(scenes.names[own.place]).name, 'score', 'uncalibrated %', 'size (m)'], rows)}")
+            size = " × ".join(f"{side:.2f}" for side in detected.boxes[i, 3:6])
+            share = detected.probabilities[i].max()
+            rows.append(
+                [scenes.class_names[detected.labels[i]], f"{detected.scores[i]:.2f}", f"{100 * share:.0f}", size]
+            )
+        print(f"\n{table([Path(scenes.names[entry.scene_index]).name, 'score', 'uncalibrated %', 'size (m)'], rows)}")
 
 
 def _percent(value: float) -> str:

@@ -1,4 +1,4 @@
-"""How a scene is drawn on the page: a canvas that can be turned, without any library."""
+"""The interactive view of a scene on the page: a canvas to rotate, without any library."""
 
 import base64
 import json
@@ -8,7 +8,7 @@ import numpy as np
 
 from zeroshot_det.boxes import corners_of
 
-POINTS = 16_000  # drawn of a scene
+POINTS = 16_000  # drawn per scene
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#8c564b", "#b8860b", "#2f4b7c")
 
 STYLE = """
@@ -41,7 +41,7 @@ for (const canvas of document.querySelectorAll(".view")) {
   const xyz = new Int16Array(bytes(data.points).buffer), rgb = bytes(data.colours);
   const card = canvas.closest(".scene"), whole = !canvas.classList.contains("crop");
   const home = {yaw: -0.9, pitch: 0.85, zoom: 1};
-  let look = {...home}, chosen = -1, least = data.least, top = 1, truth = true, waiting = false;
+  let look = {...home}, chosen = -1, minScore = data.minScore, top = 1, truth = true, waiting = false;
 
   function place(x, y, z, size) {  // room axes, in units of half the extent -> pixel and depth
     const c = Math.cos(look.yaw), s = Math.sin(look.yaw), cp = Math.cos(look.pitch), sp = Math.sin(look.pitch);
@@ -75,36 +75,37 @@ for (const canvas of document.querySelectorAll(".view")) {
     ctx.putImageData(image, 0, 0);
     ctx.font = `600 ${12 * ratio}px system-ui, sans-serif`;
     const tags = [];
-    const box = (own, colour, wide, dash, words) => {
-      const corner = own.corners.map(p => place(p[0], p[1], p[2], size));
-      ctx.strokeStyle = colour; ctx.lineWidth = wide * ratio; ctx.setLineDash(dash.map(d => d * ratio));
+    const drawBox = (item, colour, width, dash, label) => {
+      const corner = item.corners.map(p => place(p[0], p[1], p[2], size));
+      ctx.strokeStyle = colour; ctx.lineWidth = width * ratio; ctx.setLineDash(dash.map(d => d * ratio));
       ctx.beginPath();
       for (const [a, b] of EDGES) { ctx.moveTo(corner[a][0], corner[a][1]); ctx.lineTo(corner[b][0], corner[b][1]); }
       ctx.stroke();
       const high = corner.reduce((best, p) => p[1] < best[1] ? p : best);
-      if (words) tags.push([words, high[0], high[1] - 4 * ratio, colour]);
+      if (label) tags.push([label, high[0], high[1] - 4 * ratio, colour]);
     };
-    if (truth) for (const own of data.truth) box(own, "#333", 1, [4, 4], whole && !data.boxes.length ? own.name : "");
-    data.boxes.forEach((own, i) => {
-      if (own.score >= least || i === chosen)
-        box(own, own.colour, i === chosen ? 3.5 : 1.8, [], `${own.name} ${own.score.toFixed(2)}`);
+    if (truth) for (const item of data.truth)
+      drawBox(item, "#333", 1, [4, 4], whole && !data.boxes.length ? item.name : "");
+    data.boxes.forEach((item, i) => {
+      if (item.score >= minScore || i === chosen)
+        drawBox(item, item.colour, i === chosen ? 3.5 : 1.8, [], `${item.name} ${item.score.toFixed(2)}`);
     });
     ctx.setLineDash([]);
-    for (const [words, x, y, colour] of tags) {
-      const wide = ctx.measureText(words).width;
-      const left = Math.min(Math.max(x - wide / 2, 4), Math.max(w - wide - 8 * ratio, 4));
+    for (const [label, x, y, colour] of tags) {
+      const width = ctx.measureText(label).width;
+      const left = Math.min(Math.max(x - width / 2, 4), Math.max(w - width - 8 * ratio, 4));
       ctx.fillStyle = "rgba(255,255,255,.85)";
-      ctx.fillRect(left - 3 * ratio, y - 12 * ratio, wide + 6 * ratio, 15 * ratio);
+      ctx.fillRect(left - 3 * ratio, y - 12 * ratio, width + 6 * ratio, 15 * ratio);
       ctx.fillStyle = colour;
-      ctx.fillText(words, left, y);
+      ctx.fillText(label, left, y);
     }
   }
-  const soon = () => { if (!waiting) { waiting = true; requestAnimationFrame(draw); } };
+  const redraw = () => { if (!waiting) { waiting = true; requestAnimationFrame(draw); } };
   const turn = (yaw, pitch, zoom) => {
     look = {yaw: look.yaw + yaw, pitch: Math.min(1.57, Math.max(-0.3, look.pitch + pitch)),
       zoom: Math.min(12, Math.max(0.3, look.zoom * zoom))};
     canvas.dataset.yaw = look.yaw.toFixed(3);
-    soon();
+    redraw();
   };
   let from = null;
   canvas.addEventListener("pointerdown", event => { from = [event.clientX, event.clientY];
@@ -123,25 +124,25 @@ for (const canvas of document.querySelectorAll(".view")) {
   if (whole) {
     const moves = {left: [0.5, 0, 1], right: [-0.5, 0, 1], closer: [0, 0, 1.25], further: [0, 0, 0.8]};
     for (const button of card.querySelectorAll("button[data-move]")) button.addEventListener("click", () => {
-      if (button.dataset.move === "reset") { look = {...home}; soon(); } else turn(...moves[button.dataset.move]);
+      if (button.dataset.move === "reset") { look = {...home}; redraw(); } else turn(...moves[button.dataset.move]);
     });
     const rows = [...card.querySelectorAll("tr[data-box]")];
     const filter = () => {
-      rows.forEach(row => row.classList.toggle("dim", +row.dataset.score < least));
-      canvas.dataset.shown = data.boxes.filter(own => own.score >= least).length;
+      rows.forEach(row => row.classList.toggle("dim", +row.dataset.score < minScore));
+      canvas.dataset.shown = data.boxes.filter(item => item.score >= minScore).length;
     };
     const slider = name => card.querySelector(`input[name=${name}]`);
     slider("score").addEventListener("input", event => {
-      least = +event.target.value;
-      event.target.nextElementSibling.textContent = least.toFixed(2);
-      filter(); soon();
+      minScore = +event.target.value;
+      event.target.nextElementSibling.textContent = minScore.toFixed(2);
+      filter(); redraw();
     });
-    slider("height").addEventListener("input", event => { top = +event.target.value; soon(); });
-    slider("truth")?.addEventListener("input", event => { truth = event.target.checked; soon(); });
+    slider("height").addEventListener("input", event => { top = +event.target.value; redraw(); });
+    slider("truth")?.addEventListener("input", event => { truth = event.target.checked; redraw(); });
     const choose = row => {
       chosen = chosen === +row.dataset.box ? -1 : +row.dataset.box;
-      rows.forEach(own => own.classList.toggle("chosen", +own.dataset.box === chosen));
-      soon();
+      rows.forEach(row => row.classList.toggle("chosen", +row.dataset.box === chosen));
+      redraw();
     };
     rows.forEach(row => {
       row.addEventListener("click", () => choose(row));
@@ -150,13 +151,13 @@ for (const canvas of document.querySelectorAll(".view")) {
     filter();
   }
   new ResizeObserver(soon).observe(canvas);
-  new IntersectionObserver(entries => { if (entries.some(entry => entry.isIntersecting)) soon(); }).observe(canvas);
+  new IntersectionObserver(entries => { if (entries.some(entry => entry.isIntersecting)) redraw(); }).observe(canvas);
 }
 """
 
 
 def colour_of(label: int) -> str:
-    """The colour of a class; they come round again after the last."""
+    """The colour of a class; colours repeat after the last."""
     return COLOURS[label % len(COLOURS)]
 
 
@@ -169,18 +170,18 @@ def scene_json(
     scores: np.ndarray,
     truth: np.ndarray,
     truth_names: Sequence[str],
-    least: float = 0.0,
-    most: int = POINTS,
+    min_score: float = 0.0,
+    max_points: int = POINTS,
 ) -> str:
-    """What the script draws, as JSON that can stand inside of a script element.
+    """What the script draws, as JSON that is safe inside a script element.
 
     Args:
-        points: [N, 3], z up; of more than `most`, an even choice is drawn.
+        points: [N, 3], z up; of more than `max_points`, an evenly spaced subset is drawn.
         colours: [N, 3] uint8; None colours by height.
         boxes, names, labels, scores: n detections; truth, truth_names: m true boxes.
-        least: score from which boxes are drawn at first.
+        min_score: boxes of a lower score are hidden until the slider is moved.
     """
-    chosen = np.unique(np.linspace(0, len(points) - 1, min(len(points), most)).astype(int))
+    chosen = np.unique(np.linspace(0, len(points) - 1, min(len(points), max_points)).astype(int))
     points = points[chosen].astype(np.float64)
     low, high = np.percentile(points, 0.2, axis=0), np.percentile(points, 99.8, axis=0)
     middle, half = (low + high) / 2, max((high - low).max() / 2, 1e-9)
@@ -190,14 +191,14 @@ def scene_json(
 
     small = np.clip(scaled(points), -1.2, 1.2) / 1.2 * 32767
     height = (points[:, 2] - low[2]) / max(high[2] - low[2], 1e-9)
-    own = _by_height(height) if colours is None else colours[chosen]
+    point_colours = _by_height(height) if colours is None else colours[chosen]
     corners, true_corners = scaled(corners_of(boxes)) / 1.2, scaled(corners_of(truth)) / 1.2
     value = {
         "points": base64.b64encode(small.round().astype("<i2").tobytes()).decode(),
-        "colours": base64.b64encode(np.ascontiguousarray(own, np.uint8).tobytes()).decode(),
+        "colours": base64.b64encode(np.ascontiguousarray(point_colours, np.uint8).tobytes()).decode(),
         "low": float(scaled(low)[2] / 1.2),
         "high": float(scaled(points).max(0)[2] / 1.2),
-        "least": least,
+        "minScore": min_score,
         "boxes": [
             {"corners": np.round(eight, 4).tolist(), "name": name, "score": float(score), "colour": colour_of(label)}
             for eight, name, score, label in zip(corners, names, scores, labels, strict=True)
@@ -211,6 +212,6 @@ def scene_json(
 
 
 def _by_height(height: np.ndarray) -> np.ndarray:
-    """Greys, darker above: [N] in [0, 1] -> [N, 3] uint8."""
+    """Greys, darker with height: [N] in [0, 1] -> [N, 3] uint8."""
     grey = 165 - 110 * np.clip(1.6 * height, 0, 1)
     return np.stack([grey * 0.97, grey, grey * 1.05], axis=1).astype(np.uint8)

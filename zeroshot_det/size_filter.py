@@ -1,4 +1,4 @@
-"""Leaving a box no class whose things are much smaller or larger than it (ImOV3D's filter)."""
+"""The size filter: a box cannot have a class whose objects are much smaller or larger (ImOV3D)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,14 +17,14 @@ def read_extents(path: str | Path = EXTENTS) -> dict[str, tuple[float, float, fl
     """Typical extents in metres: {class: (longer side, shorter side, height)}.
 
     Raises:
-        InputError: for anything else than three positive numbers a class.
+        InputError: for anything other than three positive numbers per class.
     """
     values = read_yaml(path, "the typical extents", "see zeroshot_det/typical_extents.yaml")
     if not isinstance(values, dict):
-        raise InputError(f"{path} does not hold {{class: [longer side, shorter side, height]}}; write it so.")
+        raise InputError(f"{path} is not a mapping; {{class: [longer side, shorter side, height]}} was expected.")
     for name, sides in values.items():
-        right = isinstance(sides, list) and len(sides) == 3
-        if not right or not all(isinstance(side, int | float) and 0 < side < 100 for side in sides):
+        three = isinstance(sides, list) and len(sides) == 3
+        if not three or not all(isinstance(side, int | float) and 0 < side < 100 for side in sides):
             raise InputError(f"{path}: {name} has {sides!r}; three positive numbers in metres were expected.")
     return {key_of(str(name)): tuple(map(float, sides)) for name, sides in values.items()}
 
@@ -32,16 +32,16 @@ def read_extents(path: str | Path = EXTENTS) -> dict[str, tuple[float, float, fl
 def fits(
     boxes: np.ndarray, class_names: Sequence[str], extents: Mapping[str, Sequence[float]], tolerance: float
 ) -> np.ndarray:
-    """Which classes each box may have by its size.
+    """Which classes a box of its size may have.
 
-    Along each axis, T < extent / typical extent < 1 / T. A box's longer and shorter side on the floor are compared with
-    the class's, whichever way it is turned.
+    Along each axis, T < extent / typical extent < 1 / T. A box's longer and shorter horizontal side are compared with
+    the class's, whatever the box's heading.
 
     Args:
         boxes: [n, 7].
-        class_names: K names; one without typical extents fits every box.
-        extents: as from `read_extents`.
-        tolerance: T in [0, 1); 0 lets everything fit.
+        class_names: K names; a class without typical extents fits every box.
+        extents: from `read_extents`.
+        tolerance: T in [0, 1); with 0 everything fits.
 
     Returns:
         [n, K] bool.

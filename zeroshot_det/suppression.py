@@ -1,4 +1,4 @@
-"""Non-maximum suppression as VoteNet's and 3DETR's evaluations do it."""
+"""Non-maximum suppression as in VoteNet's and 3DETR's evaluations."""
 
 import numpy as np
 
@@ -9,17 +9,16 @@ OVERLAP = 0.25
 
 
 def suppress(boxes: np.ndarray, objectness: np.ndarray, labels: np.ndarray, overlap: float = OVERLAP) -> np.ndarray:
-    """Which boxes stay when of those that overlap only the best does.
+    """Indices of the boxes to keep when only the best of overlapping boxes is kept.
 
-    Boxes are gone through by falling objectness, not score; a box removes what comes after it, has the same label and
-    overlaps it by an IoU of more than `overlap`. The IoU is that of the axis-aligned hulls, also for boxes that are
-    turned.
+    Boxes are visited by decreasing objectness, not score; a box suppresses later ones of the same label whose IoU with
+    it is over `overlap`. The IoU is that of axis-aligned bounds, even for oriented boxes.
 
     Args:
-        boxes: [n, 7]; objectness: [n]; labels: [n] the likeliest class of each.
+        boxes: [n, 7]; objectness: [n]; labels: [n], the most probable class of each.
 
     Returns:
-        The places of the boxes that stay, by falling objectness.
+        The indices of the kept boxes, by decreasing objectness.
     """
     order = np.argsort(-np.asarray(objectness), kind="stable")
     hulls = np.ascontiguousarray(hulls_of(boxes)[order])

@@ -18,9 +18,10 @@ from zeroshot_seg.realistic_projection import ProjectedPoints, SeenPoints
 from zeroshot_seg.segmenter import arranged, check_grid, nearest_seen, part_logits, read_points
 
 TASK = "zero-shot part segmentation"
-# Devices that label shapes one by one. A GPU takes a category's together, since one is too little work for it. On a CPU
-# that gains nothing, and a shape's labels would depend on its batch: products of other sizes are rounded differently.
-ALONE = ("cpu",)
+# Devices on which shapes are labelled one by one. On a GPU the shapes of a category are labelled together, since a
+# single one does not keep it busy. On a CPU that gains nothing, and a shape's labels would depend on its batch, since
+# products of other sizes are rounded differently.
+ONE_BY_ONE = ("cpu",)
 SLOW = 500_000  # points from which labelling a shape is slow and shows a progress bar
 
 
@@ -114,7 +115,7 @@ def label_batch(
     progress: bool = False,
 ) -> list[Segmented]:
     """Label the points of one batch from its patch features [B, V, P, C]; `names` are the data set's classes."""
-    found: dict[int, Segmented] = {}
+    segmented: dict[int, Segmented] = {}
     for name, group in _groups(batch, names, patches.device):
         category, visible = categories[name], seen.visible[group]
         logits = part_logits(patches[group].float(), category.features)  # [G, V, P, parts]
@@ -124,14 +125,14 @@ def label_batch(
             labels = label_points(shape, name, of_points, views, protocol, progress)
             truth = None if shape.parts is None else shape.parts.astype(np.int16)
             unseen = int((~views.any(0)).sum())
-            found[b] = Segmented(batch.indices[b], shape.name, name, labels.astype(np.int16), truth, unseen)
-    return [found[b] for b in range(len(found))]
+            segmented[b] = Segmented(batch.indices[b], shape.name, name, labels.astype(np.int16), truth, unseen)
+    return [segmented[b] for b in range(len(segmented))]
 
 
 def _groups(batch: Batch, names: Sequence[str], device: torch.device) -> list[tuple[str, list[int]]]:
-    """The batch's shapes by category, by their place in it; where `ALONE`, each by itself."""
+    """Categories with the indices of their shapes in the batch; on a device in `ONE_BY_ONE`, one group per shape."""
     categories = [names[max(shape.label, 0)] for shape in batch.shapes]  # own shapes have no label, and one category
-    if device.type in ALONE:
+    if device.type in ONE_BY_ONE:
         return [(name, [b]) for b, name in enumerate(categories)]
     return [(name, [b for b, other in enumerate(categories) if other == name]) for name in dict.fromkeys(categories)]
 

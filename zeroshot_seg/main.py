@@ -64,14 +64,14 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
         views, _ = selected_views(settings)
         sentences, weights = result.apply_to_parts(sentences, weights, views, reader.classes_read())
 
-    # what to look for, and where
+    # part features and view weights
     categories = make_categories(parts, extractor.class_features(sentences.flat()), weights)
 
-    if args.category:  # own shapes' up axis, if it is undecided
+    if args.category:  # the --input shapes' up axis, if it is undecided
         features = extractor.class_features({args.category: [f"a depth map of a {args.category}."]})
         let_model_judge(reader.shapes, extractor, features, weights[args.category].values, [args.category])
 
-    # answer
+    # predictions
     start = time.perf_counter()
     shapes = segment(reader, extractor, categories, settings.PROTOCOL, settings.FEATURES)
     seconds = time.perf_counter() - start

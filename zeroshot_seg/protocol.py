@@ -10,7 +10,7 @@ PROTOCOLS = ("standard", "published")
 ORDERS = ("in_order", "scrambled")  # of patch features, see `zeroshot_seg.segmenter.arranged`
 PUBLISHED_LAMP_PARTS = 2  # the published prompts name the first two of lamp's four; the others are never predicted
 # The part of a point that no view sees, by the number of parts with sentences. Its logits are all 0, and this is the
-# result of the published code's `torch.topk(logits, 1)` for equal values on a CPU, as observed; an H200's is 0.
+# result of the published code's `torch.topk(logits, 1)` for equal values on a CPU, as observed; on an H200 it is 0.
 # Numbers of parts that do not occur in ShapeNetPart get the first part.
 PUBLISHED_UNSEEN = {2: 0, 3: 0, 4: 2, 6: 3}
 

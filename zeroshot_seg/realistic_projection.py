@@ -128,7 +128,7 @@ class RealisticProjection(nn.Module):
         return ProjectedPoints(**{name: torch.cat([getattr(group, name) for group in seen], 1) for name in fields})
 
     def _see(self, unit: Tensor, part: slice) -> ProjectedPoints:
-        """Project clouds in unit boxes in group of the views."""
+        """Project clouds in unit boxes in a group of the views."""
         cells = self._cells(unit, part)
         seen_at = self.lookup_cells(cells)
         # squeeze does not affect occlusion, so it is used here even if the maps are made without it

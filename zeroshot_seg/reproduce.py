@@ -1,4 +1,4 @@
-"""Part segmentation as run by tables: `scripts/table.sh NAME`."""
+"""Part segmentation as a task for tables: `scripts/table.sh NAME`."""
 
 from pathlib import Path
 

@@ -22,8 +22,8 @@ from zeroshot_seg.realistic_projection import SeenPoints
 GRID = 14  # rows (= columns) of patches for which the method is defined
 SMOOTHING = 6  # width of the averaging window for logit maps, in patches of that grid …
 CHUNK = 100_000  # points processed at a time, so that memory does not grow with the cloud
-WORTH_THREADS = 10_000  # points from which several threads find neighbours faster than one
-MOST_MAPPED = 64  # logits up to which maps of all pixels are used for a cloud with more points than pixels
+MIN_THREADED = 10_000  # points from which several threads find neighbours faster than one
+MAX_MAPPED = 64  # logits up to which maps of all pixels are used for a cloud with more points than pixels
 BEFORE = 2  # … and its part before the patch itself; border patches are replicated
 
 
@@ -50,7 +50,7 @@ def read_points(
     smooth = smoothing_matrix(grid).to(patches)
     table = patches.unflatten(2, (grid, grid))  # [B, V, row, column, C]
     table = torch.einsum("ij,kl,bvjlc->bvikc", smooth, smooth, table)
-    many = seen.visible.shape[2] > image_size**2 and patches.shape[3] <= MOST_MAPPED
+    many = seen.visible.shape[2] > image_size**2 and patches.shape[3] <= MAX_MAPPED
     source, read = (_pixel_maps(table, image_size), _read_maps) if many else (table, _read_some)
     parts = zip(seen.visible.split(CHUNK, 2), seen.pixel.split(CHUNK, 2), strict=True)
     bar = tqdm(parts, "read points", -(-seen.visible.shape[2] // CHUNK), leave=False, disable=not progress)
@@ -116,7 +116,7 @@ def arranged(patches: Tensor, order: str) -> Tensor:
 
 
 def check_grid(patches: int, order: str) -> None:
-    """Raise an InputError when features of so many patches a view cannot be arranged so."""
+    """Raise an InputError if this number of patches per view does not allow the order."""
     if order == "scrambled" and patches != GRID**2:
         raise InputError(
             f"FEATURES is 'scrambled', which the published code does with {GRID} × {GRID} patches, but the encoder has "
@@ -148,7 +148,7 @@ def nearest_seen(points: Tensor, visible: Tensor, progress: bool = False) -> Ten
     tree = KDTree(known, balanced_tree=False, compact_nodes=False)  # faster to build, and as fast to query
     chunks = np.array_split(unknown, -(-len(unknown) // CHUNK))
     bar = tqdm(chunks, "label unseen points", leave=False, disable=not progress)
-    workers = torch.get_num_threads() if len(unknown) >= WORTH_THREADS else 1
+    workers = torch.get_num_threads() if len(unknown) >= MIN_THREADED else 1
     nearest = [tree.query(chunk, workers=workers)[1] for chunk in bar]
     index[~seen] = index[seen][torch.from_numpy(np.concatenate(nearest)).to(index.device)]
     return index

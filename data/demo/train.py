@@ -108,7 +108,7 @@ def augment(points: np.ndarray, part: np.ndarray, rng: np.random.Generator) -> t
 
 
 def patch_parts(seen, part: Tensor) -> Tensor:
-    """The part of most of a patch's visible points: [196], -1 if none is visible."""
+    """The most common part among each patch's visible points: [196], -1 if none is visible."""
     visible = seen.visible[0, 0]
     row, column = seen.pixel[0, 0, visible].unbind(-1)
     patch = row // PATCH * GRID + column // PATCH
@@ -138,7 +138,7 @@ class Sentences:
 
 
 def encode_images(model, images: Tensor, kept: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Global and patch features of images [n, 1, 224, 224], of `kept` random patches, those with object first.
+    """Global and patch features of images [n, 1, 224, 224] from `kept` random patches, preferably of the object.
 
     Returns the images' features [n, C], the patches' [n, K, C] and their indices [n, K]; features have unit length.
     """
@@ -174,7 +174,7 @@ def losses(model, tokenizer, batch: dict, sentences: Sentences, step: int, full_
     patch, index = patch[1::2], index[1::2]  # every second image is from segmentation
     label = batch["parts"].gather(1, index)  # [shapes, K]
     if full_images:
-        patch = as_read(patch, index)
+        patch = smoothed_patches(patch, index)
     shape, seen = (label >= 0).nonzero(as_tuple=True)
     label = label[shape, seen]
     logits = scale * patch[shape, seen] @ of_part.T  # [seen patches, parts of all categories]
@@ -188,7 +188,7 @@ def losses(model, tokenizer, batch: dict, sentences: Sentences, step: int, full_
     return image_loss, ((among_all / 2 + within_category) * weight).sum() / weight.sum()
 
 
-def as_read(patch: Tensor, index: Tensor) -> Tensor:
+def smoothed_patches(patch: Tensor, index: Tensor) -> Tensor:
     """Smooth full images' patches as in segmentation: [n, 196, C], in the order of `index`, which is kept."""
     order = index.argsort(1)[..., None].expand_as(patch)
     grid = patch.gather(1, order).unflatten(1, (GRID, GRID))

@@ -24,7 +24,7 @@ class Shape:
     parts: np.ndarray | None = None  # [N] int64, index into part_names[class]; -1 if unknown
     kept: np.ndarray | None = None  # [M] bool, the rows of its file used for the N points; None for all
     notes: tuple[str, ...] = ()  # notes on its processing for readers of any result
-    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)  # taken off a file's coordinates, in its own axes
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)  # subtracted from a file's coordinates, in the file's axes
 
 
 class ShapeSet(Protocol):
@@ -73,12 +73,12 @@ def open_dataset(name: str, root: str | Path, split: str = "test", num_points: i
         InputError: for an unknown name or split, missing files, a Python file that fails, or an invalid data set
             (see `check_set`).
     """
-    own = name.lower().endswith(".py")
-    if not own and name not in _READERS:
+    is_file = name.lower().endswith(".py")
+    if not is_file and name not in _READERS:
         raise InputError(f"Unknown data set {name!r} (DATASET.NAME); choose one of {', '.join(dataset_names())}.")
     path = expanded(name)
-    with reporting_failures(path) if own else nullcontext():
-        reader = _reader_in(path) if own else _READERS[name]
+    with reporting_failures(path) if is_file else nullcontext():
+        reader = _reader_in(path) if is_file else _READERS[name]
         shapes = reader(root=root, split=split, num_points=num_points)
         check_set(shapes, name)
     return shapes

@@ -184,16 +184,16 @@ def _check_parts(shape: Shape, shapes: ShapeSet) -> None:
     category = shapes.class_names[shape.label]
     if category not in shapes.part_names:
         raise InputError(f"{shape.name}: it has part labels, but part_names has no entry for its class {category!r}.")
-    most = len(shapes.part_names[category]) - 1
-    if not -1 <= parts.min() <= parts.max() <= most:
-        raise InputError(f"{shape.name}: a part label is out of range; expected 0 to {most}.")
+    last = len(shapes.part_names[category]) - 1
+    if not -1 <= parts.min() <= parts.max() <= last:
+        raise InputError(f"{shape.name}: a part label is out of range; expected 0 to {last}.")
 
 
-def subset(total: int, most: int, seed: int) -> list[int]:
-    """A random subset of `most` of `total` indices, sorted; all of them if `most` is 0 or at least `total`."""
-    if not 0 < most < total:
+def subset(total: int, count: int, seed: int) -> list[int]:
+    """A random subset of `count` of `total` indices, sorted; all of them if `count` is 0 or at least `total`."""
+    if not 0 < count < total:
         return list(range(total))
-    return sorted(np.random.default_rng(seed).choice(total, most, replace=False).tolist())
+    return sorted(np.random.default_rng(seed).choice(total, count, replace=False).tolist())
 
 
 def _batch(waiting: list[tuple[int, Shape]]) -> Batch:

@@ -27,21 +27,21 @@ class BadArchiveError(InputError):
 
 
 def download(source: Source, root: str | Path, url: str = "", insecure: bool = False, progress: bool = True) -> Path:
-    """Download a data set, check its files, and put them below `root`, unless they are all there already.
+    """Download a data set, check its files, and install them below `root`, unless all of them exist there.
 
     Args:
-        source: which one.
-        root: the folder that holds the data sets' folders.
+        source: the data set.
+        root: the folder of the data sets' folders.
         url: another URL of the same archive.
         insecure: accept any TLS certificate.
         progress: draw a progress bar.
 
     Returns:
-        The folder that holds the data set's files.
+        The folder of the data set's files.
 
     Raises:
-        InputError: when the data set needs a signed agreement, cannot be fetched, or is not what it should be; then
-            nothing has been put in place.
+        InputError: if the data set needs a signed agreement, cannot be downloaded, or fails a check; nothing is
+            installed then.
     """
     if source.agreement:
         raise InputError(
@@ -92,9 +92,9 @@ def unzip(archive: Path, folder: Path, source: Source) -> None:
     """Unpack `archive` into the empty `folder`, after checking its members.
 
     Raises:
-        BadArchiveError: when it is damaged, a member would land outside `folder`, is a link or is encrypted, or a file
-            of the data set is not in it.
-        InputError: when the disk has no room for it.
+        BadArchiveError: if it is damaged, a member would be written outside `folder`, is a link or is encrypted, or a
+            file of the data set is missing.
+        InputError: if there is not enough disk space.
     """
     try:
         with zipfile.ZipFile(archive) as zipped:
@@ -102,16 +102,18 @@ def unzip(archive: Path, folder: Path, source: Source) -> None:
             for member in members:
                 _check_member(member, archive)
             names = {PurePosixPath(member.filename).name for member in members if not member.is_dir()}
-            lacking = [name for name in source.files if name not in names]
-            if lacking:
-                raise BadArchiveError(f"{archive} lacks {lacking[0]}, so it is not {source.title}; check the address.")
+            missing = [name for name in source.files if name not in names]
+            if missing:
+                raise BadArchiveError(f"{archive} lacks {missing[0]}, so it is not {source.title}; check the URL.")
             needed, free = sum(member.file_size for member in members), shutil.disk_usage(folder).free
             if needed > free:
-                raise InputError(f"Unpacking {archive} takes {needed:,} bytes, but {folder.parent} has {free:,} free.")
+                raise InputError(
+                    f"Unpacking {archive} takes {needed:,} bytes, but only {free:,} are free on its disk; make room."
+                )
             zipped.extractall(folder)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise BadArchiveError(
-            f"{archive} is not a complete .zip file ({error}); check the address and try again."
+            f"{archive} is not a complete .zip file ({error}); check the URL and try again."
         ) from error
 
 
@@ -128,13 +130,13 @@ def _check_member(member: zipfile.ZipInfo, archive: Path) -> None:
 
 
 def _checked_folder(unpacked: Path, source: Source) -> Path:
-    """The folder in `unpacked` that holds the data set's files, each with the right checksum."""
+    """The folder in `unpacked` that contains the data set's files, after verifying their checksums."""
     first = next(iter(source.files))
     folder = next(path.parent for path in sorted(unpacked.rglob(first)) if path.is_file())
     for name, expected in source.files.items():
         ok, line = _verify_file(folder / name, expected)
         if not ok:
-            raise BadArchiveError(f"The archive is not {source.title} as published: {line}; nothing was put in place.")
+            raise BadArchiveError(f"The archive is not {source.title} as published: {line}; nothing was installed.")
     return folder
 
 
@@ -154,7 +156,7 @@ def _verify_file(path: Path, expected: str | None, size: int = 0) -> tuple[bool,
     if not path.is_file():
         return False, f"missing  {path}"
     if expected is None:
-        return True, f"there    {path} (no checksum is published)"
+        return True, f"exists   {path} (no checksum is published)"
     if size and path.stat().st_size != size:
         return False, f"wrong    {path} has {path.stat().st_size:,} bytes, expected {size:,}"
     digest = hashlib.md5(usedforsecurity=False)
@@ -184,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.verify:
         return _print_verified(source, options.root)
     folder = download(source, options.root, options.url, options.insecure)
-    print(f"{source.title} lies in {folder}:")
+    print(f"{source.title} is in {folder}:")
     for path in sorted(path for path in folder.iterdir() if path.is_file()):
         print(f"  {path.name}  {path.stat().st_size:,} bytes")
     return 0

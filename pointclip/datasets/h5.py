@@ -1,4 +1,4 @@
-"""Reading shapes from HDF5 files: labels at once, points on demand in blocks of rows."""
+"""Shapes from HDF5 files: labels are read at once, points on demand in blocks of rows."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -11,10 +11,10 @@ import numpy as np
 from pointclip.datasets.shape_files.numbers import decoded
 from pointclip.errors import InputError, first_line
 from pointclip.projection.points import check_num_points
-from pointclip.utils.causes import cannot_open, check_head
+from pointclip.utils.file_errors import cannot_open, check_head
 
+# h5py raises any of these for a bad file
 _ERRORS = (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError, SystemError)
-# h5py raises any of them for a bad file
 BLOCK_ROWS = 256  # 6 MB at 2048 points: large enough to be fast, small enough to keep one
 
 
@@ -40,7 +40,7 @@ def open_h5(path: Path) -> Iterator[h5py.File]:
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file that are not blank, without blanks at their ends and without a byte order mark."""
+    """The non-blank lines of a text file, stripped, without a byte order mark."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -49,10 +49,10 @@ def read_lines(path: Path) -> list[str]:
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:
-    """The class names in a list such as shape_names.txt, one a line, in label order; names may hold blanks.
+    """The class names in a list such as shape_names.txt, one per line, in label order; names may contain spaces.
 
     Raises:
-        InputError: when it is missing, names a class twice, and where its lines carry numbers or commas.
+        InputError: if the list is missing, has duplicates, or its lines are numbered or end in commas.
     """
     if not path.is_file():
         raise InputError(f"{path} is missing; unpack the data set again.")
@@ -62,9 +62,9 @@ def read_class_names(path: Path) -> tuple[str, ...]:
     if wrong := [name for name in names if name.endswith((",", ";"))]:
         raise InputError(f"{path} has the line {wrong[0]!r}, which ends in a comma; write only names, one per line.")
     numbered = [re.match(r"(\d+)\s*[\s:,.;=]\s*\S", name) for name in names]
-    if all(numbered) and [int(found[1]) - int(numbered[0][1]) for found in numbered] == list(range(len(names))):
+    if all(numbered) and [int(match[1]) - int(numbered[0][1]) for match in numbered] == list(range(len(names))):
         raise InputError(
-            f"{path} has the line {names[0]!r}, which begins with a number; write only names, one per line."
+            f"{path} has the line {names[0]!r}, which starts with a number; write only names, one per line."
         )
     return tuple(names)
 
@@ -83,24 +83,23 @@ def _cannot_read(path: Path, error: Exception) -> InputError:
 def listed_files(folder: Path, list_name: str, pattern: str) -> list[Path]:
     """The HDF5 files of one split, in their published order.
 
-    The list file's lines carry folders of the machine it was written on, so only their file names count, beside the
-    list. Without a list the files matching `pattern` are taken, in the order of their numbers. Names that begin with a
-    dot are ignored.
+    The list's lines may contain folders of the machine it was written on, so only their file names are used, in the
+    list's folder. Without a list the files matching `pattern` are taken, ordered by number. Names that start with a dot
+    are ignored.
 
     Raises:
-        InputError: when a listed file is missing, or there is none at all.
+        InputError: if a listed file is missing, or there is none.
     """
     listing = folder / list_name
     if not listing.is_file():
-        seen = [path for path in folder.glob(pattern) if not path.name.startswith(".")]
-        found = sorted(seen, key=lambda path: [int(digits) for digits in re.findall(r"\d+", path.stem)])
-        if not found:
+        files = [path for path in folder.glob(pattern) if not path.name.startswith(".")]
+        if not files:
             raise InputError(f"{folder} has neither {list_name} nor {pattern}; unpack the data set again.")
-        return found
+        return sorted(files, key=lambda path: [int(digits) for digits in re.findall(r"\d+", path.stem)])
     names = [re.split(r"[/\\]", line)[-1] for line in read_lines(listing)]
     files = [folder / name for name in names if not name.startswith(".")]
     if not files:
-        raise InputError(f"{listing} names no file; unpack the data set again.")
+        raise InputError(f"{listing} lists no files; unpack the data set again.")
     for path in files:
         if not path.is_file():
             raise InputError(f"{path} is listed in {listing.name}, but missing; unpack the data set again.")
@@ -108,23 +107,23 @@ def listed_files(folder: Path, list_name: str, pattern: str) -> list[Path]:
 
 
 class H5Shapes:
-    """The shapes of several HDF5 files, one file after another.
+    """The shapes of several HDF5 files, file by file.
 
-    Each file holds `data` [n, P, 3] float and `label` [n] or [n, 1] integer, and perhaps point labels [n, P] integer.
+    Each file has `data` [n, P, 3] float and `label` [n] or [n, 1] integer, and optionally point labels [n, P] integer.
     Item i is (points [N, 3] float32, point labels [N] int64 or None, name "file/row"); `labels` is [total] int64.
-    One block of rows is kept. It is read ahead only while rows are taken in rising order, with small gaps at most: a
-    shuffled reader fetches single rows.
+    One block of rows is cached. Rows are read ahead only while they are accessed in ascending order with small gaps;
+    for shuffled access, single rows are read.
 
     Args:
         files: the files, in order.
-        classes: labels must lie in 0 … classes − 1.
-        num_points: how many points of each shape to take, the first ones; None takes all.
-        parts_key: name of the array of point labels, None when there are none to read.
-        names: the file that names the classes, for messages.
+        classes: number of classes; labels must be 0 … classes − 1.
+        num_points: number of points per shape, from the first; None for all.
+        parts_key: name of the array of point labels, None if they are not needed.
+        names: the file that lists the classes, for messages.
 
     Raises:
-        InputError: naming the file, when it cannot be read, lacks an array, or an array has another shape or type, or a
-            label is out of range.
+        InputError: naming the file, if it cannot be read, an array is missing or has another shape or type, or a label
+            is out of range.
     """
 
     def __init__(
@@ -165,7 +164,7 @@ class H5Shapes:
         return {**self.__dict__, "_block": None}  # workers read their own blocks
 
     def file_of(self, index: int) -> Path:
-        """The file that row `index` comes from."""
+        """The file that contains row `index`."""
         return self.files[self._row_in_file(index)[0]]
 
     def _row_in_file(self, index: int) -> tuple[int, int]:
@@ -202,7 +201,9 @@ class H5Shapes:
 
 def _array(file: h5py.File, key: str, path: Path) -> h5py.Dataset:
     if key not in file or not isinstance(file[key], h5py.Dataset):
-        raise InputError(f"{path} has no array `{key}`, only {', '.join(file) or 'nothing'}; is it the right file?")
+        raise InputError(
+            f"{path} has no array `{key}`, only {', '.join(file) or 'nothing'}; check that it is the right file."
+        )
     return file[key]
 
 
@@ -212,8 +213,8 @@ def _labels(array: h5py.Dataset, rows: int, classes: int, path: Path, names: Pat
     labels = array[()].reshape(-1).astype(np.int64)  # [rows]
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(wrong):
-        why = f": {names.name} names {classes} classes; complete it" if names else ""
-        raise InputError(f"{path}: row {wrong[0]} has label {labels[wrong[0]]}, expected 0 to {classes - 1}{why}.")
+        hint = f"; {names.name} lists only {classes} classes" if names else ""
+        raise InputError(f"{path}: row {wrong[0]} has label {labels[wrong[0]]}, expected 0 to {classes - 1}{hint}.")
     return labels
 
 

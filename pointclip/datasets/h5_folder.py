@@ -1,4 +1,4 @@
-"""A folder of HDF5 files with lists beside them, as PointCLIP's code takes data sets of one's own."""
+"""A folder of HDF5 files with lists, the layout of user-defined data sets in PointCLIP's code."""
 
 from pathlib import Path
 
@@ -15,29 +15,30 @@ NAMES, LISTS = "shape_names.txt", {split: f"{split}_files.txt" for split in SPLI
 
 @register("h5_folder")
 class H5Folder:
-    """The shapes of a folder in PointCLIP's layout, one item a `Shape`, y up as they are.
+    """The shapes of a folder in PointCLIP's layout, as `Shape`s; the files are y up.
 
-    The folder holds shape_names.txt (a class a line, in label order), .h5 files with `data` [n, P, 3] and `label`, and
-    train_files.txt and test_files.txt, which name the files of a split. People copy these lists from other sets: where
-    none of a list's files is there, the files whose names say the split are taken, and a note in `notes` tells.
+    The folder contains shape_names.txt (one class per line, in label order), .h5 files with `data` [n, P, 3] and
+    `label`, and train_files.txt and test_files.txt, which list the files of a split. Such lists are often copied from
+    other data sets: if none of a list's files exists, the files with the split in their name are used, with a note in
+    `notes`.
 
     Args:
-        root: the folder itself.
+        root: the folder.
         split: "train" or "test".
-        num_points: points a shape, the first ones; None takes all.
+        num_points: number of points per shape, from the first; None for all.
 
     Raises:
-        InputError: when the files are not there or not as expected, and for an unknown split.
+        InputError: if files are missing or invalid, and for an unknown split.
     """
 
-    part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - it has none, and the protocol asks for a dict
+    part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - no parts, but the protocol asks for a dict
 
     def __init__(self, root: str | Path, split: str = "test", num_points: int | None = None) -> None:
         check_split(split, SPLITS, "a folder of .h5 files")
         folder = Path(root)
         if not (folder / NAMES).is_file():
             raise InputError(
-                f"{folder} has no {NAMES}; set DATASET.ROOT to the folder that holds it, the .h5 files and their lists."
+                f"{folder} has no {NAMES}; set DATASET.ROOT to the folder with it, the .h5 files and their lists."
             )
         self.class_names = read_class_names(folder / NAMES)
         files, self.notes = _files_of(folder, split)
@@ -54,17 +55,20 @@ class H5Folder:
 
 
 def _files_of(folder: Path, split: str) -> tuple[list[Path], tuple[str, ...]]:
-    """The files of a split, and a note where its list names none that is there."""
+    """The files of a split, with a note if none of the files in its list exists."""
     listing = folder / LISTS[split]
     listed = [Path(line.replace("\\", "/")).name for line in read_lines(listing)] if listing.is_file() else []
     if any((folder / name).is_file() for name in listed):
         return listed_files(folder, listing.name, "*.h5"), ()
-    found = sorted(path for path in folder.glob(f"*{split}*.h5") if not path.name.startswith("."))
-    if not found:
-        there = ", ".join(sorted(path.name for path in folder.glob("*.h5"))) or "no .h5 file"
-        what = f"names {', '.join(listed[:3])}, none of which is there" if listed else "is missing or empty"
-        raise InputError(f"{listing} {what}, and no .h5 file says {split} (there is {there}); list the split's files.")
-    names = ", ".join(path.name for path in found)
+    by_name = sorted(path for path in folder.glob(f"*{split}*.h5") if not path.name.startswith("."))
+    if not by_name:
+        existing = ", ".join(sorted(path.name for path in folder.glob("*.h5"))) or "no .h5 files"
+        problem = f"lists {', '.join(listed[:3])}, none of which exists" if listed else "is missing or empty"
+        raise InputError(
+            f"{listing} {problem}, and no .h5 file has {split} in its name (there are {existing}); list the split's "
+            "files."
+        )
+    names = ", ".join(path.name for path in by_name)
     if not listing.is_file():
-        return found, ()
-    return found, (f"{listing.name} names no file that is there, so the {split} split is {names}, by name.",)
+        return by_name, ()
+    return by_name, (f"No file listed in {listing.name} exists, so the {split} split is {names}, by name.",)

@@ -13,7 +13,7 @@ from pointclip.datasets.h5 import H5Shapes, listed_files, read_class_names, read
 from pointclip.datasets.shape_files import read_shape
 from pointclip.errors import InputError, first_line
 from pointclip.projection.points import check_num_points
-from pointclip.utils.causes import check_head
+from pointclip.utils.file_errors import check_head
 
 SPLITS = ("train", "test")
 TEXT_FOLDER = "modelnet40_normal_resampled"
@@ -32,9 +32,9 @@ MODELNET10_CLASSES = (
 
 
 class OffShapes:
-    """The meshes below FOLDER/<class>/<split>/*.off, sampled as they are read; z up in the files, y up here.
+    """The meshes FOLDER/<class>/<split>/*.off, sampled when they are read, and rotated from z up to y up.
 
-    Item i is (points [N, 3] float32, None, file name), as in `H5Shapes`; the samples of a file are the same each time.
+    Item i is (points [N, 3] float32, None, file name), as in `H5Shapes`; sampling is deterministic.
     """
 
     def __init__(self, folder: Path, split: str, num_points: int) -> None:
@@ -56,15 +56,16 @@ class OffShapes:
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, None, str]:
         path = self.files[index]
-        seed = zlib.crc32(path.name.encode())  # each mesh its own, wherever the folder lies
+        seed = zlib.crc32(path.name.encode())  # differs by mesh, but does not depend on the folder
         return read_shape(path, self.num_points, up="z", seed=seed).points, None, path.stem
 
 
 class TextShapes:
-    """The clouds below FOLDER/<class>/<class>_<number>.txt: x, y, z and a normal a line, between commas; y up.
+    """The clouds FOLDER/<class>/<class>_<number>.txt: per line x, y, z and a normal, comma-separated; y up.
 
-    Item i is (points [N, 3] float32, None, name), as in `H5Shapes`: the first `num_points` lines, which come in random
-    order. `set_name` is that of the lists, "modelnet40" or "modelnet10"; files are looked for when they are read.
+    Item i is (points [N, 3] float32, None, name), as in `H5Shapes`: the first `num_points` lines, which are in random
+    order. `set_name` is the prefix of the lists, "modelnet40" or "modelnet10"; files are not checked before they are
+    read.
     """
 
     def __init__(self, folder: Path, set_name: str, split: str, num_points: int | None) -> None:
@@ -75,7 +76,9 @@ class TextShapes:
         self.names = read_lines(listing)
         classes = [name.rpartition("_")[0] for name in self.names]
         if unknown := sorted(set(classes) - set(self.class_names)):
-            raise InputError(f"{listing} has shapes of {unknown[0]!r}, which {set_name}_shape_names.txt lacks.")
+            raise InputError(
+                f"{listing} has shapes of {unknown[0]!r}, which is not in {set_name}_shape_names.txt; add it there."
+            )
         self.labels = np.array([self.class_names.index(name) for name in classes], dtype=np.int64)
 
     def __len__(self) -> int:
@@ -85,7 +88,7 @@ class TextShapes:
         name = self.names[index]
         path = self.folder / self.class_names[self.labels[index]] / f"{name}.txt"
         if not path.is_file():
-            raise InputError(f"{path} is listed for its split, but missing; unpack the data set again.")
+            raise InputError(f"{path} is listed in its split, but missing; unpack the data set again.")
         try:
             points = np.loadtxt(path, np.float32, delimiter=",", ndmin=2, max_rows=self.num_points, usecols=(0, 1, 2))
         except (OSError, ValueError, IndexError) as error:
@@ -100,24 +103,24 @@ class TextShapes:
 
 @register("modelnet40")
 class ModelNet40:
-    """ModelNet40, one item a `Shape` with y up.
+    """ModelNet40 as `Shape`s with y up.
 
-    Read from modelnet40_ply_hdf5_2048 (y up as it lies there, the first `num_points` of 2048 points) or, when that is
-    not there, from modelnet40_normal_resampled (y up, the first `num_points` of 10,000 lines) or from ModelNet's own
-    ModelNet40/<class>/<split>/*.off (meshes with z up: sampled, then turned to y up).
-    `labels` [n] int64 holds all labels without reading a shape.
+    Read from modelnet40_ply_hdf5_2048 (y up, the first `num_points` of 2048 points) if it exists, otherwise from
+    modelnet40_normal_resampled (y up, the first `num_points` of 10,000 lines), otherwise from Princeton's
+    ModelNet40/<class>/<split>/*.off (z-up meshes, which are sampled and rotated to y up). `labels` [n] int64 is
+    available without reading shapes.
 
     Args:
-        root: the folder that holds the data sets' folders, or the data set's folder itself.
+        root: the folder of the data sets' folders, or the data set's folder itself.
         split: "train" or "test".
-        num_points: points a shape.
+        num_points: number of points per shape.
 
     Raises:
-        InputError: when the files are not there or not as expected, and for an unknown split.
+        InputError: if files are missing or invalid, and for an unknown split.
     """
 
     title = "ModelNet40"
-    part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - it has none, and the protocol asks for a dict
+    part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - no parts, but the protocol asks for a dict
 
     def __init__(self, root: str | Path, split: str = "test", num_points: int = 1024) -> None:
         check_split(split, SPLITS, self.title)
@@ -141,38 +144,41 @@ class ModelNet40:
             return _named(TextShapes(folder, "modelnet40", split, num_points))
         if folder := next(filter(_is_off_layout, off_places), None):
             return _named(OffShapes(folder, split, num_points))
-        raise missing_data(MODELNET40, root, [*self._own_places(root), *h5_places, text_places[0], off_places[0]])
+        raise missing_data(MODELNET40, root, [*self._extra_places(root), *h5_places, text_places[0], off_places[0]])
 
-    def _own_places(self, root: Path) -> list[Path]:
-        return []  # where to look besides
+    def _extra_places(self, root: Path) -> list[Path]:
+        return []  # further places to look
 
 
 @register("modelnet10")
 class ModelNet10(ModelNet40):
-    """ModelNet10, one item a `Shape` with y up; arguments and errors as for `ModelNet40`.
+    """ModelNet10 as `Shape`s with y up; arguments and errors as for `ModelNet40`.
 
-    Read from its own layout ModelNet10/<class>/<split>/*.off (z up, turned) where that is there, or by ModelNet10's
-    lists in modelnet40_normal_resampled; else it is ModelNet40 less the other 30 classes, in ModelNet10's label order.
+    Read from ModelNet10/<class>/<split>/*.off (z up, rotated) if it exists, or with ModelNet10's lists from
+    modelnet40_normal_resampled; otherwise it is ModelNet40 without the other 30 classes, in ModelNet10's label order.
     """
 
     title = "ModelNet10"
 
     def __init__(self, root: str | Path, split: str = "test", num_points: int = 1024) -> None:
         super().__init__(root, split, num_points)
-        given = [name.replace(" ", "_") for name in self.class_names]
-        lacking = [name for name in MODELNET10_CLASSES if name not in given]
-        if lacking:
-            raise InputError(f"The data below {root} lack ModelNet10's class {lacking[0]!r}; is it the right data set?")
-        renumber = np.array([MODELNET10_CLASSES.index(name) if name in MODELNET10_CLASSES else -1 for name in given])
+        names = [name.replace(" ", "_") for name in self.class_names]
+        missing = [name for name in MODELNET10_CLASSES if name not in names]
+        if missing:
+            raise InputError(
+                f"The data below {root} lack ModelNet10's class {missing[0]!r}; check that they are ModelNet10 or "
+                "ModelNet40."
+            )
+        renumber = np.array([MODELNET10_CLASSES.index(name) if name in MODELNET10_CLASSES else -1 for name in names])
         labels = renumber[self.labels]
         self._rows = np.flatnonzero(labels >= 0)
         self.labels = labels[self._rows]
         self.class_names = MODELNET10_CLASSES
 
     def _open(self, root: Path, split: str, num_points: int) -> tuple[tuple[str, ...], Shapes]:
-        (own,) = self._own_places(root)
-        if _is_off_layout(own):
-            return _named(OffShapes(own, split, num_points))
+        (off_folder,) = self._extra_places(root)
+        if _is_off_layout(off_folder):
+            return _named(OffShapes(off_folder, split, num_points))
         has_h5 = any(map(_is_h5_layout, places(MODELNET40, root)))
         if not has_h5 and (
             folder := next((p for p in (root / TEXT_FOLDER, root) if _is_text_layout(p, "modelnet10")), None)
@@ -180,7 +186,7 @@ class ModelNet10(ModelNet40):
             return _named(TextShapes(folder, "modelnet10", split, num_points))
         return super()._open(root, split, num_points)
 
-    def _own_places(self, root: Path) -> list[Path]:
+    def _extra_places(self, root: Path) -> list[Path]:
         return [root / "ModelNet10"]
 
 
@@ -197,7 +203,7 @@ def _is_off_layout(folder: Path) -> bool:
 
 
 def _class_folders(folder: Path, split: str) -> list[Path]:
-    """The folders <class>/<split> that there are; names that begin with a dot are ignored."""
+    """The existing folders <class>/<split>; names that start with a dot are ignored."""
     return [path for path in folder.glob(f"*/{split}") if path.is_dir() and not path.parent.name.startswith(".")]
 
 

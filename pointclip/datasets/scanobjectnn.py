@@ -29,41 +29,41 @@ CLASSES = (
 VARIANTS = {
     "obj_only": ("_nobg", ""),  # the object's points only
     "obj_bg": ("", ""),  # with background from the scan
-    "pb_t25": ("", "_augmented25_norot"),  # box moved by up to a quarter of its size
+    "pb_t25": ("", "_augmented25_norot"),  # bounding box shifted by up to a quarter of its size
     "pb_t25_r": ("", "_augmented25rot"),  # and rotated
-    "pb_t50_r": ("", "_augmentedrot"),  # box moved by up to half its size, rotated
+    "pb_t50_r": ("", "_augmentedrot"),  # bounding box shifted by up to half its size, rotated
     "pb_t50_rs": ("", "_augmentedrot_scale75"),  # and scaled: the hardest
-}  # name -> end of the folder's name, end of the file's name
+}  # name -> suffix of the folder's name, suffix of the file's name
 
 FOLDS = ("main_split", "split1", "split2", "split3", "split4")  # training/test splits of the objects
 
-# PB_T50_RS has up to five augmented copies of each object. Its files do not say which rows show the same one; copies
-# are assumed to be neighbours, so a split should keep rows that are closer than this on one side.
+# PB_T50_RS has up to five augmented copies of each object. Its files do not say which rows show the same object; copies
+# are assumed to be consecutive, so rows closer together than this should not end up in different subsets.
 COPIES = 5
 
 FILE_SPLITS = {"train": "training", "test": "test"}
 
 
 class ScanObjectNN:
-    """One variant of ScanObjectNN, one item a `Shape` with y up.
+    """One variant of ScanObjectNN as `Shape`s with y up.
 
-    The files are y up as they are. Their clouds are neither centred nor of unit size, and are returned unchanged.
-    `labels` [n] int64 holds all labels without reading a shape. PB_T50_RS has 11,416 training and 2,882 test shapes,
-    the OBJ variants 2,309 and 581.
+    The files are y up. Their clouds are neither centred nor normalised, and are returned unchanged. `labels` [n] int64
+    is available without reading shapes. PB_T50_RS has 11,416 training and 2,882 test shapes, the OBJ variants 2,309 and
+    581.
 
     Args:
-        root: the folder that holds the data sets' folders, or one that holds main_split and main_split_nobg.
+        root: the folder of the data sets' folders, or one that contains main_split and main_split_nobg.
         split: "train" or "test".
-        num_points: points a shape, the first ones of 2048.
+        num_points: number of points per shape, the first of 2048.
         variant: one of `VARIANTS`.
-        fold: one of `FOLDS`; the paper's main figures are of "main_split".
+        fold: one of `FOLDS`; the paper's main results use "main_split".
 
     Raises:
-        InputError: when the files are not there or not as expected, and for an unknown split or variant.
+        InputError: if files are missing or invalid, and for an unknown split or variant.
     """
 
     class_names = CLASSES
-    part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - it has none, and the protocol asks for a dict
+    part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - no parts, but the protocol asks for a dict
 
     def __init__(
         self,

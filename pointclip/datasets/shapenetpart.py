@@ -1,4 +1,4 @@
-"""ShapeNetPart: CAD models whose points carry part labels, from HDF5 files or from the raw text files."""
+"""ShapeNetPart: CAD models with part labels, from HDF5 files or the raw text files."""
 
 import json
 from collections.abc import Sequence
@@ -35,16 +35,16 @@ SYNSETS = {
     "04099429": "rocket",
     "04225987": "skateboard",
     "04379243": "table",
-}  # WordNet synset, which names the raw layouts' folders -> category
+}  # WordNet synset (a folder name of the raw files) -> category
 
 
 class TextShapes:
-    """The raw layouts: one text file a shape, in a folder a category; shapes differ in their number of points.
+    """The raw files: one text file per shape, in one folder per category; shapes differ in their number of points.
 
     v0_normal has <synset>/<id>.txt with columns x y z nx ny nz label, labels 0 … 49 over all categories. v0 has
     <synset>/points/<id>.pts with x y z and <synset>/points_label/<id>.seg with labels from 1 within the category.
-    Item i is (points [N, 3] float32, labels [N] int64 in 0 … 49, name), as in `H5Shapes`.
-    Where `num_points` is less than the file has, a seeded random subset is taken: the order in the files means nothing.
+    Item i is (points [N, 3] float32, labels [N] int64 in 0 … 49, name), as in `H5Shapes`. If a file has more than
+    `num_points` points, a seeded random subset is taken, since the order in the files is arbitrary.
     """
 
     def __init__(self, folder: Path, splits: Sequence[str], num_points: int | None) -> None:
@@ -58,7 +58,7 @@ class TextShapes:
         return len(self._shapes)
 
     def file_of(self, index: int) -> Path:
-        """The file that shape `index` comes from."""
+        """The file of shape `index`."""
         synset, name = self._shapes[index]
         flat = self.folder / synset / f"{name}.txt"
         return flat if flat.is_file() else self.folder / synset / "points" / f"{name}.pts"
@@ -92,20 +92,20 @@ class TextShapes:
 
 @register("shapenetpart")
 class ShapeNetPart:
-    """ShapeNetPart, one item a `Shape` with y up and a part label, counted within its category, for every point.
+    """ShapeNetPart as `Shape`s with y up and, for every point, a part label within the category.
 
-    Read from the HDF5 files (hdf5_data; y up as they are, the first `num_points` of 2048 points) or, when they are not
-    there, from the raw text layouts (y up too; see `TextShapes`). `labels` [n] int64 holds all categories without
-    reading a shape.
+    Read from the HDF5 files (hdf5_data; y up, the first `num_points` of 2048 points) if they exist, otherwise from the
+    raw text files (also y up; see `TextShapes`). `labels` [n] int64, the categories, is available without reading
+    shapes.
 
     Args:
-        root: the folder that holds the data sets' folders, or the data set's folder itself.
+        root: the folder of the data sets' folders, or the data set's folder itself.
         split: "train", "val", "test" or "trainval".
-        num_points: points a shape; None takes all.
+        num_points: number of points per shape; None for all.
 
     Raises:
-        InputError: when the files are not there or not as expected (a part label of another category counts as such,
-            when the shape is read), and for an unknown split.
+        InputError: if files are missing or invalid, for an unknown split, and, when a shape is read, for a part label
+            of another category.
     """
 
     class_names = CATEGORIES
@@ -151,7 +151,7 @@ def _open(root: Path, splits: Sequence[str], num_points: int | None) -> H5Shapes
 
 
 def _listed_shapes(folder: Path, split: str) -> list[tuple[str, str]]:
-    """(synset, id) of each shape in a split; the list's entries read shape_data/<synset>/<id>."""
+    """(synset, id) of each shape in a split; the list's entries are shape_data/<synset>/<id>."""
     listing = folder / "train_test_split" / f"shuffled_{split}_file_list.json"
     try:
         shapes = [tuple(entry.split("/")[-2:]) for entry in json.loads(listing.read_text(encoding="utf-8"))]
@@ -159,7 +159,7 @@ def _listed_shapes(folder: Path, split: str) -> list[tuple[str, str]]:
         raise InputError(f"{listing} is not a readable list of shapes ({error}); unpack the data set again.") from error
     for shape in shapes:
         if len(shape) != 2 or shape[0] not in SYNSETS:
-            raise InputError(f"{listing} names {'/'.join(shape)!r}, expected <synset>/<id> of a known category.")
+            raise InputError(f"{listing} lists {'/'.join(shape)!r}; expected <synset>/<id> of a known category.")
     return shapes
 
 
@@ -172,5 +172,5 @@ def _table(path: Path, columns: int) -> np.ndarray:
             f"{path} cannot be read as a table of numbers ({error}); unpack the data set again."
         ) from error
     if table.shape[1] != columns or not len(table):
-        raise InputError(f"{path} is a table of {table.shape}, expected some rows of {columns} columns.")
+        raise InputError(f"{path} has a table of shape {list(table.shape)}; expected rows of {columns} columns.")
     return table

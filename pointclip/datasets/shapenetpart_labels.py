@@ -1,9 +1,9 @@
-"""ShapeNetPart's categories, parts and label numbers, shared by its reader and by the synthetic shapes.
+"""ShapeNetPart's categories, parts and label numbers, shared by its reader and the synthetic shapes.
 
-Certain are the categories' order, the number of parts of each and the numbers the parts start at: they are the ones
-of the published files. The parts' names are a reading of what the labels mark, since the HDF5 files hold numbers only;
-lamp's and the last of skateboard are the least certain. PointCLIP V2's code reads lamp's first and last part alike, as
-what carries the lamp, and skateboard's last as foot straps, where other shapes have their trucks.
+The order of the categories, the number of parts of each and their first label are those of the published files. The
+part names are our interpretation of the labels, since the HDF5 files only contain numbers; those of lamp and the last
+of skateboard are the least certain. PointCLIP V2's code uses the same words for lamp's first and last part, the lamp's
+support, and takes skateboard's last part for foot straps, where other shapes have trucks.
 """
 
 PART_NAMES: dict[str, tuple[str, ...]] = {
@@ -23,10 +23,10 @@ PART_NAMES: dict[str, tuple[str, ...]] = {
     "rocket": ("body", "fin", "nose"),
     "skateboard": ("wheel", "deck", "truck"),
     "table": ("top", "leg", "drawer"),
-}  # category -> names of its parts, in label order
+}  # category -> part names, in label order
 
 CATEGORIES: tuple[str, ...] = tuple(PART_NAMES)  # 16, in label order
 
 FIRST_PART: tuple[int, ...] = tuple(
     sum(len(parts) for parts in list(PART_NAMES.values())[:index]) for index in range(len(PART_NAMES))
-)  # number in 0..49 of each category's first part: 0 4 6 8 12 16 19 22 24 28 30 36 38 41 44 47
+)  # label in 0..49 of each category's first part: 0 4 6 8 12 16 19 22 24 28 30 36 38 41 44 47

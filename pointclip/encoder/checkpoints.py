@@ -15,7 +15,7 @@ from torch import Tensor
 from pointclip.encoder.archives import is_archive, read_archive
 from pointclip.encoder.hugging_face import from_hugging_face
 from pointclip.errors import InputError, first_line
-from pointclip.utils.causes import cannot_open, check_head
+from pointclip.utils.file_errors import cannot_open, check_head
 from pointclip.utils.files import expanded
 
 OPENAI_CONSTANTS = ("input_resolution", "context_length", "vocab_size")  # beside the weights in OpenAI's archives

@@ -6,10 +6,10 @@ from pointclip.errors import CannotFetch, InputError, first_line
 from pointclip.utils.files import expanded
 
 HUB, FOLDER = "hf-hub:", "local-dir:"
-HUGGING_FACE_FILES = ("model.safetensors", "pytorch_model.bin")  # beside open_clip's own names
+HUGGING_FACE_FILES = ("model.safetensors", "pytorch_model.bin")  # in addition to open_clip's file names
 
 
-def is_placed(name: str) -> bool:
+def is_location(name: str) -> bool:
     """Whether a name is a location in open_clip's notation."""
     return name.startswith((HUB, FOLDER))
 
@@ -25,14 +25,14 @@ def weights_at(name: str) -> Path:
         if not folder.is_dir():
             raise InputError(f"{name} is not a folder; check the path.")
         return folder
-    return _fetched(name.removeprefix(HUB))
+    return _download(name.removeprefix(HUB))
 
 
-def _fetched(repository: str) -> Path:
+def _download(repository: str) -> Path:
     from open_clip.pretrained import download_pretrained_from_hf
 
     failure: Exception | None = None
-    for file in (None, *HUGGING_FACE_FILES):  # None: open_clip's own file, .safetensors before .bin
+    for file in (None, *HUGGING_FACE_FILES):  # None: open_clip's file names, .safetensors before .bin
         try:
             path = Path(download_pretrained_from_hf(repository, filename=file))
         except (OSError, RuntimeError, ValueError) as error:
@@ -43,12 +43,12 @@ def _fetched(repository: str) -> Path:
         return path
     raise CannotFetch(
         f"Cannot download weights from {HUB}{repository} ({first_line(failure)[:200]}); check the name and the "
-        "network, or give the path of a file you have as ENCODER.PRETRAINED."
+        "network, or set ENCODER.PRETRAINED to a local file."
     )
 
 
 def _fetch_config(repository: str) -> None:
-    """Fetch config.json beside Hugging Face's weights, which specifies whether they need QuickGELU."""
+    """Download the config.json of Hugging Face's weights, which specifies whether they need QuickGELU."""
     from open_clip.pretrained import download_pretrained_from_hf
 
     try:

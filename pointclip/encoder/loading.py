@@ -11,7 +11,7 @@ from pointclip.bundled import bundled
 from pointclip.encoder.checkpoints import read_state_dict
 from pointclip.encoder.clip import Encoder
 from pointclip.encoder.device import PRECISIONS, check_device, native_precision
-from pointclip.encoder.hub import is_placed, weights_at
+from pointclip.encoder.hub import is_location, weights_at
 from pointclip.encoder.installed import check_torchvision
 from pointclip.encoder.reachable import check_reachable
 from pointclip.errors import CannotFetch, InputError, first_line
@@ -51,8 +51,8 @@ def load_encoder(
         raise InputError(f"Unknown precision {precision!r}; choose one of {', '.join(PRECISIONS)}.")
     device = check_device(device)
     precision = native_precision(device) if precision == "auto" else precision
-    if is_placed(name):
-        weights = None if pretrained is None else _weights_of_place(name, str(pretrained), quick_gelu)
+    if is_location(name):
+        weights = None if pretrained is None else _weights_at_location(name, str(pretrained), quick_gelu)
         source = "random weights" if pretrained is None else "its own weights"
         return Encoder(_build(name, weights, source, False, precision, device), name, f"{name} ({source})", precision)
     if name == "demo":
@@ -66,19 +66,19 @@ def load_encoder(
     if name not in open_clip.list_models():
         near = " or ".join(get_close_matches(name, [*open_clip.list_models(), "demo"])) or "RN50 or ViT-B-16"
         raise InputError(
-            f"There is no CLIP {name!r}; did you mean {near} (see open_clip.list_models(); 'demo' is bundled)?"
+            f"There is no CLIP {name!r}; did you mean {near}? See open_clip.list_models(); 'demo' is bundled."
         )
     notes: list[str] = []
     if pretrained is None:
         weights, source = None, "random weights"
     elif tag := open_clip.get_pretrained_cfg(name, str(pretrained)):
         if quick_gelu not in (None, tag.get("quick_gelu", False)):
-            raise InputError(f"The weights {pretrained!r} of {name} settle QuickGELU; leave it 'auto'.")
+            raise InputError(f"The weights {pretrained!r} of {name} determine QuickGELU; leave it 'auto'.")
         weights, _ = read_state_dict(_fetch(name, str(pretrained), tag))
         source, quick_gelu = str(pretrained), tag.get("quick_gelu", False)
-    elif is_placed(str(pretrained)) or Path(pretrained).suffix or expanded(pretrained).exists():
-        weights, shown = read_state_dict(weights_at(str(pretrained)) if is_placed(str(pretrained)) else pretrained)
-        source = str(pretrained) if is_placed(str(pretrained)) else Path(pretrained).name
+    elif is_location(str(pretrained)) or Path(pretrained).suffix or expanded(pretrained).exists():
+        weights, shown = read_state_dict(weights_at(str(pretrained)) if is_location(str(pretrained)) else pretrained)
+        source = str(pretrained) if is_location(str(pretrained)) else Path(pretrained).name
         quick_gelu = shown if quick_gelu is None else quick_gelu
         notes = _notes_on_quick_gelu(name, source, quick_gelu)
     else:
@@ -88,7 +88,7 @@ def load_encoder(
     return Encoder(model, name, f"{name} ({source})", precision, notes)
 
 
-def _weights_of_place(name: str, pretrained: str, quick_gelu: bool | None) -> dict[str, Tensor]:
+def _weights_at_location(name: str, pretrained: str, quick_gelu: bool | None) -> dict[str, Tensor]:
     """The weights of a model given by location, whose config determines everything else."""
     if pretrained not in ("auto", "openai") or quick_gelu is not None:
         raise InputError(f"{name} includes weights and config; leave ENCODER.PRETRAINED and QUICK_GELU 'auto'.")
@@ -113,7 +113,7 @@ def _add_demo_model() -> None:
     import open_clip
 
     if not (DEMO_FOLDER / "demo-clip.json").is_file():
-        raise InputError(f"The bundled CLIP is not in {DEMO_FOLDER}; install the package again.")
+        raise InputError(f"The bundled CLIP is not in {DEMO_FOLDER}; reinstall the package.")
     if "demo-clip" not in open_clip.list_models():
         open_clip.add_model_config(DEMO_FOLDER / "demo-clip.json")
 
@@ -129,8 +129,8 @@ def _fetch(name: str, tag: str, entry: dict) -> str:
         place = entry.get("hf_hub") or entry.get("url")
         raise CannotFetch(
             f"The weights {tag!r} of {name} could not be downloaded from {place} ({first_line(error)}); "
-            "try again (a broken download resumes), give the path of a file you have as ENCODER.PRETRAINED, or use "
-            "ENCODER.NAME demo, which is bundled."
+            "try again (an interrupted download resumes), set ENCODER.PRETRAINED to a local file, or use ENCODER.NAME "
+            "demo, which is bundled."
         ) from error
 
 
@@ -141,13 +141,16 @@ def _build(name: str, weights: dict | None, source: str, quick_gelu: bool, preci
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)  # open_clip warns that no weights are loaded, which happens below
     try:
-        if is_placed(name) and "trust_remote_code" in str(open_clip.get_model_config(name)):
-            raise InputError(f"The config of {name} asks to run code from its repository (trust_remote_code): refused.")
+        if is_location(name) and "trust_remote_code" in str(open_clip.get_model_config(name)):
+            raise InputError(
+                f"The config of {name} asks to run code from its repository (trust_remote_code), which is not allowed; "
+                "use another model."
+            )
         model = open_clip.create_model(
             name, load_weights=False, precision=precision, force_quick_gelu=quick_gelu, pretrained_text=False
         )
     except (OSError, RuntimeError, ValueError) as error:
-        if not is_placed(name) or isinstance(error, InputError):
+        if not is_location(name) or isinstance(error, InputError):
             raise
         raise InputError(
             f"{name} cannot be built ({first_line(error)[:200]}); check its open_clip_config.json."

@@ -1,23 +1,23 @@
-"""The hub that weights come from: asked once whether it is there, as its client tries for most of a minute."""
+"""A quick check that the hub can be reached, since its client retries for most of a minute."""
 
 from pathlib import Path
 
 from huggingface_hub import constants
 from huggingface_hub.file_download import repo_folder_name
 
-from pointclip.utils.reach import unreachable
+from pointclip.utils.network import unreachable
 
 SECONDS = 4.0
 
 
 def check_reachable(entry: dict) -> None:
-    """Return at once where a tag's weights are in the cache, or the hub answers.
+    """Check that a tag's weights are cached or can be downloaded.
 
     Args:
-        entry: open_clip's of the tag.
+        entry: open_clip's config of the tag.
 
     Raises:
-        ConnectionError: where the weights must be fetched from the hub and it does not answer within `SECONDS`.
+        ConnectionError: if the weights have to be downloaded from the hub and it does not respond within `SECONDS`.
     """
     place = entry.get("hf_hub", "")
     if not place or constants.HF_HUB_OFFLINE or _is_cached(place.rpartition("/")[0]):

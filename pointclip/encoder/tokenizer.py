@@ -24,13 +24,13 @@ def load_tokenizer(model: str) -> Tokenizer:
     except ImportError as error:
         raise InputError(
             f"The tokenizer of {model} needs a package that is not installed ({first_line(error)}); "
-            "run `pip install transformers`, or use an encoder with CLIP's own tokenizer, such as ViT-L-14."
+            "run `pip install transformers`, or use an encoder with CLIP's tokenizer, such as ViT-L-14."
         ) from error
     except (OSError, RuntimeError, ValueError) as error:
         place = open_clip.get_model_config(model)["text_cfg"].get("hf_tokenizer_name", "the hub")
         raise InputError(
             f"The tokenizer of {model} could not be downloaded from {place} ({first_line(error)}); run once with a "
-            "network, after which it is cached, or use an encoder with CLIP's own tokenizer, such as ViT-L-14."
+            "network, after which it is cached, or use an encoder with CLIP's tokenizer, such as ViT-L-14."
         ) from error
 
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from pointclip.datasets.batches import Batch, BatchReader
 from pointclip.encoder import Encoder, projection_device
 from pointclip.errors import InputError
-from pointclip.features.ahead import ahead
+from pointclip.features.prefetch import prefetch
 from pointclip.features.sentences import SentenceCache
 from pointclip.features.store import FeatureStore, Forms
 
@@ -104,7 +104,7 @@ class FeatureExtractor:
         """
         done = 0
         with tqdm(total=reader.total, unit="shape", desc="project, encode", disable=not self.progress) as bar:
-            for batch, (features, projected) in ahead(lambda batch: self._prepare(batch, forms), reader):
+            for batch, (features, projected) in prefetch(lambda batch: self._prepare(batch, forms), reader):
                 if features is None:
                     features = encode(projected)
                     if self.store:

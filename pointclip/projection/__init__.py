@@ -73,7 +73,7 @@ def to_unit_box(points: Tensor, backend: str = "auto") -> Tensor:
 
 
 def cells_of_unit(points: Tensor, rotations: Tensor, spec: ProjectionSpec, backend: str = "auto") -> Cells:
-    """The cells of clouds that have been through `to_unit_box`; see `pointclip.projection.cells.to_cells`."""
+    """The cells of clouds returned by `to_unit_box`; see `pointclip.projection.cells.to_cells`."""
     return _quantizer(points, backend).cells_of_unit(points, rotations, spec)
 
 
@@ -83,7 +83,7 @@ def to_cells(points: Tensor, rotations: Tensor, spec: ProjectionSpec, backend: s
 
 
 def _quantizer(points: Tensor, backend: str) -> ModuleType:
-    """What finds the cells of these points: the triton engine's kernels on a GPU where it runs, else torch."""
+    """The module that quantises these points: the triton engine on a GPU on which it runs, else torch."""
     on_gpu = isinstance(points, Tensor) and points.is_cuda
     is_triton = on_gpu and pick_backend(backend, points.device, points.requires_grad) == "triton"
     return triton_engine if is_triton else torch_cells
@@ -94,7 +94,7 @@ def project(
 ) -> tuple[Tensor, Tensor | None]:
     """Depth maps from quantised points; see `pointclip.projection.reference.project`."""
     engine = ENGINES[pick_backend(backend, cells.value.device, cells.value.requires_grad, spec)]
-    on_cpu = cells.value.device.type == "cpu"  # on a GPU its own engine does the like
+    on_cpu = cells.value.device.type == "cpu"  # the GPU engine handles crowded cells itself
     if on_cpu and cells.row.shape[-1] >= CROWDED and not cells.value.requires_grad:
         return project_crowded(engine.project, cells, spec, lookup)
     return engine.project(cells, spec, lookup)

@@ -9,7 +9,7 @@ from torch import Tensor
 from pointclip.projection.points import check_points
 from pointclip.projection.spec import ProjectionSpec
 
-MOST_PLACED = 10_000_000  # points of all clouds and views in cells at once: 0.3 GB, and thrice that on the way
+MAX_PLACED = 10_000_000  # points of all clouds and views quantised at once: 0.3 GB, and three times that temporarily
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,13 @@ def to_cells(points: Tensor, rotations: Tensor, spec: ProjectionSpec) -> Cells:
 
 
 def view_slices(points: Tensor, views: int) -> list[slice]:
-    """The views in groups of which `MOST_PLACED` points are put into cells at a time: one group for usual clouds."""
-    step = max(1, MOST_PLACED // (len(points) * points.shape[1]))
+    """The views in groups of at most `MAX_PLACED` points to quantise at once; a single group for most clouds."""
+    step = max(1, MAX_PLACED // (len(points) * points.shape[1]))
     return [slice(start, start + step) for start in range(0, views, step)]
 
 
 def cells_of_unit(points: Tensor, rotations: Tensor, spec: ProjectionSpec) -> Cells:
-    """The same of clouds that have been through `to_unit_box`; each view's cells are the same alone or with others."""
+    """As `to_cells`, for the result of `to_unit_box`; a view's cells do not depend on the other views."""
     turned = turn(points, rotations)  # [3, B, V, N]
     low, high = turned.amin(-1, keepdim=True), turned.amax(-1, keepdim=True)
     centre = (high + low) / 2

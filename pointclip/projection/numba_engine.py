@@ -53,7 +53,7 @@ def warm_up() -> None:
 def project(cells: Cells, spec: ProjectionSpec, lookup: Cells | None = None) -> tuple[Tensor, Tensor | None]:
     """Depth maps from quantised points; see `pointclip.projection.reference.project`.
 
-    Needs 2 MB per thread besides the results (segmentation). Thread-safe.
+    Needs 2 MB per thread in addition to the results (segmentation). Thread-safe.
 
     Raises:
         InputError: if this engine cannot run (see `why_unavailable`), or for cells outside the voxel grid.

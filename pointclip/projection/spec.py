@@ -1,4 +1,4 @@
-"""The parameters of the realistic projection; each task fills them in beside its views."""
+"""The parameters of the realistic projection; each task defines its own, with its views."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,36 +8,36 @@ from pointclip.errors import InputError
 
 Window = tuple[int, int, int]  # along depth, row, column
 
-STEPS = ("densify", "smooth", "squeeze")  # what comes after voxelize, and can be left out to see what it does
+STEPS = ("densify", "smooth", "squeeze")  # after voxelize; each can be left out for an ablation
 
 
 @dataclass(frozen=True)
 class ProjectionSpec:
-    """All that the four steps need to know (PointCLIP V2, section 3.2; values from the published code)."""
+    """The parameters of the four steps (PointCLIP V2, section 3.2; values from the published code)."""
 
     resolution: int  # S, rows and columns of the voxel grid
     depth_cells: int  # D, cells along the viewing direction
-    object_ratio: float  # r, the share of the image that the object's largest extent fills
-    depth_bias: float  # b, keeps the farthest point apart from the background
+    object_ratio: float  # r, the fraction of the image that the object's largest extent covers
+    depth_bias: float  # b, separates the farthest point from the background
     densify_window: Window
     densify_padding: Window
     smooth_window: Window
     smooth_padding: Window
     sigma_depth: float  # of the Gaussian, in cells
     sigma_image: float
-    squeeze: bool = True  # a pixel shows its column's nearest cell; if not, the mean of the filled ones
+    squeeze: bool = True  # a pixel shows its column's nearest cell; if False, the mean of the filled ones
 
     def only(self, steps: Sequence[str]) -> "ProjectionSpec":
-        """The same with some of the steps; voxelize always happens.
+        """The same projection with only some of the steps; voxelize is always included.
 
-        Without densify or smooth a cell keeps what it has (a window of one cell, no padding; classification's maps
-        grow from 110 to 112 pixels without densify, whose padding is too small for its window). Without squeeze a pixel
-        shows the mean of the filled cells of its column instead of the nearest one. The paper does not say what a depth
-        map without squeeze is: this is our reading. What smooth spreads to counts as filled, so that after it pale
-        seams run along the steps of depth.
+        Without densify or smooth, cells are unchanged (a window of one cell, no padding; without densify, whose padding
+        is smaller than "same", classification's maps grow from 110 to 112 pixels). Without squeeze a pixel shows the
+        mean of the filled cells of its column instead of the nearest one. The paper does not define a depth map without
+        squeeze: this is our interpretation. Cells that smooth spreads into count as filled, which gives pale seams
+        along steps in depth.
 
         Args:
-            steps: out of `STEPS`, in any order.
+            steps: names from `STEPS`, in any order.
 
         Raises:
             InputError: for an unknown or repeated step.
@@ -52,7 +52,7 @@ class ProjectionSpec:
 
     @property
     def image_size(self) -> int:
-        """Rows (= columns) of a depth map: what the paddings leave of the resolution."""
+        """Rows (= columns) of a depth map: the resolution, changed by windows and paddings."""
         size = self.resolution
         for window, padding in ((self.densify_window, self.densify_padding), (self.smooth_window, self.smooth_padding)):
             size += 2 * padding[1] - window[1] + 1
@@ -60,7 +60,7 @@ class ProjectionSpec:
 
 
 def steps_from(text: str) -> tuple[str, ...]:
-    """The steps that the setting PROJECTION.STEPS means: "all", "none", or names out of `STEPS` between commas.
+    """Parse the setting PROJECTION.STEPS: "all", "none", or comma-separated names from `STEPS`.
 
     Raises:
         InputError: for an unknown or repeated step.
@@ -71,21 +71,22 @@ def steps_from(text: str) -> tuple[str, ...]:
 
 
 def check_steps(steps: Sequence[str]) -> tuple[str, ...]:
-    """The steps themselves, if each is one of `STEPS` and comes once; else an InputError says which does not."""
+    """The steps as a tuple. Raises an InputError for an unknown or repeated step."""
+    known = ", ".join(STEPS)
     if isinstance(steps, str):
-        raise InputError(f"The projection's steps came as the text {steps!r}; a list out of {STEPS} was expected.")
+        raise InputError(f"The projection's steps are the text {steps!r}; expected a list of names from {known}.")
     for step in steps:
         if step not in STEPS:
             raise InputError(
-                f"{step!r} is not a step of the projection that can be chosen; out of {', '.join(STEPS)} was expected, "
-                "or 'all' or 'none' as the whole setting."
+                f"{step!r} is not an optional step of the projection; expected names from {known}, or just 'all' or "
+                "'none'."
             )
     if len(set(steps)) < len(steps):
-        raise InputError(f"The projection's steps are {', '.join(steps)}; name each of them once.")
+        raise InputError(f"The projection's steps are {', '.join(steps)}; give each of them once.")
     return tuple(steps)
 
 
 def gaussian(window: int, sigma: float) -> list[float]:
     """The weights of a 1-D Gaussian of `window` cells, of sum 1."""
-    weights = [exp(-((place - (window - 1) / 2) ** 2) / (2 * sigma**2)) for place in range(window)]
+    weights = [exp(-((i - (window - 1) / 2) ** 2) / (2 * sigma**2)) for i in range(window)]
     return [weight / sum(weights) for weight in weights]

@@ -22,14 +22,14 @@ The minimum memory traffic, bytes that any engine must move between cells and ma
 
 It is bound not by memory but by arithmetic: a tile computes the windows of each slice that is not empty, and processes
 its points one by one, so the time grows with the density of the cloud; from 16,384 points on, only one point per cell
-is kept beforehand. A single cloud takes as long as its slowest tile.
+is kept first. A single cloud takes as long as its slowest tile.
 
 On an H200 the kernels agree with the reference engine, and give the same bits every time; without a GPU, tests run them
 under Triton's interpreter, and compile them for compute capability 9.0 without register spills.
 
 The engine never synchronises with the GPU or branches on values there, so it can be captured in a CUDA graph; call it
-once beforehand with as many clouds and points, so that the kernels are compiled. Only `to_unit_box` waits for the GPU,
-to learn whether all clouds can be projected.
+once in advance with as many clouds and points, so that the kernels are compiled. Only `to_unit_box` waits for the GPU,
+to check whether all clouds can be projected.
 """
 
 import importlib.util

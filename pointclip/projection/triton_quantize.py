@@ -1,6 +1,6 @@
 """The CUDA engine's kernels for points: fit clouds into unit boxes, and find each point's cell in each view.
 
-Each operation is rounded by itself, in the order of `pointclip.projection.cells`, so the cells are those of the CPU,
+Each operation is rounded separately, in the order of `pointclip.projection.cells`, so the cells are those of the CPU,
 bit for bit. One program processes a cloud, or a view of it, `CHUNK` points at a time.
 
 Importing this module imports Triton. If TRITON_INTERPRET=1 was set before the import, everything runs on the CPU.
@@ -23,12 +23,12 @@ def fit_unit_box(points, unit, faulty, count, EPSILON: tl.constexpr, CHUNK: tl.c
     cloud = tl.program_id(0).to(tl.int64)
     points += cloud * count * 3
     unit += cloud * count * 3
-    axis = tl.arange(0, 4)[None, :]  # of which the last is padding
+    axis = tl.arange(0, 4)[None, :]  # the last one is padding
     low = tl.full([CHUNK, 4], float("inf"), tl.float64)
     high = tl.full([CHUNK, 4], float("-inf"), tl.float64)
     not_finite = tl.zeros([CHUNK, 4], tl.int32)
     for first in range(0, count, CHUNK):
-        # behind the end, the last point again
+        # past the end, the last point is repeated
         index = tl.minimum(first + tl.arange(0, CHUNK), count - 1)[:, None]
         point = tl.load(points + 3 * index + axis, mask=axis < 3, other=0).to(tl.float64)
         not_finite |= (point - point != 0).to(tl.int32)
@@ -92,11 +92,11 @@ def quantize(
     unit += cloud * count * 3
     rotations += view * 9 * ROTATIONS
     start = (cloud * views + view) * count
-    low_x, low_y, low_z = _load_point(unit, tl.zeros([CHUNK], tl.int32))  # any point will do to start with
+    low_x, low_y, low_z = _load_point(unit, tl.zeros([CHUNK], tl.int32))  # any point will do as a start
     low_x, low_y, low_z = _turn(low_x, low_y, low_z, rotations, ROTATIONS)
     high_x, high_y, high_z = low_x, low_y, low_z
     for first in range(0, count, CHUNK):
-        # behind the end, the last point again
+        # past the end, the last point is repeated
         x, y, z = _load_point(unit, tl.minimum(first + tl.arange(0, CHUNK), count - 1))
         x, y, z = _turn(x, y, z, rotations, ROTATIONS)
         low_x, low_y, low_z = tl.minimum(low_x, x), tl.minimum(low_y, y), tl.minimum(low_z, z)

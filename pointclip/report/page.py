@@ -173,7 +173,7 @@ def render(case: str = "", plotly: str = "", script: str = "", more_style: str =
         script, more_style: of this kind of page alone.
         content: title, facts, notes, table, matrix, classes, confusions and sections, all but the title optional.
     """
-    import jinja2  # here, as it is slow to import and many runs need none of it
+    import jinja2  # imported here since it is slow and often not needed
 
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown)
     bar = environment.from_string(BAR).module.bar
@@ -193,7 +193,7 @@ def render(case: str = "", plotly: str = "", script: str = "", more_style: str =
 
 
 def _shown(value: object) -> object:
-    """What a page shows of a value: control characters but line ends are written out; our own markup stays."""
+    """A value as a page shows it: control characters except line ends are escaped; our own markup is kept."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     return "\n".join(map(escaped, value.split("\n")))

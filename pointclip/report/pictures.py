@@ -135,7 +135,7 @@ def confusion_matrix(confusion: np.ndarray, class_names: Sequence[str]) -> Figur
         )
     shares = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
     side = max(2.4, 0.17 * size + 1.5) if size > COUNTED_CLASSES else max(2.4, 0.42 * size)
-    from matplotlib.colors import PowerNorm  # here, as it is slow to import and many runs need none of it
+    from matplotlib.colors import PowerNorm  # imported here since it is slow and often not needed
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(side + 2.6, side + 1.9), dpi=DPI, layout="constrained", facecolor="white")
@@ -176,7 +176,7 @@ def point_cloud(points: np.ndarray, labels: np.ndarray, part_names: Sequence[str
     points = np.round((points - (low + high) / 2) / max((high - low).max(), 1e-12), 4)
     # Plotly's camera orbits about z: passing z, x, y as x, y, z makes it orbit about our y, without mirroring.
     x, y, z = points[:, 2], points[:, 0], points[:, 1]
-    import plotly.graph_objects as go  # here, as it is slow to import and many runs need none of it
+    import plotly.graph_objects as go  # imported here since it is slow and often not needed
 
     figure = go.Figure()
     for label in np.unique(labels):
@@ -221,7 +221,7 @@ def even_choice(count: int, most: int) -> np.ndarray:
 
 def drawable(text: str, instead: str, length: int = NAME_LENGTH) -> str:
     """The text shortened to `length`, or `instead` if the pictures' font lacks some of its characters."""
-    import matplotlib  # here, as it is slow to import and many runs need none of it
+    import matplotlib  # imported here since it is slow and often not needed
     from matplotlib.ft2font import FT2Font
 
     font = FT2Font(os.path.join(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"))
@@ -241,7 +241,7 @@ def _tiles(maps: np.ndarray, titles: Sequence[str] | None, columns: int) -> tupl
     columns = min(columns, len(maps))
     rows = -(-len(maps) // columns)
     width, height = columns * (TILE + GAP) + GAP, rows * (TILE + TITLE + GAP) + GAP  # pixels
-    from matplotlib.figure import Figure  # here, as it is slow to import and many runs need none of it
+    from matplotlib.figure import Figure  # imported here since it is slow and often not needed
 
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
     tiles = []

@@ -12,12 +12,12 @@ from yacs.config import CfgNode
 from pointclip.config import check_search, is_setting
 from pointclip.config_files import Config
 from pointclip.errors import InputError
-from pointclip.runs.whole import OWN_SHAPES, staging_place
+from pointclip.runs.atomic_folder import OWN_SHAPES, staging_place
 from pointclip.utils.command import ArgumentParser, names_from
 from pointclip.utils.files import expanded
 
 SPLITS = ("auto", "nodes", "parts")  # see `pointclip.datasets.shape_files.pieces.Split`
-Load = Callable[..., tuple[Config, CfgNode]]  # (config, overrides, encoder) -> what they name; see a task's settings.py
+Load = Callable[..., tuple[Config, CfgNode]]  # (config, overrides, encoder) -> config and settings; a task's `load`
 
 
 def argument_parser(description: str) -> argparse.ArgumentParser:
@@ -26,7 +26,9 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--config", required=True, metavar="FILE", help="a settings file, such as configs/demo.yaml")
     what = "an encoder preset, such as vit_b16, instead of the config's encoder"
     parser.add_argument("--encoder", default="", metavar="NAME", help=what)
-    what = "own shapes instead of a data set: files, folders, patterns such as 'scans/*.ply', and @LIST, a file of them"
+    what = (
+        "your shapes, instead of a data set: files, folders, patterns such as 'scans/*.ply', and @LIST, a file of them"
+    )
     parser.add_argument("--input", nargs="+", metavar="FILE", help=what)
     what = "the up axis of the --input files; auto guesses it for each file (default)"
     parser.add_argument("--up", choices=("auto", "x", "y", "z"), default="auto", help=what)
@@ -63,13 +65,13 @@ def check_threshold(args: argparse.Namespace) -> None:
 def parse_settings(
     parser: argparse.ArgumentParser, base: CfgNode, load: Load, words: Sequence[str] | None = None
 ) -> tuple[argparse.Namespace, CfgNode]:
-    """The arguments and the settings of a run; the run's folder is made, so that a bad path fails before the work.
+    """The arguments and the settings of a run; its folder is created now, so that a bad path fails early.
 
     Args:
         base: the task's defaults.
         load: (config, overrides, encoder) -> the task's settings.
-        words: the command line, the process's own by default. KEY VALUE pairs may also stand right behind --input's
-            files.
+        words: the command line, by default the process's arguments. KEY VALUE pairs may also directly follow the files
+            of --input.
 
     Returns:
         The arguments, whose `config` is the `Config` found and whose `folder` is the run's, and the settings.
@@ -85,7 +87,7 @@ def parse_settings(
         raise InputError("--search-split needs --search prompts, weights or prompts,weights.")
     args.search_split = args.search_split or "train"
     if args.up != "auto" and not (args.input or getattr(args, "train", None)):
-        raise InputError("--up goes with --input FILE…; a data set brings its own up axis.")
+        raise InputError("--up needs --input FILE…; a data set's up axis is known.")
     check_needs_input(args, "split", "json")
     _check_settings_of_input(args, settings)
     check_search(args.search, settings)
@@ -98,10 +100,10 @@ def parse_settings(
 
 
 def split_settings(words: Sequence[str], base: CfgNode) -> tuple[list[str], list[str]]:
-    """Files, and the KEY VALUE pairs behind them: known by a setting's name, or what looks like one and is no file."""
-    for place, word in enumerate(words):
+    """Files, and the KEY VALUE pairs after them, which start at a setting's name or a non-existing file like one."""
+    for i, word in enumerate(words):
         if is_setting(base, word) or (re.fullmatch(r"[A-Z_]+(\.[A-Z_]+)*", word) and not Path(word).exists()):
-            return list(words[:place]), list(words[place:])
+            return list(words[:i]), list(words[i:])
     return list(words), []
 
 
@@ -120,7 +122,7 @@ def check_needs_input(args: argparse.Namespace, *flags: str) -> None:
 
 
 def run_folder(args: argparse.Namespace, settings: CfgNode) -> Path:
-    """Where a run's files go: OUTPUT/<config, encoder and variant>/, for own shapes input/ in there."""
+    """The folder of a run's files: OUTPUT/<config, encoder and variant>/, or input/ below it for --input files."""
     return expanded(settings.OUTPUT) / args.config.name / (OWN_SHAPES if args.input else "")
 
 
@@ -131,12 +133,12 @@ def cache_folder(settings: CfgNode, searching: bool) -> Path | None:
 
 
 def make_folder(folder: Path, setting: str) -> None:
-    """Make a folder that a setting names; an InputError says why it cannot be made or written to."""
+    """Create the folder given by a setting. Raises an InputError if it cannot be created or is not writable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"Cannot make the folder {folder} ({reason}); set {setting} to another folder.") from error
+        raise InputError(f"Cannot create the folder {folder} ({reason}); set {setting} to another folder.") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"Cannot write to the folder {folder}; set {setting} to another folder.")
 

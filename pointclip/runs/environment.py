@@ -1,4 +1,4 @@
-"""What a run was made with: program, libraries, device."""
+"""The environment of a run: versions, device."""
 
 import json
 import platform
@@ -11,18 +11,18 @@ import torch
 from pointclip.bundled import CHECKOUT
 from pointclip.version import __version__
 
-FORMAT = 2  # of metrics.json; raised when an entry changes its meaning or goes. 1 had no "format"
+FORMAT = 2  # of metrics.json; incremented when an entry is removed or changes its meaning. 1 had no "format"
 DEPENDENCIES = ("torch", "torchvision", "open_clip_torch", "timm", "numpy", "numba", "triton", "h5py", "trimesh")
 
 
 def environment(device: torch.device, precision: str, seed: int) -> dict:
-    """What metrics.json says of how a run was made."""
+    """The entries of metrics.json about a run's environment."""
     return {
         "format": FORMAT,
         "version": __version__,
         "revision": revision(),
         "python": platform.python_version(),
-        "dependencies": {name: found for name in DEPENDENCIES if (found := _version(name))},
+        "dependencies": {name: number for name in DEPENDENCIES if (number := _version(name))},
         "device": device_name(device),
         "precision": precision,
         "seed": seed,
@@ -38,23 +38,23 @@ def device_name(device: torch.device) -> str:
 
 @cache
 def revision() -> str | None:
-    """The git commit of a checkout ("-dirty" where files differ) or of what pip installed; None if unknown."""
+    """The git commit of a checkout ("-dirty" if files differ) or of the installed package; None if unknown."""
     if CHECKOUT is None:
         return _installed_revision()
-    words = ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    command = ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
-        return subprocess.run(words, capture_output=True, text=True, check=True, timeout=5).stdout.strip() or None
-    except (OSError, subprocess.SubprocessError):  # no git, no repository
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=5).stdout.strip() or None
+    except (OSError, subprocess.SubprocessError):  # no git or no repository
         return None
 
 
 def _installed_revision() -> str | None:
-    """The commit that pip notes when it installs from a repository (PEP 610)."""
+    """The commit that pip records when it installs from a repository (PEP 610)."""
     try:
-        noted = distribution("pointclip").read_text("direct_url.json")
+        origin = distribution("pointclip").read_text("direct_url.json")
     except PackageNotFoundError:
         return None
-    return json.loads(noted or "{}").get("vcs_info", {}).get("commit_id")
+    return json.loads(origin or "{}").get("vcs_info", {}).get("commit_id")
 
 
 def _version(name: str) -> str | None:

@@ -16,12 +16,12 @@ def expand_inputs(words: Sequence[str], endings: Collection[str]) -> list[Path]:
     """The shape files given by the arguments of --input, without duplicates, in order.
 
     Args:
-        words: files; folders, of which all files of known endings are taken, also in folders below, by name; patterns
-            such as "scans/*.ply"; and @list.txt, a file with one of these a line, relative to its own folder.
-        endings: the known ones, lower case, with their dot.
+        words: files; folders, of which all files with known extensions are taken, including subfolders, sorted by name;
+            patterns such as "scans/*.ply"; and @list.txt, a file with one of these per line, relative to its folder.
+        endings: the known extensions, in lower case with dot.
 
     Raises:
-        InputError: for a list that cannot be read, and for folders, patterns and lists without any shape.
+        InputError: for a list that cannot be read, and for folders, patterns and lists without shapes.
     """
     found: dict[Path, None] = {}
     for word in words:

@@ -10,9 +10,9 @@ from yacs.config import CfgNode
 from pointclip.config import with_changes
 from pointclip.datasets import ShapeFiles, ShapeSet, open_dataset
 from pointclip.datasets.batches import BatchReader, subset, usual_batch_size
+from pointclip.datasets.rotated import rotated
 from pointclip.datasets.shape_files import ENDINGS
 from pointclip.datasets.shape_files.pieces import Split
-from pointclip.datasets.turned import turned
 from pointclip.encoder import Encoder, check_device, load_encoder, projection_device
 from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor, FeatureStore, SentenceCache
@@ -35,9 +35,9 @@ def open_shapes(
     """A reader of the settings' data set, or of the --input files.
 
     Args:
-        class_names: what own shapes may be.
-        parts_wanted: whether a data set's shape is bad when none of its part labels is known.
-        every_vertex: whether the points of an own mesh include its vertices; see `ShapeFiles`.
+        class_names: the candidate classes of --input files.
+        parts_wanted: whether a data set's shape counts as bad if none of its part labels is known.
+        every_vertex: whether the points of an --input mesh include its vertices; see `ShapeFiles`.
     """
     if not args.input:
         return open_split(settings, parts_wanted)
@@ -51,7 +51,7 @@ def open_shapes(
 def open_split(settings: CfgNode, parts_wanted: bool = False) -> BatchReader:
     """A reader of the selected shapes of the settings' data set and split."""
     c = settings.DATASET
-    shapes = turned(open_dataset(c.NAME, expanded(c.ROOT), c.SPLIT, c.NUM_POINTS or None), c.TURN, settings.SEED)
+    shapes = rotated(open_dataset(c.NAME, expanded(c.ROOT), c.SPLIT, c.NUM_POINTS or None), c.TURN, settings.SEED)
     of_categories = _of_categories(shapes, c.CATEGORIES)
     wanted = of_categories[subset(len(of_categories), c.MAX_SHAPES, settings.SEED)].tolist()
     return _reader(shapes, settings, wanted, parts_wanted)
@@ -59,8 +59,8 @@ def open_split(settings: CfgNode, parts_wanted: bool = False) -> BatchReader:
 
 def search_settings(settings: CfgNode, split: str) -> CfgNode:
     """The settings of a search on a split: with that split as DATASET.SPLIT, and SEARCH.MAX_SHAPES if set."""
-    most = settings.SEARCH.MAX_SHAPES or settings.DATASET.MAX_SHAPES
-    return with_changes(settings, {"DATASET.SPLIT": split, "DATASET.MAX_SHAPES": most})
+    count = settings.SEARCH.MAX_SHAPES or settings.DATASET.MAX_SHAPES
+    return with_changes(settings, {"DATASET.SPLIT": split, "DATASET.MAX_SHAPES": count})
 
 
 def open_extractor(settings: CfgNode, projection: nn.Module, args: argparse.Namespace) -> FeatureExtractor:
@@ -83,9 +83,9 @@ def open_encoder(settings: CfgNode) -> Encoder:
 
 
 def keep_result(result: SearchResult, settings: CfgNode, args: argparse.Namespace, measure: str) -> CfgNode:
-    """Print what a search chose, and return the settings that name its file, which `run_files` writes with the others.
+    """Print what a search chose, and return settings with SEARCHED set to its file, which `run_files` will write.
 
-    `measure` is what its score is.
+    `measure` is the name of its score.
     """
     path = args.folder / "searched.yaml"
     print(
@@ -97,7 +97,7 @@ def keep_result(result: SearchResult, settings: CfgNode, args: argparse.Namespac
 def _reader(shapes: ShapeSet, settings: CfgNode, wanted: list[int], parts_wanted: bool) -> BatchReader:
     batch_size = settings.BATCH_SIZE or usual_batch_size(check_device(settings.DEVICE))
     on_bad = settings.ON_BAD_SHAPE
-    if on_bad == "auto":  # one bad file among many of a user's own spoils no other
+    if on_bad == "auto":  # one bad file among several of a user's should not stop the run
         on_bad = "skip" if isinstance(shapes, ShapeFiles) and len(shapes) > 1 else "stop"
     return BatchReader(shapes, batch_size, on_bad, wanted, parts_wanted)
 

@@ -16,7 +16,7 @@ from pointclip.projection.points import check_points
 
 POSES = ("y", "z")
 LEAD = 0.01  # in cosine, by which a pose has to be surer
-MOST_POINTS = 2048  # of a shape, which is enough for a pose
+MAX_POINTS = 2048  # of a shape, which is enough for a pose
 
 
 def let_model_judge(
@@ -46,7 +46,7 @@ def model_judge(
     def judge(clouds: Sequence[np.ndarray]) -> UpGuess:
         margins, best = [], []  # per cloud: [poses]
         for cloud in clouds:
-            chosen = np.linspace(0, len(cloud) - 1, min(MOST_POINTS, len(cloud))).astype(int)
+            chosen = np.linspace(0, len(cloud) - 1, min(MAX_POINTS, len(cloud))).astype(int)
             poses = np.stack([to_y_up(cloud[chosen], axis) for axis in POSES]).astype(np.float32)
             try:
                 check_points(torch.from_numpy(poses))

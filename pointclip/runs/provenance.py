@@ -14,7 +14,7 @@ from pointclip.prompts import some_of
 from pointclip.runs.own_shapes import up_notes
 from pointclip.search.result import SearchResult
 
-MOST_REASONS = 20  # why own files were left out, shown in full
+MAX_REASONS = 20  # skipped --input files listed with their reasons
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def provenance(
         settings: of the run.
         origins: of the sentences and of the view weights that it used.
         search: the search that chose any of them.
-        reader: of the shapes that are reported, after they were read.
+        reader: of the reported shapes, after they were read.
         own_shapes: whether the shapes are --input files rather than those of DATASET.
     """
     sentences, weights = origins
@@ -53,18 +53,18 @@ def provenance(
         tuned = tuned or search.on_same(*shown)
         notes += [search.note(*shown), *search.differences(settings, encoder.name)]
         if missing := search.missing(reader.classes_read()):
-            notes.append(f"Nothing was chosen for {some_of(missing)}: the search had no shapes of theirs.")
+            notes.append(f"Nothing was chosen for {some_of(missing)}, of which the search had no shapes.")
     return Provenance(sentences.words, weights.words, notes, tuned, search)
 
 
 def run_notes(
     settings: CfgNode, extractor: FeatureExtractor, reader: BatchReader, sentences: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """The notes that any task's run may need: on its encoder, cut sentences, and on damaged, turned and bad shapes."""
+    """Notes common to all tasks: on the encoder, truncated sentences, damaged caches, rotated and bad shapes."""
     encoder = extractor.encoder
     notes = list(encoder.notes)
     if cut := encoder.count_cut([sentence for group in sentences.values() for sentence in group]):
-        notes.append(f"{cut} sentence(s) were cut after the {encoder.context_length} tokens that the encoder reads.")
+        notes.append(f"{cut} sentence(s) were truncated to the encoder's {encoder.context_length} tokens.")
     if settings.ENCODER.NAME == "demo":
         notes.append(
             "The bundled demo encoder only knows 16 kinds of synthetic shapes: its figures are not research results."
@@ -80,9 +80,9 @@ def run_notes(
         notes.append(f"{len(reader.notes) - 3} more shape(s) have notes of this kind.")
     if reader.bad and getattr(reader.shapes, "labels", None) is None:  # a user's own files
         reasons = list(reader.bad.values())
-        notes += [f"left out: {reason}" for reason in reasons[:MOST_REASONS]]
-        if len(reasons) > MOST_REASONS:
-            notes.append(f"{len(reasons) - MOST_REASONS} more file(s) were left out; metrics.json has the reasons.")
+        notes += [f"left out: {reason}" for reason in reasons[:MAX_REASONS]]
+        if len(reasons) > MAX_REASONS:
+            notes.append(f"{len(reasons) - MAX_REASONS} more file(s) were left out; metrics.json has the reasons.")
     elif reader.bad:
         notes.append(f"{len(reader.bad)} bad shape(s) skipped, the first: {next(iter(reader.bad.values()))}")
     return notes

@@ -12,10 +12,10 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.errors import escaped
 from pointclip.features import FeatureExtractor
 from pointclip.origin import Origin
+from pointclip.runs.atomic_folder import atomic_folder
 from pointclip.runs.environment import environment
 from pointclip.runs.output import write_json, write_settings
 from pointclip.runs.provenance import Provenance, provenance, run_notes
-from pointclip.runs.whole import whole_folder
 from pointclip.search.result import SearchResult, write_result
 from pointclip.utils.files import expanded
 
@@ -78,7 +78,7 @@ def describe_run(
     Args:
         sentences: of every class or part.
         origins: of the sentences and of the view weights.
-        search: the search that chose any of them, None if there was none.
+        search: the search that chose any of them, or None.
         seconds: from reading all shapes to their features or labels.
     """
     encoder = extractor.encoder
@@ -123,13 +123,13 @@ def summary_of(run: Run, reader: BatchReader, shapes: int, predicted: int | None
 def run_files(run: Run, summary: Mapping) -> Iterator[Path]:
     """The folder to which a task writes its files; with metrics.json and config.yaml they replace the previous run's.
 
-    They are replaced all at once or not at all (see `pointclip.runs.whole`). The result of a search in the run's folder
-    is written with them.
+    They are replaced all at once or not at all (see `pointclip.runs.atomic_folder`). The result of a search in the
+    run's folder is written with them.
 
     Args:
         summary: the content of metrics.json.
     """
-    with whole_folder(run.folder) as folder:
+    with atomic_folder(run.folder) as folder:
         write_json(folder / "metrics.json", summary)
         write_settings(folder / "config.yaml", run.settings)
         result = expanded(run.settings.SEARCHED)

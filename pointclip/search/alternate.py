@@ -1,4 +1,4 @@
-"""Sentences and view weights in turn, until neither improves."""
+"""Alternating search for sentences and view weights, until neither improves."""
 
 from collections.abc import Sequence
 from dataclasses import replace

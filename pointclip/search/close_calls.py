@@ -17,7 +17,7 @@ from torch import Tensor
 from pointclip.errors import InputError
 
 UNIT_ROUNDOFF = 2.0**-24  # half the distance from 1 to the next float32
-EXTRA_ROUNDINGS = 8  # besides those of the sum: of its inputs and of the bound itself
+EXTRA_ROUNDINGS = 8  # in addition to those of the sum: of its inputs and of the bound itself
 MAX_ROWS, MAX_COLUMNS = 4096, 2048  # of a block of logits: 32 MB
 
 

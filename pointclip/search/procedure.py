@@ -1,4 +1,4 @@
-"""The search that the settings SEARCH.* describe: sentences, view weights, or both."""
+"""The search defined by the settings SEARCH.*: for sentences, view weights, or both."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,34 +25,34 @@ def search(
     start: Sequence[int] | None = None,
     baseline: Tensor | None = None,
 ) -> Choice:
-    """Choose sentences, then view weights for them, in the way that the settings `c` (SEARCH) say.
+    """Search for sentences, then for view weights for them, as defined by the settings `c` (SEARCH).
 
-    What is not sought stays: all sentences averaged, or the `weights` that came. Other weights are taken only if they
-    raise the score.
+    Without "prompts" all sentences are averaged; without "weights" the given weights are kept. New weights are only
+    accepted if they improve the score.
 
     Args:
-        problem: features and labels to choose on.
+        problem: features and labels to search on.
         candidates: for each class, or each part of a category, the unit features of its sentences, [S, C].
-        weights: [V], to begin with.
+        weights: [V], initial view weights.
         what: "prompts", "weights" or both.
-        views: the numbers of the V views in the projection, by which SEARCH.FIXED_VIEWS goes; None for 0, 1, 2, ...
-        start: for each class the index of the sentence to begin with, where SEARCH.START is "published".
-        baseline: [V], the view weights whose score others must exceed, in place of those searched with so far. The
-            published search of classification takes equal weights here.
+        views: the numbers of the V views in the projection, which SEARCH.FIXED_VIEWS refers to; None for 0, 1, 2, ...
+        start: for each class the index of its initial sentence, if SEARCH.START is "published".
+        baseline: [V], view weights whose score new weights must exceed, instead of the ones used so far. The published
+            search of classification uses equal weights.
 
     Raises:
-        InputError: for other than V views, and what does not fit the problem.
+        InputError: for a wrong number of views, and input that does not match the problem.
     """
     if views is not None and len(views) != problem.views:
-        raise InputError(f"The views came as {list(views)}; the numbers of {problem.views} views were expected.")
-    sets = grid(range(problem.views) if views is None else views, c) if "weights" in what else None
-    everything = [tuple(range(len(own))) for own in candidates]
+        raise InputError(f"The views are {list(views)}; expected {problem.views} view numbers.")
+    sets = weight_grid(range(problem.views) if views is None else views, c) if "weights" in what else None
+    all_sentences = [tuple(range(len(features))) for features in candidates]
     if start is None and (c.START == "all" or "prompts" not in what):
-        start = everything
+        start = all_sentences
     if c.ALTERNATE:
         return alternate(problem, candidates, weights, sets, start, c.SWEEPS, progress=progress)
     if "prompts" not in what:
-        best = as_it_is(problem, candidates, weights, tuple(everything))
+        best = evaluate_choice(problem, candidates, weights, tuple(all_sentences))
     elif c.SENTENCES == "greedy":
         best = search_sentences(problem, candidates, weights, start, c.SWEEPS, progress)
     else:
@@ -61,49 +61,49 @@ def search(
         return best
     texts = texts_of(candidates, best.choices)
     if c.WEIGHTS == "descent":
-        found = descend_weights(problem, texts, best.weights, sweeps=c.SWEEPS, progress=progress)
+        by_weights = descend_weights(problem, texts, best.weights, sweeps=c.SWEEPS, progress=progress)
     else:
-        found = search_weights(problem, texts, sets, progress)
+        by_weights = search_weights(problem, texts, sets, progress)
     if baseline is not None:
-        before = as_it_is(problem, candidates, baseline, best.choices)
-        best = replace(before, history=best.history, evaluations=best.evaluations + 1)
-    return better(best, replace(found, choices=best.choices))
+        baseline_choice = evaluate_choice(problem, candidates, baseline, best.choices)
+        best = replace(baseline_choice, history=best.history, evaluations=best.evaluations + 1)
+    return better(best, replace(by_weights, choices=best.choices))
 
 
-def as_it_is(problem: Problem, candidates: Sequence[Tensor], weights: Tensor, choices: tuple) -> Choice:
-    """The score of a choice as a search's outcome that has tried nothing else."""
+def evaluate_choice(problem: Problem, candidates: Sequence[Tensor], weights: Tensor, choices: tuple) -> Choice:
+    """Score a given choice, as a `Choice` without a search."""
     weights = check_weights(weights, problem.views)
     score = float(problem.weight_scorer(texts_of(candidates, choices))(weights[None])[0])
     return Choice(choices, tuple(weights.tolist()), score, (Step("start", 0, score),), 1)
 
 
-def grid(views: Sequence[int], c: CfgNode) -> Tensor:
-    """The sets of weights of these views that the settings `c` (SEARCH) mean: [G, V].
+def weight_grid(views: Sequence[int], c: CfgNode) -> Tensor:
+    """The sets of view weights to try for these views by the settings `c` (SEARCH): [G, V].
 
     Raises:
-        InputError: when the fixed views leave nothing to choose.
+        InputError: if the fixed views leave nothing to choose.
     """
-    fixed = {place: PUBLISHED_WEIGHT for place, view in enumerate(views) if view < c.FIXED_VIEWS}
+    fixed = {i: PUBLISHED_WEIGHT for i, view in enumerate(views) if view < c.FIXED_VIEWS}
     sets = weight_sets(len(views), search_values(c), fixed)
     if len(sets) <= 1:
         raise InputError(
-            f"SEARCH.FIXED_VIEWS {c.FIXED_VIEWS} and VALUES {c.VALUES} leave no view weights to choose of views "
+            f"SEARCH.FIXED_VIEWS {c.FIXED_VIEWS} and VALUES {c.VALUES} leave no weights to choose for the views "
             f"{', '.join(map(str, views))}; fix fewer views or give more values."
         )
     return sets
 
 
 def in_words(what: Sequence[str], c: CfgNode) -> str:
-    """The procedure, for the outcome's file."""
+    """A description of the procedure, for the result's file."""
     words = []
     if "prompts" in what:
         starts = {"first": "the first sentence", "all": "the mean of all", "published": "the paper's sentences"}
         kinds = {"greedy": f"one sentence each, {c.SWEEPS} sweeps", "ensemble": "the mean of each name's best"}
-        words.append(f"sentences: {kinds[c.SENTENCES]}, beginning with {starts[c.START]}")
+        words.append(f"sentences: {kinds[c.SENTENCES]}, starting from {starts[c.START]}")
     if "weights" in what:
         kinds = {
-            "grid": f"every combination of {c.VALUES}, the first {c.FIXED_VIEWS} views fixed at {PUBLISHED_WEIGHT}",
+            "grid": f"all combinations of {c.VALUES}, the first {c.FIXED_VIEWS} views fixed at {PUBLISHED_WEIGHT}",
             "descent": f"one view at a time, {c.SWEEPS} sweeps",
         }
         words.append(f"view weights: {kinds[c.WEIGHTS]}")
-    return "; ".join(words) + ("; in turn until neither improves" if c.ALTERNATE else "")
+    return "; ".join(words) + ("; alternating until neither improves" if c.ALTERNATE else "")

@@ -96,7 +96,7 @@ class SearchResult:
         return notes
 
     def missing(self, names: Sequence[str]) -> list[str]:
-        """The names for which nothing was chosen, because the search had no shapes of theirs."""
+        """The names for which nothing was chosen, because the search had no shapes of them."""
         chosen = [_by_key(entries) for entries in (self.sentences, self.weights) if entries and ALL not in entries]
         return [name for name in names if any(key_of(name) not in entries for entries in chosen)]
 
@@ -135,8 +135,8 @@ class SearchResult:
         Args:
             sentences: of all parts of all categories.
             weights: [V], of `views`, by category.
-            categories: those that occur in the data; parts of theirs without a chosen sentence keep their own, whose
-                origin then counts and is named as well.
+            categories: those that occur in the data; their parts without a chosen sentence keep the original ones,
+                whose origin is then included.
         """
         if self.sentences:
             chosen = {category: _by_key(parts) for category, parts in _by_key(self.sentences).items()}

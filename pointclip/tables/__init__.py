@@ -1,7 +1,8 @@
-"""Tables out of many runs of a task: what was published beside what this code gives.
+"""Tables of many runs of a task: published figures beside those of this code.
 
-A definition (YAML) names rows and columns; every cell is one figure of one run. `definition` reads it, `runs` makes the
-runs and keeps them, `verdicts` judges them, `show` writes the table, and `command` is the command line of it all.
+A definition (YAML) names rows and columns; every cell is one figure of one run. `definition` reads it, `runs` executes
+and stores the runs, `verdicts` compares them with the published figures, `show` formats the table, and `command` is the
+command line.
 """
 
 from pointclip.tables.command import make_tables

@@ -111,7 +111,7 @@ def parse(task: Task, arguments: Sequence[str] | None) -> tuple[argparse.Namespa
     names = list(takewhile(lambda word: word in known or word.endswith((".yaml", ".yml")), args.words))
     extra = args.words[len(names) :]
     if not names or (extra and not re.fullmatch(r"[A-Z_.]+", extra[0])):
-        problem = f"There is no table {extra[0]!r}" if extra else "No table is given"
+        problem = f"There is no table {extra[0]!r}" if extra else "No table was given"
         raise InputError(f"{problem}; expected {', '.join(known)} or a definition file (.yaml).")
     if "OUTPUT" in extra[::2]:
         raise InputError("OUTPUT is set for each run of a table; give the folder as --output instead.")

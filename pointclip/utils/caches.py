@@ -18,9 +18,9 @@ def sentence_cache_folder(setting: str) -> Path | None:
 
 
 def user_cache() -> Path:
-    """The folder that the environment variable POINTCLIP_CACHE names, or the user's, such as ~/.cache/pointclip."""
-    named = os.environ.get("POINTCLIP_CACHE")
-    return expanded(named) if named else user_cache_path("pointclip", appauthor=False)
+    """The folder in the variable POINTCLIP_CACHE, or the user's cache folder, such as ~/.cache/pointclip."""
+    folder = os.environ.get("POINTCLIP_CACHE")
+    return expanded(folder) if folder else user_cache_path("pointclip", appauthor=False)
 
 
 def remove_sentences(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Fetching a large file over HTTP: resumed where it broke off, tried again when the line drops, put in place whole."""
+"""Download of a large file over HTTP: resumable, retried when the connection drops, and moved into place atomically."""
 
 import http.client
 import json
@@ -21,16 +21,16 @@ from pointclip.utils.files import atomic_path
 
 CHUNK_BYTES = 1 << 20
 TIMEOUT_SECONDS = 60
-_PASSING = (urllib.error.URLError, ConnectionError, TimeoutError, ssl.SSLError)  # the network's errors, not the disk's
+_TRANSIENT = (urllib.error.URLError, ConnectionError, TimeoutError, ssl.SSLError)  # network errors, not disk errors
 
 
 @dataclass(frozen=True)
 class Version:
-    """What tells whether the file on the server is still the one that was begun."""
+    """Identifies the version of a file on a server, to detect changes between attempts."""
 
     url: str
-    tag: str  # the server's ETag or else its Last-Modified; empty when it sends neither
-    size: int  # bytes of the whole file; −1 when the server does not say
+    tag: str  # the server's ETag, or else Last-Modified; empty if it sends neither
+    size: int  # bytes of the whole file; −1 if unknown
 
 
 def fetch(
@@ -41,21 +41,21 @@ def fetch(
     retries: int = 5,
     wait: Callable[[float], None] = time.sleep,
 ) -> Path:
-    """Fetch `url` into the file `path`, which appears only when it is complete.
+    """Download `url` to the file `path`, which only appears once it is complete.
 
-    Bytes gather in `path` + ".part", beside a note of the file's version, and stay there after an interruption; the
-    next call goes on from them. It begins anew when the server cannot resume or the file has changed there.
+    Data is collected in `path` + ".part", with the file's version in a note beside it, and kept after an interruption;
+    the next call resumes. It starts over if the server cannot resume or the file has changed there.
 
     Args:
         url: http or https address.
-        path: where the file goes; its folder is made.
+        path: where to save the file; its folder is created.
         insecure: accept any TLS certificate.
         progress: draw a progress bar.
-        retries: how often to try again, after growing pauses, when the connection fails or the server is overloaded.
+        retries: number of further attempts, after increasing pauses, when the connection fails or the server is busy.
         wait: called with the seconds to pause.
 
     Raises:
-        InputError: when the server refuses, its certificate is not valid, or every try failed; the part stays.
+        InputError: if the server refuses, its certificate is not valid, or all attempts failed; the part is kept.
     """
     _check_address(url)
     path = Path(path)
@@ -69,11 +69,11 @@ def fetch(
             _fetch_once(url, part, note, insecure, progress)
             break
         except (OSError, http.client.HTTPException, ValueError) as error:
-            _raise_if_hopeless(url, error)
+            _raise_if_permanent(url, error)
             if attempt == retries:
                 raise InputError(
-                    f"Fetching {url} failed after {attempt + 1} tries ({_reason(error)}); run the command again to go "
-                    f"on from what is in {part}."
+                    f"Downloading {url} failed after {attempt + 1} attempts ({_reason(error)}); run the command again "
+                    f"to resume from {part}."
                 ) from error
         wait(min(2**attempt, 30))
     os.replace(part, path)
@@ -82,12 +82,12 @@ def fetch(
 
 
 def _check_address(url: str) -> None:
-    """Raise an InputError unless it is an http or https address with a host."""
+    """Raise an InputError unless `url` is an http or https address with a host."""
     try:
         parts = urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
         good = good and url.isprintable() and " " not in url
-    except ValueError:  # a port that is none, a bracket without its partner
+    except ValueError:  # an invalid port, an unmatched bracket
         good = False
     if not good:
         raise InputError(f"The address is {url!r}; http:// or https:// and a host were expected.")
@@ -101,9 +101,11 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         try:
             _check_address(new)
         except InputError as error:
-            raise InputError(f"{old} redirects to {new!r}, which is no http or https address; name another.") from error
+            raise InputError(
+                f"{old} redirects to {new!r}, which is not an http or https URL; use another URL."
+            ) from error
         if old.startswith("https:") and not new.startswith("https:"):
-            raise InputError(f"{old} redirects from https to {new!r}; name an https address.")
+            raise InputError(f"{old} redirects from https to {new!r}; use another https URL.")
         return super().redirect_request(request, file, code, reason, headers, address)
 
 
@@ -116,7 +118,7 @@ def _fetch_once(url: str, part: Path, note: Path, insecure: bool, progress: bool
     headers = {"User-Agent": "pointclip", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
-        if begun.tag and not begun.tag.startswith("W/"):  # a weak tag does not vouch for single bytes
+        if begun.tag and not begun.tag.startswith("W/"):  # a weak tag does not guarantee identical bytes
             headers["If-Range"] = begun.tag
     request = urllib.request.Request(url, headers=headers)
     try:
@@ -124,16 +126,16 @@ def _fetch_once(url: str, part: Path, note: Path, insecure: bool, progress: bool
         response = urllib.request.build_opener(*handlers).open(request, timeout=TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            part.unlink(missing_ok=True)  # longer than the file is now: begin anew
+            part.unlink(missing_ok=True)  # longer than the current file: start over
             raise ConnectionError("the file has changed on the server") from error
         raise
     with response:
-        start, now = _answer(url, response)
+        start, now = _parse_response(url, response)
         if start and (start != have or now != begun):
             part.unlink(missing_ok=True)
             raise ConnectionError("the file has changed on the server")
         if not start:
-            part.unlink(missing_ok=True)  # before the note, so that no old bytes ever stand under a new one
+            part.unlink(missing_ok=True)  # before the note, so that old data is never paired with a new note
             _write_note(note, now)
         _write(response, part, start, now.size, progress)
 
@@ -146,8 +148,8 @@ def _tls(insecure: bool) -> ssl.SSLContext:
     return context
 
 
-def _answer(url: str, response: http.client.HTTPResponse) -> tuple[int, Version]:
-    """Which byte the answer begins with, and the version of the file it is of."""
+def _parse_response(url: str, response: http.client.HTTPResponse) -> tuple[int, Version]:
+    """The byte at which the response starts, and the version of its file."""
     tag = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
     if response.status == http.HTTPStatus.PARTIAL_CONTENT:
         found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
@@ -155,10 +157,10 @@ def _answer(url: str, response: http.client.HTTPResponse) -> tuple[int, Version]
             raise http.client.HTTPException("the server's Content-Range cannot be read")
         return int(found[1]), Version(url, tag, int(found[2]))
     if response.status != http.HTTPStatus.OK:
-        raise InputError(f"{url} answered {response.status} {response.reason}, without a file; check the address.")
+        raise InputError(f"{url} responded {response.status} {response.reason}, without a file; check the URL.")
     length = response.headers.get("Content-Length")
     if length is not None and not re.fullmatch(r"\s*\d{1,18}\s*", length, re.ASCII):
-        raise InputError(f"{url} answered with a Content-Length of {length!r}, which is no size; name another address.")
+        raise InputError(f"{url} sent the Content-Length {length!r}, which is not a valid size; use another URL.")
     return 0, Version(url, tag, -1 if length is None else int(length))
 
 
@@ -183,27 +185,27 @@ def _write(response: http.client.HTTPResponse, part: Path, start: int, size: int
         raise ConnectionError(f"the connection ended after {have:,} of {size:,} bytes")
 
 
-def _raise_if_hopeless(url: str, error: Exception) -> None:
-    """Raise InputError for what trying again cannot cure."""
+def _raise_if_permanent(url: str, error: Exception) -> None:
+    """Raise an InputError for errors that retrying cannot fix."""
     reason = getattr(error, "reason", error)
     if isinstance(error, urllib.error.HTTPError):
         if error.code < 500 and error.code not in (408, 416, 429):
             raise InputError(
-                f"{url} answered {error.code} {error.reason}; check the address, or name another one with --url."
+                f"{url} responded {error.code} {error.reason}; check it, or give another URL with --url."
             ) from error
     elif isinstance(reason, ssl.SSLCertVerificationError):
         raise InputError(
             f"The certificate of {url} is not valid ({getattr(reason, 'verify_message', reason)}); if you trust the "
-            "address all the same, run the command again with --insecure (checksums are checked either way)."
+            "server anyway, run the command again with --insecure (checksums are verified either way)."
         ) from error
     elif isinstance(reason, socket.gaierror):
-        raise InputError(f"The host of {url} cannot be found ({reason.strerror}); is there a network?") from error
+        raise InputError(f"The host of {url} cannot be found ({reason.strerror}); check the network.") from error
     elif isinstance(error, InputError):
         raise error
-    elif isinstance(error, ValueError | http.client.InvalidURL):  # a host that cannot be written in an address
-        raise InputError(f"{url} is no address that can be asked ({_reason(error)}); check it.") from error
-    elif isinstance(error, OSError) and not isinstance(error, _PASSING):
-        raise InputError(f"Cannot fetch {url}: {_reason(error)}.") from error  # such as a full disk
+    elif isinstance(error, ValueError | http.client.InvalidURL):  # such as a host with invalid characters
+        raise InputError(f"{url} is not a valid URL ({_reason(error)}); check it.") from error
+    elif isinstance(error, OSError) and not isinstance(error, _TRANSIENT):  # such as a full disk
+        raise InputError(f"Cannot download {url}: {_reason(error)}; fix that and run the command again.") from error
 
 
 def _reason(error: Exception) -> str:
@@ -214,10 +216,10 @@ def _reason(error: Exception) -> str:
 def read_note(note: Path) -> Version | None:
     try:
         version = Version(**json.loads(note.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError):  # none, or damaged: nothing to go on from
+    except (OSError, ValueError, TypeError, RecursionError):  # missing or damaged: nothing to resume
         return None
-    whole = list(map(type, (version.url, version.tag, version.size))) == [str, str, int]
-    return version if whole else None
+    valid = list(map(type, (version.url, version.tag, version.size))) == [str, str, int]
+    return version if valid else None
 
 
 def _write_note(note: Path, version: Version) -> None:

@@ -1,4 +1,4 @@
-"""Weights that would have to be fetched while the hub cannot be reached: told before the slow imports."""
+"""Weights that would have to be fetched while the hub cannot be reached: reported before the slow imports."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from yacs.config import CfgNode
 
 from pointclip.errors import CannotFetch
 from pointclip.utils.files import expanded
-from pointclip.utils.reach import unreachable
+from pointclip.utils.network import unreachable
 
 FROM_HUB = ("auto", "openai")  # ENCODER.PRETRAINED that open_clip fetches from the hub for all models
 SECONDS = 3.0

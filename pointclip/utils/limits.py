@@ -1,6 +1,6 @@
 """Resource limits against malicious or damaged files that would exhaust the memory.
 
-Limits are defined where they are checked, by `within(size, most, …)`. The environment variable POINTCLIP_LIMITS
+Limits are defined where they are checked, by `within(size, limit, …)`. The environment variable POINTCLIP_LIMITS
 multiplies all of them: with 10, a file may be ten times as large.
 """
 
@@ -30,18 +30,17 @@ def factor() -> float:
     return value
 
 
-def within(size: float, most: float, what: str, unit: str) -> None:
-    """Raise an InputError if `size` exceeds the limit `most`.
+def within(size: float, limit: float, what: str, unit: str) -> None:
+    """Raise an InputError if `size` exceeds the limit.
 
     Args:
         what: the beginning of the sentence: "The config a.yaml".
         unit: what is counted: "bytes".
     """
-    limit = most * factor()
-    if size > limit:
+    if size > limit * factor():
         raise InputError(
-            f"{what} has {_number(size)} {unit}, more than the limit of {_number(limit)}; give a smaller file, or set "
-            f"{VARIABLE}={_number(max(2, -(-size // most)))} in the environment to raise the limits."
+            f"{what} has {_number(size)} {unit}, more than the limit of {_number(limit * factor())}; give a smaller "
+            f"file, or set {VARIABLE}={_number(max(2, -(-size // limit)))} in the environment to raise the limits."
         )
 
 

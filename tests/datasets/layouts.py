@@ -1,4 +1,4 @@
-"""Synthetic shapes written in the layouts of the published data sets, to try out what reads those."""
+"""Synthetic shapes written in the layouts of the published data sets, to test their readers."""
 
 import os
 from collections.abc import Sequence
@@ -23,18 +23,18 @@ def write_modelnet40(
 ) -> Path:
     """Write train and test splits as folder/modelnet40_ply_hdf5_2048, in the layout of the published data set.
 
-    The classes are `categories`, in that order; the list files name the parts below "data/", as the published ones do.
+    The classes are `categories`, in that order; the lists contain paths below "data/", like the published ones.
 
     Returns:
         The folder written.
     """
-    place = Path(folder) / "modelnet40_ply_hdf5_2048"
+    target = Path(folder) / "modelnet40_ply_hdf5_2048"
     for split in ("train", "test"):
         shapes = shapes_of(split, per_class, categories, num_points, seed)
-        names = write_parts(place, split, shapes, categories, shapes_per_file, parts=False)
-        write_lines(place / f"{split}_files.txt", [f"data/modelnet40_ply_hdf5_2048/{name}" for name in names])
-    write_lines(place / "shape_names.txt", categories)
-    return place
+        names = write_parts(target, split, shapes, categories, shapes_per_file, parts=False)
+        write_lines(target / f"{split}_files.txt", [f"data/modelnet40_ply_hdf5_2048/{name}" for name in names])
+    write_lines(target / "shape_names.txt", categories)
+    return target
 
 
 def write_shapenetpart(
@@ -47,17 +47,17 @@ def write_shapenetpart(
 ) -> Path:
     """Write the three splits as folder/shapenet_part_seg_hdf5_data/hdf5_data, in the layout of the published data set.
 
-    Labels and parts keep ShapeNetPart's numbers, also where `categories` are only some of the sixteen.
+    Labels and parts keep ShapeNetPart's numbers, even if `categories` are only some of the sixteen.
 
     Returns:
         The folder written, the inner one.
     """
-    place = Path(folder) / "shapenet_part_seg_hdf5_data" / "hdf5_data"
+    target = Path(folder) / "shapenet_part_seg_hdf5_data" / "hdf5_data"
     for split in SPLITS:
         shapes = shapes_of(split, per_class, categories, num_points, seed)
-        names = write_parts(place, split, shapes, CATEGORIES, shapes_per_file, parts=True)
-        write_lines(place / f"{split}_hdf5_file_list.txt", [f"data/hdf5_data/{name}" for name in names])
-    return place
+        names = write_parts(target, split, shapes, CATEGORIES, shapes_per_file, parts=True)
+        write_lines(target / f"{split}_hdf5_file_list.txt", [f"data/hdf5_data/{name}" for name in names])
+    return target
 
 
 def shapes_of(split: str, per_class: int, categories: Sequence[str], num_points: int, seed: int) -> list[Shape]:
@@ -72,15 +72,15 @@ def shapes_of(split: str, per_class: int, categories: Sequence[str], num_points:
 
 
 def write_parts(
-    place: Path, split: str, shapes: list[Shape], classes: Sequence[str], shapes_per_file: int, parts: bool
+    target: Path, split: str, shapes: list[Shape], classes: Sequence[str], shapes_per_file: int, parts: bool
 ) -> list[str]:
-    """Write ply_data_SPLIT0.h5 and so on; `classes` number the labels. Returns the files' names."""
-    place.mkdir(parents=True, exist_ok=True)
+    """Write ply_data_SPLIT0.h5 and so on; labels are indices into `classes`. Returns the file names."""
+    target.mkdir(parents=True, exist_ok=True)
     names = []
     for start in range(0, len(shapes), shapes_per_file):
         some = shapes[start : start + shapes_per_file]
         names.append(f"ply_data_{split}{len(names)}.h5")
-        with h5py.File(place / names[-1], "w") as file:
+        with h5py.File(target / names[-1], "w") as file:
             file["data"] = np.stack([shape.points for shape in some])  # [n, num_points, 3] float32
             labels = [[list(classes).index(CATEGORIES[shape.label])] for shape in some]
             file["label"] = np.array(labels, np.uint8)  # [n, 1]

@@ -1,4 +1,4 @@
-"""A data set in a user's file, some of whose labels are not known."""
+"""A user-defined data set with some unknown labels."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ class SomeUnknown:
 
 
 def write_some_unknown(folder: Path, labels: list[int]) -> Path:
-    """The file of a set of mugs with these labels: 0 is a mug with parts, 1 a table without, -1 not known."""
+    """Write a data set of mugs with these labels: 0 is a mug with parts, 1 a table without, -1 unknown."""
     path = folder / "some_unknown.py"
     path.write_text(TEXT.replace("LABELS", repr(labels)))
     return path

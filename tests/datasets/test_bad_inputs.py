@@ -1,4 +1,4 @@
-"""Files as people have them, after public bug reports on readers of the same formats: read right, or refused truly."""
+"""Files from public bug reports on readers of the same formats: read correctly, or rejected with the right reason."""
 
 import gzip
 import json
@@ -29,7 +29,7 @@ BOXES = {
     "14_no_keyword.off": (1, 2, 3),
     "15_sparse_accessor.glb": (9, 9, 9),  # the last corner is moved by the sparse values
     "15_uri_escaped.gltf": (1, 2, 3),
-}  # meshes -> their extents
+}  # meshes -> extents
 CLOUDS = {
     "04_channel_first_3xN.npy": 1024,
     **dict.fromkeys(("09_bom.xyz", "09_comma.xyz", "09_count_line_cloudcompare.xyz", "09_header.xyz"), 50),
@@ -43,14 +43,14 @@ CLOUDS = {
     "modelnet_normals.txt": 41,
     "plain.xyz.gz": 41,
     "nan_rows.xyz": 36,
-}  # clouds -> their points
+}  # clouds -> number of points
 FIRSTS = {
     "pcl_several_spaces.pcd": (72.25, -18.179, 0.85),
     "nan_rows.xyz": (-0.083, 0.0478, 0.0001),
     **dict.fromkeys(("modelnet_normals.txt", "plain.xyz.gz"), (0.03665, -0.01466, 0.11612)),
     **dict.fromkeys((name for name, count in CLOUDS.items() if count == 60), (0.036652, -0.014656, 0.11615)),
 }  # first points other than FIRST
-REFUSED = {
+REJECTED = {
     "02_one_part_draco.glb": "needs the extension KHR_draco_mesh_compression, which is not supported",
     "06_count_short_ascii.ply": "declares 60 rows of vertex, but has 50",
     "06_cut_after_vertices.off": "declares 12 faces, but has 0",
@@ -82,9 +82,9 @@ def test_clouds(name):
     assert bool(shape.notes) == (name in noted)
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused(name):
-    with pytest.raises(InputError, match=re.escape(REFUSED[name])) as caught:
+@pytest.mark.parametrize("name", REJECTED)
+def test_unsupported_and_damaged_files_are_rejected(name):
+    with pytest.raises(InputError, match=re.escape(REJECTED[name])) as caught:
         read_shape(FILES / name)
     assert "damaged" not in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -106,7 +106,7 @@ TEXTS = {
 
 @pytest.mark.parametrize("kind", TEXTS)
 @pytest.mark.parametrize("ending", ["xyz", "csv"])
-def test_text_of_every_kind(tmp_path, kind, ending):
+def test_text_formats(tmp_path, kind, ending):
     path = tmp_path / f"a.{ending}"
     path.write_bytes(TEXTS[kind] if isinstance(TEXTS[kind], bytes) else TEXTS[kind].encode())
     assert np.allclose(read_shape(path).points, [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]])
@@ -125,7 +125,7 @@ def test_text_of_every_kind(tmp_path, kind, ending):
         ("<!DOCTYPE html><html>", "is an HTML page"),
     ],
 )
-def test_text_that_is_refused(tmp_path, text, words):
+def test_invalid_text_is_rejected(tmp_path, text, words):
     (tmp_path / "a.txt").write_text(text)
     with pytest.raises(InputError, match=re.escape(words)):
         read_shape(tmp_path / "a.txt")
@@ -146,20 +146,20 @@ def test_packed_files(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(6, 40), (1, 3, 40), (1, 1, 40, 3)])
-def test_arrays_that_are_turned_and_squeezed(tmp_path, shape):
+def test_arrays_are_transposed_and_squeezed(tmp_path, shape):
     points = np.random.default_rng(0).random((40, 3))
     array = np.vstack((points.T, points.T)) if shape == (6, 40) else points
     np.save(tmp_path / "a.npy", (points.T if shape == (1, 3, 40) else array).reshape(shape))
     assert np.allclose(read_shape(tmp_path / "a.npy").points, points)
 
 
-def test_three_rows_of_few_numbers_are_refused(tmp_path):
+def test_ambiguous_array_is_rejected(tmp_path):
     np.save(tmp_path / "a.npy", np.ones((3, 6)))
     with pytest.raises(InputError, match="is ambiguous: 3 points, or 6"):
         read_shape(tmp_path / "a.npy")
 
 
-def test_laz_that_was_cut_short_is_refused(tmp_path):
+def test_truncated_laz_is_rejected(tmp_path):
     las = laspy.LasData(laspy.LasHeader(point_format=0, version="1.2"))
     las.x = las.y = las.z = np.arange(5000.0)
     las.write(tmp_path / "a.laz")
@@ -170,7 +170,7 @@ def test_laz_that_was_cut_short_is_refused(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_is_told(tmp_path):
+def test_unreadable_file_is_reported(tmp_path):
     path = tmp_path / "a.xyz"
     path.write_text(ROWS)
     path.chmod(0)
@@ -179,7 +179,7 @@ def test_a_file_without_permission_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "primitive"), [("EXT_meshopt_compression", {}), ("OWN_thing", {})])
-def test_unknown_required_extensions_are_refused_by_name(tmp_path, name, primitive):
+def test_unsupported_gltf_extensions_are_named(tmp_path, name, primitive):
     document = json.loads((FILES / "15_uri_escaped.gltf").read_text())
     (tmp_path / "my mesh.bin").write_bytes((FILES / "my mesh.bin").read_bytes())
     (tmp_path / "a.gltf").write_text(json.dumps(document | {"extensionsRequired": [name]}))
@@ -189,9 +189,9 @@ def test_unknown_required_extensions_are_refused_by_name(tmp_path, name, primiti
     assert len(read_shape(tmp_path / "a.gltf").points) == 2048
 
 
-def test_notes_of_shapes_and_sets_reach_the_reader():
+def test_reader_collects_notes():
     reader = BatchReader(ShapeFiles([FILES / "nan_rows.xyz", FILES / "04_channel_first_3xN.npy"]), 1)
-    for _ in range(2):  # every pass begins anew
+    for _ in range(2):  # every pass starts over
         batches = list(reader)
         assert [("nan_rows" in note, "04_channel" in note) for note in reader.notes] == [(True, False), (False, True)]
     assert batches[0].shapes[0].kept.sum() == 36
@@ -209,7 +209,7 @@ REAL = Path(__file__).parents[3] / "shared" / "real_data"
         ("shapenetpart", "shapenetcore_partanno_segmentation_benchmark_v0_normal", "val", 16),
     ],
 )
-def test_real_data_in_the_layouts_that_people_have(name, root, split, classes):
+def test_real_data_in_common_layouts(name, root, split, classes):
     shapes = open_dataset(name, REAL / root, split, 1024)
     batch = next(iter(BatchReader(shapes, 2, "skip")))
     assert len(shapes.class_names) == classes
@@ -217,6 +217,6 @@ def test_real_data_in_the_layouts_that_people_have(name, root, split, classes):
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="research data, which is not in the repository")
-def test_a_real_folder_whose_names_lack_a_class_is_told():
-    with pytest.raises(InputError, match=r"row 5 has label 5, expected 0 to 4: shape_names\.txt names 5 classes"):
+def test_real_folder_with_a_missing_class_name_is_rejected():
+    with pytest.raises(InputError, match=r"row 5 has label 5, expected 0 to 4; shape_names\.txt lists only 5 classes"):
         open_dataset("h5_folder", REAL / "pointclip_layout_ycb", "test")

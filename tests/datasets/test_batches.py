@@ -1,4 +1,4 @@
-"""Batches of sound shapes, and what becomes of the others."""
+"""Batches of valid shapes, and handling of bad ones."""
 
 import re
 from dataclasses import replace
@@ -35,7 +35,7 @@ def shape(points=8, label=0, name="s", value=None):
     return Shape(cloud, label, name)
 
 
-def test_batches_keep_the_order_and_split_where_the_number_of_points_changes():
+def test_batches_keep_the_order_and_split_at_changes_of_point_count():
     sizes = [8, 8, 8, 9, 9, 8]
     reader = BatchReader(Listed([shape(size) for size in sizes]), batch_size=2)
     assert [(batch.indices, batch.points.shape[1]) for batch in reader] == [
@@ -76,7 +76,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_a_bad_shape_stops_or_is_skipped_and_told(kind):
+def test_bad_shape_stops_or_is_skipped_with_a_reason(kind):
     bad, words = BAD[kind]
     shapes = Listed([shape(), bad, shape()])
     with pytest.raises(InputError, match=re.escape(words)):
@@ -88,7 +88,7 @@ def test_a_bad_shape_stops_or_is_skipped_and_told(kind):
 
 
 @pytest.mark.parametrize("on_bad", ["stop", "skip"])
-def test_an_error_in_the_code_always_stops(on_bad):
+def test_bug_in_a_data_set_always_stops(on_bad):
     with pytest.raises(InputError, match=r"Shape 1 of the data set Listed: .*line \d+: KeyError: 'x'; fix") as caught:
         list(BatchReader(Listed([shape(), KeyError("x"), shape()]), 4, on_bad))
     assert isinstance(caught.value.__cause__, KeyError)
@@ -96,7 +96,7 @@ def test_an_error_in_the_code_always_stops(on_bad):
 
 
 @pytest.mark.parametrize("error", [OSError("disk"), MemoryError(), KeyboardInterrupt()])
-def test_what_the_machine_or_the_user_does_passes(error):
+def test_system_errors_and_interrupts_are_not_caught(error):
     class Broken(Listed):
         def __getitem__(self, index):
             raise error
@@ -106,14 +106,14 @@ def test_what_the_machine_or_the_user_does_passes(error):
     assert caught.value is error
 
 
-def test_a_label_agrees_with_the_labels():
+def test_label_must_agree_with_labels():
     shapes = Listed([shape(label=0), shape(label=1, name="x#1")])
     shapes.labels = np.array([0, 0])
     with pytest.raises(InputError, match=r"x#1: its label is 1, but labels\[1\] is 0"):
         list(BatchReader(shapes, 4))
 
 
-def test_parts_of_a_class_without_part_names_are_told():
+def test_parts_without_part_names_are_rejected():
     shapes = Listed([replace(shape(label=1, name="x#1"), parts=np.zeros(8, int))])
     shapes.part_names = {"a": ("top", "leg")}
     with pytest.raises(InputError, match="x#1: it has part labels, but part_names has no entry for its class 'b'"):
@@ -128,7 +128,7 @@ KINDS = [PLAIN, PLAIN.astype(">f4"), PLAIN.astype(float), np.asfortranarray(PLAI
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("points", KINDS, ids=["plain", "big-endian", "float64", "fortran", "reversed", "read-only"])
-def test_points_of_any_float_kind_come_out_the_same(points):
+def test_points_are_converted_to_float32(points):
     given = Shape(points, np.uint8(0), "s", np.ones(8, np.uint8))
     (batch,) = BatchReader(Listed([given]), 1)
     (out,) = batch.shapes
@@ -139,7 +139,7 @@ def test_points_of_any_float_kind_come_out_the_same(points):
     assert np.array_equal(out.points, PLAIN)
 
 
-def test_only_the_indices_asked_for():
+def test_only_requested_indices_are_read():
     reader = BatchReader(Listed([shape(label=i % 2) for i in range(9)]), 3, indices=[7, 2, 4, 1])
     assert [batch.indices for batch in reader] == [[7, 2, 4], [1]]
 
@@ -152,14 +152,14 @@ def test_subset(total, most, expected):
     assert all(0 <= index < total for index in chosen)
 
 
-def test_every_pass_begins_anew():
+def test_every_pass_starts_over():
     reader = BatchReader(Listed([shape(), InputError("x#1: truncated."), shape(points=9)]), 4, on_bad="skip")
     passes = [([batch.indices for batch in reader], dict(reader.bad), reader.fingerprint) for _ in range(2)]
     assert passes[0] == passes[1]
 
 
 @pytest.mark.parametrize("parts", [None, np.full(8, -1)])
-def test_shapes_without_any_known_part_are_bad_where_parts_are_wanted(parts):
+def test_shapes_without_known_parts_are_bad_if_parts_are_wanted(parts):
     shapes = Listed([replace(shape(), parts=np.arange(8) % 2), replace(shape(name="x#1"), parts=parts)])
     assert [batch.indices for batch in BatchReader(shapes, 4)] == [[0, 1]]
     reader = BatchReader(shapes, 4, on_bad="skip", parts_wanted=True)

@@ -1,4 +1,4 @@
-"""Fetching, resuming, checking and placing data sets, against a server on this machine."""
+"""Downloading, resuming, verifying and installing data sets, with a local server."""
 
 import hashlib
 import http.server
@@ -47,7 +47,7 @@ SMALL = Source(
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves `body`; the attributes choose its faults."""
+    """Serves `body`, with faults set by the attributes."""
 
     daemon_threads = True
     body = GOOD
@@ -116,7 +116,7 @@ def server():
 
 @pytest.fixture
 def small(monkeypatch):
-    """The small data set, known to the command line; failed tries follow each other at once."""
+    """The small data set, registered with the command line; retries do not pause."""
     monkeypatch.setitem(SOURCES, "small", SMALL)
     monkeypatch.setattr(module, "fetch", quick_fetch)
     return SMALL
@@ -130,19 +130,19 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_fetches_a_file_whole(server, tmp_path):
+def test_downloads_a_file(server, tmp_path):
     path = quick_fetch(server.url, tmp_path / "new" / "a.zip")
     assert path.read_bytes() == GOOD
     assert names(path.parent) == ["a.zip"]
 
 
-def test_tries_again_from_where_the_line_dropped(server, tmp_path):
+def test_resumes_when_the_connection_drops(server, tmp_path):
     server.cut_after, server.cuts = 100, 2
     assert quick_fetch(server.url, tmp_path / "a.zip").read_bytes() == GOOD
     assert server.asked == [None, "bytes=100-", "bytes=200-"]
 
 
-def test_interruption_leaves_the_part_and_the_next_call_goes_on(server, tmp_path, monkeypatch):
+def test_interrupted_download_resumes_in_the_next_call(server, tmp_path, monkeypatch):
     def interrupted(response, part, *rest):
         part.write_bytes(response.read(1000))
         raise KeyboardInterrupt
@@ -158,15 +158,15 @@ def test_interruption_leaves_the_part_and_the_next_call_goes_on(server, tmp_path
 
 
 def leave_part(server, path, length):
-    """Let a fetch break off after `length` bytes."""
+    """Leave a part by a download that is interrupted after `length` bytes."""
     server.cut_after, server.cuts = length, 1
-    with pytest.raises(InputError, match="after 1 tries"):
+    with pytest.raises(InputError, match="after 1 attempts"):
         quick_fetch(server.url, path, retries=0)
     assert path.with_name(path.name + ".part").stat().st_size == length
 
 
 @pytest.mark.parametrize("tag", ['"one"', "", 'W/"weak"'])
-def test_a_server_without_ranges_is_begun_anew(server, tmp_path, tag):
+def test_starts_over_if_the_server_has_no_ranges(server, tmp_path, tag):
     server.ranges, server.tag = False, tag
     leave_part(server, tmp_path / "a.zip", 300)
     assert quick_fetch(server.url, tmp_path / "a.zip").read_bytes() == GOOD
@@ -174,7 +174,7 @@ def test_a_server_without_ranges_is_begun_anew(server, tmp_path, tag):
 
 @pytest.mark.parametrize("tag", ['"one"', "", 'W/"weak"'])
 @pytest.mark.parametrize("body", [b"x" * 5000, b"y" * 200])
-def test_a_changed_file_is_begun_anew(server, tmp_path, tag, body):
+def test_starts_over_if_the_file_changed(server, tmp_path, tag, body):
     server.tag = tag
     leave_part(server, tmp_path / "a.zip", 300)
     server.body = body
@@ -182,35 +182,35 @@ def test_a_changed_file_is_begun_anew(server, tmp_path, tag, body):
     assert quick_fetch(server.url, tmp_path / "a.zip").read_bytes() == body
 
 
-def test_a_part_of_another_address_is_not_continued(server, tmp_path):
+def test_part_of_another_url_is_not_resumed(server, tmp_path):
     leave_part(server, tmp_path / "a.zip", 300)
     server.body = b"z" * 1000
     assert quick_fetch(server.url + "?other", tmp_path / "a.zip").read_bytes() == server.body
     assert server.asked[-1] is None
 
 
-def test_a_part_without_its_note_is_not_continued(server, tmp_path):
+def test_part_without_its_note_is_not_resumed(server, tmp_path):
     leave_part(server, tmp_path / "a.zip", 300)
     (tmp_path / "a.zip.part.json").write_text("{")
     assert quick_fetch(server.url, tmp_path / "a.zip").read_bytes() == GOOD
     assert server.asked[-1] is None
 
 
-def test_a_part_that_is_complete_needs_no_server(server, tmp_path):
+def test_complete_part_needs_no_server(server, tmp_path):
     leave_part(server, tmp_path / "a.zip", 300)
     (tmp_path / "a.zip.part").write_bytes(GOOD)
     assert quick_fetch(server.url, tmp_path / "a.zip").read_bytes() == GOOD
     assert len(server.asked) == 1
 
 
-def test_a_truncated_file_is_never_put_in_place(server, tmp_path):
+def test_truncated_file_is_never_installed(server, tmp_path):
     server.cut_after, server.cuts = 10, 99
-    with pytest.raises(InputError, match=r"after 3 tries.*the connection ended after 30 of"):
+    with pytest.raises(InputError, match=r"after 3 attempts.*the connection ended after 30 of"):
         quick_fetch(server.url, tmp_path / "a.zip", retries=2)
     assert not (tmp_path / "a.zip").exists()
 
 
-def test_an_overloaded_server_is_asked_again_and_a_wrong_address_is_not(server, tmp_path):
+def test_retries_only_transient_errors(server, tmp_path):
     server.codes = (503, 429)
     assert quick_fetch(server.url, tmp_path / "a.zip").read_bytes() == GOOD
     server.codes, server.asked = (404,), []
@@ -226,11 +226,11 @@ def test_an_overloaded_server_is_asked_again_and_a_wrong_address_is_not(server, 
         (socket.gaierror(-2, "Name or service not known"), "cannot be found"),
     ],
 )
-def test_what_trying_again_cannot_cure_is_said_at_once(tmp_path, monkeypatch, reason, message):
+def test_permanent_errors_are_reported_at_once(tmp_path, monkeypatch, reason, message):
     calls = []
 
     def fail(opener, *arguments, **options):
-        (https,) = (own for own in opener.handlers if isinstance(own, urllib.request.HTTPSHandler))
+        (https,) = (handler for handler in opener.handlers if isinstance(handler, urllib.request.HTTPSHandler))
         calls.append(https._context.verify_mode)
         raise urllib.error.URLError(reason)
 
@@ -249,35 +249,35 @@ def test_what_trying_again_cannot_cure_is_said_at_once(tmp_path, monkeypatch, re
         *("http://a b/c", "http://a\r\nb/c", "http://" + "a" * 70 + ".b/c", "http://a..b/c"),
     ],
 )
-def test_an_address_that_is_none_is_refused(tmp_path, url):
-    with pytest.raises(InputError) as told:
+def test_invalid_url_is_rejected(tmp_path, url):
+    with pytest.raises(InputError) as caught:
         quick_fetch(url, tmp_path / "a.zip", retries=0)
-    assert str(told.value).isprintable()
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize(
     ("code", "headers", "message"),
     [
-        (200, [("Content-Length", "-5")], "'-5', which is no size"),
-        (200, [("Content-Length", "many")], "'many', which is no size"),
-        (200, [("Content-Length", "9" * 30)], "which is no size"),
-        (204, [("X-Nothing", "1")], "answered 204 No Content, without a file"),
+        (200, [("Content-Length", "-5")], "'-5', which is not a valid size"),
+        (200, [("Content-Length", "many")], "'many', which is not a valid size"),
+        (200, [("Content-Length", "9" * 30)], "which is not a valid size"),
+        (204, [("X-Nothing", "1")], "responded 204 No Content, without a file"),
         (302, [("Location", "file:///etc/hostname")], "'file:///etc/hostname' is not allowed"),
-        (302, [("Location", "http://[::1/a")], "check|redirects|after 1 tries"),
-        (302, [("Location", "/small.zip")], "answered 302"),
-        (302, [("X-Nothing", "1")], "answered 302"),
+        (302, [("Location", "http://[::1/a")], "check|redirects|after 1 attempts"),
+        (302, [("Location", "/small.zip")], "responded 302"),
+        (302, [("X-Nothing", "1")], "responded 302"),
         (206, [("Content-Range", "bytes 5-9/10")], "the file has changed"),
         (206, [("Content-Range", "all of it")], "Content-Range cannot be read"),
     ],
 )
-def test_odd_answers_are_told(server, tmp_path, code, headers, message):
+def test_unexpected_responses_are_reported(server, tmp_path, code, headers, message):
     server.code, server.headers = code, headers
     with pytest.raises(InputError, match=message):
         quick_fetch(server.url, tmp_path / "a.zip", retries=0)
     assert not (tmp_path / "a.zip").exists()
 
 
-def test_no_redirect_leaves_https(tmp_path):
+def test_redirect_from_https_is_rejected(tmp_path):
     handler = fetch_module._Redirects()
     request = urllib.request.Request("https://a/b")
     with pytest.raises(InputError, match="redirects from https"):
@@ -286,13 +286,13 @@ def test_no_redirect_leaves_https(tmp_path):
 
 
 @pytest.mark.parametrize("note", ["[" * 9999, "[]", '{"url": 5, "tag": [], "size": "x"}', '{"url": "x"}'])
-def test_a_damaged_note_is_as_good_as_none(tmp_path, note):
+def test_damaged_note_is_ignored(tmp_path, note):
     path = tmp_path / "a.part.json"
     path.write_text(note)
     assert fetch_module.read_note(path) is None
 
 
-def test_the_command_fetches_unpacks_and_verifies(server, small, tmp_path, capsys):
+def test_command_downloads_unpacks_and_verifies(server, small, tmp_path, capsys):
     arguments = ["small", "--root", str(tmp_path)]
     assert exit_code(main, [*arguments, "--verify"]) == 1
     assert capsys.readouterr().out.count("missing") == 2
@@ -308,7 +308,7 @@ def test_the_command_fetches_unpacks_and_verifies(server, small, tmp_path, capsy
     assert len(server.asked) == 1
 
 
-def test_a_damaged_file_is_told_and_replaced_and_foreign_files_stay(server, small, tmp_path, capsys):
+def test_damaged_file_is_reported_and_replaced(server, small, tmp_path, capsys):
     folder = tmp_path / "small_h5" / "small"
     folder.mkdir(parents=True)
     (folder / "mine.txt").write_text("mine")
@@ -323,7 +323,7 @@ def test_a_damaged_file_is_told_and_replaced_and_foreign_files_stay(server, smal
     assert all(ok for ok, _ in verify(small, tmp_path))
 
 
-def test_a_data_set_kept_in_another_known_folder_is_found(small, tmp_path):
+def test_data_set_in_another_known_folder_is_found(small, tmp_path):
     (tmp_path / "small").mkdir()
     for name, data in CONTENT.items():
         (tmp_path / "small" / name).write_bytes(data)
@@ -358,38 +358,38 @@ MEMBERS = {f"small/{name}": data for name, data in CONTENT.items()}
         (b"<html>gone</html>", "not a complete .zip"),
     ],
 )
-def test_a_bad_archive_puts_nothing_in_place(server, small, tmp_path, capsys, body, message):
+def test_bad_archive_installs_nothing(server, small, tmp_path, capsys, body, message):
     server.body = body
     root = tmp_path / "root"
     assert exit_code(main, ["small", "--root", str(root), "--url", server.url]) == 2
     assert message in capsys.readouterr().err
-    assert names(root) == []  # the archive is gone too, so that a second try fetches it anew
+    assert names(root) == []  # the archive is gone too, so that a second try fetches it again
     assert names(tmp_path) == ["root"]
 
 
-def test_a_full_disk_is_told_and_the_archive_kept(server, small, tmp_path, capsys, monkeypatch):
+def test_full_disk_is_reported_and_the_archive_kept(server, small, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 5}))
     assert exit_code(main, ["small", "--root", str(tmp_path), "--url", server.url]) == 2
-    assert "5 free" in capsys.readouterr().err
+    assert "only 5 are free" in capsys.readouterr().err
     assert names(tmp_path) == ["small.zip"]
 
 
-def test_ctrl_c_ends_with_130(small, tmp_path, capsys, monkeypatch):
+def test_ctrl_c_exits_with_130(small, tmp_path, capsys, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(fetch_module, "fetch", interrupt)
     assert exit_code_of_script(module, ["small", "--root", str(tmp_path)], monkeypatch) == 130
-    told = capsys.readouterr().err
-    assert "downloaded data is kept; run the same command again" in told
-    assert told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert "downloaded data is kept; run the same command again" in printed
+    assert printed.count("\n") == 1
 
 
-def test_the_script_ends_with_what_verify_found(small, tmp_path, monkeypatch):
+def test_exit_code_of_verify(small, tmp_path, monkeypatch):
     assert exit_code_of_script(module, ["small", "--root", str(tmp_path), "--verify"], monkeypatch) == 1
 
 
-def test_a_disk_that_fills_up_is_told(server, small, tmp_path, capsys, monkeypatch):
+def test_disk_that_fills_up_is_reported(server, small, tmp_path, capsys, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device", "a.h5")
 
@@ -399,7 +399,7 @@ def test_a_disk_that_fills_up_is_told(server, small, tmp_path, capsys, monkeypat
     assert names(tmp_path) == ["small.zip"]
 
 
-def test_a_root_that_is_a_file_is_told(small, tmp_path, capsys):
+def test_root_that_is_a_file_is_rejected(small, tmp_path, capsys):
     (tmp_path / "file").write_text("x")
     assert exit_code(main, ["small", "--root", str(tmp_path / "file")]) == 2
     assert "Cannot write" in capsys.readouterr().err
@@ -413,7 +413,7 @@ def test_scanobjectnn_asks_for_the_signed_agreement(tmp_path, capsys):
     assert names(tmp_path) == []
 
 
-def test_scanobjectnn_is_verified_by_its_archive_and_the_presence_of_its_files(tmp_path):
+def test_verification_of_scanobjectnn(tmp_path):
     source = SOURCES["scanobjectnn"]
     assert [ok for ok, _ in verify(source, tmp_path)] == [False] * 6
     for name in source.files:
@@ -429,6 +429,6 @@ def test_scanobjectnn_is_verified_by_its_archive_and_the_presence_of_its_files(t
     assert all(ok for ok, _ in verify(whole, tmp_path))
 
 
-def test_every_known_checksum_is_an_md5():
+def test_checksums_are_md5():
     for source in SOURCES.values():
         assert all(digest is None or re.fullmatch("[0-9a-f]{32}", digest) for digest in source.files.values())

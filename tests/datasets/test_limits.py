@@ -1,4 +1,4 @@
-"""What shape files and weights may ask for, and that a setting raises it."""
+"""Limits for shape files and weights, and the variable that raises them."""
 
 import gzip
 import io
@@ -20,48 +20,48 @@ from pointclip.utils.limits import VARIABLE
 TEXT = b"".join(b"%d 0.5 %d\n" % (n, n * n) for n in range(30))
 
 
-def raised(monkeypatch, path, told, factor="1000"):
-    """Check that a file is refused, and read where the setting raises the limits."""
-    with pytest.raises(InputError, match=f"{told}.*{VARIABLE}"):
+def check_limit(monkeypatch, path, message, factor="1000"):
+    """Check that a file is rejected, and read if the variable raises the limits."""
+    with pytest.raises(InputError, match=f"{message}.*{VARIABLE}"):
         read_shape(path)
     monkeypatch.setenv(VARIABLE, factor)
     assert len(read_shape(path).points)
 
 
 @pytest.mark.parametrize("ending", [".gz", ".zip"])
-def test_what_unpacks_to_too_much(tmp_path, monkeypatch, ending):
-    monkeypatch.setattr(packed, "MOST_BYTES", 10)
+def test_packed_file_that_is_too_large(tmp_path, monkeypatch, ending):
+    monkeypatch.setattr(packed, "MAX_BYTES", 10)
     path = tmp_path / f"a.xyz{ending}"
     if ending == ".gz":
         path.write_bytes(gzip.compress(TEXT))
     else:
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("a.xyz", TEXT)
-    raised(monkeypatch, path, "unpacked")
+    check_limit(monkeypatch, path, "unpacked")
 
 
-def test_arrays_that_unpack_to_too_much(tmp_path, monkeypatch):
-    monkeypatch.setattr(arrays, "MOST_BYTES", 500)
+def test_packed_arrays_that_are_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(arrays, "MAX_BYTES", 500)
     path = tmp_path / "a.npz"
     np.savez_compressed(path, points=np.eye(3, dtype=np.float32), more=np.zeros(100))
-    raised(monkeypatch, path, "unpacked")
+    check_limit(monkeypatch, path, "unpacked")
 
 
-@pytest.mark.parametrize(("limit", "told"), [("MOST_NODES", "nodes"), ("MOST_ROWS", "points and triangles")])
-def test_a_mesh_at_very_many_nodes(tmp_path, monkeypatch, limit, told):
-    (sound,) = READERS["gltf"].sound()
-    document = json.loads(sound)
+@pytest.mark.parametrize(("limit", "message"), [("MAX_NODES", "nodes"), ("MAX_ROWS", "points and triangles")])
+def test_mesh_used_by_too_many_nodes(tmp_path, monkeypatch, limit, message):
+    (document_bytes,) = READERS["gltf"].sound()
+    document = json.loads(document_bytes)
     document["nodes"] = [{"mesh": 0}] * 50
     document["scenes"], document["scene"] = [{"nodes": list(range(50))}], 0
     path = tmp_path / "a.gltf"
     path.write_text(json.dumps(document))
     monkeypatch.setattr(gltf, limit, 20)
-    raised(monkeypatch, path, told)
+    check_limit(monkeypatch, path, message)
 
 
-def test_nodes_that_hold_each_other(tmp_path):
-    (sound,) = READERS["gltf"].sound()
-    document = json.loads(sound)
+def test_circular_nodes(tmp_path):
+    (document_bytes,) = READERS["gltf"].sound()
+    document = json.loads(document_bytes)
     document["nodes"] = [{"children": [1]}, {"children": [0]}]
     document["scenes"], document["scene"] = [{"nodes": [0]}], 0
     path = tmp_path / "a.gltf"
@@ -71,7 +71,7 @@ def test_nodes_that_hold_each_other(tmp_path):
 
 
 @pytest.mark.parametrize("place", [0, 24, 2**62, -1])
-def test_a_table_of_chunks_that_cannot_be(tmp_path, place):
+def test_invalid_chunk_table(tmp_path, place):
     data = bytearray(READERS["las"].sound()[1])
     start = int.from_bytes(data[96:100], "little")
     table = int.from_bytes(data[start : start + 8], "little")
@@ -85,7 +85,7 @@ def test_a_table_of_chunks_that_cannot_be(tmp_path, place):
 
 
 @pytest.mark.parametrize("header", ["{'descr': '<f4', 'shape': (", "{'descr': '<f4'", "[" * 900, "{1: 2}", "{}"])
-def test_an_array_whose_header_is_no_literal(tmp_path, header):
+def test_array_header_that_is_not_a_literal(tmp_path, header):
     path = tmp_path / "a.npy"
     path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode())
     with pytest.raises(InputError, match=r"cannot be read as \.npy"):
@@ -115,14 +115,14 @@ def test_weights_without_plain_numbers(tmp_path, kind):
         read_state_dict(path)
 
 
-def test_fifty_thousand_files(tmp_path):
+def test_zip_with_fifty_thousand_files(tmp_path):
     names = [tmp_path / f"{n}.xyz" for n in range(50_000)]
     assert len(ShapeFiles(names)) == 50_000
-    with pytest.raises(InputError, match=r"/7\.xyz is given twice"):
+    with pytest.raises(InputError, match=r"/7\.xyz was given twice"):
         ShapeFiles([*names, names[7]])
 
 
-def test_a_zip_with_a_place_before_its_beginning(tmp_path):
+def test_zip_with_a_negative_offset(tmp_path):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("a.xyz", TEXT)

@@ -1,4 +1,4 @@
-"""ModelNet40 and ModelNet10 from small files in their layouts."""
+"""ModelNet40 and ModelNet10, from small files in their layouts."""
 
 import pickle
 from pathlib import Path
@@ -32,7 +32,7 @@ def write_h5(path, **arrays):
 
 
 def write_modelnet40(folder):
-    """Two test files of four and three shapes, listed with folders of another machine."""
+    """Two test files of four and three shapes, listed with another machine's folders."""
     write_h5(folder / "ply_data_test0.h5", data=POINTS[:4], label=LABELS[:4])
     write_h5(folder / "ply_data_test1.h5", data=POINTS[4:], label=LABELS[4:])
     (folder / "test_files.txt").write_text("data/elsewhere/ply_data_test0.h5\nC:\\there\\ply_data_test1.h5\n\n")
@@ -45,7 +45,7 @@ def folder(tmp_path):
     return write_modelnet40(tmp_path / "modelnet40_ply_hdf5_2048")
 
 
-def test_shapes_come_as_published(folder):
+def test_shapes_match_the_files(folder):
     shapes = open_dataset("modelnet40", str(folder.parent), num_points=16)
     assert shapes.class_names == CLASSES
     assert shapes.part_names == {}
@@ -60,11 +60,11 @@ def test_shapes_come_as_published(folder):
         shapes[7]
 
 
-def test_the_folder_itself_serves_as_root(folder):
+def test_data_sets_folder_as_root(folder):
     assert len(ModelNet40(folder, num_points=16)) == 7
 
 
-def test_without_lists_the_files_come_in_the_order_of_their_numbers(folder):
+def test_without_lists_files_are_ordered_by_number(folder):
     (folder / "test_files.txt").unlink()
     for number in (2, 10):
         write_h5(folder / f"ply_data_test{number}.h5", data=POINTS[:1] + number, label=LABELS[:1])
@@ -74,7 +74,7 @@ def test_without_lists_the_files_come_in_the_order_of_their_numbers(folder):
 
 @settings(deadline=None)  # files are written
 @given(order=st.lists(st.integers(0, 6), max_size=20), block=st.integers(1, 9))
-def test_any_order_of_reading_gives_the_same_rows(tmp_path_factory, order, block):
+def test_access_order_does_not_matter(tmp_path_factory, order, block):
     folder = write_modelnet40(tmp_path_factory.mktemp("h5"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(h5_module, "BLOCK_ROWS", block)
@@ -83,7 +83,7 @@ def test_any_order_of_reading_gives_the_same_rows(tmp_path_factory, order, block
             assert np.array_equal(shapes[index].points, POINTS[index, :3])
 
 
-def test_reading_in_order_takes_blocks_and_jumping_about_takes_rows(tmp_path, monkeypatch):
+def test_sequential_access_reads_blocks_and_random_access_rows(tmp_path, monkeypatch):
     data = np.zeros((600, 2, 3), np.float32)
     write_h5(tmp_path / "a.h5", data=data, label=np.zeros(600, int))
     shapes = H5Shapes([tmp_path / "a.h5"], 1)
@@ -99,13 +99,13 @@ def test_reading_in_order_takes_blocks_and_jumping_about_takes_rows(tmp_path, mo
     assert reads == [(10, 1), (500, 1), (90, 1), (92, 256)]  # 550 lay in the last block; 92 follows 90 closely
 
 
-def test_changing_a_shape_does_not_change_the_data_set(folder):
+def test_shapes_are_copies(folder):
     shapes = ModelNet40(folder, num_points=16)
     shapes[0].points[:] = 9
     assert np.array_equal(shapes[0].points, POINTS[0, :16])
 
 
-def test_it_pickles_without_its_block_and_serves_loader_workers(folder):
+def test_pickling_for_dataloader_workers(folder):
     shapes = ModelNet40(folder, num_points=16)
     shapes[0]
     assert len(pickle.dumps(shapes)) < 3000
@@ -127,7 +127,7 @@ def test_modelnet10_is_a_renumbered_subset(folder):
 
 
 def write_off_layout(folder, classes):
-    """A tall box, z up, as each class's test shape."""
+    """Write a tall z-up box as each class's test shape."""
     for name in classes:
         path = folder / name / "test" / f"{name}_0001.off"
         path.parent.mkdir(parents=True)
@@ -135,7 +135,7 @@ def write_off_layout(folder, classes):
 
 
 @pytest.mark.parametrize(("reader", "name"), [(ModelNet10, "ModelNet10"), (ModelNet40, "ModelNet40")])
-def test_meshes_are_sampled_the_same_each_time_and_turned_up(tmp_path, reader, name):
+def test_meshes_are_sampled_deterministically_and_rotated(tmp_path, reader, name):
     write_off_layout(tmp_path / name, reversed(MODELNET10_CLASSES))
     shapes = reader(tmp_path, num_points=500)
     assert shapes.class_names == MODELNET10_CLASSES
@@ -152,20 +152,20 @@ def test_meshes_are_sampled_the_same_each_time_and_turned_up(tmp_path, reader, n
         reader(tmp_path, split="train")
 
 
-def test_a_header_that_runs_into_its_numbers_is_read(tmp_path):
+def test_off_keyword_joined_to_the_counts(tmp_path):
     write_off_layout(tmp_path / "ModelNet10", MODELNET10_CLASSES)
     path = tmp_path / "ModelNet10" / "bathtub" / "test" / "bathtub_0001.off"
     path.write_text(path.read_text().replace("OFF\n", "OFF", 1))  # as in some of ModelNet40's files
     assert ModelNet10(tmp_path, num_points=10)[0].points.shape == (10, 3)
 
 
-def test_own_layout_wins_over_the_subset(folder):
+def test_modelnet10_layout_takes_precedence_over_the_subset(folder):
     write_off_layout(folder.parent / "ModelNet10", MODELNET10_CLASSES)
     assert len(ModelNet10(folder.parent, num_points=16)) == 10
 
 
 @pytest.mark.parametrize("name", ["modelnet40", "modelnet10"])
-def test_a_missing_data_set_says_where_to_get_and_to_put_it(tmp_path, name):
+def test_error_for_missing_data_says_how_to_get_it(tmp_path, name):
     with pytest.raises(InputError) as caught:
         open_dataset(name, str(tmp_path))
     message = str(caught.value)
@@ -176,19 +176,19 @@ def test_a_missing_data_set_says_where_to_get_and_to_put_it(tmp_path, name):
 
 
 @pytest.mark.parametrize("split", ["val", "trainval", "Test"])
-def test_an_unknown_split_is_told(folder, split):
+def test_unknown_split_is_rejected(folder, split):
     with pytest.raises(InputError, match="train, test"):
         ModelNet40(folder, split=split)
 
 
-def test_unknown_names_and_known_ones(tmp_path):
+def test_unknown_and_known_names(tmp_path):
     assert {"modelnet10", "modelnet40", "shapenetpart", "scanobjectnn_pb_t50_rs"} <= set(dataset_names())
     with pytest.raises(InputError, match="modelnet40"):
         open_dataset("modelnet", str(tmp_path))
 
 
 @pytest.mark.parametrize("count", [41, 0, -1, 2.0, True, "16"])
-def test_a_number_of_points_that_cannot_be_is_told(folder, count):
+def test_invalid_number_of_points_is_rejected(folder, count):
     with pytest.raises(InputError, match="points"):
         ModelNet40(folder, num_points=count)
 
@@ -207,21 +207,21 @@ def test_a_number_of_points_that_cannot_be_is_told(folder, count):
         ({}, "no array `data`, only nothing"),
     ],
 )
-def test_arrays_that_are_not_as_expected_are_told_by_file(folder, arrays, message):
+def test_invalid_arrays_are_reported_with_their_file(folder, arrays, message):
     write_h5(folder / "ply_data_test1.h5", **arrays)
     with pytest.raises(InputError, match=rf"ply_data_test1\.h5.*{message}"):
         ModelNet40(folder, num_points=16)
 
 
 @pytest.mark.parametrize("keep", [0, 100, 1500])
-def test_a_truncated_file_is_told(folder, keep):
+def test_truncated_file_is_reported(folder, keep):
     path = folder / "ply_data_test1.h5"
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(InputError, match=r"ply_data_test1\.h5 cannot be read as HDF5"):
         ModelNet40(folder, num_points=16)
 
 
-def test_a_file_damaged_after_opening_is_told(folder):
+def test_file_damaged_after_opening_is_reported(folder):
     shapes = ModelNet40(folder, num_points=16)
     (folder / "ply_data_test1.h5").write_bytes(b"gone")
     assert shapes[0].label == 0
@@ -229,14 +229,14 @@ def test_a_file_damaged_after_opening_is_told(folder):
         shapes[4]
 
 
-def test_missing_and_odd_lists_are_told(folder):
+def test_missing_and_invalid_lists_are_reported(folder):
     (folder / "ply_data_test0.h5").unlink()
     with pytest.raises(InputError, match=r"ply_data_test0\.h5 is listed in test_files\.txt, but missing"):
         ModelNet40(folder)
     with pytest.raises(InputError, match=r"neither train_files\.txt nor"):
         ModelNet40(folder, split="train")
     (folder / "test_files.txt").write_text("\n")
-    with pytest.raises(InputError, match="names no file"):
+    with pytest.raises(InputError, match="lists no files"):
         ModelNet40(folder)
     (folder / "shape_names.txt").write_text("a\na\n")
     with pytest.raises(InputError, match="each class once"):
@@ -246,7 +246,7 @@ def test_missing_and_odd_lists_are_told(folder):
         ModelNet40(folder)
 
 
-def test_turning_up_is_a_rotation():
+def test_to_y_up_is_a_rotation():
     turned = to_y_up(np.eye(3), "z")  # rows: the images of the axes
     assert np.array_equal(turned, [[1, 0, 0], [0, 0, -1], [0, 1, 0]])
     assert np.isclose(np.linalg.det(turned), 1)
@@ -255,21 +255,21 @@ def test_turning_up_is_a_rotation():
 
 
 @pytest.mark.parametrize("up", ["-z", "Y", None, 2])
-def test_other_axes_are_refused(up):
+def test_unknown_axes_are_rejected(up):
     with pytest.raises(InputError, match="'y' or 'z'"):
         to_y_up(POINTS, up)
 
 
-SPELT = {
+ENCODED_NAMES = {
     "byte order mark": ("\ufeff" + "\n".join(CLASSES)).encode(),
     "utf-16": "\n".join(CLASSES).encode("utf-16"),
     "blanks": "\r\n".join(CLASSES).replace("_", " ").encode(),
 }
 
 
-@pytest.mark.parametrize("kind", SPELT)
-def test_class_names_are_read_by_lines(folder, kind):
-    (folder / "shape_names.txt").write_bytes(SPELT[kind])
+@pytest.mark.parametrize("kind", ENCODED_NAMES)
+def test_class_names_are_read_line_by_line(folder, kind):
+    (folder / "shape_names.txt").write_bytes(ENCODED_NAMES[kind])
     names = ModelNet40(folder, num_points=16).class_names
     assert [name.replace(" ", "_") for name in names] == list(CLASSES)
     assert "night stand" in names or kind != "blanks"
@@ -279,18 +279,18 @@ def test_class_names_are_read_by_lines(folder, kind):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([f"{number} {name}" for number, name in enumerate(CLASSES)], "'0 airplane', which begins with a number"),
+        ([f"{number} {name}" for number, name in enumerate(CLASSES)], "'0 airplane', which starts with a number"),
         ([f"{name}," for name in CLASSES], "'airplane,', which ends in a comma"),
-        (CLASSES[:11], r"label 11, expected 0 to 10: shape_names\.txt names 11 classes"),
+        (CLASSES[:11], r"label 11, expected 0 to 10; shape_names\.txt lists only 11 classes"),
     ],
 )
-def test_class_names_that_would_shift_labels_are_refused(folder, lines, message):
+def test_class_names_that_would_shift_labels_are_rejected(folder, lines, message):
     (folder / "shape_names.txt").write_text("\n".join(lines))
     with pytest.raises(InputError, match=message):
         ModelNet40(folder, num_points=16)
 
 
-def test_names_that_begin_with_a_dot_are_ignored(folder, tmp_path):
+def test_names_that_start_with_a_dot_are_ignored(folder, tmp_path):
     (folder / "test_files.txt").unlink()
     (folder / "._ply_data_test0.h5").write_bytes(b"\0\5\x16\7")
     assert len(ModelNet40(folder, num_points=16)) == 7
@@ -308,20 +308,20 @@ def test_names_that_begin_with_a_dot_are_ignored(folder, tmp_path):
         (b"\0\5\x16\7", "AppleDouble"),
     ],
 )
-def test_what_came_in_place_of_an_h5_file_is_told(folder, content, message):
+def test_wrong_download_instead_of_h5_is_reported(folder, content, message):
     (folder / "ply_data_test1.h5").write_bytes(content)
     with pytest.raises(InputError, match=message):
         ModelNet40(folder, num_points=16)
 
 
 @pytest.mark.parametrize("name", ["broken_1.h5", "broken_2.h5"])
-def test_broken_h5_files_are_told(folder, name):
+def test_damaged_h5_files_are_reported(folder, name):
     (folder / "ply_data_test1.h5").write_bytes((BAD_INPUTS / name).read_bytes())
     with pytest.raises(InputError, match=r"ply_data_test1\.h5"):
         list(ModelNet40(folder, num_points=16))
 
 
-def test_a_locked_h5_file_is_told(folder, monkeypatch):
+def test_locked_h5_file_is_reported(folder, monkeypatch):
     def locked(*_):
         raise BlockingIOError(11, "Unable to synchronously open file (unable to lock file, errno = 11)")
 
@@ -331,7 +331,7 @@ def test_a_locked_h5_file_is_told(folder, monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "classes"), [("modelnet40", ["airplane", "bed"]), ("modelnet10", MODELNET10_CLASSES)])
-def test_normal_resampled_is_read_by_its_lists(tmp_path, name, classes):
+def test_normal_resampled_layout(tmp_path, name, classes):
     folder = tmp_path / "modelnet40_normal_resampled"
     (folder / "bed").mkdir(parents=True)
     (folder / f"{name}_shape_names.txt").write_text("\n".join(classes))
@@ -341,7 +341,7 @@ def test_normal_resampled_is_read_by_its_lists(tmp_path, name, classes):
     assert (shapes.class_names, len(shapes), shapes[0].name) == (tuple(classes), 2, "bed_0002")
     assert shapes.class_names[shapes[0].label] == "bed"
     assert np.allclose(shapes[0].points, POINTS[0, :16], atol=1e-6)
-    with pytest.raises(InputError, match=r"bed_0001\.txt is listed for its split, but missing"):
+    with pytest.raises(InputError, match=r"bed_0001\.txt is listed in its split, but missing"):
         shapes[1]
     with pytest.raises(InputError, match=r"40 points, but DATASET\.NUM_POINTS is 41"):
         open_dataset(name, folder, num_points=41)[0]
@@ -357,8 +357,8 @@ def test_a_folder_in_pointclips_layout(tmp_path):
     reader = BatchReader(shapes, 4)
     list(reader)
     assert len(reader.notes) == 1
-    assert reader.notes[0].startswith("test_files.txt names no file that is there, so the test split is ply_data_test0")
-    with pytest.raises(InputError, match=r"no \.h5 file says train"):
+    assert reader.notes[0].startswith("No file listed in test_files.txt exists, so the test split is ply_data_test0")
+    with pytest.raises(InputError, match=r"no \.h5 file has train in its name"):
         open_dataset("h5_folder", tmp_path, "train")
     (tmp_path / "shape_names.txt").unlink()
     with pytest.raises(InputError, match=r"has no shape_names\.txt"):

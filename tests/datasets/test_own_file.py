@@ -1,4 +1,4 @@
-"""A data set in one file, as docs/datasets.md tells it, runs through both tasks with nothing else changed."""
+"""User-defined data sets in one file, as in docs/datasets.md: they run in both tasks, and errors are reported."""
 
 import re
 import sys
@@ -27,7 +27,7 @@ def tiny(monkeypatch):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_it_runs(task, tmp_path):
+def test_runs(task, tmp_path):
     words = ["--quiet", "--config", ROOT / task / "configs" / "demo.yaml", "DATASET.NAME", TOY, "OUTPUT", tmp_path]
     metrics = TASKS[task](list(map(str, [*words, "PROMPTS.FILE", "", "DATASET.NUM_POINTS", 200])))
     assert metrics["dataset"] == "toy_dataset (test)"
@@ -36,7 +36,7 @@ def test_it_runs(task, tmp_path):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_it_can_be_searched_on(task, tmp_path):
+def test_search_runs(task, tmp_path):
     words = ["--quiet", "--config", ROOT / task / "configs" / "demo.yaml", "DATASET.NAME", TOY, "OUTPUT", tmp_path]
     search = ["--search", "weights", "PROMPTS.FILE", "", "DATASET.NUM_POINTS", 200, "SEARCH.FIXED_VIEWS", 8]
     metrics = TASKS[task](list(map(str, [*words, *search])))
@@ -44,7 +44,7 @@ def test_it_can_be_searched_on(task, tmp_path):
     assert not metrics["tuned_on_test_labels"]
 
 
-def test_it_is_short():
+def test_example_is_short():
     assert len(TOY.read_text().splitlines()) <= 40
 
 
@@ -71,12 +71,12 @@ def write(path, text):
 
 
 @pytest.mark.parametrize("name", ["own.py", "OWN.PY", "with space and.dots.py"])
-def test_any_sound_file_opens_time_and_again(tmp_path, name):
+def test_valid_file_can_be_opened_repeatedly(tmp_path, name):
     path = write(tmp_path / name, SOUND)
     assert [len(open_dataset(path, tmp_path)) for _ in range(2)] == [3, 3]
 
 
-def test_files_of_one_name_do_not_mix(tmp_path):
+def test_files_of_the_same_name_are_separate(tmp_path):
     for folder in "ab":
         (tmp_path / folder).mkdir()
         write(tmp_path / folder / "own.py", SOUND.replace('"b")', f'"{folder * 2}")'))
@@ -104,7 +104,7 @@ FAILING = {
 
 
 @pytest.mark.parametrize("kind", FAILING)
-def test_files_that_fail_are_told(tmp_path, kind):
+def test_errors_in_files_are_reported(tmp_path, kind):
     text, message = FAILING[kind]
     path = str(tmp_path / "own.py") if text is None else write(tmp_path / "own.py", text)
     with pytest.raises(InputError, match=re.escape(message)) as caught:
@@ -113,17 +113,17 @@ def test_files_that_fail_are_told(tmp_path, kind):
 
 
 @pytest.mark.parametrize("name", ["~no_such_user_x/own.py", "x" * 300 + ".py", "a\0.py", ".py"])
-def test_odd_paths_are_told(tmp_path, name):
+def test_invalid_paths_are_reported(tmp_path, name):
     with pytest.raises(InputError, match="which does not exist"):
         open_dataset(name, tmp_path)
 
 
-def test_an_interrupt_passes(tmp_path):
+def test_interrupt_is_not_caught(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         open_dataset(write(tmp_path / "own.py", "raise KeyboardInterrupt"), tmp_path)
 
 
-def test_an_error_at_a_shape_names_the_line(tmp_path):
+def test_error_in_a_shape_names_the_line(tmp_path):
     shapes = open_dataset(write(tmp_path / "own.py", SOUND), tmp_path)
     with pytest.raises(
         InputError, match=r"Shape 0 of the data set Own: .*own\.py, line 15: IndexError: list index out"
@@ -161,7 +161,7 @@ SETS = {
 
 
 @pytest.mark.parametrize("kind", SETS)
-def test_sets_that_are_none_are_told(tmp_path, kind):
+def test_invalid_data_sets_are_rejected(tmp_path, kind):
     old, new, message = SETS[kind]
     path = write(tmp_path / "own.py", SOUND.replace(old, new))
     with pytest.raises(InputError, match=re.escape(message)) as caught:
@@ -169,6 +169,6 @@ def test_sets_that_are_none_are_told(tmp_path, kind):
     assert str(caught.value).startswith(f"{path}: ")
 
 
-def test_lists_of_names_will_do(tmp_path):
+def test_names_can_be_lists(tmp_path):
     text = SOUND.replace('("a", "b")', '["a", "b"]').replace("{}", '{"a": ["rim"]}')
     assert open_dataset(write(tmp_path / "own.py", text), tmp_path).part_names == {"a": ["rim"]}

@@ -1,4 +1,4 @@
-"""ScanObjectNN's variants and splits from small files in its layout."""
+"""ScanObjectNN's variants and splits, from small files in its layout."""
 
 import h5py
 import numpy as np
@@ -25,7 +25,7 @@ POINTS = np.random.default_rng(3).normal(size=(15, 20, 3)).astype(np.float32) + 
 
 
 def write(folder):
-    """Each file's points are moved by its number, so that files cannot be mistaken for each other."""
+    """Write all files; each file's points are shifted by its number, so that files can be distinguished."""
     for number, name in enumerate(FILES.values()):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +34,7 @@ def write(folder):
 
 
 @pytest.mark.parametrize("place", [".", "h5_files", "scanobjectnn", "ScanObjectNN", "scanobjectnn/h5_files"])
-def test_every_variant_and_split_reads_its_own_file(tmp_path, place):
+def test_every_variant_and_split_reads_its_file(tmp_path, place):
     write(tmp_path / place)
     for number, (name, split) in enumerate(FILES):
         shapes = open_dataset(name, str(tmp_path), split, num_points=8)
@@ -43,7 +43,7 @@ def test_every_variant_and_split_reads_its_own_file(tmp_path, place):
         assert [shape.label for shape in shapes] == shapes.labels.tolist() == list(range(15))[::-1]
 
 
-def test_classes_stand_in_label_order(tmp_path):
+def test_classes_are_in_label_order(tmp_path):
     write(tmp_path)
     shapes = ScanObjectNN(tmp_path, num_points=8)
     assert shapes.class_names == CLASSES
@@ -56,7 +56,7 @@ def test_classes_stand_in_label_order(tmp_path):
         shapes[15]
 
 
-def test_a_missing_data_set_names_the_agreement(tmp_path):
+def test_error_for_missing_data_mentions_the_agreement(tmp_path):
     with pytest.raises(InputError) as caught:
         open_dataset("scanobjectnn_obj_bg", str(tmp_path))
     assert "main_split/test_objectdataset.h5" in str(caught.value)
@@ -64,7 +64,7 @@ def test_a_missing_data_set_names_the_agreement(tmp_path):
     assert str(tmp_path / "scanobjectnn" / "h5_files") in str(caught.value)
 
 
-def test_unknown_variants_and_splits_are_told(tmp_path):
+def test_unknown_variants_and_splits_are_rejected(tmp_path):
     write(tmp_path)
     with pytest.raises(InputError, match="obj_only, obj_bg, pb_t25, pb_t25_r"):
         ScanObjectNN(tmp_path, variant="hardest")

@@ -1,4 +1,4 @@
-"""Own shape files of every known format, whole and broken."""
+"""Shape files of every supported format, intact and damaged."""
 
 import json
 
@@ -46,7 +46,7 @@ def write_cloud(path, points):
 
 
 @pytest.mark.parametrize("ending", [".ply", ".xyz", ".XYZ", ".pcd", ".las", ".npy", ".npz", ".obj"])
-def test_clouds_are_taken_as_they_are(tmp_path, ending):
+def test_clouds_are_read_unchanged(tmp_path, ending):
     path = write_cloud(tmp_path / f"cloud{ending}", CLOUD)
     shape = read_shape(path)
     assert np.allclose(shape.points, CLOUD, atol=1e-4)
@@ -95,7 +95,7 @@ def test_scene_transforms_are_applied(tmp_path, ending):
     assert abs((points[:, 0] > 5).mean() - 0.5) < 0.05
 
 
-def test_wider_arrays_give_their_first_three_columns(tmp_path):
+def test_first_three_columns_are_used(tmp_path):
     np.save(tmp_path / "wide.npy", np.hstack((CLOUD, np.ones((50, 4), np.float32))))
     assert np.array_equal(read_shape(tmp_path / "wide.npy").points, CLOUD)
 
@@ -107,7 +107,7 @@ def test_npz_keys(tmp_path, key):
 
 
 @pytest.mark.parametrize("ending", [".las", ".npy", ".xyz", ".ply"])
-def test_far_coordinates_keep_their_detail(tmp_path, ending):
+def test_large_coordinates_keep_their_precision(tmp_path, ending):
     far = np.round(CLOUD.astype(np.float64), 4) + np.array([500_000, 5_000_000, 300])
     path = tmp_path / f"survey{ending}"
     if ending == ".las":
@@ -122,7 +122,7 @@ def test_far_coordinates_keep_their_detail(tmp_path, ending):
     assert np.allclose(points - points[0], far - far[0], atol=2e-4)
 
 
-def test_nearby_coordinates_are_not_moved(tmp_path):
+def test_small_coordinates_are_not_shifted(tmp_path):
     np.save(tmp_path / "a.npy", CLOUD + 100)
     assert np.array_equal(read_shape(tmp_path / "a.npy").points, CLOUD + 100)
 
@@ -142,13 +142,13 @@ def test_rows_with_nan_are_dropped_and_counted_in_every_format(tmp_path, ending)
         read_shape(path)
 
 
-def test_infinite_values_are_handed_on(tmp_path):
+def test_infinite_values_are_kept(tmp_path):
     points = CLOUD.copy()
     points[0, 0] = np.inf
     assert np.array_equal(read_shape(write_cloud(tmp_path / "a.npy", points)).points, points)
 
 
-def test_a_set_of_files(tmp_path):
+def test_files_as_a_data_set(tmp_path):
     paths = [write_cloud(tmp_path / f"{name}.npy", CLOUD + number) for number, name in enumerate("abc")]
     paths[1].write_bytes(b"broken")
     shapes = ShapeFiles(paths, num_points=10, up="z", class_names=["mug", "car"])
@@ -171,7 +171,7 @@ ENDINGS = ("ply", "obj", "off", "stl", "glb", "gltf", "xyz", "pcd", "las", "laz"
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_missing_empty_and_broken_files_are_told_by_name(tmp_path, ending):
+def test_missing_empty_and_damaged_files_are_reported_by_name(tmp_path, ending):
     path = tmp_path / f"shape.{ending}"
     with pytest.raises(InputError, match=rf"shape\.{ending} does not exist"):
         read_shape(path)
@@ -185,7 +185,7 @@ def test_missing_empty_and_broken_files_are_told_by_name(tmp_path, ending):
 
 
 def attempt(path, num_points=None):
-    """The points and no error, or no points and the error's text."""
+    """The points and "", or None and the error message."""
     try:
         return read_shape(path, num_points).points, ""
     except InputError as error:
@@ -219,7 +219,7 @@ def test_any_bytes_give_points_or_one_clear_error(tmp_path_factory, content, end
         st.sampled_from([np.float64, np.float16, np.int32]), st.tuples(st.integers(1, 9), st.just(3))
     )
 )
-def test_any_numbers_are_handed_on(tmp_path_factory, array):
+def test_any_numbers_are_kept(tmp_path_factory, array):
     path = tmp_path_factory.mktemp("any") / "shape.npy"
     np.save(path, array)
     sound = ~np.isnan(array).any(axis=1)
@@ -240,7 +240,7 @@ def test_any_numbers_are_handed_on(tmp_path_factory, array):
     ],
     ids=["no points", "two columns", "one point", "batch", "complex", "text"],
 )
-def test_arrays_of_another_kind_are_told(tmp_path, array):
+def test_other_arrays_are_rejected(tmp_path, array):
     np.save(tmp_path / "a.npy", array)
     with pytest.raises(InputError, match=r"a\.npy (contains|has no points)"):
         read_shape(tmp_path / "a.npy")
@@ -256,25 +256,25 @@ def test_pickles_are_never_loaded(tmp_path):
 
 
 class Runs:
-    """Would run code on being unpickled."""
+    """Would execute code when unpickled."""
 
     def __reduce__(self):
         return (eval, ("1 + 1",))
 
 
-def test_dicts_of_arrays_as_openshape_and_ulip_keep_them(tmp_path):
+def test_dicts_of_arrays_as_in_openshape_and_ulip(tmp_path):
     content = {"xyz": CLOUD, "rgb": CLOUD, "group": "chair", "count": np.int64(3), "text": ["a chair"]}
     np.save(tmp_path / "a.npy", content, allow_pickle=True)
     assert np.array_equal(read_shape(tmp_path / "a.npy").points, CLOUD)
 
 
-def test_an_npz_with_several_unknown_arrays_is_told(tmp_path):
+def test_npz_with_several_unknown_arrays_is_rejected(tmp_path):
     np.savez(tmp_path / "a.npz", first=CLOUD, second=CLOUD)
     with pytest.raises(InputError, match=r"first, second.*points, pos, xyz, data"):
         read_shape(tmp_path / "a.npz")
 
 
-def test_meshes_without_surface_and_files_without_points_are_told(tmp_path):
+def test_meshes_without_surface_and_empty_files_are_rejected(tmp_path):
     flat = tmp_path / "flat.off"
     flat.write_text("OFF\n3 1 0\n1 1 1\n1 1 1\n1 1 1\n3 0 1 2\n")
     with pytest.raises(InputError, match=r"flat\.off has faces but no surface"):
@@ -284,7 +284,7 @@ def test_meshes_without_surface_and_files_without_points_are_told(tmp_path):
         read_shape(tmp_path / "a.gltf")
 
 
-def test_other_input_is_told(tmp_path):
+def test_other_input_is_rejected(tmp_path):
     path = write_cloud(tmp_path / "a.npy", CLOUD)
     with pytest.raises(InputError, match=r"'\.fbx'; supported are \.ply \.obj"):
         read_shape(tmp_path / "a.fbx")

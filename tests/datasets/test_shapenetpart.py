@@ -1,4 +1,4 @@
-"""ShapeNetPart from small files in its HDF5 layout and in both raw text layouts."""
+"""ShapeNetPart, from small files in its HDF5 layout and both raw text layouts."""
 
 import json
 
@@ -20,7 +20,7 @@ SPLITS = {"train": [0], "val": [1], "test": [2, 3, 4]}
 
 
 def write_h5(folder, **changes):
-    """One file a split, listed with folders of another machine."""
+    """One file per split, listed with another machine's folders."""
     folder.mkdir(parents=True, exist_ok=True)
     for split, rows in SPLITS.items():
         with h5py.File(folder / f"ply_data_{split}0.h5", "w") as file:
@@ -96,7 +96,7 @@ def test_fewer_points_keep_their_labels(tmp_path, layout):
 
 
 @pytest.mark.parametrize("wrong", [49, 11, 16])
-def test_a_part_of_another_category_is_told(tmp_path, wrong):
+def test_part_of_another_category_is_rejected(tmp_path, wrong):
     pid = PID.copy()
     pid[3, 5] = wrong
     write_h5(tmp_path, pid=pid)
@@ -114,13 +114,13 @@ def test_a_part_of_another_category_is_told(tmp_path, wrong):
         ({"label": LABELS + 12}, "expected 0 to 15"),
     ],
 )
-def test_arrays_that_are_not_as_expected_are_told_by_file(tmp_path, changes, message):
+def test_invalid_arrays_are_reported_with_their_file(tmp_path, changes, message):
     write_h5(tmp_path, **changes)
     with pytest.raises(InputError, match=rf"ply_data_test0\.h5.*{message}"):
         ShapeNetPart(tmp_path)
 
 
-def test_modelnet_in_its_place_is_told(tmp_path):
+def test_modelnet_files_are_rejected(tmp_path):
     write_h5(tmp_path)
     with h5py.File(tmp_path / "ply_data_test0.h5", "a") as file:
         del file["pid"]
@@ -140,7 +140,7 @@ def test_modelnet_in_its_place_is_told(tmp_path):
         ("points_label/shape2.seg", "nan\n" * 30, "not integers"),
     ],
 )
-def test_damaged_text_files_are_told_by_name(tmp_path, name, text, message):
+def test_damaged_text_files_are_reported_by_name(tmp_path, name, text, message):
     write_v0(tmp_path)
     path = tmp_path / "shapenetcore_partanno_segmentation_benchmark_v0" / "04379243" / name
     path.write_text(text)
@@ -149,7 +149,7 @@ def test_damaged_text_files_are_told_by_name(tmp_path, name, text, message):
 
 
 @pytest.mark.filterwarnings("ignore:loadtxt")
-def test_empty_and_missing_text_files_are_told(tmp_path):
+def test_empty_and_missing_text_files_are_reported(tmp_path):
     write_normal(tmp_path)
     path = next(tmp_path.rglob("04379243/shape2.txt"))
     path.write_text("")
@@ -161,14 +161,14 @@ def test_empty_and_missing_text_files_are_told(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "{}[", "3", "[3]", '["shape_data/1/2"]', '["alone"]'])
-def test_damaged_lists_are_told(tmp_path, text):
+def test_damaged_lists_are_reported(tmp_path, text):
     write_v0(tmp_path)
     next(tmp_path.rglob("shuffled_test_file_list.json")).write_text(text)
     with pytest.raises(InputError, match=r"shuffled_test_file_list\.json"):
         ShapeNetPart(tmp_path)
 
 
-def test_a_missing_data_set_says_where_to_get_and_to_put_it(tmp_path):
+def test_error_for_missing_data_says_how_to_get_it(tmp_path):
     with pytest.raises(InputError) as caught:
         open_dataset("shapenetpart", str(tmp_path))
     message = str(caught.value)
@@ -178,5 +178,5 @@ def test_a_missing_data_set_says_where_to_get_and_to_put_it(tmp_path):
         ShapeNetPart(tmp_path, split="all")
 
 
-def test_synsets_name_every_category_once():
+def test_synsets_cover_every_category():
     assert tuple(SYNSETS.values()) == CATEGORIES

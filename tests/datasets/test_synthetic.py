@@ -1,4 +1,4 @@
-"""Synthetic shapes: sound points and labels, repeatable, varied, and written in the published layouts."""
+"""Synthetic shapes: valid points and labels, deterministic, varied, and written in the published layouts."""
 
 from itertools import pairwise
 
@@ -25,7 +25,7 @@ def area(mesh) -> float:
     )
 
 
-def test_labels_are_shapenetparts():
+def test_labels_match_shapenetpart():
     assert CATEGORIES[0] == "airplane"
     assert CATEGORIES[-1] == "table"
     assert tuple(len(PART_NAMES[name]) for name in CATEGORIES) == NUMBER_OF_PARTS
@@ -35,7 +35,7 @@ def test_labels_are_shapenetparts():
 @pytest.mark.parametrize("category", CATEGORIES)
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**62), num_points=st.sampled_from([1, 300, 1024]))
-def test_any_seed_gives_a_sound_shape(category, seed, num_points):
+def test_any_seed_gives_a_valid_shape(category, seed, num_points):
     shape = generate(category, seed, num_points)
     assert shape.points.shape == (num_points, 3)
     assert shape.points.dtype == np.float32
@@ -61,7 +61,7 @@ def test_shapes_fill_the_unit_sphere_and_show_every_part(category):
 
 
 @pytest.mark.parametrize("category", CATEGORIES)
-def test_same_seed_same_bytes_and_fewer_points_are_the_first(category):
+def test_shapes_are_deterministic_and_samples_are_prefixes(category):
     once, again, fewer = generate(category, 7), generate(category, 7), generate(category, 7, 1024)
     assert once.points.tobytes() == again.points.tobytes()
     assert once.parts.tobytes() == again.parts.tobytes()
@@ -70,7 +70,7 @@ def test_same_seed_same_bytes_and_fewer_points_are_the_first(category):
     assert np.array_equal(fewer.parts, once.parts[:1024])
 
 
-def test_points_come_in_random_order():
+def test_points_are_in_random_order():
     parts = generate("chair", 3).parts
     first, second = np.bincount(parts[:1024], minlength=4), np.bincount(parts[1024:], minlength=4)
     assert np.abs(first - second).max() < 150
@@ -95,7 +95,7 @@ def test_bad_arguments(arguments, message):
         generate(*arguments)
 
 
-def test_set_is_interleaved_and_named():
+def test_classes_alternate():
     assert len(open_dataset("synthetic", "nowhere", "test", num_points=64)) == 320
     shapes = SyntheticShapes(per_class=2, num_points=64)
     assert len(shapes) == 32
@@ -109,7 +109,7 @@ def test_set_is_interleaved_and_named():
         shapes[32]
 
 
-def test_splits_never_meet():
+def test_splits_are_disjoint():
     seeds = {}
     for split in ("train", "val", "test"):
         for seed in (0, 1, 5):
@@ -122,7 +122,7 @@ def test_splits_never_meet():
 @pytest.mark.parametrize(
     "options", [{"split": "all"}, {"per_class": 0}, {"per_class": 10**7}, {"seed": -1}, {"num_points": 0}]
 )
-def test_bad_options_of_the_set(options):
+def test_bad_options_are_rejected(options):
     with pytest.raises(InputError):
         SyntheticShapes(**options)
 
@@ -167,7 +167,7 @@ def test_shapenetpart_layout(tmp_path):
 
 
 @pytest.mark.parametrize("write", [write_modelnet40, write_shapenetpart])
-def test_writers_refuse_unknown_categories(tmp_path, write):
+def test_writers_reject_unknown_categories(tmp_path, write):
     with pytest.raises(InputError, match="boat"):
         write(tmp_path, categories=("mug", "boat"))
 
@@ -184,7 +184,7 @@ def test_writers_refuse_unknown_categories(tmp_path, write):
         (plate([(0, 0, 0), (2, 0, 0)], [(0, 3, 0), (2, 3, 0)], (0, 0, 1)), 22),
     ],
 )
-def test_primitives_have_the_area_of_their_solids(mesh, expected):
+def test_surface_areas_of_primitives(mesh, expected):
     assert area(mesh) == pytest.approx(expected, rel=0.08)
 
 

@@ -1,4 +1,4 @@
-"""The unseen kinds: sound, repeatable, varied, apart from the synthetic set."""
+"""The unseen kinds: valid, deterministic, varied, and different from the synthetic data set."""
 
 import numpy as np
 import pytest
@@ -11,14 +11,14 @@ from pointclip.datasets.synthetic.unseen import KINDS, UnseenShapes, generate_un
 from pointclip.errors import InputError
 
 
-def test_the_demo_encoder_never_saw_them():
+def test_kinds_are_not_in_the_training_set():
     assert not set(KINDS) & set(CATEGORIES)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**62), num_points=st.sampled_from([1, 300]))
-def test_any_seed_gives_a_sound_shape(kind, seed, num_points):
+def test_any_seed_gives_a_valid_shape(kind, seed, num_points):
     shape = generate_unseen(kind, seed, num_points)
     assert shape.points.shape == (num_points, 3)
     assert shape.points.dtype == np.float32
@@ -36,7 +36,7 @@ def test_shapes_fill_the_unit_sphere_and_differ(kind):
     assert np.array_equal(shapes[3].points, generate_unseen(kind, 3, 1024).points)
 
 
-def test_splits_are_balanced_and_never_meet():
+def test_splits_are_balanced_and_disjoint():
     splits = {split: open_dataset("synthetic_unseen", "nowhere", split, 64) for split in ("train", "val", "test")}
     names = [shapes[index].name for shapes in splits.values() for index in range(20)]
     assert len(set(names)) == len(names)

@@ -1,4 +1,4 @@
-"""Which axis points up: by the file's format, or by the shape."""
+"""The guess of the up axis, by file format or by shape."""
 
 import numpy as np
 import pytest
@@ -11,23 +11,23 @@ from pointclip.errors import InputError
 
 
 def z_up(points):
-    """y-up points turned so that z is up."""
+    """y-up points rotated to z up."""
     return np.stack([points[:, 0], -points[:, 2], points[:, 1]], 1)
 
 
 @pytest.mark.parametrize("category", ["car", "table", "skateboard"])
-def test_things_on_a_base_are_recognised_in_both_poses(category):
+def test_shapes_with_a_base_are_recognised_in_both_poses(category):
     points = generate(category, 3).points
     assert guess_up(points).axis == "y"
     assert guess_up(z_up(points)).axis == "z"
 
 
-def test_formats_decide_by_themselves():
+def test_format_conventions():
     points = generate("chair", 3).points
     assert (guess_up(points, ".las").axis, guess_up(z_up(points), ".glb").axis) == ("z", "y")
 
 
-def test_it_is_mostly_right_on_the_bundled_set():
+def test_accuracy_on_the_bundled_set():
     """benchmarks/up_axis.py prints 96 % and 59 %; undecided shapes count as y."""
     shapes = SyntheticShapes(split="test", per_class=2, num_points=512)
     clouds = [shapes[i].points for i in range(len(shapes))]
@@ -41,7 +41,7 @@ def test_flat_and_tiny_clouds_are_undecided_or_y(points):
     assert guess_up(points).axis in "yz"
 
 
-def test_a_file_is_turned_by_the_guess_and_says_so(tmp_path):
+def test_file_is_rotated_by_the_guess_with_a_note(tmp_path):
     points = generate("car", 3).points
     np.save(tmp_path / "car.npy", z_up(points).astype(np.float32))
     shape = read_shape(tmp_path / "car.npy", up="auto")
@@ -50,7 +50,7 @@ def test_a_file_is_turned_by_the_guess_and_says_so(tmp_path):
     assert read_shape(tmp_path / "car.npy", up="z").notes == ()
 
 
-def test_every_axis_is_turned_by_a_rotation():
+def test_every_axis_is_rotated_without_reflection():
     for up, axis in zip("xyz", np.eye(3), strict=True):
         turned = to_y_up(np.vstack([np.eye(3), axis]), up)
         assert turned[3].tolist() == [0, 1, 0]

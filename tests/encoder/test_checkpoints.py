@@ -1,4 +1,4 @@
-"""Weights in every layout that people have, and what is refused; nothing that a file brings is run."""
+"""Weights in all common layouts, and files that are rejected; code in files is never executed."""
 
 import json
 import pickle
@@ -42,7 +42,7 @@ def test_containers_with_numpy_numbers(tiny_state_dict, tmp_path, container, zip
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
-def test_prefixes_in_files_whose_ending_says_another_kind(tiny_state_dict, tmp_path, prefix):
+def test_prefixes_in_files_with_another_extension(tiny_state_dict, tmp_path, prefix):
     weights = {prefix + name: value.contiguous() for name, value in tiny_state_dict.items()}
     save_file(weights, tmp_path / "a.pt")
     torch.save(weights, tmp_path / "b.safetensors")
@@ -56,28 +56,28 @@ def check_same(weights, expected):
 
 
 def to_hugging_face(weights):
-    """A tiny ViT's weights under CLIPModel's names, by the names alone."""
-    turned = {}
+    """A tiny ViT's weights under CLIPModel's names."""
+    converted = {}
     for name, value in weights.items():
         tower = "vision_model" if name.startswith("visual.") else "text_model"
-        own = name.removeprefix("visual.")
-        if layer := re.fullmatch(r"transformer\.resblocks\.(\d+)\.(.+)", own):
+        stem = name.removeprefix("visual.")
+        if layer := re.fullmatch(r"transformer\.resblocks\.(\d+)\.(.+)", stem):
             start, rest = f"{tower}.encoder.layers.{layer[1]}.", layer[2]
             if rest.startswith("attn.in_proj_"):
                 for part, some in zip("qkv", value.chunk(3), strict=True):
-                    turned[f"{start}self_attn.{part}_proj.{rest[13:]}"] = some.clone()
+                    converted[f"{start}self_attn.{part}_proj.{rest[13:]}"] = some.clone()
                 continue
             for old, new in (("ln_", "layer_norm"), ("mlp.c_fc", "mlp.fc1"), ("mlp.c_proj", "mlp.fc2")):
                 rest = rest.replace(old, new)
-            turned[start + rest.replace("attn.out", "self_attn.out")] = value
+            converted[start + rest.replace("attn.out", "self_attn.out")] = value
         elif name in ("text_projection", "visual.proj"):
-            turned[f"{'visual' if own == 'proj' else 'text'}_projection.weight"] = value.T.contiguous()
+            converted[f"{'visual' if stem == 'proj' else 'text'}_projection.weight"] = value.T.contiguous()
         elif name == "logit_scale":
-            turned[name] = value
+            converted[name] = value
         else:
-            turned[f"{tower}.{HF_NAMES[own]}"] = value
-    turned["text_model.embeddings.position_ids"] = torch.arange(77)[None]
-    return turned
+            converted[f"{tower}.{HF_NAMES[stem]}"] = value
+    converted["text_model.embeddings.position_ids"] = torch.arange(77)[None]
+    return converted
 
 
 HF_NAMES = {
@@ -92,7 +92,7 @@ HF_NAMES = {
 
 
 @pytest.mark.parametrize(("act", "quick"), [(None, None), ("quick_gelu", True), ("gelu", False)])
-def test_hugging_faces_layout_in_a_folder(tiny_state_dict, tmp_path, act, quick):
+def test_hugging_face_layout_in_a_folder(tiny_state_dict, tmp_path, act, quick):
     weights = {name: value.contiguous() for name, value in tiny_state_dict.items()}
     save_file(to_hugging_face(weights), tmp_path / "model.safetensors")
     if act:
@@ -104,7 +104,7 @@ def test_hugging_faces_layout_in_a_folder(tiny_state_dict, tmp_path, act, quick)
     assert load_encoder("tiny-vit", tmp_path, precision="fp32").encode_text(["a chair"]).isfinite().all()
 
 
-def test_hugging_faces_layout_is_told_where_it_is_not_whole(tiny_state_dict, tmp_path):
+def test_incomplete_hugging_face_layout_is_rejected(tiny_state_dict, tmp_path):
     weights = to_hugging_face(tiny_state_dict)
     torch.save(weights | {"vision_model.more": torch.ones(1)}, tmp_path / "a.pt")
     with pytest.raises(InputError, match=r"has an unknown tensor vision_model\.more"):
@@ -115,7 +115,7 @@ def test_hugging_faces_layout_is_told_where_it_is_not_whole(tiny_state_dict, tmp
         read_state_dict(tmp_path / "a.pt")
 
 
-def test_folders_without_one_file_of_weights_are_told(tmp_path):
+def test_folders_without_a_weights_file_are_rejected(tmp_path):
     with pytest.raises(InputError, match="has no weights file"):
         read_state_dict(tmp_path)
     (tmp_path / "model.safetensors.index.json").write_text("{}")
@@ -124,7 +124,7 @@ def test_folders_without_one_file_of_weights_are_told(tmp_path):
 
 
 @pytest.mark.parametrize("place", ["local-dir:", "hf-hub:organisation/tiny"])
-def test_models_named_by_a_place(tiny_state_dict, tmp_path, place, monkeypatch):
+def test_models_given_by_location(tiny_state_dict, tmp_path, place, monkeypatch):
     config = {"model_cfg": open_clip.get_model_config("tiny-vit"), "preprocess_cfg": {}}
     (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
     torch.save(tiny_state_dict, tmp_path / "open_clip_pytorch_model.bin")
@@ -147,7 +147,7 @@ def test_models_named_by_a_place(tiny_state_dict, tmp_path, place, monkeypatch):
         assert torch.equal(encoder.encode_text(["a chair"]), expected.encode_text(["a chair"]))
 
 
-def test_a_config_that_asks_to_run_code_is_refused(tmp_path):
+def test_config_that_asks_to_run_code_is_rejected(tmp_path):
     config = open_clip.get_model_config("tiny-vit")
     config["text_cfg"] = config["text_cfg"] | {"tokenizer_kwargs": {"trust_remote_code": True}}
     (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
@@ -165,7 +165,7 @@ class Layer(nn.Module):
 
 
 class Scripted(nn.Module):
-    """With all that a scripted module may hold besides parameters and buffers."""
+    """A module with everything that TorchScript allows in addition to parameters and buffers."""
 
     def __init__(self):
         super().__init__()
@@ -189,7 +189,7 @@ def script(module, path):
         return torch.jit.load(str(path))
 
 
-def test_an_archives_tensors_are_those_of_its_state_dict(tmp_path, monkeypatch):
+def test_archive_gives_the_tensors_of_its_state_dict(tmp_path, monkeypatch):
     expected = script(Scripted(), tmp_path / "a.pt").state_dict()
     monkeypatch.setattr(torch.jit, "load", None)
     weights = read_archive(tmp_path / "a.pt")
@@ -218,7 +218,7 @@ class Hostile(nn.Module):
         return x
 
 
-def test_code_of_an_archive_is_never_run(tmp_path):
+def test_code_in_an_archive_is_never_executed(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.script(Hostile()).save(str(tmp_path / "a.pt"))
@@ -227,7 +227,7 @@ def test_code_of_an_archive_is_never_run(tmp_path):
 
 
 def rewrite(path, change):
-    """The archive with each record (name, content) as `change` gives it; None leaves it out."""
+    """The archive with each record (name, content) replaced by the result of `change`; None drops it."""
     with zipfile.ZipFile(path) as archive:
         records = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(path, "w") as archive:
@@ -250,7 +250,7 @@ TAMPERED = {
 
 
 @pytest.mark.parametrize("kind", TAMPERED)
-def test_tampered_archives_are_refused(tmp_path, kind):
+def test_tampered_archives_are_rejected(tmp_path, kind):
     change, words = TAMPERED[kind]
     script(Layer(), tmp_path / "a.pt")
     rewrite(tmp_path / "a.pt", change)
@@ -259,13 +259,13 @@ def test_tampered_archives_are_refused(tmp_path, kind):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_weights_that_are_no_numbers_are_refused(tiny_state_dict, tmp_path, value):
+def test_non_finite_weights_are_rejected(tiny_state_dict, tmp_path, value):
     torch.save(tiny_state_dict | {"logit_scale": torch.tensor(value)}, tmp_path / "a.pt")
     with pytest.raises(InputError, match="NaN or infinite values in logit_scale"):
         read_state_dict(tmp_path / "a.pt")
 
 
-def test_features_that_are_no_numbers_are_refused():
+def test_non_finite_features_are_rejected():
     encoder = load_encoder("tiny-vit", None, precision="fp32")
     encoder.model.visual.proj.data.fill_(3e38)
     for encode in (encoder.encode_images, encoder.encode_patches):
@@ -273,7 +273,7 @@ def test_features_that_are_no_numbers_are_refused():
             encode(torch.rand(1, 3, 32, 32))
 
 
-def test_names_that_are_no_text_are_refused():
+def test_names_that_are_not_text_are_rejected():
     with pytest.raises(InputError, match="not text"):
         read_state_dict(BAD_INPUTS / "intkeys.pt")
 
@@ -282,14 +282,14 @@ def test_names_that_are_no_text_are_refused():
     ("content", "words"),
     [(b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"), (b"<!DOCTYPE html>", "an HTML page")],
 )
-def test_what_came_in_place_of_weights_is_told(tmp_path, content, words):
+def test_wrong_download_instead_of_weights_is_reported(tmp_path, content, words):
     (tmp_path / "a.pt").write_bytes(content)
     with pytest.raises(InputError, match=words):
         read_state_dict(tmp_path / "a.pt")
 
 
 @pytest.mark.parametrize(("quick", "noted"), [(None, True), (True, False), (False, False)])
-def test_a_file_that_leaves_quick_gelu_open_gets_a_note(tiny_state_dict, tmp_path, quick, noted, monkeypatch):
+def test_note_for_a_file_that_does_not_specify_quick_gelu(tiny_state_dict, tmp_path, quick, noted, monkeypatch):
     torch.save(tiny_state_dict, tmp_path / "a.pt")
     entry = {"quick_gelu": True}
     monkeypatch.setattr(open_clip, "get_pretrained_cfg", lambda name, tag: entry if tag == "openai" else None)
@@ -299,7 +299,7 @@ def test_a_file_that_leaves_quick_gelu_open_gets_a_note(tiny_state_dict, tmp_pat
     ] * noted
 
 
-def test_torch_and_torchvision_that_do_not_fit_are_named(monkeypatch):
+def test_incompatible_torch_and_torchvision_are_reported(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision", None)
     with pytest.raises(InputError, match=r"torch \d.* and torchvision .* are incompatible"):
         check_torchvision()

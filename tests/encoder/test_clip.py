@@ -1,4 +1,4 @@
-"""CLIP's loading and its three ways to encode."""
+"""Loading CLIP, and encoding images, patches and text."""
 
 import pickle
 from pathlib import Path
@@ -16,7 +16,7 @@ from pointclip.errors import InputError
 
 
 def save_torchscript(weights: dict, path: Path, constants: bool = True) -> None:
-    """An archive of the kind that OpenAI publishes: a scripted module with its constants as buffers."""
+    """Save an archive like OpenAI's: a scripted module with its constants as buffers."""
     root = nn.Module()
     for name, value in weights.items():
         *folders, leaf = name.split(".")
@@ -54,7 +54,7 @@ def test_every_kind_of_file_gives_the_same_features(name, tiny_state_dict, tmp_p
     assert encoder.name == f"tiny-vit ({name})"
 
 
-def test_openai_archive_brings_quick_gelu(tiny_state_dict, tmp_path):
+def test_openai_archive_uses_quick_gelu(tiny_state_dict, tmp_path):
     save_torchscript(tiny_state_dict, tmp_path / "openai.pt")
     save_torchscript(tiny_state_dict, tmp_path / "other.pt", constants=False)
     images = torch.rand(1, 3, 32, 32)
@@ -69,7 +69,7 @@ def test_openai_archive_brings_quick_gelu(tiny_state_dict, tmp_path):
 
 
 class Payload:
-    """Would run code on being unpickled."""
+    """Would execute code when unpickled."""
 
     def __reduce__(self):
         return (eval, ("1 + 1",))
@@ -87,7 +87,7 @@ def test_truncated_file(name, tiny_state_dict, tmp_path):
         load_encoder("tiny-vit", tmp_path / name)
 
 
-def test_pickled_code_is_not_run(tmp_path):
+def test_pickled_code_is_not_executed(tmp_path):
     for save in (lambda o, p: torch.save(o, p), lambda o, p: p.write_bytes(pickle.dumps(o))):
         save({"weight": Payload()}, tmp_path / "evil.pt")
         with pytest.raises(InputError, match="more than tensors"):
@@ -96,7 +96,7 @@ def test_pickled_code_is_not_run(tmp_path):
 
 @pytest.mark.parametrize("content", [b"", b"<html>404</html>", b"\x80\x04", b"PK\x03\x04 broken"])
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors", ".bin"])
-def test_other_files_are_refused(content, suffix, tmp_path):
+def test_other_files_are_rejected(content, suffix, tmp_path):
     path = tmp_path / f"weights{suffix}"
     path.write_bytes(content)
     with pytest.raises(InputError, match=f"weights{suffix}"):
@@ -115,7 +115,7 @@ def test_files_without_a_state_dict(content, tmp_path):
     [
         ({"name": "ViT-B-17"}, "did you mean ViT-B-16"),
         ({"name": "ViT-B-16", "pretrained": "opennai"}, "its tags are openai"),
-        ({"name": "ViT-B-16", "pretrained": "openai", "quick_gelu": False}, "settle QuickGELU"),
+        ({"name": "ViT-B-16", "pretrained": "openai", "quick_gelu": False}, "determine QuickGELU"),
         ({"name": "demo", "pretrained": "other.pt"}, "includes its weights"),
         ({"name": "tiny-vit", "pretrained": "missing.pt"}, "no weights file missing.pt"),
         ({"name": "tiny-vit", "pretrained": None, "precision": "fp8"}, "choose one of auto, fp32"),
@@ -135,7 +135,7 @@ def test_weights_of_another_model(tiny_state_dict, tmp_path):
         load_encoder("tiny-resnet", tmp_path / "vit.pt")
 
 
-def test_unreachable_hub_is_one_sentence(monkeypatch):
+def test_unreachable_hub_gives_one_sentence(monkeypatch):
     def refuse(entry):
         raise FileNotFoundError("no route to host\nand more")
 
@@ -147,7 +147,7 @@ def test_unreachable_hub_is_one_sentence(monkeypatch):
 
 @pytest.mark.parametrize(("name", "patches"), [("tiny-vit", 16), ("tiny-resnet", 4)])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_features_are_of_unit_length(name, patches, precision):
+def test_features_have_unit_length(name, patches, precision):
     encoder = load_encoder(name, None, precision=precision)
     images = torch.rand(2, 3, encoder.image_size, encoder.image_size)
     shapes = {(2, 32): encoder.encode_images(images), (2, patches, 32): encoder.encode_patches(images)}
@@ -201,15 +201,15 @@ def test_bad_sentences(sentences):
         load_encoder("tiny-vit", None).encode_text(sentences)
 
 
-def test_native_precision_is_what_the_processor_has(monkeypatch):
+def test_native_precision_follows_the_processor(monkeypatch):
     for able, precision in (({"amx_bf16": True}, "bf16"), ({"avx512_bf16": True}, "bf16"), ({"avx2": True}, "fp32")):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able)
         assert native_precision(torch.device("cpu")) == precision
 
 
 @pytest.mark.parametrize("name", ["tiny-vit", "tiny-resnet"])
-def test_gradients_pass_through_to_the_images_alone(name):
-    """What learns in front of CLIP, or on top of it, trains; CLIP itself does not."""
+def test_gradients_reach_images_but_not_clip(name):
+    """Modules before or after CLIP can be trained; CLIP itself is frozen."""
     encoder = load_encoder(name, None, precision="fp32")
     texts = encoder.encode_text(["a chair", "a table"])
     images = torch.rand(2, 3, encoder.image_size, encoder.image_size, requires_grad=True)

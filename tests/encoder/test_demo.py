@@ -1,4 +1,4 @@
-"""The bundled encoder reads new synthetic shapes, far beyond guessing. Its card has the figures on all 320."""
+"""The bundled encoder on new synthetic shapes is far above chance. Its model card has the figures on all 320."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 def demo(task, monkeypatch, tmp_path, shapes: int) -> dict:
     config = ROOT / task.__name__.split(".")[0] / "configs" / "demo.yaml"
     words = ["main.py", "--quiet", "--config", str(config), "OUTPUT", str(tmp_path), "DATASET.MAX_SHAPES", str(shapes)]
-    # one sentence a name keeps the test short
+    # one sentence per name keeps the test short
     monkeypatch.setattr(sys, "argv", [*words, "PROMPTS.FILE", ""])
     task.main()
     return json.loads((tmp_path / "demo" / "metrics.json").read_text())

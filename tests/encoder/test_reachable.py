@@ -1,4 +1,4 @@
-"""A hub that does not answer is told at once, and not asked for what is in the cache."""
+"""An unreachable hub is reported quickly, and not contacted for cached weights."""
 
 import socket
 import time
@@ -11,14 +11,14 @@ from pointclip.encoder import load_encoder
 from pointclip.encoder import reachable as hub
 from pointclip.errors import CannotFetch
 from pointclip.utils import hub as early
-from pointclip.utils.reach import unreachable
+from pointclip.utils.network import unreachable
 
 ENTRY = {"hf_hub": "timm/vit_base_patch16_clip_224.openai/"}
 
 
 @pytest.fixture
 def silent():
-    """The address of a server that takes connections and says nothing."""
+    """The URL of a server that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
@@ -35,19 +35,19 @@ def empty_cache(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_server_that_says_nothing_is_given_up(silent):
+def test_silent_server_times_out(silent):
     start = time.monotonic()
     assert "no answer" in unreachable(silent, 0.3) or "timed out" in unreachable(silent, 0.3)
-    assert time.monotonic() - start < 5  # ten times what was asked, for loaded machines
+    assert time.monotonic() - start < 5  # ten times the limit, for busy machines
 
 
-def test_a_closed_port_is_told():
+def test_closed_port_is_reported():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     assert "refused" in unreachable(f"http://127.0.0.1:{port}", 5)
 
 
-def test_weights_that_must_be_fetched_say_that_the_hub_is_away(silent, empty_cache, monkeypatch):
+def test_download_fails_fast_if_the_hub_is_unreachable(silent, empty_cache, monkeypatch):
     monkeypatch.setattr(constants, "ENDPOINT", silent)
     monkeypatch.setattr(hub, "SECONDS", 0.3)
     with pytest.raises(CannotFetch, match=r"could not be downloaded from timm/.*cannot be reached"):
@@ -55,7 +55,7 @@ def test_weights_that_must_be_fetched_say_that_the_hub_is_away(silent, empty_cac
 
 
 @pytest.mark.parametrize("why", ["cached", "offline", "no hub"])
-def test_nobody_is_asked_in_vain(why, empty_cache, monkeypatch):
+def test_hub_is_not_contacted_unnecessarily(why, empty_cache, monkeypatch):
     monkeypatch.setattr(hub, "unreachable", lambda *_: pytest.fail("asked"))
     if why == "cached":
         snapshot = empty_cache / "models--timm--vit_base_patch16_clip_224.openai" / "snapshots" / "abc"

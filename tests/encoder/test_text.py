@@ -1,4 +1,4 @@
-"""Sentences on a cut context get what they get on the whole one, and no sentence changes another's feature."""
+"""Text features with truncated context equal those with full context, and do not depend on the batch."""
 
 import json
 
@@ -12,12 +12,12 @@ from pointclip.config_files import PRESETS
 from pointclip.encoder import load_encoder
 from pointclip.encoder.text import ROWS, STEP, context_needed, text_batches
 
-QUICK = {"rn50", "vit_b16", "siglip2_b16", "mobileclip2_b", "mobileclip2_s4"}  # of each kind one that is soon made
+QUICK = {"rn50", "vit_b16", "siglip2_b16", "mobileclip2_b", "mobileclip2_s4"}  # one fast one of each kind
 NAMES = [
     pytest.param(path.stem, marks=[] if path.stem in QUICK else pytest.mark.slow)
     for path in sorted(PRESETS.glob("*.yaml"))
 ]
-WHOLE = {"siglip2_b16", "siglip2_so400m_378", "mobileclip2_s4"}  # their towers attend to the whole context
+WHOLE = {"siglip2_b16", "siglip2_so400m_378", "mobileclip2_s4"}  # their towers attend to the full context
 COUNTS = (5, 6, 7, 21, 22, 40, 74, 75, 76, 300)
 SENTENCES = ["chair", *("chair " * count for count in COUNTS), "a depth map of a table."]
 SMALL = {"image_size": 32, "layers": 1, "width": 64, "patch_size": 8}
@@ -25,7 +25,7 @@ TEXT = {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 1, "lay
 
 
 def words_as_tokens(sentences, context_length=64):
-    """Stands in for SigLIP's tokenizer, which only the hub has: a token a word, an end mark, then padding of 0."""
+    """A stand-in for SigLIP's tokenizer, which is only on the hub: one token per word, an end token, then padding 0."""
     rows = torch.zeros(len(sentences), context_length, dtype=torch.long)
     for row, sentence in zip(rows, sentences, strict=True):
         tokens = [2 + sum(map(ord, word)) % 900 for word in sentence.split()] + [1]
@@ -35,7 +35,7 @@ def words_as_tokens(sentences, context_length=64):
 
 @pytest.fixture(scope="module")
 def encoder_of(tmp_path_factory):
-    """An encoder with a preset's own text tower, of one layer, and a small image tower; equal towers are made once."""
+    """An encoder with a preset's text tower, reduced to one layer, and a small image tower; equal towers are cached."""
     folder, made = tmp_path_factory.mktemp("models"), {}
 
     def encoder_of(preset):
@@ -67,14 +67,14 @@ def whole(encoder, sentences):
 
 
 @pytest.mark.parametrize("preset", NAMES)
-def test_the_cut_context_gives_what_the_whole_one_gives(preset, encoder_of):
+def test_truncated_context_gives_the_same_features(preset, encoder_of):
     encoder = encoder_of(preset)
     difference = (encoder.encode_text(SENTENCES) - whole(encoder, SENTENCES)).abs().max()
-    assert difference <= 1e-6  # float32 sums over more zeros; 0 to 1e-7 was found
+    assert difference <= 1e-6  # float32 sums over more zeros; 0 to 1e-7 was observed
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_low_precision_differs_by_its_own_rounding_at_most(precision, tmp_path):
+def test_low_precision_differs_only_by_rounding(precision, tmp_path):
     encoder = tower(tmp_path / f"low-{precision}.json", {"embed_dim": 32, "text_cfg": TEXT}, precision)
     some = SENTENCES[:5]
     cosine = (encoder.encode_text(some) * whole(encoder, some)).sum(-1)
@@ -83,24 +83,24 @@ def test_low_precision_differs_by_its_own_rounding_at_most(precision, tmp_path):
 
 
 @pytest.mark.parametrize("preset", NAMES)
-def test_the_mask_decides_what_is_cut(preset, encoder_of):
+def test_truncation_depends_on_the_mask(preset, encoder_of):
     encoder = encoder_of(preset)
     tokens = encoder.tokenizer(SENTENCES)
     needed = context_needed(encoder.model, tokens).tolist()
     if preset in WHOLE:
         assert set(needed) == {encoder.context_length}
-    else:  # start mark, words, end mark, up to the next multiple of 8
+    else:  # start token, words, end token, up to the next multiple of 8
         assert needed == [8, 8, 8, 16, 24, 24, 48, 77, 77, 77, 77, 16]
 
 
-def test_a_sentences_last_bits_do_not_depend_on_its_neighbours(encoder_of):
+def test_features_do_not_depend_on_the_batch(encoder_of):
     encoder, some = encoder_of("vit_b16"), SENTENCES[:6]
     alone = torch.cat([encoder.encode_text([sentence]) for sentence in some])
     assert torch.equal(encoder.encode_text(some), alone)
     assert torch.equal(encoder.encode_text([*some[::-1], "a table", "a lamp"])[:6].flip(0), alone)
 
 
-def test_batches_are_sorted_by_length_and_no_larger_than_asked(encoder_of):
+def test_batches_are_sorted_by_length_and_limited(encoder_of):
     encoder = encoder_of("vit_b16")
     seen = []
     model = encoder.model
@@ -115,7 +115,7 @@ def test_batches_are_sorted_by_length_and_no_larger_than_asked(encoder_of):
     assert all(length % STEP == 0 for _, length in seen[:-1])
 
 
-def test_the_model_stays_as_it_is(encoder_of):
+def test_model_is_not_modified(encoder_of):
     encoder = encoder_of("vit_b16")
     before = {name: value.clone() for name, value in encoder.model.state_dict().items()}
     encoder.encode_text(["a chair"])
@@ -128,11 +128,14 @@ def test_the_model_stays_as_it_is(encoder_of):
     [
         ({"pool_type": "eos", "eos_id": 49407}, False),
         ({"pool_type": "last"}, True),
-        ({"embed_cls": True, "context_length": 76}, True),  # CoCa: a token that sees all stands behind the sentence
+        (
+            {"embed_cls": True, "context_length": 76},
+            True,
+        ),  # CoCa: a token that attends to everything follows the sentence
         ({"no_causal_mask": True}, True),
     ],
 )
-def test_towers_that_pool_otherwise(text, needs_all, tmp_path):
+def test_towers_with_other_pooling(text, needs_all, tmp_path):
     name = f"pools-{'-'.join(text)}.json"
     encoder = tower(tmp_path / name, {"embed_dim": 32, "text_cfg": TEXT | text, "custom_text": True})
     needed = context_needed(encoder.model, encoder.tokenizer(["a chair"])).tolist()

@@ -1,7 +1,7 @@
-"""The encoders that the configs offer beside the paper's: each is built and run with random weights.
+"""The encoder presets beyond the paper's: each is built and run with random weights.
 
-Each is open_clip's model by its own name, through `load_encoder`, with its own input size, patch size and feature
-width; only the number of its layers (and SigLIP's vocabulary) is cut, so that all of them are built within seconds.
+Each is open_clip's model, loaded through `load_encoder`, with its input size, patch size and feature width; only the
+number of layers (and SigLIP's vocabulary) is reduced, so that all of them are built within seconds.
 """
 
 import copy
@@ -46,7 +46,7 @@ def settings_of(task, name):
 
 
 def tokens_of_words(sentences, context_length=None):
-    """Stands in for SigLIP's tokenizer, which only the hub has: a token a word, an end mark, then padding of 0."""
+    """A stand-in for SigLIP's tokenizer, which is only on the hub: one token per word, an end token, then padding 0."""
     rows = torch.zeros(len(sentences), context_length or 64, dtype=torch.long)
     for row, sentence in zip(rows, sentences, strict=True):
         tokens = [2 + sum(map(ord, word)) % 900 for word in sentence.split()] + [1]
@@ -56,7 +56,7 @@ def tokens_of_words(sentences, context_length=None):
 
 @pytest.fixture(scope="module")
 def build():
-    """Encoders by the name of their preset, with few layers; kept while this file's tests run."""
+    """Encoders by preset, with few layers; cached during this module's tests."""
     configs, create = open_clip.factory._MODEL_CONFIGS, timm.create_model
 
     def create_shallow(name, **settings):
@@ -83,7 +83,7 @@ def build():
 
 
 @pytest.mark.parametrize("key", ZOO)
-def test_builds_and_runs_at_its_own_size(key, build):
+def test_builds_and_runs_at_its_input_size(key, build):
     size, patch, width, context = ZOO[key]
     encoder = build(key)
     assert (encoder.image_size, encoder.context_length) == (size, context)
@@ -100,7 +100,7 @@ def test_builds_and_runs_at_its_own_size(key, build):
 
 
 @pytest.mark.parametrize("key", SEGMENTING)
-def test_patches_come_row_by_row_from_where_they_are(key, build):
+def test_patches_are_row_major(key, build):
     size, patch, *_ = ZOO[key]
     encoder, grid = build(key), size // patch
     image = torch.full((1, 3, size, size), 0.5)
@@ -115,8 +115,8 @@ def test_patches_come_row_by_row_from_where_they_are(key, build):
 
 
 @pytest.mark.parametrize("key", ZOO)
-def test_where_all_places_are_the_same_the_image_is_its_patches(key, build):
-    # whatever a tower pools by (class token, attention with an MLP behind it, mean), equal places make one feature
+def test_uniform_image_equals_its_patches(key, build):
+    # however a tower pools (class token, attention followed by an MLP, mean), equal patches give the same feature
     encoder = build(key)
     visual = encoder.model.visual
     trunk = getattr(visual, "trunk", None)
@@ -136,7 +136,7 @@ def test_where_all_places_are_the_same_the_image_is_its_patches(key, build):
     torch.testing.assert_close(patches, whole[:, None].expand_as(patches), atol=1e-5, rtol=0)
 
 
-def test_patches_of_a_mean_pooling_tower_are_its_map_row_by_row_and_average_to_the_image(build):
+def test_patches_of_a_mean_pooling_tower_average_to_the_image(build):
     visual = build("mobileclip2_s4").model.visual
     images = torch.rand(2, 3, 256, 256)
     with torch.no_grad():
@@ -147,7 +147,7 @@ def test_patches_of_a_mean_pooling_tower_are_its_map_row_by_row_and_average_to_t
 
 
 @pytest.mark.parametrize("at_a_time", [50, 196])
-def test_heads_may_take_patches_in_portions(at_a_time, build, monkeypatch):
+def test_heads_process_patches_in_batches(at_a_time, build, monkeypatch):
     encoder, images = build("siglip2_b16"), torch.rand(1, 3, 224, 224)
     expected = encoder.encode_patches(images)
     monkeypatch.setattr("pointclip.encoder.patches.BATCH", at_a_time)
@@ -155,7 +155,7 @@ def test_heads_may_take_patches_in_portions(at_a_time, build, monkeypatch):
 
 
 @pytest.mark.slow
-def test_points_read_the_patches_of_a_large_input(build):
+def test_points_sample_patches_of_a_large_input(build):
     points = torch.rand(1, 200, 3, generator=torch.Generator().manual_seed(0))
     extractor = FeatureExtractor(RealisticProjection(), build("siglip2_so400m_378"))
     seen = extractor.projection(points)
@@ -169,7 +169,7 @@ def test_points_read_the_patches_of_a_large_input(build):
 @pytest.mark.slow
 @pytest.mark.parametrize("key", ["siglip2_b16", "mobileclip2_b", "mobileclip2_s4", "eva02_l14_336"])
 def test_low_precision(key, build):
-    name = build(key).architecture  # after this, open_clip knows it with few layers
+    name = build(key).architecture  # this registers it with open_clip with few layers
     encoder = load_encoder(name, None, precision="bf16")
     encoder.tokenizer = build(key).tokenizer
     images = torch.rand(1, 3, 224, 224)
@@ -192,7 +192,7 @@ def test_weights_come_from_a_file(key, scalar_shape, build, tmp_path):
 
 
 @pytest.mark.parametrize("task", DATASETS)
-def test_configs_name_real_weights_and_nothing_published(task):
+def test_presets_have_real_weights_and_no_published_sets(task):
     for key in ZOO if task == "zeroshot_cls" else SEGMENTING:
         for dataset in DATASETS[task]:
             settings = settings_of(task, f"{dataset}_{key}")
@@ -206,12 +206,12 @@ def test_configs_name_real_weights_and_nothing_published(task):
 def test_vit_l14_has_a_config_for_every_data_set():
     datasets = ["modelnet10", "modelnet40", "scanobjectnn_obj_only", "scanobjectnn_obj_bg", "scanobjectnn_pb_t50_rs"]
     settings = [settings_of("zeroshot_cls", f"{dataset}_vit_l14") for dataset in datasets]
-    assert [own.DATASET.NAME for own in settings] == datasets
-    assert {own.ENCODER.NAME for own in settings} == {"ViT-L-14"}
+    assert [s.DATASET.NAME for s in settings] == datasets
+    assert {s.ENCODER.NAME for s in settings} == {"ViT-L-14"}
 
 
 class AttentionPooled(open_clip.timm_model.TimmModel):
-    """A timm tower with a pool of open_clip's behind it, which does not pool place by place."""
+    """A timm tower followed by open_clip's attention pool, which cannot be applied to single positions."""
 
     def __init__(self):
         nn.Module.__init__(self)
@@ -219,7 +219,7 @@ class AttentionPooled(open_clip.timm_model.TimmModel):
 
 
 @pytest.mark.parametrize("tower", [nn.Identity(), AttentionPooled()])
-def test_towers_without_patches_to_read_are_refused(tower):
+def test_towers_without_patch_features_are_rejected(tower):
     with pytest.raises(InputError, match="odd has a Identity tower"):
         patch_features(tower, torch.rand(1, 3, 8, 8), "odd")
 
@@ -235,7 +235,7 @@ def test_towers_without_patches_to_read_are_refused(tower):
         (ValueError("no backend"), r"\(no backend\)"),
     ],
 )
-def test_missing_tokenizer_is_one_sentence_and_images_need_none(error, words, monkeypatch):
+def test_missing_tokenizer_does_not_affect_images(error, words, monkeypatch):
     def refuse(model):
         raise error
 
@@ -255,7 +255,7 @@ def left_padded(sentences, context_length=None):
 
 
 @pytest.mark.parametrize("tokenizer", ["clip", tokens_of_words, left_padded])
-def test_cut_sentences_are_counted(tokenizer):
+def test_truncated_sentences_are_counted(tokenizer):
     encoder = load_encoder("tiny-vit", None, precision="fp32")
     marks = 2
     if tokenizer != "clip":

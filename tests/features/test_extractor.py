@@ -23,7 +23,7 @@ def test_class_features_are_the_mean_of_unit_features(extractor):
     assert [len(group) for group in extractor.sentence_features(sentences)] == [2, 1]
 
 
-def test_view_features_are_those_of_each_view_of_each_shape(extractor):
+def test_view_features_match_single_views(extractor):
     shapes = SyntheticShapes(per_class=1, num_points=64)
     batches = list(extractor.view_features(BatchReader(shapes, 2, indices=[0, 5, 3])))
     assert [batch.indices for batch, _ in batches] == [[0, 5], [3]]
@@ -33,6 +33,6 @@ def test_view_features_are_those_of_each_view_of_each_shape(extractor):
     torch.testing.assert_close(batches[1][1][0], views, atol=1e-5, rtol=0)
 
 
-def test_no_shape_is_an_error(extractor):
+def test_no_shapes_is_an_error(extractor):
     with pytest.raises(InputError, match="No shape is left"):
         list(extractor.view_features(BatchReader(SyntheticShapes(per_class=1, num_points=64), 2, indices=[])))

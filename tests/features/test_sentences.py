@@ -1,4 +1,4 @@
-"""Sentences' features, kept: found by what they are made of, whole, and within their bound."""
+"""The cache of text features: keys, integrity, and limited size."""
 
 import sqlite3
 import subprocess
@@ -39,17 +39,17 @@ def refuse(*_):
     raise AssertionError("encoded again")
 
 
-def test_what_was_encoded_once_is_not_encoded_again(cache, encoder, monkeypatch):
+def test_cached_sentences_are_not_encoded_again(cache, encoder, monkeypatch):
     plain = extractor(encoder).sentence_features(SENTENCES)
     first = extractor(encoder, cache).sentence_features(SENTENCES)
     monkeypatch.setattr(encoder, "encode_text_batches", refuse)
     again = extractor(encoder, cache).sentence_features(SENTENCES)
-    for own, kept, expected in zip(first, again, plain, strict=True):
-        assert torch.equal(own, expected)
-        assert torch.equal(kept, expected)
+    for computed, cached, expected in zip(first, again, plain, strict=True):
+        assert torch.equal(computed, expected)
+        assert torch.equal(cached, expected)
 
 
-def test_only_what_is_missing_is_encoded(cache, encoder, monkeypatch):
+def test_only_missing_sentences_are_encoded(cache, encoder, monkeypatch):
     extractor(encoder, cache).sentence_features({"chair": ["a chair", "a seat"]})
     asked, encode = [], encoder.encode_text_batches
     monkeypatch.setattr(encoder, "encode_text_batches", lambda some: asked.extend(some) or encode(some))
@@ -57,7 +57,7 @@ def test_only_what_is_missing_is_encoded(cache, encoder, monkeypatch):
     assert asked == ["a stool"]
 
 
-def test_an_interrupted_encoding_goes_on(cache, encoder, monkeypatch):
+def test_interrupted_encoding_resumes(cache, encoder, monkeypatch):
     sentences, encode = {"things": [f"a thing {i}" for i in range(20)]}, encoder.encode_text_batches
 
     def stopped(some):
@@ -70,14 +70,14 @@ def test_an_interrupted_encoding_goes_on(cache, encoder, monkeypatch):
     assert len(cache.load(sentences["things"])) == 8
 
 
-def test_other_weights_precisions_and_models_have_their_own(encoder):
+def test_entries_depend_on_weights_precision_and_model(encoder):
     torch.manual_seed(1)
     others = [load_encoder("tiny-vit", None, precision="fp32"), load_encoder("tiny-resnet", None, precision="fp32")]
     others += [load_encoder("tiny-vit", None, precision="bf16")]
-    assert len({fingerprint_of_text_tower(own) for own in [encoder, *others]}) == 4
+    assert len({fingerprint_of_text_tower(one) for one in [encoder, *others]}) == 4
 
 
-def test_the_image_tower_does_not_matter(encoder):
+def test_entries_do_not_depend_on_the_image_tower(encoder):
     before = fingerprint_of_text_tower(encoder)
     encoder.model.visual.proj.data += 1
     assert fingerprint_of_text_tower(encoder) == before
@@ -94,14 +94,14 @@ def change(path: Path, statement: str) -> None:
 @pytest.mark.parametrize(
     "statement", ["UPDATE features SET value = zeroblob(128)", "UPDATE features SET value = substr(value, 1, 64)"]
 )
-def test_a_damaged_entry_is_not_taken(statement, cache):
+def test_damaged_entry_is_ignored(statement, cache):
     cache.save(["a", "b"], torch.rand(2, 32))
     change(cache.path, statement)
     assert cache.load(["a", "b"]) == {}
 
 
 @pytest.mark.parametrize("place", [0, 4096])
-def test_a_damaged_file_is_begun_anew(place, cache, encoder):
+def test_damaged_database_is_recreated(place, cache, encoder):
     features = torch.rand(200, 32)
     names = [str(i) for i in range(200)]
     cache.save(names, features)
@@ -115,7 +115,7 @@ def test_a_damaged_file_is_begun_anew(place, cache, encoder):
     assert torch.equal(torch.stack([kept[name] for name in names]), features)
 
 
-def test_what_was_not_used_for_longest_goes_first(tmp_path, encoder):
+def test_least_recently_used_entries_are_removed(tmp_path, encoder):
     cache = SentenceCache(tmp_path, encoder, max_bytes=400_000)
     old = [f"old {i}" for i in range(1000)]
     cache.save(old, torch.rand(1000, 32))
@@ -128,12 +128,12 @@ def test_what_was_not_used_for_longest_goes_first(tmp_path, encoder):
     assert len(cache.load([f"new {i}" for i in range(1400)])) == 1400
 
 
-def test_features_that_are_no_numbers_are_refused(cache):
+def test_non_finite_features_are_rejected(cache):
     with pytest.raises(InputError, match="not finite"):
         cache.save(["a"], torch.full((1, 32), torch.nan))
 
 
-def test_a_place_that_cannot_be_used_is_warned_of_once(tmp_path, encoder):
+def test_one_warning_for_an_unusable_folder(tmp_path, encoder):
     (tmp_path / "file").write_text("")
     cache = SentenceCache(tmp_path / "file" / "below", encoder)
     with pytest.warns(UserWarning, match="cannot be cached"):
@@ -155,7 +155,7 @@ for i in range(50):
 
 
 @pytest.mark.slow
-def test_processes_may_write_at_once(tmp_path):
+def test_concurrent_writers(tmp_path):
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)]) for _ in range(3)]
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     kept = SentenceCache(tmp_path, load_encoder("demo")).load([f"{k} {i}" for k in range(20) for i in range(50)])
@@ -163,7 +163,7 @@ def test_processes_may_write_at_once(tmp_path):
     assert all((kept[f"3 {i}"] == i).all() for i in range(50))
 
 
-def test_a_lock_is_waited_for(cache):
+def test_waits_for_a_lock(cache):
     cache.save(["a"], torch.rand(1, 32))
     holder = sqlite3.connect(cache.path, check_same_thread=False, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
@@ -174,7 +174,7 @@ def test_a_lock_is_waited_for(cache):
     holder.close()
 
 
-def test_where_it_is(tmp_path, monkeypatch):
+def test_location(tmp_path, monkeypatch):
     monkeypatch.setenv("POINTCLIP_CACHE", str(tmp_path))
     assert sentence_cache_folder("auto") == tmp_path
     assert sentence_cache_folder("none") is None

@@ -1,4 +1,4 @@
-"""Features kept on disk."""
+"""Features cached on disk."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def extract(store, encoder, projection, indices, encode=means) -> list[torch.Ten
     return [row for _, features in batches for row in torch.cat([features["mean"], features["few"].flatten(1)], 1)]
 
 
-def test_kept_features_are_the_extracted_ones_and_nothing_is_encoded_again(store, encoder, projection):
+def test_cached_features_are_identical_and_not_recomputed(store, encoder, projection):
     first = extract(store, encoder, projection, range(8))
     plain = extract(None, encoder, projection, range(8))
 
@@ -56,7 +56,7 @@ def test_kept_features_are_the_extracted_ones_and_nothing_is_encoded_again(store
     assert all(torch.equal(again[place], first[i]) for place, i in enumerate([3, 0, 5, 7, 6]))
 
 
-def test_an_interrupted_extraction_goes_on_where_it_stopped(store, encoder, projection):
+def test_interrupted_extraction_resumes(store, encoder, projection):
     encoded = []
 
     def encode(images):
@@ -72,7 +72,7 @@ def test_an_interrupted_extraction_goes_on_where_it_stopped(store, encoder, proj
     assert len(counted) == 8
 
 
-def test_other_weights_projections_and_points_have_other_features(tmp_path, encoder, projection, store):
+def test_keys_depend_on_weights_projection_and_points(tmp_path, encoder, projection, store):
     extract(store, encoder, projection, range(4))
     torch.manual_seed(5)
     clouds = [SHAPES[i].points for i in range(4)]
@@ -82,7 +82,7 @@ def test_other_weights_projections_and_points_have_other_features(tmp_path, enco
     assert store.load([*clouds[:3], clouds[3] + np.float32(1e-3)]) is None
 
 
-def test_what_tells_projections_apart():
+def test_projection_fingerprints():
     plain = fingerprint_of_projection(RealisticProjection(), CPU)
     assert plain == fingerprint_of_projection(RealisticProjection("reference"), CPU)  # engines agree
     others = [RealisticProjection(steps=["densify", "smooth"])]
@@ -90,7 +90,7 @@ def test_what_tells_projections_apart():
     assert len({plain, *(fingerprint_of_projection(other, CPU) for other in others)}) == 4
 
 
-def test_one_changed_weight_is_another_encoder(encoder):
+def test_encoder_fingerprint_depends_on_every_weight(encoder):
     before = fingerprint_of_encoder(encoder)
     assert before == fingerprint_of_encoder(encoder)
     weight = encoder.model.logit_scale
@@ -100,7 +100,7 @@ def test_one_changed_weight_is_another_encoder(encoder):
         weight -= 1e-6
 
 
-def test_the_same_weights_with_another_activation_are_another_encoder(tmp_path, encoder):
+def test_encoder_fingerprint_depends_on_the_activation(tmp_path, encoder):
     path = tmp_path / "weights.pt"
     torch.save(encoder.model.state_dict(), path)
     plain, quick = (load_encoder("tiny-vit", path, quick_gelu=answer) for answer in (False, True))
@@ -118,7 +118,7 @@ def test_sentences_are_encoded_once(store, encoder, projection, monkeypatch):
 
 
 @pytest.mark.parametrize("damage", ["cut", "nan", "form"])
-def test_a_damaged_file_is_made_anew(store, encoder, projection, tmp_path, damage):
+def test_damaged_file_is_replaced(store, encoder, projection, tmp_path, damage):
     first = extract(store, encoder, projection, range(2))
     path, _ = sorted(tmp_path.glob("*/*/??/*.safetensors"))
     whole = path.read_bytes()
@@ -133,14 +133,14 @@ def test_a_damaged_file_is_made_anew(store, encoder, projection, tmp_path, damag
 
 
 def kept_file(store):
-    """A file of kept features, and the cloud that it is of."""
+    """A file of cached features, and its cloud."""
     cloud = SHAPES[0].points
     store.save([cloud], {"mean": torch.arange(6.0).reshape(1, 2, 3)})
     (path,) = store.shapes_folder.glob("??/*.safetensors")
     return path, cloud
 
 
-def test_every_bit_counts(store):
+def test_any_flipped_bit_is_detected(store):
     path, cloud = kept_file(store)
     whole = path.read_bytes()
     generator = np.random.default_rng(0)
@@ -154,7 +154,7 @@ def test_every_bit_counts(store):
 
 
 @pytest.mark.parametrize("change", ["renamed tensor", "file of another shape", "without checksum"])
-def test_what_is_not_what_was_kept_is_damage(store, change):
+def test_foreign_content_counts_as_damage(store, change):
     path, cloud = kept_file(store)
     if change == "file of another shape":
         store.save([SHAPES[1].points], {"mean": torch.zeros(1, 2, 3)})
@@ -184,7 +184,7 @@ def test_names_types_and_shapes_are_checked(store, name, dtype, shape, fits):
     assert bool(store.damaged) != fits
 
 
-def test_damaged_sentences_are_made_anew(store, encoder, projection, tmp_path):
+def test_damaged_sentences_are_replaced(store, encoder, projection, tmp_path):
     extractor = FeatureExtractor(projection, encoder, store, progress=False)
     sentences = {"chair": ["a chair.", "a seat."]}
     first = extractor.class_features(sentences)
@@ -193,7 +193,7 @@ def test_damaged_sentences_are_made_anew(store, encoder, projection, tmp_path):
     assert torch.equal(extractor.class_features(sentences), first)
 
 
-def test_what_cannot_be_kept_is_told(store, monkeypatch):
+def test_write_errors_are_reported(store, monkeypatch):
     with pytest.raises(InputError, match="not finite"):
         store.save([SHAPES[0].points], {"mean": torch.tensor([[torch.nan]])})
     with pytest.raises(InputError, match="not as many features"):
@@ -207,7 +207,7 @@ def test_what_cannot_be_kept_is_told(store, monkeypatch):
         store.save([SHAPES[0].points], {"mean": torch.zeros(1, 3)})
 
 
-def test_the_readers_fingerprint_follows_points_labels_and_order():
+def test_reader_fingerprint_depends_on_points_labels_and_order():
     def fingerprint(indices, per_class=1):
         reader = BatchReader(SyntheticShapes(per_class=per_class, num_points=64), 4, indices=indices)
         list(reader)

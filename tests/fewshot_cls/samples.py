@@ -1,4 +1,4 @@
-"""Random view features of a few classes, for tests of what learns from them."""
+"""Random view features of a few classes, for tests of learning."""
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +18,6 @@ def labelled_views(count: int, seed: int = 0, noise: float = 1.5) -> tuple[Tenso
 
 
 def zero_shot() -> ZeroShot:
-    """Random sentences and uneven view weights."""
+    """Random text features and uneven view weights."""
     classes = torch.randn(CLASSES, WIDTH, generator=torch.Generator().manual_seed(5))
     return ZeroShot(F.normalize(classes, dim=-1), torch.tensor([1.0, 0.5, 0.75, 0.25]))

@@ -13,7 +13,7 @@ from tests.fewshot_cls.samples import labelled_views, zero_shot
 from zeroshot_cls.perspective_projection import Camera, PerspectiveProjection
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "published_v1_fewshot.npz"
-NAMES = {  # in the published state dict
+OUR_NAMES = {  # published state dict -> ours
     "fusion_ratio": "view_scale",
     "global_f.0.bn": "view_norm",
     "global_f.3": "gather",
@@ -34,9 +34,9 @@ def adapter(published) -> InterViewAdapter:
     adapter = InterViewAdapter(views=10, width=16, dropout=0)
     state = {}
     for name, tensor in published.items():
-        for theirs, ours in NAMES.items():
-            if name.startswith(f"state.{theirs}"):
-                state[name.replace(f"state.{theirs}", ours)] = tensor
+        for published_name, our_name in OUR_NAMES.items():
+            if name.startswith(f"state.{published_name}"):
+                state[name.replace(f"state.{published_name}", our_name)] = tensor
     adapter.load_state_dict(state)
     return adapter
 
@@ -65,16 +65,16 @@ def test_loss(published):
     torch.testing.assert_close(loss, published["loss"], atol=1e-6, rtol=0)
 
 
-def test_start():
+def test_initial_weights_depend_on_the_seed():
     adapter = InterViewAdapter(views=3, width=8, scale=0.5, dropout=0.5, seed=4)
     again, other = InterViewAdapter(3, 8, seed=4), InterViewAdapter(3, 8, seed=5)
     assert adapter.view_scale.tolist() == [0.5] * 3
     assert torch.equal(adapter.gather.weight, again.gather.weight)
     assert not torch.equal(adapter.gather.weight, other.gather.weight)
-    assert adapter.gather.weight.abs().max() <= 24**-0.5  # torch's own start of linear layers
+    assert adapter.gather.weight.abs().max() <= 24**-0.5  # torch's initialisation of linear layers
 
 
-def test_joined_logits_are_zero_shots_over_the_root_of_the_views():
+def test_joined_logits_are_zero_shot_logits_divided_by_root_of_view_count():
     views, _ = labelled_views(3)
     zero = zero_shot()
     zero.weights = torch.ones(views.shape[1])
@@ -85,7 +85,7 @@ def test_points_outside_the_image_are_dropped():
     near = torch.tensor([[[0.0, 0, 1], [0, 0, -1], [0, 0.9, -0.1], [0, -0.9, 0.1], [0.9, 0, 0], [-0.9, 0, 0]]])
     identity = (((0.0, 0.0, 0.0),),)
     maps = PerspectiveProjection(camera=Camera(identity, size=8, distance=1.05)).depth_maps(near)[0, 0]
-    # at z = −0.1 a point 0.9 aside is seen at 0.9 / 0.95 of half an image, at the pinhole's side of the sphere outside
+    # at z = −0.1 a point at offset 0.9 projects to 0.9 / 0.95 of half an image, and outside it on the pinhole's side
     assert (maps > 0).sum() < 6
     assert maps.max() <= 2.05 + 1e-6
 
@@ -96,8 +96,8 @@ def test_schedule():
     assert 0 < recipe.rate_at(249) < 1e-5
 
 
-def test_spread_loss_is_not_torchs_smoothing():
+def test_spread_loss_differs_from_torch_label_smoothing():
     logits, labels = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 0])
     exact = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=0.3)
-    torch.testing.assert_close(spread_cross_entropy(logits, labels, 0.2), exact)  # 0.3 over all is 0.2 over the others
+    torch.testing.assert_close(spread_cross_entropy(logits, labels, 0.2), exact)  # 0.3 over all = 0.2 over the others
     assert spread_cross_entropy(logits, labels, 0.3) != exact

@@ -1,4 +1,4 @@
-"""The few-shot command, end to end with a tiny encoder, and what it says to bad input."""
+"""The few-shot command, end to end with a tiny encoder, and its errors for bad input."""
 
 import contextlib
 import csv
@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from fewshot_cls import main as command
-from fewshot_cls.head import load_head
+from fewshot_cls.head_file import load_head
 from fewshot_cls.reproduce import TASK
 from fewshot_cls.settings import METHODS, SMOOTHING, load, parse
 from pointclip.datasets.synthetic.unseen import KINDS, generate_unseen
@@ -22,7 +22,7 @@ from pointclip.tables import make_tables
 
 CONFIGS = Path(command.__file__).with_name("configs")
 QUICK = ["PROJECTION.VIEWS", "4, 9", "DATASET.NUM_POINTS", 64, "DATASET.MAX_SHAPES", 9, "TRAIN.EPOCHS", 2]
-SMALL = ["PROJECTION.VIEWS", "4", "DATASET.MAX_SHAPES", 2, "TRAIN.EPOCHS", 1]  # a smoothing takes its time on a CPU
+SMALL = ["PROJECTION.VIEWS", "4", "DATASET.MAX_SHAPES", 2, "TRAIN.EPOCHS", 1]  # training the smoothing is slow on a CPU
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def metrics(folder: Path) -> dict:
 
 @pytest.fixture(scope="module")
 def classes(tmp_path_factory) -> Path:
-    """Own training shapes: two folders of three files."""
+    """A user's training shapes: two folders of three files."""
     folder = tmp_path_factory.mktemp("train")
     for kind in KINDS[:2]:
         (folder / kind).mkdir()
@@ -74,7 +74,7 @@ def test_methods_on_fixed_views(run, method):
     assert shots[0] != shots[1]
     assert all(len(sides["train"]) == len(sides["validation"]) == 1 for sides in shots[0]["classes"].values())
     assert (folder / "head_seed1.safetensors").is_file()
-    assert not list(folder.glob("training*"))  # checkpoints of finished trainings are gone
+    assert not list(folder.glob("training*"))  # checkpoints of finished trainings are removed
     with open(folder / "predictions.csv", newline="") as file:
         assert len(list(csv.DictReader(file))) == summary["shapes"]
 
@@ -90,14 +90,14 @@ def test_published_protocol_is_marked_everywhere(run, method):
         assert {row["tuned_on_test_labels"] for row in csv.DictReader(file)} == {"1"}
 
 
-def test_page(run):
+def test_page_shows_learning_curve_and_classes(run):
     page = (run("--shots", 2, "METHOD", "adapter") / "report.html").read_text(encoding="utf-8")
     for words in ("Learning curve", "Accuracy of each class", "zero-shot %", "bottle", "pictures/curve-0.png"):
         assert words in page
 
 
 @pytest.mark.parametrize("method", ["tip_adapter", *SMOOTHING])
-def test_a_head_answers_again_from_its_file(run, tmp_path, method):
+def test_saved_head_scores_the_same(run, tmp_path, method):
     more = ["METHOD", method, "REPORT", False, *SMALL]
     protocol = ["PROTOCOL", "fixed" if method == "smoothing" else "validation"]
     first = run("--shots", 1, *more, *protocol)
@@ -110,7 +110,7 @@ def test_a_head_answers_again_from_its_file(run, tmp_path, method):
     with pytest.raises(InputError, match="none of the data set's classes"):
         run("--init", first / "head.safetensors", "DATASET.NAME", "synthetic", *more)
     if method == "tip_adapter":
-        with pytest.raises(InputError, match=r"made for 1 views, but the projection has 3"):
+        with pytest.raises(InputError, match=r"trained for 1 views, but the projection has 3"):
             run("--init", first / "head.safetensors", *more, "PROJECTION.VIEWS", "1, 2, 3")
 
 
@@ -129,7 +129,7 @@ def test_a_table_scores_heads_elsewhere(run, tmp_path):
         assert ("4 of 4 classes" in few["notes"]) == noted
 
 
-def test_head_of_test_labels_stays_marked(run):
+def test_head_tuned_on_test_labels_stays_marked(run):
     first = run("--shots", 1, "PROTOCOL", "published", "REPORT", False)
     again = metrics(run("--head", first / "head.safetensors", "REPORT", False, output="again"))
     assert again["tuned_on_test_labels"] is True
@@ -150,8 +150,8 @@ def test_own_shapes(run, classes, tmp_path, capsys):
     answer = (head.parent / "predictions.csv").read_text()
     main("--head", head, "--input", shape, output="later")
     assert next((tmp_path / "later").rglob("predictions.csv")).read_text() == answer
-    only = main("--train", classes, output="alone")
-    assert only["training_shapes"] == 6
+    train_only = main("--train", classes, output="train_only")
+    assert train_only["training_shapes"] == 6
     capsys.readouterr()
     main("--head", head, "--input", shape, "--threshold", 0.1, "--json", output="later")
     (found,) = json.loads(capsys.readouterr().out)
@@ -175,7 +175,7 @@ def test_augmented_copies(run):
         (["--shots", "0"], "leaves none to validate on"),
         (["--input", "a.ply"], "add --train FOLDER"),
         (["--search", "weights"], "zeroshot_cls"),
-        (["--head", "a", "--train", "b"], "came together"),
+        (["--head", "a", "--train", "b"], "given together"),
         (["METHOD", "smoothing", "PROJECTION.METHOD", "pointclip_v1"], "realistic"),
         (["METHOD", "smoothing", "ENCODER.PRECISION", "bf16"], "fp32"),
     ],
@@ -193,42 +193,42 @@ def test_too_few_shapes_of_a_class(run):
 @pytest.mark.parametrize("data", ["modelnet40", "modelnet10", "scanobjectnn_obj_only", "scanobjectnn_pb_t50_rs"])
 @pytest.mark.parametrize("variant", ["vit_b16", "rn101_pointclip_v1", "vit_b16_pointclip_v2"])
 def test_configs_of_the_data_sets(data, variant):
-    found, settings = load(f"{data}_{variant}")
-    assert found.name == f"{data}_{variant}"
+    config, settings = load(f"{data}_{variant}")
+    assert config.name == f"{data}_{variant}"
     assert data == settings.DATASET.NAME
     assert {"pointclip_v1": "adapter", "pointclip_v2": "adapter_smoothing"}.get(
-        found.variant, "kernel_ridge"
+        config.variant, "kernel_ridge"
     ) == settings.METHOD
 
 
-def test_a_stopped_run_goes_on_when_called_again(run, monkeypatch):
-    """Killed after its third epoch, and called again, it says what a run in one go says."""
+def test_interrupted_run_resumes(run, monkeypatch):
+    """Interrupted after its third epoch and started again, it gives the results of an uninterrupted run."""
     words = ["--shots", 2, "METHOD", "adapter", "TRAIN.EPOCHS", 5, "REPORT", False]
-    whole = run(*words, output="whole")
+    uninterrupted = run(*words, output="uninterrupted")
     monkeypatch.setattr("fewshot_cls.training.SAVE_SECONDS", 0)
     seen = []
 
-    def watch(args, settings, draw, limit=[3]):  # noqa: B006 - the limit holds for the first run alone
-        def tell(epoch):
+    def progress(args, settings, draw, limit=[3]):  # noqa: B006 - the limit applies to the first run only
+        def on_epoch(epoch):
             seen.append(epoch.number)
             if limit and len(seen) == limit[0]:
                 limit.clear()
                 raise KeyboardInterrupt
 
-        return contextlib.nullcontext(tell)
+        return contextlib.nullcontext(on_epoch)
 
-    monkeypatch.setattr("fewshot_cls.main.watch_training", watch)
+    monkeypatch.setattr("fewshot_cls.main.training_progress", progress)
     with pytest.raises(KeyboardInterrupt):
         run(*words)
-    again = run(*words)
-    assert seen == [0, 1, 2, 2, 3, 4]  # what came after the last checkpoint is done again
-    assert metrics(again)["accuracy"] == metrics(whole)["accuracy"]
-    assert (again / "epochs.csv").read_text() == (whole / "epochs.csv").read_text()
-    heads = [load_head(folder / "head.safetensors")[0].state_dict() for folder in (whole, again)]
+    resumed = run(*words)
+    assert seen == [0, 1, 2, 2, 3, 4]  # the epoch after the last checkpoint is repeated
+    assert metrics(resumed)["accuracy"] == metrics(uninterrupted)["accuracy"]
+    assert (resumed / "epochs.csv").read_text() == (uninterrupted / "epochs.csv").read_text()
+    heads = [load_head(folder / "head.safetensors")[0].state_dict() for folder in (uninterrupted, resumed)]
     assert all(torch.equal(heads[0][name], heads[1][name]) for name in heads[0])
 
 
-def test_tensorboard_that_is_not_installed(run, monkeypatch):
+def test_missing_tensorboard(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(InputError, match=r"tensorboard is not installed; pip install -e \.\[tensorboard\]"):
         run("--shots", 1, "METHOD", "tip_adapter_f", "TRAIN.TENSORBOARD", True)

@@ -1,4 +1,4 @@
-"""The draw of shots: repeatable, nested, on one side only."""
+"""The draw of shots: repeatable, nested, with disjoint training and validation."""
 
 import numpy as np
 import pytest
@@ -20,32 +20,31 @@ LABELS = np.random.default_rng(0).integers(-1, 3, 200)
     copies=st.integers(1, 2),
     validate=st.booleans(),
 )
-def test_a_draw(shots, more, seed, copies, validate):
+def test_draw_properties(shots, more, seed, copies, validate):
     def draw(count):
         return draw_shots(LABELS, NAMES, count, seed, "set", validate, copies)
 
-    few, many = draw(shots), draw(shots + more)
-    assert few == draw(shots)
-    assert np.bincount(LABELS[few.train]).tolist() == [shots] * 3
+    drawn, larger = draw(shots), draw(shots + more)
+    assert drawn == draw(shots)
+    assert np.bincount(LABELS[drawn.train]).tolist() == [shots] * 3
     if validate:
-        assert np.bincount(LABELS[few.validation]).tolist() == [min(shots, 4)] * 3
-    assert set(few.train) <= set(many.train)
-    assert not set(few.train) & set(few.validation)
+        assert np.bincount(LABELS[drawn.validation]).tolist() == [min(shots, 4)] * 3
+    assert set(drawn.train) <= set(larger.train)
+    assert not set(drawn.train) & set(drawn.validation)
     for name, side in enumerate(("train", "validation")):
-        rows = getattr(few, side)
-        other = few.train + few.validation
+        rows = getattr(drawn, side)
+        other = drawn.train + drawn.validation
         for row in rows:
             near = [r for r in other if r != row and LABELS[r] == LABELS[row] and abs(r - row) < copies]
             assert not near, (name, row)
 
 
-def test_another_seed_set_or_class_is_another_draw():
+def test_draws_differ_by_seed_and_data_set():
     draws = [draw_shots(LABELS, NAMES, 8, seed, name).train for seed, name in ((0, "a"), (1, "a"), (0, "b"))]
     assert len({tuple(draw) for draw in draws}) == 3
 
 
-def test_the_draw_never_changes():
-    # What a run drew once can be drawn again by later versions.
+def test_draw_is_stable_across_versions():
     assert draw_shots(LABELS, NAMES, 2, 0, "modelnet40").train == EXPECTED
 
 
@@ -67,10 +66,10 @@ def test_all_shapes():
             "'lamp' has 3 training shapes, too few for 3 shots and 3 to validate on; take fewer shots, or",
         ),
         (4, False, "'lamp' has 3 training shapes, too few for 4 shots; take fewer shots.$"),
-        (-1, False, "-1 shots"),
+        (-1, False, "Shots -1"),
     ],
 )
-def test_too_few(shots, validate, words):
+def test_too_few_shapes(shots, validate, words):
     labels = np.array([0] * 9 + [1] * 9 + [2] * 3)
     with pytest.raises(InputError, match=words):
         draw_shots(labels, NAMES, shots, 0, "set", validate)

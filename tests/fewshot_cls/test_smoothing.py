@@ -1,4 +1,4 @@
-"""V2's learned smoothing: it starts as the fixed one, and its gradients are right."""
+"""V2's learned smoothing: it starts as the fixed one, and its gradients are correct."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def cloud(category: str = "chair") -> torch.Tensor:
 
 
 @torch.no_grad()
-def test_untrained_is_zero_shot():
+def test_untrained_smoothing_gives_zero_shot_logits():
     encoder = load_encoder("demo")
     sentences = {name: [f"a depth map of a {name}."] for name in ("chair", "mug", "lamp")}
     logits = []
@@ -31,12 +31,12 @@ def test_untrained_is_zero_shot():
         extractor = FeatureExtractor(projection, encoder, progress=False)
         views = extractor.encode_views(projection(cloud()))
         logits.append(view_weighted_logits(views, extractor.class_features(sentences), torch.ones(len(VIEWS))))
-    # 1e-4 of logits of some 100: the Gaussian is one 2-D sum instead of two 1-D ones, and CLIP passes the rounding on
+    # 1e-4 of logits of about 100: the Gaussian is one 2-D sum instead of two 1-D ones, and CLIP amplifies the rounding
     torch.testing.assert_close(*logits, atol=1e-4, rtol=0)
 
 
 @torch.no_grad()
-def test_frozen_statistics_leave_the_start_alone_and_a_batchs_do_not():
+def test_only_frozen_statistics_start_from_zero_shot():
     fixed = RealisticProjection("reference", VIEWS)(cloud())
     frozen, batch = (LearnedProjection(VIEWS, statistics=kind).train() for kind in ("frozen", "batch"))
     torch.testing.assert_close(frozen(cloud()), fixed, atol=1e-5, rtol=0)
@@ -46,20 +46,20 @@ def test_frozen_statistics_leave_the_start_alone_and_a_batchs_do_not():
 
 
 @torch.no_grad()
-def test_densify_of_the_paper_keeps_all_rows():
+def test_paper_densify_keeps_all_rows():
     assert LearnedProjection(VIEWS[:1]).grids(cloud()).shape == (1, 1, 8, 110, 110)
     paper = LearnedProjection(VIEWS[:1], densify="paper")
     assert paper.grids(cloud()).shape == (1, 1, 8, 112, 112)
     assert paper(cloud()).shape == (1, 1, 3, 224, 224)
 
 
-def test_every_filter_learns():
+def test_every_filter_gets_gradients():
     projection = LearnedProjection(VIEWS[:1]).train()
     images = projection(cloud())
     (images * torch.randn(images.shape, generator=torch.Generator().manual_seed(0))).sum().backward()
     for convolution in projection.smoothing.convolutions[::2]:
         assert convolution.weight.grad.flatten(2).abs().amax(-1).min() > 0
-    # the blurs get theirs as soon as the third convolution reads them
+    # the blurs get gradients as soon as the third convolution's weights for them are non-zero
     third = projection.smoothing.convolutions[2].weight
     assert third.grad[:, 3:].abs().max() > 0
     assert not torch.equal(third.grad[:, 3], third.grad[:, 4])
@@ -71,8 +71,8 @@ def test_gradients_in_float64():
     projection = LearnedProjection((0,))
     projection.spec, projection.smoothing = spec, LearnedSmoothing(spec, seed=1).double()
     for parameter in projection.smoothing.parameters():
-        parameter.data += 0.02 * torch.rand_like(parameter)  # no two channels are equal, no weight is 0
-    grids = 1 + torch.rand(2, 4, 9, 9, dtype=torch.float64)  # positive, all different: no ties
+        parameter.data += 0.02 * torch.rand_like(parameter)  # no equal channels, no zero weights
+    grids = 1 + torch.rand(2, 4, 9, 9, dtype=torch.float64)  # positive and distinct: no ties
     names, values = zip(*projection.smoothing.named_parameters(), strict=True)
     probe = torch.randn(2, 3, 224, 224, dtype=torch.float64)
 
@@ -81,7 +81,7 @@ def test_gradients_in_float64():
         images = torch.func.functional_call(_Images(projection), {f"inner.{k}": v for k, v in state.items()}, (grids,))
         return (images * probe).sum() / 1000
 
-    assert torch.autograd.gradcheck(loss, values, fast_mode=True)  # one random direction through all of it
+    assert torch.autograd.gradcheck(loss, values, fast_mode=True)  # along one random direction
 
 
 class _Images(torch.nn.Module):
@@ -93,7 +93,7 @@ class _Images(torch.nn.Module):
         return self.inner.images(grids)
 
 
-def test_an_image_that_training_emptied_is_white():
+def test_all_zero_map_gives_a_white_image():
     projection = LearnedProjection(VIEWS[:1])
     with torch.no_grad():
         projection.smoothing.convolutions[0].weight.neg_()
@@ -113,5 +113,5 @@ def test_errors(make, words):
         make()
 
 
-def test_the_papers_densify_is_method_sections_9():
+def test_paper_densify_image_size():
     assert DENSIFY["paper"].image_size == 112

@@ -1,4 +1,4 @@
-"""The training loop: it learns, keeps the right epoch, and goes on exactly where it was stopped."""
+"""The training loop: it learns, keeps the best epoch, and resumes exactly."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from torch import nn
 from fewshot_cls import training
 from fewshot_cls.adapter import InterViewAdapter
 from fewshot_cls.checkpoint import load_checkpoint, save_checkpoint
-from fewshot_cls.head import AdaptedHead
+from fewshot_cls.head_file import AdaptedHead
 from fewshot_cls.recipe import TIP_ADAPTER_F, Recipe
 from fewshot_cls.training import train
 from fewshot_cls.training_free import tip_adapter
@@ -21,8 +21,8 @@ class Stop(Exception):
     pass
 
 
-def fit(recipe=RECIPE, checkpoint=None, watch=lambda epoch: None, key="a", seed=0):
-    """An adapter with dropout, trained and judged on other shapes."""
+def fit(recipe=RECIPE, checkpoint=None, on_epoch=lambda epoch: None, key="a", seed=0):
+    """Train an adapter with dropout, and validate it on other shapes."""
     views, labels = labelled_views(4)
     other, truth = labelled_views(3, seed=1)
     model = AdaptedHead(InterViewAdapter(VIEWS, WIDTH, dropout=0.3), zero_shot().classes)
@@ -32,24 +32,24 @@ def fit(recipe=RECIPE, checkpoint=None, watch=lambda epoch: None, key="a", seed=
         labels,
         recipe,
         seed=seed,
-        judge=lambda: (model(other), truth),
+        validate=lambda: (model(other), truth),
         checkpoint=checkpoint,
         key=key,
-        watch=watch,
+        on_epoch=on_epoch,
     )
     return model, outcome
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("stop_after", [0, 1, 4])
-def test_resumes_to_the_bit(tmp_path, monkeypatch, optimizer, stop_after):
+def test_resumed_training_is_bit_identical(tmp_path, monkeypatch, optimizer, stop_after):
     monkeypatch.setattr(training, "SAVE_SECONDS", 0)
     recipe = Recipe(epochs=6, batch=8, optimizer=optimizer)
     model, outcome = fit(recipe)
     path = tmp_path / "training.safetensors"
 
     def stop(epoch):
-        if epoch.number == stop_after + 1:  # the epoch was not saved yet
+        if epoch.number == stop_after + 1:  # which is not saved yet
             raise Stop
 
     with pytest.raises(Stop):
@@ -63,7 +63,7 @@ def test_resumes_to_the_bit(tmp_path, monkeypatch, optimizer, stop_after):
     assert not path.exists()
 
 
-def test_another_runs_checkpoint_is_not_taken(tmp_path, monkeypatch):
+def test_checkpoint_with_another_key_is_ignored(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "SAVE_SECONDS", 0)
     path = tmp_path / "training.safetensors"
 
@@ -72,18 +72,18 @@ def test_another_runs_checkpoint_is_not_taken(tmp_path, monkeypatch):
             raise Stop
 
     with pytest.raises(Stop):
-        fit(checkpoint=path, watch=stop)
+        fit(checkpoint=path, on_epoch=stop)
     seen = []
-    fit(checkpoint=path, key="b", watch=lambda epoch: seen.append(epoch.number))
+    fit(checkpoint=path, key="b", on_epoch=lambda epoch: seen.append(epoch.number))
     assert seen == list(range(6))
 
 
-def test_seed_decides():
+def test_training_depends_on_the_seed():
     assert fit()[1] == fit()[1]
     assert fit()[1] != fit(seed=1)[1]
 
 
-def test_training_leaves_the_callers_random_numbers_alone():
+def test_training_keeps_the_global_random_state():
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)
@@ -106,7 +106,7 @@ def test_early_stop():
     assert len(outcome.epochs) == outcome.chosen + 4
 
 
-def test_without_a_judge_the_last_epoch_stays():
+def test_last_epoch_is_kept_without_validation():
     model = nn.Linear(2, 3)
     points, labels = torch.randn(9, 2), torch.arange(9) % 3
     outcome = train(model, lambda places: model(points[places]), labels, Recipe(epochs=3, batch=4))
@@ -114,7 +114,7 @@ def test_without_a_judge_the_last_epoch_stays():
     assert not outcome.stopped
 
 
-def test_tip_adapter_f_learns_its_keys_alone():
+def test_tip_adapter_f_trains_only_its_keys():
     views, labels = labelled_views(3)
     head = tip_adapter(zero_shot(), views, labels)
     before = {name: tensor.clone() for name, tensor in head.state_dict().items()}
@@ -124,24 +124,24 @@ def test_tip_adapter_f_learns_its_keys_alone():
 
 
 @pytest.mark.parametrize("content", [b"", b"not safetensors", None])
-def test_a_damaged_checkpoint_counts_as_none(tmp_path, content):
+def test_damaged_checkpoint_is_ignored(tmp_path, content):
     path = tmp_path / "x.safetensors"
     if content is not None:
         path.write_bytes(content)
     assert load_checkpoint(path) == ({}, {})
 
 
-def test_a_checkpoint_keeps_tensors_and_facts(tmp_path):
+def test_checkpoint_round_trip(tmp_path):
     path = tmp_path / "x.safetensors"
     save_checkpoint(path, {"a": torch.arange(3)}, {"k": [1, "ü"]})
-    tensors, facts = load_checkpoint(path)
+    tensors, metadata = load_checkpoint(path)
     assert torch.equal(tensors["a"], torch.arange(3))
-    assert facts == {"k": [1, "ü"]}
+    assert metadata == {"k": [1, "ü"]}
     path.write_bytes(path.read_bytes()[:-5])
     assert load_checkpoint(path) == ({}, {})
 
 
 @pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch": 0}, {"patience": -1}, {"optimizer": "lion"}])
-def test_recipes_are_checked(wrong):
+def test_invalid_recipes_are_rejected(wrong):
     with pytest.raises(InputError):
         Recipe(**wrong)

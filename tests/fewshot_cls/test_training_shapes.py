@@ -1,11 +1,11 @@
-"""Own training shapes in folders, and augmented copies."""
+"""Training shapes in folders, and augmented copies."""
 
 import numpy as np
 import pytest
 
 from fewshot_cls.training_shapes import Augmented, FolderShapes
+from pointclip.datasets.rotated import rotated
 from pointclip.datasets.synthetic.unseen import UnseenShapes
-from pointclip.datasets.turned import turned
 from pointclip.errors import InputError
 
 
@@ -26,32 +26,32 @@ def test_folder_errors(tmp_path):
     with pytest.raises(InputError, match="There is no folder"):
         FolderShapes(tmp_path / "none")
     (tmp_path / "a").mkdir()
-    with pytest.raises(InputError, match=r"1 folder\(s\)"):
+    with pytest.raises(InputError, match=r"1 subfolder\(s\)"):
         FolderShapes(tmp_path)
     (tmp_path / "b").mkdir()
-    with pytest.raises(InputError, match="holds no files"):
+    with pytest.raises(InputError, match="is empty"):
         FolderShapes(tmp_path)
 
 
-def test_copies():
+def test_augmented_copies():
     shapes = UnseenShapes(split="train", num_points=50)
     augmented = Augmented(shapes, 2, seed=1)
     n = len(shapes)
     assert len(augmented) == 3 * n
     assert augmented.with_copies([3, 5]) == [3, 5, n + 3, n + 5, 2 * n + 3, 2 * n + 5]
-    own, first, second = augmented[3], augmented[n + 3], augmented[2 * n + 3]
-    assert np.array_equal(own.points, shapes[3].points)
-    assert own.label == first.label == second.label
-    assert len({own.name, first.name, second.name}) == 3
-    ratio = np.ptp(first.points, axis=0) / np.ptp(own.points, axis=0)  # a scale for each axis
+    original, first, second = augmented[3], augmented[n + 3], augmented[2 * n + 3]
+    assert np.array_equal(original.points, shapes[3].points)
+    assert original.label == first.label == second.label
+    assert len({original.name, first.name, second.name}) == 3
+    ratio = np.ptp(first.points, axis=0) / np.ptp(original.points, axis=0)  # one scale per axis
     assert ((ratio > 0.66) & (ratio < 1.51)).all()
     assert np.ptp(ratio) > 0.01
     assert not np.allclose(first.points, second.points)
     assert np.array_equal(first.points, Augmented(shapes, 2, seed=1)[n + 3].points)
 
 
-def test_neighbouring_copies_are_known_through_every_wrapper():
+def test_wrappers_keep_the_number_of_rows_per_object():
     shapes = UnseenShapes(split="val", num_points=10)
-    assert Augmented(shapes, 0).neighbours == 1
+    assert Augmented(shapes, 0).rows_per_object == 1
     shapes.copies = 5  # as ScanObjectNN's PB_T50_RS
-    assert Augmented(turned(shapes, "up"), 1).neighbours == 5
+    assert Augmented(rotated(shapes, "up"), 1).rows_per_object == 5

@@ -1,4 +1,4 @@
-"""The command `pointclip`: what it finds, hands on and says."""
+"""The command `pointclip`."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from tests.endings import exit_code
 from tests.tasks import ROOT, TASKS
 
 
-def ends(*words, monkeypatch) -> int:
+def run(*words, monkeypatch) -> int:
     """The exit code of the whole command."""
     monkeypatch.setattr(sys, "argv", ["pointclip", *words])
     with pytest.raises(SystemExit) as ended:
@@ -28,10 +28,10 @@ def test_every_task_of_the_repository_has_a_command():
         assert f'\n{name} = "{package}"\n' in declared
 
 
-def test_help_names_every_command_and_needs_nothing_slow(capsys, monkeypatch):
-    assert ends("--help", monkeypatch=monkeypatch) == 0
-    said = capsys.readouterr().out
-    assert all(f"\n  {name} " in said for name in (*tasks.installed_tasks(), *command.TOOLS))
+def test_help_lists_every_command_without_slow_imports(capsys, monkeypatch):
+    assert run("--help", monkeypatch=monkeypatch) == 0
+    printed = capsys.readouterr().out
+    assert all(f"\n  {name} " in printed for name in (*tasks.installed_tasks(), *command.TOOLS))
     slow = "torch", "numpy", "yaml", "open_clip"
     script = "import sys; from pointclip_cli.__main__ import help_text; help_text(); "
     script += f"sys.exit(any(name in sys.modules for name in {slow}))"
@@ -39,18 +39,18 @@ def test_help_names_every_command_and_needs_nothing_slow(capsys, monkeypatch):
 
 
 def test_version(capsys, monkeypatch):
-    assert ends("--version", monkeypatch=monkeypatch) == 0
+    assert run("--version", monkeypatch=monkeypatch) == 0
     assert capsys.readouterr().out == f"pointclip {__version__}\n"
 
 
-def test_an_unknown_command_names_the_nearest(capsys, monkeypatch):
-    assert ends("clasify", monkeypatch=monkeypatch) == 2
+def test_unknown_command_suggests_the_nearest(capsys, monkeypatch):
+    assert run("clasify", monkeypatch=monkeypatch) == 2
     assert capsys.readouterr().err == "error: There is no command 'clasify'; choose from classify (see --help).\n"
 
 
 @pytest.fixture
 def started(monkeypatch):
-    """The tasks that would be started, with their words."""
+    """The tasks that would be started, with their command lines."""
     calls = []
     start = lambda package: calls.append((package, sys.argv))  # noqa: E731
     monkeypatch.setattr(command, "run_task", start)
@@ -58,46 +58,46 @@ def started(monkeypatch):
     return calls
 
 
-def test_a_task_gets_its_words(started, monkeypatch):
-    assert ends("classify", "--config", "demo", "SEED", "1", monkeypatch=monkeypatch) == 0
+def test_task_gets_its_arguments(started, monkeypatch):
+    assert run("classify", "--config", "demo", "SEED", "1", monkeypatch=monkeypatch) == 0
     assert started == [("zeroshot_cls", ["pointclip classify", "--config", "demo", "SEED", "1"])]
 
 
 @pytest.mark.parametrize(
-    ("words", "handed"),
+    ("words", "passed"),
     [
         (["--config", "demo"], ["--search", "prompts,weights", "--config", "demo"]),
         (["--search", "weights", "--config", "demo"], ["--search", "weights", "--config", "demo"]),
         (["--search=weights"], ["--search=weights"]),
     ],
 )
-def test_search_is_the_task_with_what_is_sought(words, handed, started):
+def test_search_runs_the_task_with_search_arguments(words, passed, started):
     search.main(["segment", *words])
-    assert started == [("zeroshot_seg", ["pointclip segment", *handed])]
+    assert started == [("zeroshot_seg", ["pointclip segment", *passed])]
 
 
 @pytest.mark.parametrize(
-    ("main", "words", "said"),
+    ("main", "words", "message"),
     [
-        (search.main, [], "No task came; choose from classify"),
+        (search.main, [], "No task was given; choose from classify"),
         (search.main, ["sort"], "There is no task 'sort'"),
-        (prompts.main, ["mend"], "There is no 'mend'.*build, generate, import-published"),
+        (prompts.main, ["repair"], "no command `pointclip prompts repair`.*build, generate, import-published"),
         (completion.main, ["dos"], "(?i)invalid choice: 'dos'"),
     ],
 )
-def test_bad_words_are_one_sentence(main, words, said):
-    with pytest.raises(InputError, match=said):
+def test_bad_arguments_are_rejected(main, words, message):
+    with pytest.raises(InputError, match=message):
         main(words)
 
 
 @pytest.mark.parametrize("name", prompts.SCRIPTS)
-def test_prompts_have_their_scripts(name, capsys):
+def test_prompts_scripts_have_help(name, capsys):
     assert exit_code(lambda words: prompts.main(words), [name, "--help"]) == 0
     assert "usage:" in capsys.readouterr().out
 
 
 def test_completion_knows_commands_flags_configs_and_tables():
-    parser = completion.parser_of_all()
+    parser = completion.full_parser()
     (commands,) = (action for action in parser._actions if action.dest == "command")
     assert set(commands.choices) == {*tasks.installed_tasks(), *command.TOOLS}
     config, encoder = (
@@ -109,7 +109,7 @@ def test_completion_knows_commands_flags_configs_and_tables():
     assert "backbones" in commands.choices["table"]._actions[-1].completer()
 
 
-def test_another_package_may_bring_a_task(monkeypatch):
+def test_other_packages_can_register_tasks(monkeypatch):
     class Entry:
         name, value = "again", "zeroshot_cls"
 

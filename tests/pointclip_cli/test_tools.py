@@ -14,47 +14,47 @@ def report(capsys, *words):
     return code, capsys.readouterr().out
 
 
-def test_the_doctor_looks_at_everything_and_finds_no_fault_here(capsys, tmp_path):
-    code, said = report(capsys, "--root", str(tmp_path))
+def test_doctor_checks_everything_and_finds_no_fault(capsys, tmp_path):
+    code, printed = report(capsys, "--root", str(tmp_path))
     assert code == 0
-    assert "Runs work here." in said
+    assert "Ready to run." in printed
     for subject in ("pointclip", "tasks", "torch", "torchvision", "open_clip", "device", "bf16", "numba", "triton"):
-        assert f"  {subject} " in said
+        assert f"  {subject} " in printed
     for source in SOURCES.values():
-        assert f"{source.title:<16}not in {tmp_path}" in said
-    assert f"→ pointclip download modelnet40 --root {tmp_path}" in said
+        assert f"{source.title:<16}not in {tmp_path}" in printed
+    assert f"→ pointclip download modelnet40 --root {tmp_path}" in printed
 
 
-def test_a_data_set_that_is_there_is_seen_and_a_wrong_file_with_verify(tmp_path):
+def test_data_set_is_found_and_wrong_file_detected_by_verify(tmp_path):
     write_modelnet40(tmp_path)
-    found = {finding.subject: finding for finding in doctor.data_sets(tmp_path, verify=False)}["ModelNet40"]
-    assert str(tmp_path) in found.said
-    checked = {finding.subject: finding for finding in doctor.data_sets(tmp_path, verify=True)}["ModelNet40"]
-    assert checked.mend == f"pointclip download modelnet40 --root {tmp_path}"
+    finding = {finding.subject: finding for finding in doctor.data_sets(tmp_path, verify=False)}["ModelNet40"]
+    assert str(tmp_path) in finding.result
+    verified = {finding.subject: finding for finding in doctor.data_sets(tmp_path, verify=True)}["ModelNet40"]
+    assert verified.fix == f"pointclip download modelnet40 --root {tmp_path}"
 
 
-def test_a_broken_torch_is_a_fault_with_its_cure(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torchvision", None)  # as where it is not installed
-    found = {finding.subject: finding for finding in doctor.torch_pair()}["torchvision"]
-    assert found.fault
-    assert "pip install" in found.mend
+def test_broken_torchvision_is_a_fault_with_a_fix(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchvision", None)  # as if not installed
+    finding = {finding.subject: finding for finding in doctor.torch_pair()}["torchvision"]
+    assert finding.fault
+    assert "pip install" in finding.fix
 
 
-def test_a_fault_is_told_by_the_exit_code(monkeypatch, capsys):
+def test_exit_code_of_a_fault(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "findings", lambda *_: [doctor.Finding("torch", "gone", "pip install torch", True)])
-    code, said = report(capsys)
+    code, printed = report(capsys)
     assert code == 1
-    assert said.startswith("FAIL  torch")
-    assert "1 fault(s)" in said
+    assert printed.startswith("FAIL  torch")
+    assert "1 problem(s)" in printed
 
 
-def test_a_hub_that_does_not_answer_is_told_with_what_to_do(monkeypatch):
+def test_unreachable_hub_is_reported_with_a_fix(monkeypatch):
     monkeypatch.setattr(doctor, "unreachable", lambda url, seconds: f"no answer in {seconds:g} s")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     hub = {finding.subject: finding for finding in doctor.weights(offline=False)}["hub"]
-    assert hub.said == "cannot be reached (no answer in 3 s)"
+    assert hub.result == "cannot be reached (no answer in 3 s)"
     assert not hub.fault
-    assert "ENCODER.PRETRAINED" in hub.mend
+    assert "ENCODER.PRETRAINED" in hub.fix
 
 
 @pytest.fixture
@@ -68,16 +68,16 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_cache_is_shown(folder, capsys):
+def test_cache_sizes_are_printed(folder, capsys):
     cache.main([])
-    said = capsys.readouterr().out
-    assert f"sentences        3.0 MB  {folder / 'sentences.sqlite'}" in said
-    assert f"compiled         1.0 MB  {folder / 'compiled'}" in said
+    printed = capsys.readouterr().out
+    assert f"sentences        3.0 MB  {folder / 'sentences.sqlite'}" in printed
+    assert f"compiled         1.0 MB  {folder / 'compiled'}" in printed
 
 
-@pytest.mark.parametrize(("what", "left"), [("sentences", "compiled"), ("compiled", "sentences")])
-def test_one_kind_is_cleared(what, left, folder):
-    cache.main(["--clear", what])
-    sizes = {name: size for name, (_, size) in cache.kept().items()}
-    assert sizes[what] == 0
-    assert sizes[left] > 0
+@pytest.mark.parametrize(("cleared", "kept"), [("sentences", "compiled"), ("compiled", "sentences")])
+def test_clearing_one_cache_keeps_the_other(cleared, kept, folder):
+    cache.main(["--clear", cleared])
+    sizes = {name: size for name, (_, size) in cache.cache_sizes().items()}
+    assert sizes[cleared] == 0
+    assert sizes[kept] > 0

@@ -1,4 +1,4 @@
-"""The clouds on which every engine has to agree with the reference, and what runs the engines."""
+"""Clouds on which every engine has to agree with the reference, and helpers to run the engines."""
 
 import math
 import os
@@ -20,8 +20,8 @@ SMALL_SPECS = {
     "segmentation": replace(SEGMENTATION, resolution=24, depth_cells=10),
 }
 VIEWS = view_rotations([[(0.3, 0.1, math.pi / 2), (0, 0.35, 0)], [(0, -math.pi / 2, 0.2), (0.2, 0, 0)]])
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"  # where the triton engine works
-REAL_SHAPES = "POINTCLIP_SHAPES"  # environment variable: a folder of shape files to try the engines on as well
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"  # device of the triton engine
+REAL_SHAPES = "POINTCLIP_SHAPES"  # environment variable: a folder of shape files on which to test the engines as well
 
 
 def random_cloud(count, seed=0, batch=1):
@@ -29,7 +29,7 @@ def random_cloud(count, seed=0, batch=1):
 
 
 def terrain(count):
-    """A real scan, from what matplotlib brings along: the heights of a piece of Tennessee."""
+    """A real scan from matplotlib's sample data: elevations in Tennessee."""
     with get_sample_data("jacksboro_fault_dem.npz") as data:
         heights = data["elevation"].astype(float)
     at = np.random.default_rng(0).choice(heights.size, count, replace=False)
@@ -38,7 +38,7 @@ def terrain(count):
 
 
 def toy_mug(count):
-    """The mug of the published projection's fixture."""
+    """The mug in the published projection's fixture."""
     path = Path(__file__).parents[1] / "fixtures" / "published_seg_projection.npz"
     return torch.from_numpy(np.load(path)["points"][1, :count])
 
@@ -60,27 +60,27 @@ def clouds(count):
 
 
 def cells_of(points, spec, views=VIEWS):
-    """Cells of clouds [B, N, 3], and where a task would look them up."""
+    """Cells of clouds [B, N, 3], and their lookup cells."""
     cells = to_cells(points, views, spec)
     return cells, replace(cells, depth=cells.depth.clamp(1, spec.depth_cells - 3))
 
 
 def one_voxel(spec, count=20):
-    """Cells of one view that are all the same; no cloud has them, since to_cells spreads clouds over the grid."""
+    """Identical cells in one view; no cloud gives them, since to_cells spreads clouds over the grid."""
     place = torch.full((1, 1, count), spec.resolution // 2)
     values = torch.from_numpy(np.random.default_rng(1).uniform(1, spec.depth_cells - 2, (1, 1, count))).float()
     return Cells(place, place + 1, torch.full_like(place, spec.depth_cells // 2), values)
 
 
 def assert_agree(result, cells, spec, lookup=None):
-    """Maps and values are the reference engine's to 2e-6."""
+    """Check that maps and values equal the reference engine's to 2e-6."""
     expected = reference.project(cells, spec, lookup)
-    for ours, theirs in zip(result, expected, strict=True):
-        if theirs is None:
-            assert ours is None
+    for actual, wanted in zip(result, expected, strict=True):
+        if wanted is None:
+            assert actual is None
         else:
-            assert ours.dtype == torch.float32
-            torch.testing.assert_close(ours, theirs, atol=2e-6, rtol=0)
+            assert actual.dtype == torch.float32
+            torch.testing.assert_close(actual, wanted, atol=2e-6, rtol=0)
 
 
 def run_numba(cells, spec, lookup=None):
@@ -88,7 +88,7 @@ def run_numba(cells, spec, lookup=None):
 
 
 def run_triton(cells, spec, lookup=None, settings=()):
-    """Project, with some of the engine's module constants set otherwise; cells and results on the CPU."""
+    """Project with some of the engine's module constants changed; cells and results are on the CPU."""
     before = {name: getattr(triton_engine, name) for name, _ in settings}
     try:
         for name, number in settings:
@@ -109,7 +109,7 @@ def quantize_by_triton(points, rotations, spec):
 
 
 def real_shapes():
-    """The files of the folder that the environment names; none where it names none."""
+    """The files in the folder given by the environment variable, if any."""
     folder = os.environ.get(REAL_SHAPES)
     endings = (".ply", ".obj", ".off", ".stl", ".glb", ".xyz", ".pcd")
     return [] if folder is None else sorted(path for path in Path(folder).iterdir() if path.suffix in endings)

@@ -1,4 +1,4 @@
-"""What several of the projection's tests share."""
+"""Fixtures shared by the projection's tests."""
 
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -16,7 +16,7 @@ from tests.projection.clouds import DEVICE, quantize_by_triton, run_triton
 def on_triton():
     """Call a function of `tests.projection.clouds` on the GPU if there is one, else under Triton's interpreter.
 
-    The interpreter must be on before Triton is imported, and off for all other tests, so it has a process of its own.
+    The interpreter must be enabled before Triton is imported, and not for other tests, so it runs in another process.
     """
     if not triton_engine.is_installed():
         pytest.skip("triton is not installed")
@@ -44,7 +44,7 @@ def triton_cells(on_triton):
 
 @pytest.fixture
 def threads():
-    """Set torch's number of threads; put it back afterwards."""
+    """Set torch's number of threads, and restore it afterwards."""
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)

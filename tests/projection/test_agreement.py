@@ -101,7 +101,7 @@ def test_on_any_number_of_points_and_clouds(task, engine, project, specs, views)
 @pytest.mark.skipif(not real_shapes(), reason="POINTCLIP_SHAPES names no folder of shape files")
 @pytest.mark.parametrize("task", SPECS)
 @pytest.mark.parametrize("path", real_shapes(), ids=lambda path: path.name)
-def test_on_own_shape_files(path, task, engine, project, specs, views):
+def test_on_a_users_shape_files(path, task, engine, project, specs, views):
     points = torch.from_numpy(read_shape(path, POINTS[engine]).points)
     cells, wanted = cells_of(points[None], specs[task], views)
     assert_agree(project(cells, specs[task], wanted), cells, specs[task], wanted)

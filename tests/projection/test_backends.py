@@ -1,4 +1,4 @@
-"""Which engine runs."""
+"""Selection of the engine."""
 
 import pytest
 import torch
@@ -12,25 +12,25 @@ CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 @pytest.fixture
 def gpu(monkeypatch):
-    """As if a GPU and all that Triton needs were here."""
+    """As if a GPU and everything that Triton needs were available."""
     monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     monkeypatch.setattr(triton_engine, "is_installed", lambda: True)
     monkeypatch.setattr(triton_engine, "_why_unsupported", lambda device: None)
 
 
-def test_auto_takes_the_fastest_that_can():
+def test_auto_selects_the_fastest_available():
     assert pick_backend("auto", CPU) == "numba"
     assert pick_backend("auto", CPU, needs_grad=True) == "reference"
     assert pick_backend("auto", torch.device("meta")) == "reference"
 
 
-def test_auto_takes_triton_on_a_gpu_unless_gradients_are_wanted(gpu):
+def test_auto_selects_triton_on_a_gpu_unless_gradients_are_needed(gpu):
     assert pick_backend("auto", CUDA) == "triton"
     assert pick_backend("auto", CUDA, needs_grad=True) == "reference"
     assert pick_backend("auto", CPU) == "numba"
 
 
-def test_without_triton_auto_says_so_once(gpu, monkeypatch):
+def test_one_warning_without_triton(gpu, monkeypatch):
     monkeypatch.setattr(triton_engine, "is_installed", lambda: False)
     projection._warn_not_installed.cache_clear()
     with pytest.warns(UserWarning, match="pip install triton") as caught:
@@ -40,7 +40,7 @@ def test_without_triton_auto_says_so_once(gpu, monkeypatch):
         pick_backend("triton", CUDA)
 
 
-def test_without_numba_auto_says_so_once(monkeypatch):
+def test_one_warning_without_numba(monkeypatch):
     monkeypatch.setattr(numba_engine, "is_installed", lambda: False)
     projection._warn_not_installed.cache_clear()
     with pytest.warns(UserWarning, match="pip install numba") as caught:

@@ -1,4 +1,4 @@
-"""The CPU engine against the reference engine, and its behaviour among threads and processes."""
+"""The CPU engine against the reference engine, and its behaviour with threads and processes."""
 
 import importlib.util
 import os
@@ -46,7 +46,7 @@ def test_agrees_for_other_windows(densify, smooth, paddings, seed):
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("task", SPECS)
-def test_agrees_where_depth_has_gaps_and_values_are_arbitrary(task, seed):
+def test_agrees_with_gaps_in_depth_and_arbitrary_values(task, seed):
     spec, random = SPECS[task], np.random.default_rng(seed)
     layers = np.sort(random.choice(spec.depth_cells, 4, replace=False))
 
@@ -60,7 +60,7 @@ def test_agrees_where_depth_has_gaps_and_values_are_arbitrary(task, seed):
     assert_agree(run_numba(cells, spec, everywhere), cells, spec, everywhere)
 
 
-def test_lookup_outside_what_is_there_reads_background():
+def test_lookup_outside_occupied_cells_reads_background():
     cells, _ = cells_of(random_cloud(30), CLASSIFICATION)
     corner = torch.tensor([0, 5, 109, 111, 300, -1])[None, None].expand(1, 2, -1)
     lookup = replace(cells, row=corner, column=corner.flip(-1), depth=corner % 9, value=corner.float())
@@ -70,7 +70,7 @@ def test_lookup_outside_what_is_there_reads_background():
 
 
 @pytest.mark.parametrize("task", SPECS)
-def test_the_number_of_threads_changes_no_bit(task, threads):
+def test_result_does_not_depend_on_the_number_of_threads(task, threads):
     cells, wanted = cells_of(random_cloud(500, batch=4), SPECS[task])
     results = []
     for count in (1, 2, 7):
@@ -82,7 +82,7 @@ def test_the_number_of_threads_changes_no_bit(task, threads):
 
 
 @pytest.mark.parametrize("task", SPECS)
-def test_a_cloud_alone_and_in_a_batch_gives_the_same_bits(task):
+def test_result_does_not_depend_on_the_batch(task):
     points = random_cloud(300, batch=3)
     together, _ = numba_engine.project(cells_of(points, SPECS[task])[0], SPECS[task])
     for cloud, maps in zip(points, together, strict=True):
@@ -97,7 +97,7 @@ def test_an_empty_batch_gives_an_empty_batch():
     assert values.shape == (0, 2, 9)
 
 
-def test_inputs_stay_as_they_are_and_need_not_be_contiguous():
+def test_inputs_are_unchanged_and_may_be_non_contiguous():
     cells, wanted = cells_of(random_cloud(100), SEGMENTATION)
     expected = numba_engine.project(cells, SEGMENTATION, wanted)
     wide = replace(cells, **{n: getattr(cells, n).repeat_interleave(2, -1)[..., ::2] for n in vars(cells)})
@@ -107,7 +107,7 @@ def test_inputs_stay_as_they_are_and_need_not_be_contiguous():
 
 
 class Maps(Dataset):
-    """Depth maps made in whatever process asks, and the threads that helped there."""
+    """Depth maps computed in the calling process, and the number of helper threads there."""
 
     def __len__(self):
         return 3
@@ -120,11 +120,11 @@ class Maps(Dataset):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("start", ["fork", "spawn"])
-def test_works_in_dataloader_workers_without_more_threads(start, threads):
+def test_dataloader_workers_start_no_threads(start, threads):
     if start not in torch.multiprocessing.get_all_start_methods():
         pytest.skip(f"no {start} on this system")
     threads(2)
-    here = [Maps()[index] for index in range(3)]  # this process has started helpers before the workers come
+    here = [Maps()[index] for index in range(3)]  # this process has started helpers before the workers
     assert here[-1][1] >= 1
     loaded = DataLoader(Maps(), batch_size=None, num_workers=2, multiprocessing_context=start, timeout=120)
     for (expected, _), (maps, helpers) in zip(here, loaded, strict=True):
@@ -132,13 +132,13 @@ def test_works_in_dataloader_workers_without_more_threads(start, threads):
         assert helpers == 0
 
 
-def test_numba_starts_no_threads_of_its_own():
+def test_numba_starts_no_threads():
     Maps()[0]
     with pytest.raises(ValueError, match="Threading layer is not initialized"):
         numba.threading_layer()
 
 
-def test_a_forked_child_gets_helpers_of_its_own(threads):
+def test_forked_child_gets_new_helpers(threads):
     if "fork" not in torch.multiprocessing.get_all_start_methods():
         pytest.skip("no fork on this system")
     threads(2)
@@ -152,12 +152,12 @@ def test_a_forked_child_gets_helpers_of_its_own(threads):
 
 def _project_on_two_threads():
     work = []
-    numba_engine.torch.get_num_threads = lambda: 2  # torch itself must not start threads in a forked process
+    numba_engine.torch.get_num_threads = lambda: 2  # torch must not start threads in a forked process
     numba_engine._run_on_threads(work.append, 5)
     assert sorted(work) == [0, 1, 2, 3, 4]
 
 
-def test_many_threads_may_call_at_once(threads):
+def test_concurrent_calls(threads):
     threads(3)
     inputs = [cells_of(random_cloud(200, seed), SEGMENTATION) for seed in range(6)]
     expected = [numba_engine.project(cells, SEGMENTATION, wanted) for cells, wanted in inputs]
@@ -169,7 +169,7 @@ def test_many_threads_may_call_at_once(threads):
 
 
 @pytest.mark.parametrize(("allowed", "views", "helpers"), [(1, 20, 0), (3, 20, 2), (8, 2, 1)])
-def test_no_more_threads_than_torch_is_allowed(allowed, views, helpers, threads, monkeypatch):
+def test_at_most_torchs_number_of_threads(allowed, views, helpers, threads, monkeypatch):
     threads(allowed)
     submitted = []
     with ThreadPoolExecutor(8) as pool:
@@ -182,14 +182,14 @@ def test_no_more_threads_than_torch_is_allowed(allowed, views, helpers, threads,
     assert sorted(done) == list(range(views))
 
 
-def test_an_error_in_a_helper_reaches_the_caller(threads):
+def test_error_in_a_helper_is_raised(threads):
     threads(4)
     with pytest.raises(ZeroDivisionError):
         numba_engine._run_on_threads(lambda ticket: 1 // (ticket - 37), 100)
 
 
 @pytest.mark.parametrize(("name", "place"), [("row", 112), ("column", -1), ("depth", 8)])
-def test_cells_outside_the_grid_are_refused(name, place):
+def test_cells_outside_the_grid_are_rejected(name, place):
     cells, _ = cells_of(random_cloud(20), CLASSIFICATION)
     places = getattr(cells, name).clone()
     places[0, 1, 7] = place
@@ -206,7 +206,7 @@ def test_says_why_it_cannot_run(monkeypatch):
     assert "numba is not installed" in numba_engine.why_unavailable(cpu, False)
 
 
-def test_refuses_points_that_require_gradients():
+def test_rejects_points_that_require_gradients():
     cells, _ = cells_of(random_cloud(20), CLASSIFICATION)
     with pytest.raises(InputError, match="gradients"):
         numba_engine.project(replace(cells, value=cells.value.requires_grad_()), CLASSIFICATION)

@@ -1,4 +1,4 @@
-"""The reference engine's gradients, against differences of its values."""
+"""The reference engine's gradients against finite differences."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def scattered_cells(spec, views=2, count=12):
 
 
 @pytest.mark.parametrize("task", SPECS)
-def test_gradients_are_those_of_differences(task):
+def test_gradients_match_finite_differences(task):
     spec = SPECS[task]
     cells = scattered_cells(spec)
     lookup = replace(cells, depth=cells.depth.clamp(1, spec.depth_cells - 3))
@@ -41,7 +41,7 @@ def test_gradients_are_those_of_differences(task):
     assert torch.autograd.gradcheck(project, cells.value.requires_grad_(), eps=1e-6, atol=1e-6)
 
 
-def test_only_points_that_show_receive_gradients():
+def test_only_visible_points_receive_gradients():
     """Of two points in one cell the larger value alone counts."""
     place = torch.tensor([[[9, 9, 4]]])
     values = torch.tensor([[[2.0, 3.0, 4.0]]], dtype=torch.float64, requires_grad=True)

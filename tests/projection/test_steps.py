@@ -1,4 +1,4 @@
-"""Leaving steps of the projection out: what each spec means, and which engines follow it."""
+"""Ablation of the projection's steps: the specs, and the engines that support them."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -26,7 +26,7 @@ def cells_of(spec, count=400, seed=0):
 
 
 def literal_grid(cells, spec):
-    """The voxel grid as a whole: [M, D, S, S]."""
+    """The full voxel grid: [M, D, S, S]."""
     grid = np.zeros((cells.row.shape[0] * cells.row.shape[1], spec.depth_cells, spec.resolution, spec.resolution))
     arrays = (getattr(cells, name).flatten(0, 1).numpy() for name in ("depth", "row", "column", "value"))
     for view, places in enumerate(zip(*arrays, strict=True)):
@@ -36,13 +36,13 @@ def literal_grid(cells, spec):
 
 class TestSpec:
     @pytest.mark.parametrize("task", TASKS)
-    def test_all_steps_are_the_spec_itself(self, task):
+    def test_all_steps_leave_the_spec_unchanged(self, task):
         assert TASKS[task].only(STEPS) == TASKS[task]
         assert TASKS[task].only(["squeeze", "densify", "smooth"]) == TASKS[task]
 
     @pytest.mark.parametrize("steps", SUBSETS)
     @pytest.mark.parametrize("task", TASKS)
-    def test_what_is_left_out_has_a_window_of_one_cell(self, task, steps):
+    def test_omitted_steps_have_a_window_of_one_cell(self, task, steps):
         whole, spec = TASKS[task], TASKS[task].only(steps)
         for step in ("densify", "smooth"):
             names = (f"{step}_window", f"{step}_padding")
@@ -50,7 +50,7 @@ class TestSpec:
             assert [getattr(spec, name) for name in names] == expected
         assert spec.squeeze == ("squeeze" in steps)
         assert spec.only(steps) == spec
-        assert spec.only(STEPS) == spec  # what is left out does not come back
+        assert spec.only(STEPS) == spec  # omitted steps stay omitted
 
     def test_size_of_the_maps(self):
         assert CLASSIFICATION.only(["smooth", "squeeze"]).image_size == 112
@@ -60,10 +60,10 @@ class TestSpec:
     @pytest.mark.parametrize(
         ("steps", "words"),
         [
-            (["densify", "voxelize"], "'voxelize' is not a step"),
+            (["densify", "voxelize"], "'voxelize' is not an optional step"),
             (["smooth", "smooth"], "once"),
-            ("densify", "came as the text"),
-            ([None], "None is not a step"),
+            ("densify", "are the text"),
+            ([None], "None is not an optional step"),
         ],
     )
     def test_bad_steps(self, steps, words):
@@ -81,16 +81,16 @@ def test_steps_from(text, steps):
 
 @pytest.mark.parametrize("text", ["", "densify,", "all,smooth", "none,smooth", "Densify", "smooth smooth"])
 def test_bad_texts(text):
-    with pytest.raises(InputError, match="is not a step of the projection"):
+    with pytest.raises(InputError, match="is not an optional step of the projection"):
         steps_from(text)
 
 
 class TestReference:
-    """Against the grid as a whole and torch's own pooling and convolution."""
+    """Against the full grid with torch's pooling and convolution."""
 
     @pytest.mark.parametrize("steps", SUBSETS)
     @pytest.mark.parametrize("task", TASKS)
-    def test_is_the_literal_method(self, task, steps):
+    def test_matches_the_literal_method(self, task, steps):
         # a smaller grid is the same method; 2e-6 for the same sums in another order
         spec = replace(TASKS[task], resolution=40, depth_cells=min(12, TASKS[task].depth_cells)).only(steps)
         cells = cells_of(spec)
@@ -136,9 +136,9 @@ def kernel(spec):
 def test_numba_agrees(task, steps):
     spec = TASKS[task].only(steps)
     cells = cells_of(spec)
-    ours, theirs = numba_engine.project(cells, spec, cells), reference.project(cells, spec, cells)
-    for mine, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(mine, other, atol=2e-6, rtol=0)
+    results, expected = numba_engine.project(cells, spec, cells), reference.project(cells, spec, cells)
+    for result, expectation in zip(results, expected, strict=True):
+        torch.testing.assert_close(result, expectation, atol=2e-6, rtol=0)
 
 
 # Triton's windows of one cell are tested beside its others, under its interpreter, in test_triton_engine.py.
@@ -147,7 +147,7 @@ def test_numba_agrees(task, steps):
 class TestWithoutSqueeze:
     spec = CLASSIFICATION.only(["densify", "smooth"])
 
-    def test_auto_takes_the_reference(self, monkeypatch):
+    def test_auto_selects_the_reference(self, monkeypatch):
         assert pick_backend("auto", CPU, spec=self.spec) == "reference"
         assert pick_backend("auto", CPU, spec=CLASSIFICATION) != "reference"
         cells = cells_of(self.spec)
@@ -158,7 +158,7 @@ class TestWithoutSqueeze:
         assert pick_backend("auto", torch.device("cuda"), spec=CLASSIFICATION) == "triton"
 
     @pytest.mark.parametrize("name", ["numba", "triton"])
-    def test_other_engines_refuse(self, name, monkeypatch):
+    def test_other_engines_reject(self, name, monkeypatch):
         monkeypatch.setattr(triton_engine, "_why_unsupported", lambda device: None)
         monkeypatch.setattr(triton_engine, "is_installed", lambda: True)
         cells = cells_of(self.spec)

@@ -1,7 +1,7 @@
 """The CUDA engine against the reference engine: on a GPU if there is one, else under Triton's interpreter.
 
-The interpreter is slow: most clouds and voxel grids are small here, and the tiles small enough that there are several
-all the same. What only a GPU can show is tested at full size where there is one.
+The interpreter is slow: most clouds and voxel grids are small here, with tiles small enough that there are several.
+Tests that need a GPU run at full size if there is one.
 """
 
 import os
@@ -37,7 +37,7 @@ def cells_of(points, spec):
 @pytest.mark.parametrize(("task", "block"), [("classification", 8), ("segmentation", 16)])
 def test_agrees_across_tiles_and_clouds(task, block, triton_project):
     cells, wanted = cells_of(random_cloud(16, batch=2), SMALL_SPECS[task])
-    wanted = replace(wanted, row=cells.column, column=cells.row)  # cells without points too
+    wanted = replace(wanted, row=cells.column, column=cells.row)  # includes cells without points
     assert_agree(triton_project(cells, SMALL_SPECS[task], wanted, [("BLOCK", block)]), cells, SMALL_SPECS[task], wanted)
 
 
@@ -66,7 +66,7 @@ def test_agrees_for_other_windows(densify, paddings, smooth, triton_project):
     assert_agree(triton_project(cells, spec, wanted, [("BLOCK", 16)]), cells, spec, wanted)
 
 
-def test_agrees_where_depth_has_gaps_and_wherever_is_wanted(triton_project):
+def test_agrees_with_gaps_in_depth_and_arbitrary_lookup(triton_project):
     spec = replace(SMALL_SPECS["segmentation"], depth_cells=40)
     random = np.random.default_rng(2)
     place = torch.from_numpy(random.integers(4, 20, (2, 1, 1, 8)))
@@ -112,7 +112,7 @@ def test_agrees_at_full_size(task, count, triton_project):
     assert_agree(triton_project(cells, spec, wanted), cells, spec, wanted)
 
 
-def test_lookup_outside_what_is_there_reads_background(triton_project):
+def test_lookup_outside_occupied_cells_reads_background(triton_project):
     spec = SMALL_SPECS["classification"]
     cells, _ = cells_of(random_cloud(30), spec)
     corner = torch.tensor([0, 5, 21, 22, 300, -1])[None, None]
@@ -121,7 +121,7 @@ def test_lookup_outside_what_is_there_reads_background(triton_project):
 
 
 @pytest.mark.parametrize(("name", "place"), [("row", 24), ("column", -1), ("depth", 8)])
-def test_cells_outside_the_grid_are_left_out(name, place, triton_project):
+def test_cells_outside_the_grid_are_ignored(name, place, triton_project):
     spec = SMALL_SPECS["classification"]
     cells, _ = cells_of(random_cloud(20), spec)
     places = getattr(cells, name).clone()
@@ -131,7 +131,7 @@ def test_cells_outside_the_grid_are_left_out(name, place, triton_project):
     assert torch.equal(triton_project(replace(cells, **{name: places}), spec)[0], expected[0])
 
 
-def test_order_batch_and_strides_change_no_bit(triton_project):
+def test_result_does_not_depend_on_order_batch_and_strides(triton_project):
     spec = SMALL_SPECS["segmentation"]
     cells, wanted = cells_of(random_cloud(16, batch=2), spec)
     maps, values = triton_project(cells, spec, wanted)
@@ -156,22 +156,22 @@ def test_an_empty_batch_gives_an_empty_batch(triton_project):
     assert values.shape == (0, 1, 9)
 
 
-def test_windows_that_are_not_square_are_refused(triton_project):
+def test_windows_that_are_not_square_are_rejected(triton_project):
     spec = replace(SMALL_SPECS["classification"], densify_window=(1, 7, 5))
     with pytest.raises(InputError, match="densify_window of 7 rows and 5 columns"):
         triton_project(cells_of(random_cloud(9), SMALL_SPECS["classification"])[0], spec)
 
 
-def test_points_that_share_a_cell_change_nothing(triton_project):
-    """Dense clouds are sorted first; here any cloud is."""
+def test_duplicate_points_in_a_cell_have_no_effect(triton_project):
+    """Dense clouds are reduced to one point per cell first; here all clouds are."""
     spec = SMALL_SPECS["segmentation"]
     cells, wanted = cells_of(random_cloud(60, batch=2).round(decimals=1), spec)
     sorted_out = triton_project(cells, spec, wanted, [("DENSE_CLOUD", 0)])
     assert_agree(sorted_out, cells, spec, wanted)
 
 
-def test_one_point_a_cell_is_kept():
-    """The one with the largest value; points outside the grid are none of its cells'."""
+def test_one_point_per_cell_is_kept():
+    """The one with the largest value; points outside the grid belong to no cell."""
     row, column = torch.tensor([[4, 4, 5, 4, -1, 4]]), torch.tensor([[3, 3, 3, 3, 19, 27]])
     cells = Cells(row, column, torch.full_like(row, 2), torch.tensor([[1.5, 3, 2, 2.5, 9, 9]]))
     kept = nearest_per_cell(cells, SMALL_SPECS["classification"])
@@ -181,7 +181,7 @@ def test_one_point_a_cell_is_kept():
 
 
 class Computed(TorchDispatchMode):
-    """Notes what torch computes, allocations and views aside, which start nothing on a GPU."""
+    """Records torch's operations except allocations and views, which launch nothing on a GPU."""
 
     FREE = ("empty", "new_empty", "view", "slice", "detach", "alias")
 
@@ -197,7 +197,7 @@ class Computed(TorchDispatchMode):
 
 @pytest.mark.parametrize("lookup", [False, True])
 @pytest.mark.parametrize("task", clouds.SPECS)
-def test_a_batch_of_views_takes_two_kernels_and_no_more(task, lookup, monkeypatch):
+def test_a_batch_of_views_takes_two_kernels(task, lookup, monkeypatch):
     started = []
 
     def stand_in(name):
@@ -216,7 +216,7 @@ def test_a_batch_of_views_takes_two_kernels_and_no_more(task, lookup, monkeypatc
 @ON_A_GPU
 @pytest.mark.parametrize("count", [2048, 100_000])
 @pytest.mark.parametrize("task", clouds.SPECS)
-def test_a_gpu_gives_the_same_bits_every_time(task, count, triton_project):
+def test_gpu_results_are_deterministic(task, count, triton_project):
     spec = clouds.SPECS[task]
     cells, wanted = clouds.cells_of(random_cloud(count, batch=3), spec)
     maps, values = triton_project(cells, spec, wanted)
@@ -229,7 +229,7 @@ def test_a_gpu_gives_the_same_bits_every_time(task, count, triton_project):
 @ON_A_GPU
 @pytest.mark.parametrize("count", [2048, 100_000])
 @pytest.mark.parametrize("task", clouds.SPECS)
-def test_a_cuda_graph_can_hold_it(task, count):
+def test_can_be_captured_in_a_cuda_graph(task, count):
     spec = clouds.SPECS[task]
     first, second = (clouds.cells_of(random_cloud(count, seed), spec) for seed in (0, 1))
     inputs = [cells.map(torch.Tensor.cuda) for cells in first]
@@ -269,14 +269,14 @@ def test_says_why_it_cannot_run(monkeypatch):
     assert "triton is not installed" in triton_engine.why_unavailable(gpu, False)
 
 
-def test_refuses_points_that_require_gradients(monkeypatch):
+def test_rejects_points_that_require_gradients(monkeypatch):
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     cells, _ = cells_of(random_cloud(20), CLASSIFICATION)
     with pytest.raises(InputError, match="gradients"):
         triton_engine.project(replace(cells, value=cells.value.requires_grad_()), CLASSIFICATION)
 
 
-def test_importing_the_package_imports_no_triton():
+def test_importing_the_package_does_not_import_triton():
     code = "import sys, pointclip.projection; print('pointclip.projection.triton_kernels' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
 
@@ -320,7 +320,7 @@ for module, name, constants, options in (
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs the compiler that Triton's wheels for Linux bring")
 def test_compiles_for_a_gpu_without_spilling_registers(tmp_path):
-    """What the interpreter does not show: that the real compiler takes the kernels, here segmentation's."""
+    """The interpreter does not show whether the compiler accepts the kernels, here segmentation's."""
     environment = {**os.environ, "TRITON_CACHE_DIR": str(tmp_path)}
     environment.pop("TRITON_INTERPRET", None)
     command = [sys.executable, "-c", COMPILE, str(tmp_path / "kernel.cubin")]

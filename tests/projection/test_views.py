@@ -1,4 +1,4 @@
-"""Rotations, and which views are taken."""
+"""Rotations, and selection of views."""
 
 from math import pi
 
@@ -50,6 +50,6 @@ def test_bad_views(text, words):
 
 
 @pytest.mark.parametrize("numbers", [[], [2], [-1], [0, 5]])
-def test_unknown_view_numbers_are_refused(numbers):
+def test_unknown_view_numbers_are_rejected(numbers):
     with pytest.raises(InputError, match="expected numbers from 0 to 1"):
         chosen_views([((0, 0, 0),), ((1, 0, 0),)], numbers)

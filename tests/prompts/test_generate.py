@@ -1,4 +1,4 @@
-"""Having a language model write sentences: a fake server that also fails, stalls and babbles, and a stub model."""
+"""Sentences from a language model: with a fake server that can fail, stall and ramble, and a stub model."""
 
 import builtins
 import http.server
@@ -33,12 +33,12 @@ WORDS = ("alpha", "bravo", "carol", "delta", "ember", "fjord", "grape", "hotel")
 
 
 def good(number: int) -> str:
-    """A sentence for each number, no two alike."""
+    """A distinct sentence for each number."""
     return f"A grey depth map with {WORDS[number % 8]} and {WORDS[number // 8 % 8]} as number {number}"
 
 
 class FakeServer(http.server.ThreadingHTTPServer):
-    """Answers chat completions; `script` gives the first requests' behaviour, after which all is well."""
+    """Serves chat completions; `script` defines the behaviour of the first requests, later ones succeed."""
 
     daemon_threads = True
 
@@ -159,7 +159,7 @@ def test_commands_are_the_papers_four():
         ("A grey\x00 chair\x1b[31m", ""),
     ],
 )
-def test_answers_become_sentences(answer, sentence):
+def test_answers_are_cleaned(answer, sentence):
     if sentence is None:  # as many whole sentences as fit
         assert re.fullmatch(r"A chair is grey\.( It is very grey\.)+", g.usable(answer))
     else:
@@ -168,7 +168,7 @@ def test_answers_become_sentences(answer, sentence):
 
 @settings(deadline=None, max_examples=60)
 @given(st.text(max_size=300))
-def test_whatever_comes_is_a_sentence_that_fits_or_none(answer):
+def test_any_answer_gives_a_valid_sentence_or_none(answer):
     sentence = g.usable(answer)
     if sentence is not None:
         assert sentence.isprintable()
@@ -177,7 +177,7 @@ def test_whatever_comes_is_a_sentence_that_fits_or_none(answer):
         assert token_count(sentence) <= 77
 
 
-def test_a_file_is_written_in_the_published_form(serve, tmp_path, capsys):
+def test_file_has_the_published_format(serve, tmp_path, capsys):
     server, out = serve(), tmp_path / "new" / "out.json"
     assert run(server, out, samples=3) == 0
     prompts = read_prompts(out)
@@ -191,10 +191,10 @@ def test_a_file_is_written_in_the_published_form(serve, tmp_path, capsys):
     assert "2 lists, 24 sentences" in capsys.readouterr().out
 
 
-def test_parts_come_below_their_category(serve, tmp_path):
+def test_parts_are_below_their_category(serve, tmp_path):
     server, out = serve(), tmp_path / "out.json"
     assert run(server, out, "--category", "chair", "--parts", "seat, back", classes="") == 0
-    assert {name: len(own) for name, own in read_prompts(out)["chair"].items()} == {"seat": 8, "back": 8}
+    assert {name: len(group) for name, group in read_prompts(out)["chair"].items()} == {"seat": 8, "back": 8}
 
 
 @pytest.mark.parametrize(
@@ -217,21 +217,21 @@ def test_parts_come_below_their_category(serve, tmp_path):
     ],
     ids=str,
 )
-def test_passing_faults_are_tried_again(fault, serve, tmp_path):
+def test_transient_errors_are_retried(fault, serve, tmp_path):
     server, out = serve([fault, fault, None, fault]), tmp_path / "out.json"
     assert run(server, out, "--timeout", "2", samples=1, classes="chair") == 0
     assert len(read_prompts(out)["chair"]) == 4
     assert len(server.asked) == 4 + 3
 
 
-def test_a_stalled_request_is_tried_again(serve, tmp_path):
+def test_stalled_request_is_retried(serve, tmp_path):
     server, out = serve(["stall", None, "stall"]), tmp_path / "out.json"
     assert run(server, out, "--timeout", "0.2", samples=1, classes="chair") == 0
     assert len(read_prompts(out)["chair"]) == 4
 
 
 @pytest.mark.parametrize("babble", ["", "As an AI I cannot say.", "1.", "blah " * 200, "{}", None])
-def test_repeated_and_useless_answers_are_made_up_for(babble, serve, tmp_path):
+def test_duplicate_and_unusable_answers_are_replaced(babble, serve, tmp_path):
     babble = babble if babble is not None else good(0)  # the same as another answer
     server, out = serve([None, babble, None, babble, babble]), tmp_path / "out.json"
     assert run(server, out, "--jobs", "1", classes="chair") == 0
@@ -239,7 +239,7 @@ def test_repeated_and_useless_answers_are_made_up_for(babble, serve, tmp_path):
     assert 8 < len(server.asked) <= 8 + 3
 
 
-def test_a_model_with_little_to_say_gives_smaller_equal_blocks(serve, tmp_path, capsys):
+def test_few_usable_answers_give_smaller_equal_blocks(serve, tmp_path, capsys):
     server = serve(reply=lambda number: good(number % 6))
     assert run(server, tmp_path / "out.json", "--jobs", "1", classes="chair", samples=2) == 2
     assert "None of 6 answers to the words command for 'chair' is usable" in capsys.readouterr().err
@@ -249,7 +249,7 @@ def test_a_model_with_little_to_say_gives_smaller_equal_blocks(serve, tmp_path, 
     assert read_prompts(tmp_path / "two.json") == {"chair": [good(number) + "." for number in (0, 2, 4, 6)]}
 
 
-def test_several_requests_run_at_a_time(serve, tmp_path):
+def test_requests_run_concurrently(serve, tmp_path):
     server = serve(reply=lambda number: time.sleep(0.05) or good(number))
     assert run(server, tmp_path / "out.json", "--jobs", "4") == 0
     assert 2 <= server.most_at_once <= 4
@@ -263,7 +263,7 @@ def test_several_requests_run_at_a_time(serve, tmp_path):
         ((400, {}, "x" * 5000), "check --base-url and --model"),
     ],
 )
-def test_hopeless_refusals_end_at_once_in_one_sentence(fault, words, serve, tmp_path, capsys):
+def test_permanent_errors_end_the_run_at_once(fault, words, serve, tmp_path, capsys):
     server = serve([fault])
     assert run(server, tmp_path / "out.json", "--jobs", "1") == 2
     output = capsys.readouterr().err
@@ -274,7 +274,7 @@ def test_hopeless_refusals_end_at_once_in_one_sentence(fault, words, serve, tmp_
     assert len(server.asked) == 1
 
 
-def test_what_is_done_is_kept_and_gone_on_from(serve, tmp_path, capsys):
+def test_interrupted_run_resumes_from_the_answers_so_far(serve, tmp_path, capsys):
     out = tmp_path / "out.json"
     first = serve([None] * 5 + [(500, {}, "")] * 99)
     assert run(first, out, "--jobs", "1", "--retries", "2") == 2
@@ -283,7 +283,7 @@ def test_what_is_done_is_kept_and_gone_on_from(serve, tmp_path, capsys):
     partial = tmp_path / "out.json.partial"
     assert len(partial.read_text().splitlines()) == 1 + 5
     with open(partial, "a") as file:
-        file.write('["chair", "words"')  # cut off by a full disk
+        file.write('["chair", "words"')  # truncated by a full disk
     first.script.clear()
     assert run(first, out, "--jobs", "1") == 0
     assert len(first.asked) == 5 + 3 + 11
@@ -301,7 +301,7 @@ def test_a_partial_file_of_another_model_is_not_mixed_in(serve, tmp_path, capsys
     assert not re.search("a-secret", (tmp_path / "out.json.partial").read_text())
 
 
-def test_an_interrupt_ends_with_130_and_keeps_what_is_done(serve, tmp_path):
+def test_interrupt_exits_with_130_and_keeps_answers(serve, tmp_path):
     server, out = serve([None] * 3 + ["stall"] * 9), tmp_path / "out.json"
     command = [sys.executable, "prompts/generate.py", "--classes", "chair", "--model", "m", "--out", str(out)]
     command += ["--base-url", server.url, "--jobs", "2"]
@@ -344,7 +344,7 @@ def test_bad_arguments(arguments, words, tmp_path, capsys):
     assert output.count("\n") == 1
 
 
-def test_an_existing_output_is_not_asked_for_again(tmp_path, capsys):
+def test_existing_output_is_not_overwritten(tmp_path, capsys):
     assert exit_code(g.main, ["--classes", "a", "--model", "m", "--out", str(tmp_path)]) == 2
     assert "already exists" in capsys.readouterr().err
 
@@ -372,7 +372,7 @@ def test_bad_keys(key, words, monkeypatch, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("package", "flag"), [("openai", "--model"), ("transformers", "--local")])
-def test_a_missing_package_is_named_with_its_cure(package, flag, monkeypatch, tmp_path, capsys):
+def test_missing_package_is_named_with_a_fix(package, flag, monkeypatch, tmp_path, capsys):
     real = builtins.__import__
 
     def without(name, *args, **kwargs):
@@ -388,7 +388,7 @@ def test_a_missing_package_is_named_with_its_cure(package, flag, monkeypatch, tm
 
 
 def stub_transformers(chat: bool) -> types.ModuleType:
-    """What LocalModel uses of transformers; its answers depend on the seed alone."""
+    """The parts of transformers that LocalModel uses; answers depend only on the seed."""
     module = types.ModuleType("transformers")
     module.seeds, module.prompts = [], []
 
@@ -418,7 +418,7 @@ def test_a_local_model_writes_the_same_file_for_the_same_seed(chat, monkeypatch,
         out = tmp_path / f"{number}.json"
         arguments = ["--classes", "chair,bed", "--local", "m", "--samples", "2", "--out", str(out), "--quiet"]
         assert exit_code(g.main, [*arguments, "--seed", str(seed)]) == 0
-        assert {name: len(own) for name, own in read_prompts(out).items()} == {"chair": 8, "bed": 8}
+        assert {name: len(group) for name, group in read_prompts(out).items()} == {"chair": 8, "bed": 8}
         texts.append(out.read_bytes())
     assert texts[0] == texts[1] != texts[2]
     command = "Describe a depth map of a chair."
@@ -431,7 +431,7 @@ def test_a_local_model_that_cannot_be_loaded(monkeypatch, tmp_path, capsys):
     assert "Cannot load the model 'none' (none is not a local folder)" in capsys.readouterr().err
 
 
-def test_pauses_grow_are_seeded_and_heed_the_server():
+def test_pauses_increase_are_seeded_and_respect_the_server():
     pauses = [models.pause(attempt, seed=3) for attempt in range(9)]
     assert pauses == [models.pause(attempt, seed=3) for attempt in range(9)] != [models.pause(a, 4) for a in range(9)]
     for attempt, seconds in enumerate(pauses):

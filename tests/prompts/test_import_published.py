@@ -1,4 +1,4 @@
-"""Importing the published material: made-up files of its form, and files that are not."""
+"""Import of the published files, with synthetic ones in the same format and invalid ones."""
 
 import http.server
 import json
@@ -45,8 +45,8 @@ def segmentation_parameters() -> str:
 
 
 def published(folder: Path) -> Path:
-    """A folder with all files of the published repository that matter, and some that do not."""
-    parts = {name: {f"their {part}": [part, part, f"a {part}"] for part in own} for name, own in PART_NAMES.items()}
+    """A folder with all relevant files of the published repository, and some others."""
+    parts = {name: {f"their {part}": [part, part, f"a {part}"] for part in parts} for name, parts in PART_NAMES.items()}
     parts["lamp"] = dict(list(parts["lamp"].items())[:2])
     files = {
         "zeroshot_cls/prompts/modelnet40_1000.json": json.dumps({name: [name, "", "b"] for name in MODELNET40}),
@@ -76,7 +76,7 @@ def source(tmp_path_factory) -> Path:
     return published(tmp_path_factory.mktemp("published"))
 
 
-def test_a_checkout_becomes_files_that_runs_take(source, tmp_path, capsys):
+def test_checkout_is_imported_to_usable_files(source, tmp_path, capsys):
     assert exit_code(ip.main, [str(source), "--out", str(tmp_path)]) == 0
     output = capsys.readouterr().out
     assert "missing" not in output
@@ -98,14 +98,14 @@ def test_a_checkout_becomes_files_that_runs_take(source, tmp_path, capsys):
         assert list(weights["weights"].values()) == [WEIGHTS] * number
 
 
-def test_chosen_sentences_say_so_wherever_they_are_written(source, tmp_path):
+def test_searched_sentences_are_marked_as_tuned(source, tmp_path):
     assert exit_code(ip.main, [str(source), "--out", str(tmp_path)]) == 0
     origins = {path.name: yaml.safe_load(path.read_text()) for path in tmp_path.glob("*.origin.yaml")}
     assert set(origins) == {f"{name}.origin.yaml" for name in ip.SEARCHED}
-    assert all(own["tuned_on_test_labels"] and "test split" in own["origin"] for own in origins.values())
+    assert all(origin["tuned_on_test_labels"] and "test split" in origin["origin"] for origin in origins.values())
 
 
-def test_archive_and_address_give_the_same_files(source, tmp_path, capsys):
+def test_archive_and_url_give_the_same_files(source, tmp_path, capsys):
     archive = zipped(source, tmp_path / "main.zip")
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -115,12 +115,12 @@ def test_archive_and_address_give_the_same_files(source, tmp_path, capsys):
             assert exit_code(ip.main, [str(place), "--out", str(tmp_path / f"{number}")]) == 0
         server.shutdown()
     first = {path.name: path.read_bytes() for path in (tmp_path / "0").iterdir()}
-    assert len(first) == 3 + 9 + 9 + 2  # candidates, chosen sentences with what they are, view weights
+    assert len(first) == 3 + 9 + 9 + 2  # candidates, chosen sentences with origin files, view weights
     for number in (1, 2):
         assert {path.name: path.read_bytes() for path in (tmp_path / f"{number}").iterdir()} == first
 
 
-def test_weights_are_compared_with_those_that_we_have(tmp_path, capsys):
+def test_weights_are_compared_with_the_bundled_ones(tmp_path, capsys):
     for task, name in ip.TASKS.items():
         weights = yaml.safe_load((ROOT / name / "view_weights.yaml").read_text())["weights"]
         material = pf.Material(weights={task: weights})
@@ -177,7 +177,7 @@ def test_missing_files_are_listed(tmp_path, capsys):
         ("best_prompt_weight['modelnet40_rn50_test_weights'] = ['a'] ", "expected 10 numbers"),
     ],
 )
-def test_parameters_never_run_and_are_reported_by_file_and_line(text, words, tmp_path, capsys, monkeypatch):
+def test_parameter_files_are_not_executed_and_errors_name_the_line(text, words, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "best_param.py").write_text(text)
     assert exit_code(ip.main, [str(tmp_path), "--out", str(tmp_path / "out")]) == (2 if words else 0)
@@ -190,7 +190,7 @@ def test_parameters_never_run_and_are_reported_by_file_and_line(text, words, tmp
         assert not (tmp_path / "out").exists()
 
 
-def test_later_values_win_and_unknown_entries_are_noted():
+def test_later_values_override_and_unknown_entries_are_noted():
     found = literals(b"best_prompt = {'bag': ['a']}\nbest_prompt['bag'] = ['b']\nbest_prompt['cap'] = -1", PLACE)
     assert found == {("best_prompt", "bag"): (["b"], 2), ("best_prompt", "cap"): (-1, 3)}
     assert literals(b"best_prompt['bag'] = ['a']\nbest_prompt = {}", PLACE) == {}
@@ -199,7 +199,7 @@ def test_later_values_win_and_unknown_entries_are_noted():
     assert "modelnet10_rn50_test_prompts left out" in material.notes[0]
 
 
-def test_two_files_that_contradict_each_other_are_refused(source, tmp_path):
+def test_contradictory_files_are_rejected(source, tmp_path):
     for number, text in enumerate(("best_prompt = {'bag': ['a', 'b']}", "best_prompt = {'bag': ['a', 'c']}")):
         path = tmp_path / f"{number}" / "best_param.py"
         path.parent.mkdir()
@@ -229,7 +229,7 @@ def test_two_files_that_contradict_each_other_are_refused(source, tmp_path):
         ("notes.txt", "nothing", "contains none of"),
     ],
 )
-def test_odd_candidate_files(name, text, words, tmp_path, capsys):
+def test_invalid_candidate_files(name, text, words, tmp_path, capsys):
     (tmp_path / name).write_text(text)
     assert exit_code(ip.main, [str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     output = capsys.readouterr().err
@@ -237,14 +237,14 @@ def test_odd_candidate_files(name, text, words, tmp_path, capsys):
     assert output.count("\n") == 1
 
 
-def test_classes_that_are_absent_are_noted(tmp_path):
+def test_missing_classes_are_noted(tmp_path):
     (tmp_path / "modelnet40_1000.json").write_text(json.dumps({"Night stand": ["a"]}))
     notes = ip.collect(str(tmp_path)).notes
     assert "airplane" in notes[0]
     assert "night_stand" not in notes[0]
 
 
-def test_odd_sources(tmp_path, capsys):
+def test_invalid_sources(tmp_path, capsys):
     (tmp_path / "a.zip").write_bytes(b"PK not a zip")
     (tmp_path / "big").mkdir()
     with open(tmp_path / "big/best_param.py", "wb") as file:
@@ -257,7 +257,7 @@ def test_odd_sources(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ip.SEARCHED)
-def test_a_config_for_each_published_file_takes_it_with_its_weights(name):
+def test_every_published_file_has_a_config_that_uses_it(name):
     task = "zeroshot_seg" if name.startswith("shapenetpart") else "zeroshot_cls"
     config = name.replace("scanobjectnn", "scanobjectnn_pb_t50_rs") + "_published"
     settings = TASKS[task].load(config)[1]
@@ -271,6 +271,6 @@ def test_a_config_for_each_published_file_takes_it_with_its_weights(name):
         assert name in weights
 
 
-def test_a_run_without_the_import_says_what_to_do(tmp_path):
+def test_missing_import_is_reported_with_a_fix(tmp_path):
     with pytest.raises(InputError, match=r"run `python prompts/import_published.py PATH_OR_URL`"):
         read_prompts(tmp_path / "published" / "modelnet40_rn50.json")

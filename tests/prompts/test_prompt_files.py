@@ -1,4 +1,4 @@
-"""The facts, the sentence files made from them, and the script that makes them."""
+"""The facts, the prompt files made from them, and the script that makes them."""
 
 import copy
 import json
@@ -36,23 +36,23 @@ def rows_of(name):
         yield category, label, entry, (made[category] if category else made)[label]
 
 
-def test_the_shipped_data_sets_have_facts():
+def test_bundled_data_sets_have_facts():
     assert {"modelnet40", "scanobjectnn", "shapenetpart"} <= set(NAMES)
 
 
 @pytest.mark.parametrize(("name", "classes"), [("modelnet40", MODELNET40), ("scanobjectnn", SCANOBJECTNN)])
-def test_classes_are_the_data_sets_own_in_their_order(name, classes):
+def test_classes_match_the_data_sets(name, classes):
     assert list(facts_of(name)) == classes.split()
     assert list(json.loads((b.PROMPTS / f"{name}.json").read_text(encoding="utf-8"))) == classes.split()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_committed_file_is_what_build_makes(name):
+def test_committed_file_matches_build(name):
     assert (b.PROMPTS / f"{name}.json").read_text(encoding="utf-8") == b.to_json(b.build(facts_of(name)))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_facts_are_many_and_nobody_elses(name):
+def test_facts_are_sufficient_and_unique(name):
     owner = {}
     for category, label, entry, _ in rows_of(name):
         assert len(set(entry["facts"])) >= 12, label
@@ -76,9 +76,9 @@ def test_sentences_are_distinct_balanced_and_fit_clip(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_sentences_name_their_object_and_use_every_fact(name):
     for category, label, entry, sentences in rows_of(name):
-        own = [entry.get("name", label).replace("_", " "), *entry["synonyms"]]
+        names = [entry.get("name", label).replace("_", " "), *entry["synonyms"]]
         for sentence in (s.lower() for s in sentences):
-            assert any(word.lower() in sentence for word in own), sentence
+            assert any(word.lower() in sentence for word in names), sentence
             assert category is None or category.replace("_", " ") in sentence, sentence
         text = " ".join(sentences).lower()
         for fact in entry["facts"]:
@@ -86,11 +86,11 @@ def test_sentences_name_their_object_and_use_every_fact(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_file_stays_below_two_megabytes(name):
+def test_files_are_below_two_megabytes(name):
     assert (b.PROMPTS / f"{name}.json").stat().st_size < 2e6
 
 
-def test_tokens_are_counted_as_clip_counts_them():
+def test_token_counts_match_clip():
     from open_clip import tokenize
 
     for sentence in ["A depth map of a chair.", "A grey, low-resolution depth image of a night stand: two drawers."]:
@@ -116,13 +116,13 @@ def test_articles(phrase, right):
     assert b.fix_articles(phrase) == right
 
 
-def test_a_part_is_named_with_its_category():
+def test_sentences_of_parts_include_the_category():
     made = b.build({"chair": {"back_rest": CHAIR}})
     assert set(made) == {"chair"}
     assert made["chair"]["back_rest"][0].startswith("A depth map of the back rest of a chair, ")
 
 
-def test_every_pattern_is_used_and_only_known_places_occur():
+def test_every_pattern_is_used_and_placeholders_are_known():
     patterns = b.load_patterns()
     assert tuple(patterns["kinds"]) == b.KINDS
     for kind, of_kind in patterns["kinds"].items():
@@ -169,7 +169,7 @@ def spoiled(change):
         (spoiled(lambda e: e.__setitem__("facts", [f"seen {n} times" for n in range(20, 40)])), "noun phrases"),
     ],
 )
-def test_bad_facts_are_told_in_one_sentence(facts, message):
+def test_bad_facts_are_rejected_in_one_sentence(facts, message):
     with pytest.raises(InputError, match=message) as caught:
         b.build(facts)
     assert "\n" not in str(caught.value)
@@ -184,7 +184,7 @@ def test_any_name_and_number_of_facts_give_distinct_sentences(name, count):
     assert set(facts) == {fact for fact in facts if any(fact in s.lower() for s in sentences)}
 
 
-def test_main_builds_the_named_file_and_says_what_is_wrong(tmp_path, monkeypatch, capsys):
+def test_main_builds_a_file_and_reports_errors(tmp_path, monkeypatch, capsys):
     (tmp_path / "facts").mkdir()
     (tmp_path / "patterns.yaml").write_bytes((b.PROMPTS / "patterns.yaml").read_bytes())
     (tmp_path / "facts" / "mine.json").write_text(json.dumps({"chair": CHAIR}))

@@ -1,4 +1,4 @@
-"""Reading a page as a person and a browser would."""
+"""Parsing of report pages."""
 
 from html.parser import HTMLParser
 from pathlib import Path
@@ -8,7 +8,7 @@ FACTS = {"encoder": "ViT-B-16", NASTY: NASTY}
 
 
 class Reader(HTMLParser):
-    """Collects tags, addresses and visible text; what is inside of scripts and styles is kept apart."""
+    """Collects tags, URLs and visible text; the content of scripts and styles is collected separately."""
 
     def __init__(self, page: Path):
         super().__init__()
@@ -33,5 +33,5 @@ class Reader(HTMLParser):
 
 
 def text_of(page: Path) -> str:
-    """What a reader of the page sees."""
+    """The visible text of a page."""
     return " ".join(Reader(page).text)

@@ -1,4 +1,4 @@
-"""The pages that people read: complete, escaped, without network, and alive in a browser."""
+"""Report pages: complete, escaped, without network, and interactive in a browser."""
 
 import re
 import shutil
@@ -24,7 +24,7 @@ def page(request, tmp_path_factory):
     return path
 
 
-def test_page_is_whole_and_needs_no_network(page):
+def test_page_is_complete_and_needs_no_network(page):
     read = Reader(page)
     pictures_linked = [address for address in read.addresses if not address.startswith("data:,")]
     assert pictures_linked
@@ -36,7 +36,7 @@ def test_page_is_whole_and_needs_no_network(page):
     assert all(read.alts)
 
 
-def test_names_are_text_never_markup(page):
+def test_names_are_escaped(page):
     read = Reader(page)
     assert "x" not in read.addresses  # NASTY's picture
     shown = " ".join(read.text)
@@ -59,7 +59,7 @@ def test_same_input_gives_the_same_bytes(page, request, tmp_path):
         assert path.read_bytes() == (page.parent / path.relative_to(tmp_path)).read_bytes()
 
 
-# Stands in for a person: presses a button, then drags the first cloud. What became of the cameras is left in the page.
+# Acts as a user: presses a button, then drags the first cloud. Records in the page how the cameras moved.
 PERSON = """<script>
 const settled = () => new Promise(done => setTimeout(done, 300));
 (async () => {
@@ -84,7 +84,7 @@ const settled = () => new Promise(done => setTimeout(done, 300));
 })();
 </script>"""
 
-# Leaves the addresses that the page asked the network for in the page.
+# Records in the page how many addresses it requested from the network.
 WITNESS = """<script>addEventListener("load", () => {
   const asked = performance.getEntriesByType("resource").map(entry => entry.name);
   document.body.dataset.asked = asked.filter(name => !/^(file|data|blob):/.test(name)).length;
@@ -92,7 +92,7 @@ WITNESS = """<script>addEventListener("load", () => {
 
 
 def load(report: Path, extra: str = WITNESS) -> tuple[str, list[str]]:
-    """The page, with `extra` at its end, as Chromium made it, and what its console complains about."""
+    """Load the page, with `extra` appended, in Chromium: the resulting page, and the console's errors."""
     copy, profile = report.with_name("copy.html"), report.with_name("profile")
     copy.write_text(report.read_text("utf-8").replace("</body>", f"{extra}</body>"), "utf-8")
     quiet = ["gpu", "quic", "background-networking", "component-update", "sync", "extensions", "default-apps"]
@@ -108,14 +108,14 @@ def load(report: Path, extra: str = WITNESS) -> tuple[str, list[str]]:
 
 
 @needs_browser
-def test_browser_loads_the_page_without_complaint_or_network(page):
+def test_browser_loads_the_page_without_errors_or_network(page):
     dom, complaints = load(page)
     assert not complaints
     assert 'data-asked="0"' in dom
 
 
 @needs_browser
-def test_browser_turns_both_clouds_together(tmp_path):
+def test_browser_rotates_both_clouds_together(tmp_path):
     segmentation_page(tmp_path / "report.html")
     dom, complaints = load(tmp_path / "report.html", PERSON)
     assert not complaints
@@ -125,7 +125,7 @@ def test_browser_turns_both_clouds_together(tmp_path):
 
 
 @needs_browser
-def test_browser_check_notices_faults(tmp_path):
+def test_browser_check_detects_errors(tmp_path):
     fault = "<script>throw new Error('oops')</script><img src='https://example.org/a.png'>"
     (tmp_path / "report.html").write_text(f"<!DOCTYPE html><body>{fault}</body>")
     dom, complaints = load(tmp_path / "report.html")

@@ -1,4 +1,4 @@
-"""Pictures of reports: what is drawn where, in which colours."""
+"""Pictures in reports: positions and colours."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from pointclip.errors import InputError
 from pointclip.report import pictures
 
 
-def test_part_colours_come_round_and_unknown_is_gray():
+def test_part_colours_repeat_and_unknown_is_gray():
     count = len(pictures.PART_COLOURS)
     assert count >= 6
     assert len(set(pictures.PART_COLOURS)) == count
@@ -35,9 +35,9 @@ def test_clouds_are_upright_and_not_mirrored():
     figure = pictures.point_cloud(points, np.zeros(4, int), ["all"])
     drawn = np.stack([figure.data[0].x, figure.data[0].y, figure.data[0].z], axis=1)
     axes = drawn[1:] - drawn[0]
-    assert axes[1, 2] > 0  # y has become plotly's upright axis
+    assert axes[1, 2] > 0  # y is plotly's upright axis
     assert np.abs(axes[1, :2]).max() < 1e-3
-    assert np.linalg.det(axes) > 0  # a turn, not a mirror
+    assert np.linalg.det(axes) > 0  # a rotation, not a reflection
 
 
 @pytest.mark.parametrize(("count", "drawn"), [(1, 1), (100, 100), (8192, 8192), (100_000, 8192)])
@@ -48,7 +48,7 @@ def test_large_clouds_are_thinned(count, drawn):
     assert chosen[-1] == count - 1
 
 
-def test_arrays_that_do_not_fit_are_refused():
+def test_mismatched_arrays_are_rejected():
     with pytest.raises(InputError, match="depth maps have shape"):
         pictures.depth_map_strip(np.zeros((3, 4)))
     with pytest.raises(InputError, match="titles"):

@@ -1,4 +1,4 @@
-"""What --input and --classes mean: files, folders, patterns and lists."""
+"""Arguments of --input and --classes: files, folders, patterns and lists."""
 
 import pytest
 
@@ -21,14 +21,14 @@ def names(folder, *words):
     return [str(path.relative_to(folder)) for path in expand_inputs([str(word) for word in words], ENDINGS)]
 
 
-def test_folders_patterns_and_files_give_each_shape_once(folder):
+def test_folders_patterns_and_files_without_duplicates(folder):
     assert names(folder, folder) == ["a.ply", "b.ply", "deep/c.obj"]
     assert names(folder, folder / "*.ply", folder / "b.ply") == ["a.ply", "b.ply"]
     assert names(folder, folder / "**/*.obj") == ["deep/c.obj"]
-    assert names(folder, folder / "none.ply") == ["none.ply"]  # told when it is read
+    assert names(folder, folder / "none.ply") == ["none.ply"]  # reported when it is read
 
 
-def test_a_list_names_files_from_its_own_folder(folder):
+def test_list_is_relative_to_its_folder(folder):
     (folder / "list.txt").write_text("\ufeff# chosen\nb.ply\n\ndeep\n", encoding="utf-8")
     assert names(folder, f"@{folder / 'list.txt'}") == ["b.ply", "deep/c.obj"]
     assert names_or_list(f"@{folder / 'list.txt'}") == ("b.ply", "deep")
@@ -44,7 +44,7 @@ def test_a_list_names_files_from_its_own_folder(folder):
         ("@blank", "is empty"),
     ],
 )
-def test_what_holds_no_shape_is_told(folder, word, message, monkeypatch):
+def test_arguments_without_shapes_are_rejected(folder, word, message, monkeypatch):
     monkeypatch.chdir(folder)
     (folder / "empty").mkdir()
     (folder / "blank").write_text("# nothing\n")

@@ -18,7 +18,7 @@ def test_table_aligns():
     assert lines == ["class    n", "----------", "a       10", "longer   2"]
 
 
-def test_no_cell_is_a_formula(tmp_path):
+def test_csv_cells_are_not_formulas(tmp_path):
     cells = ["=1+1", "+1", "-chair", "@SUM(A1)", "-0.5", "-1e3", "a=b", "\x1b[31m", "", -3, 2.5]
     write_csv(tmp_path / "a.csv", ["=name"] * len(cells), iter([cells]))
     with open(tmp_path / "a.csv", newline="") as file:
@@ -27,5 +27,5 @@ def test_no_cell_is_a_formula(tmp_path):
     assert row == ["'=1+1", "+1", "'-chair", "'@SUM(A1)", "-0.5", "-1e3", "a=b", "\\x1b[31m", "", "-3", "2.5"]
 
 
-def test_tables_show_no_control_characters():
+def test_tables_escape_control_characters():
     assert table(["class", "n"], [["\x1b[31mred", 1]]).splitlines()[-1] == "\\x1b[31mred  1"

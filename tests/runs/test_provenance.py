@@ -1,4 +1,4 @@
-"""Where sentences and view weights came from, and what is marked as tuned on test labels."""
+"""The origin of sentences and view weights, and the mark for tuning on test labels."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -43,44 +43,44 @@ RESULT = SearchResult(
 PLAIN, TUNED = Origin("plain"), Origin("tuned", "Chosen on test labels.", True)
 
 
-def of(prompts=PLAIN, weights=PLAIN, search=None, own=False):
-    return provenance(SETTINGS, (prompts, weights), search, ENCODER, READER, own)
+def make(prompts=PLAIN, weights=PLAIN, search=None, own_shapes=False):
+    return provenance(SETTINGS, (prompts, weights), search, ENCODER, READER, own_shapes)
 
 
 @pytest.mark.parametrize(("prompts", "weights"), [(PLAIN, PLAIN), (TUNED, PLAIN), (PLAIN, TUNED), (TUNED, TUNED)])
-def test_one_mark_of_two_is_enough(prompts, weights):
-    found = of(prompts, weights)
-    assert (found.prompts, found.view_weights) == (prompts.words, weights.words)
-    assert found.tuned == (prompts.tuned or weights.tuned)
-    assert len(found.notes) == prompts.tuned + weights.tuned
+def test_tuned_if_sentences_or_weights_are(prompts, weights):
+    origin = make(prompts, weights)
+    assert (origin.prompts, origin.view_weights) == (prompts.words, weights.words)
+    assert origin.tuned == (prompts.tuned or weights.tuned)
+    assert len(origin.notes) == prompts.tuned + weights.tuned
 
 
 @pytest.mark.parametrize(
-    ("change", "own", "tuned"),
+    ("change", "own_shapes", "tuned"),
     [
         ({}, False, False),
         ({"dataset": "synthetic", "split": "test"}, False, True),  # the split itself
-        ({"dataset": "synthetic", "split": "test"}, True, False),  # own shapes are of no split
-        ({"data": "abc"}, True, True),  # the very shapes
+        ({"dataset": "synthetic", "split": "test"}, True, False),  # --input files belong to no split
+        ({"data": "abc"}, True, True),  # the same shapes
     ],
 )
-def test_a_search_on_what_is_reported_is_marked(change, own, tuned):
-    found = of(search=replace(RESULT, **change), own=own)
-    assert found.tuned == tuned
-    assert any("labels of" in note for note in found.notes)
+def test_search_on_the_reported_shapes_is_marked(change, own_shapes, tuned):
+    origin = make(search=replace(RESULT, **change), own_shapes=own_shapes)
+    assert origin.tuned == tuned
+    assert any("labels of" in note for note in origin.notes)
 
 
-def test_classes_that_nothing_was_chosen_for_are_named():
-    partly = of(search=replace(RESULT, sentences={"sofa": ["a wide seat."]}))  # nothing for chair, which is shown
-    assert partly.notes[-1] == "Nothing was chosen for chair: the search had no shapes of theirs."
+def test_classes_without_a_choice_are_listed():
+    origin = make(search=replace(RESULT, sentences={"sofa": ["a wide seat."]}))  # nothing for chair
+    assert origin.notes[-1] == "Nothing was chosen for chair, of which the search had no shapes."
 
 
-def test_notes_on_cut_sentences_demo_turned_and_bad_shapes():
+def test_run_notes():
     settings = load_config(defaults(), None, ["DATASET.TURN", "up"])
     notes = run_notes(settings, EXTRACTOR, READER, {"chair": ["one", "two"]})
     assert notes[0] == "Of its weights."
     notes = notes[1:]
-    assert notes[0] == "1 sentence(s) were cut after the 77 tokens that the encoder reads."
+    assert notes[0] == "1 sentence(s) were truncated to the encoder's 77 tokens."
     assert "not research results" in notes[1]
     assert notes[2] == "Every shape was randomly rotated about the up axis (seed 0)."
     assert notes[3] == "2 damaged file(s) of cached features were replaced, such as a."

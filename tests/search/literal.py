@@ -1,6 +1,6 @@
-"""The search straight from the method's text: every candidate gets a full evaluation, in nested loops of exact numbers.
+"""The search as a literal implementation of the method: every candidate is fully evaluated, in exact arithmetic.
 
-Fractions make it exact for any input. Numbers of few binary digits make true ties likely.
+Fractions make it exact for any input. Numbers with few binary digits make ties likely.
 """
 
 import itertools
@@ -12,14 +12,14 @@ import torch.nn.functional as F
 
 
 def fractions(tensor):
-    """A tensor as nested lists of exact numbers."""
+    """A tensor as nested lists of fractions."""
     if isinstance(tensor, torch.Tensor):
         tensor = tensor.tolist()
     return [fractions(part) for part in tensor] if isinstance(tensor, list | tuple) else Fraction(tensor)
 
 
 def argmax(values):
-    """The first largest."""
+    """The index of the first maximum."""
     best = 0
     for k, value in enumerate(values):
         if value > values[best]:
@@ -28,7 +28,7 @@ def argmax(values):
 
 
 def label(views, texts, weights):
-    """argmax_k of 100/√V · Σ_v w_v f_v · t_k; the square root is left to a float, which changes no order."""
+    """argmax_k of 100/√V · Σ_v w_v f_v · t_k; the factor is omitted, which does not affect the order."""
     scale = Fraction(100 / math.sqrt(len(views)))
     logits = []
     for text in texts:
@@ -65,10 +65,10 @@ def miou(features, labels, texts, weights, parts, rule):
 def greedy(score, candidates, start, sweeps=2):
     """score(texts) -> number; candidates [K][S][C] -> the chosen indices and their score."""
     chosen = list(start)
-    best = score([own[c] for own, c in zip(candidates, chosen, strict=True)])
+    best = score([group[c] for group, c in zip(candidates, chosen, strict=True)])
     for _ in range(sweeps):
-        for k, own in enumerate(candidates):
-            for index in range(len(own)):
+        for k, group in enumerate(candidates):
+            for index in range(len(group)):
                 trial = [*chosen[:k], index, *chosen[k + 1 :]]
                 value = score([group[c] for group, c in zip(candidates, trial, strict=True)])
                 if value > best:
@@ -91,7 +91,7 @@ def best_weights(score, values, fixed, views):
 
 
 def numbers(generator, shape, exact):
-    """Multiples of 1/4 in -1 … 1, many of them equal, or else unit vectors."""
+    """Multiples of 1/4 in -1 … 1, many of them equal, or unit vectors."""
     if exact:
         return torch.randint(-4, 5, shape, generator=generator) / 4
     return F.normalize(torch.randn(shape, generator=generator), dim=-1)

@@ -1,4 +1,4 @@
-"""Float32 with float64 for the close calls gives what float64 gives, however the work is cut into blocks."""
+"""Float32 with float64 for close calls gives the result of float64, whatever the block size."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ pytest.importorskip("numba")
 
 
 def near(g, count, width):
-    """Unit vectors so near each other that float32 sums cannot tell their products apart; the second half repeats."""
+    """Unit vectors so close that float32 cannot distinguish their products; the second half repeats the first."""
     centre = F.normalize(torch.randn(width, generator=g), dim=0)
     rows = F.normalize(centre + 1e-6 * torch.randn(count, width, generator=g), dim=1)
     return torch.cat([rows[: count // 2], rows[: count - count // 2]])
@@ -60,8 +60,8 @@ def test_iou_with_other_sentences(blocks, dtype):
         for j in range(0, len(candidates), 7):
             logits[..., k] = products[..., j]
             ious = [
-                shape_iou(part_ious(own.numpy(), called, 3), "standard")
-                for own, called in zip(truth, logits.argmax(2), strict=True)
+                shape_iou(part_ious(labels.numpy(), predicted, 3), "standard")
+                for labels, predicted in zip(truth, logits.argmax(2), strict=True)
             ]
             assert scores[j] == pytest.approx(np.mean(ious), abs=1e-9)
         scorer.replace(k, candidates[7])
@@ -69,7 +69,7 @@ def test_iou_with_other_sentences(blocks, dtype):
 
 
 def test_weights_of_equal_sums(blocks):
-    """Thirds cannot be told apart in float32; sets that are the same but for their order of summation tie."""
+    """Thirds are indistinguishable in float32; sets that differ only in the order of summation tie."""
     g = torch.Generator().manual_seed(3)
     sets = torch.rand(20, 4, generator=g, dtype=torch.float64)
     sets = torch.cat([sets, sets * 2, sets.flip(0)])  # a factor of 2 changes nothing
@@ -79,19 +79,19 @@ def test_weights_of_equal_sums(blocks):
     texts = near(g, 3, 30)
     scores = Classification(features, labels).weight_scorer(texts)(sets)
     logits = torch.einsum("nvc,kc->nkv", features.double(), texts.double())
-    expected = [(100 * ((logits * own).sum(2).numpy().argmax(1) == labels.numpy())).mean() for own in sets]
+    expected = [(100 * ((logits * weights).sum(2).numpy().argmax(1) == labels.numpy())).mean() for weights in sets]
     np.testing.assert_allclose(scores, expected, atol=1e-9)
     np.testing.assert_array_equal(scores[:20], scores[20:40])
     np.testing.assert_array_equal(scores[:20], scores[59:39:-1])
 
     logits = (features @ texts.T)[None]  # [1, N, V, K]
     scores = Segmentation(labels[None], 4, view_logits=lambda texts: logits).weight_scorer(texts)(sets)
-    called = [(logits[0].double() * own[:, None]).sum(1).numpy().argmax(1) for own in sets]
+    called = [(logits[0].double() * weights[:, None]).sum(1).numpy().argmax(1) for weights in sets]
     expected = [shape_iou(part_ious(labels.numpy(), each, 3), "standard") for each in called]
     np.testing.assert_allclose(scores, expected, atol=1e-9)
 
 
-def test_iou_at_weights_whose_sums_float32_confuses(blocks):
+def test_iou_at_weights_that_float32_cannot_distinguish(blocks):
     g = torch.Generator().manual_seed(4)
     logits = 1 + torch.randint(-2, 3, (2, 200, 4, 3), generator=g) * 2.0**-23  # neighbouring float32 numbers
     truth = torch.randint(3, (2, 200), generator=g)
@@ -99,14 +99,15 @@ def test_iou_at_weights_whose_sums_float32_confuses(blocks):
     scores = Segmentation(truth, 4, view_logits=lambda texts: logits).weight_scorer(torch.eye(3))(sets)
     called = torch.einsum("nivk,gv->gnik", logits.double(), sets).numpy().argmax(3)
     ious = [
-        [shape_iou(part_ious(t.numpy(), c, 3), "standard") for t, c in zip(truth, own, strict=True)] for own in called
+        [shape_iou(part_ious(t.numpy(), c, 3), "standard") for t, c in zip(truth, predictions, strict=True)]
+        for predictions in called
     ]
     np.testing.assert_allclose(scores, np.mean(ious, 1), atol=1e-9)
 
 
-def test_the_first_best_set_of_weights_wins():
+def test_first_best_set_of_weights_wins():
     features, labels = torch.eye(2)[None], torch.tensor([0])
     sets = torch.tensor([[0.0, 1.0], [1.0, 1.0], [1.0, 0.5], [0.0, 0.0]])
-    found = search_weights(Classification(features, labels), torch.eye(2), sets)
-    assert found.weights == (1.0, 1.0)  # a tie of two classes names the first
-    assert found.score == 100
+    result = search_weights(Classification(features, labels), torch.eye(2), sets)
+    assert result.weights == (1.0, 1.0)  # a tie of two classes names the first
+    assert result.score == 100

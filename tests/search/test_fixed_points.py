@@ -1,4 +1,4 @@
-"""Points whose part is fixed whatever is chosen count in the scores, and are not read."""
+"""Points with a fixed part count in the scores, and their features are not used."""
 
 import numpy as np
 import pytest
@@ -30,10 +30,10 @@ def case():
 
 def literal(truth, fixed, reads, texts, weights) -> float:
     ious = []
-    for own, constant, read in zip(truth, fixed, reads, strict=True):
+    for truth_of_shape, constant, read in zip(truth, fixed, reads, strict=True):
         labels = (torch.einsum("mvc,v->mc", read, weights.float()) @ texts.T).argmax(1)
         labels = torch.where(constant >= 0, constant, labels)
-        ious.append(metrics.shape_iou(metrics.part_ious(own.numpy(), labels.numpy(), PARTS), "standard"))
+        ious.append(metrics.shape_iou(metrics.part_ious(truth_of_shape.numpy(), labels.numpy(), PARTS), "standard"))
     return float(np.mean(ious))
 
 

@@ -57,10 +57,10 @@ def test_names_match_in_any_spelling():
     assert RESULT.missing(["night_stand"]) == []
 
 
-def test_chosen_sentences_and_weights_have_the_searchs_origin_and_others_keep_theirs():
+def test_origins_after_applying_a_search():
     weights = ViewWeights(torch.ones(2), TUNED)
     chosen, weighted = RESULT.apply_to_classes(SENTENCES, weights, [0, 3])
-    assert chosen.origin == Origin("2 sentences a class, searched on toy (train, 7 shapes)")
+    assert chosen.origin == Origin("2 sentences per class, searched on toy (train, 7 shapes)")
     assert weighted.origin == Origin("searched on toy (train, 7 shapes)")
     assert replace(RESULT, sentences={}).apply_to_classes(SENTENCES, weights, [0, 3])[0] is SENTENCES
     assert replace(RESULT, weights={}).apply_to_classes(SENTENCES, weights, [0, 3])[1] is weights
@@ -69,7 +69,7 @@ def test_chosen_sentences_and_weights_have_the_searchs_origin_and_others_keep_th
 
 
 @pytest.mark.parametrize(("read", "tuned", "note"), [(["mug"], False, ""), (["mug", "cap"], True, "Chosen so.")])
-def test_parts_that_keep_their_sentences_keep_their_origin(read, tuned, note):
+def test_unchanged_parts_keep_their_origin(read, tuned, note):
     parts = PartSentences({"mug": {"cup": ["x"]}, "cap": {"peak": ["z"]}}, TUNED)
     sentences, _ = PARTS.apply_to_parts(parts, {}, [0, 3], read)
     assert (sentences.origin.tuned, sentences.origin.note) == (tuned, note)
@@ -139,13 +139,13 @@ BAD = [
 
 
 @pytest.mark.parametrize(("values", "message"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
-def test_invalid_files_are_refused(tmp_path, values, message):
+def test_invalid_files_are_rejected(tmp_path, values, message):
     (tmp_path / "s.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(InputError, match=message):
         read_result(tmp_path / "s.yaml", RESULT.task)
 
 
-def test_unreadable_files_are_refused(tmp_path):
+def test_unreadable_files_are_rejected(tmp_path):
     with pytest.raises(InputError, match="Cannot read SEARCHED"):
         read_result(tmp_path / "none.yaml", RESULT.task)
     (tmp_path / "s.yaml").write_text("a: [")

@@ -1,4 +1,4 @@
-"""Alternation, ensembles, coordinate descent, what they report, and what they refuse."""
+"""Alternation, ensembles and coordinate descent: results, history, and invalid input."""
 
 from dataclasses import replace
 
@@ -26,8 +26,8 @@ from tests.search import literal
 pytest.importorskip("numba")
 
 
-def made_up(seed=0, n=40, views=4, width=12, classes=4, sentences=9):
-    """Features that lean towards their class's direction, sentences that do so more or less."""
+def random_features(seed=0, n=40, views=4, width=12, classes=4, sentences=9):
+    """Random features near their class's direction, and sentences at varying distance from it."""
     g = torch.Generator().manual_seed(seed)
     centres = F.normalize(torch.randn(classes, width, generator=g), dim=1)
     labels = torch.randint(classes, (n,), generator=g)
@@ -54,31 +54,31 @@ TASKS = ["classification", "segmentation"]
 @pytest.mark.parametrize("task", TASKS)
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 1000))
-def test_alternation_never_lowers_the_score_and_ends_where_nothing_improves(task, seed):
-    features, labels, candidates = made_up(seed)
+def test_alternation_is_monotone_and_stops_without_improvement(task, seed):
+    features, labels, candidates = random_features(seed)
     problem, sets = problem_of(task, features, labels), weight_sets(4, (0.0, 0.5, 1.0), {0: 1.0})
-    found = alternate(problem, candidates, torch.ones(4), sets)
-    scores = [step.score for step in found.history]
+    result = alternate(problem, candidates, torch.ones(4), sets)
+    scores = [step.score for step in result.history]
     assert scores == sorted(set(scores))
-    assert scores[-1] == found.score
-    assert found.score >= search_sentences(problem, candidates, torch.ones(4)).score
-    again = search_sentences(problem, candidates, found.weights, found.choices)
-    assert again.choices == found.choices
-    assert search_weights(problem, texts_of(candidates, found.choices), sets).score <= found.score + 1e-9
+    assert scores[-1] == result.score
+    assert result.score >= search_sentences(problem, candidates, torch.ones(4)).score
+    again = search_sentences(problem, candidates, result.weights, result.choices)
+    assert again.choices == result.choices
+    assert search_weights(problem, texts_of(candidates, result.choices), sets).score <= result.score + 1e-9
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_alternation_keeps_its_weights_where_those_to_try_are_worse(task):
-    features, labels, candidates = made_up(7)
+def test_alternation_keeps_its_weights_if_others_are_worse(task):
+    features, labels, candidates = random_features(7)
     problem = problem_of(task, features, labels)
-    found = alternate(problem, candidates, torch.ones(4), torch.zeros(1, 4))
-    assert found.weights == (1.0,) * 4
-    assert found.evaluations > search_sentences(problem, candidates, torch.ones(4)).evaluations
+    result = alternate(problem, candidates, torch.ones(4), torch.zeros(1, 4))
+    assert result.weights == (1.0,) * 4
+    assert result.evaluations > search_sentences(problem, candidates, torch.ones(4)).evaluations
 
 
 @pytest.mark.parametrize(("task", "seed"), [("classification", 3), ("segmentation", 1)])
-def test_a_second_sweep_goes_on_where_the_first_ended(task, seed):
-    features, labels, candidates = made_up(seed)
+def test_second_sweep_continues_the_first(task, seed):
+    features, labels, candidates = random_features(seed)
     problem = problem_of(task, features, labels)
     once, twice = (search_sentences(problem, candidates, torch.ones(4), sweeps=sweeps) for sweeps in (1, 2))
     assert twice.score > once.score
@@ -90,63 +90,66 @@ def test_a_second_sweep_goes_on_where_the_first_ended(task, seed):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_descent_starts_from_what_is_given_and_finds_the_good_view(task):
-    features, labels, candidates = made_up(1)
+def test_descent_starts_from_given_weights_and_finds_the_good_view(task):
+    features, labels, candidates = random_features(1)
     features[:, 1:] = F.normalize(torch.randn(40, 3, 12, generator=torch.Generator().manual_seed(5)), dim=2)
     texts = texts_of(candidates, [(0,)] * 4)
     problem = problem_of(task, features, labels)
-    found = descend_weights(problem, texts, torch.ones(4))
+    result = descend_weights(problem, texts, torch.ones(4))
     start = search_weights(problem, texts, torch.ones(1, 4)).score
-    assert found.history[0].score == pytest.approx(start, abs=1e-9)
-    assert found.score > start
-    assert found.weights[0] > max(found.weights[1:])
-    reached = search_weights(problem, texts, torch.tensor([found.weights], dtype=torch.float64)).score
-    assert found.score == pytest.approx(reached, abs=1e-9)
+    assert result.history[0].score == pytest.approx(start, abs=1e-9)
+    assert result.score > start
+    assert result.weights[0] > max(result.weights[1:])
+    reached = search_weights(problem, texts, torch.tensor([result.weights], dtype=torch.float64)).score
+    assert result.score == pytest.approx(reached, abs=1e-9)
 
 
-def test_ensembles_take_the_mean_of_each_classs_best():
-    features, labels, candidates = made_up(2)
+def test_ensembles_average_each_classs_best_sentences():
+    features, labels, candidates = random_features(2)
     weights = torch.tensor([1.0, 0.5, 0.25, 0.75])
-    found = search_ensembles(Classification(features, labels), candidates, weights, sizes=(3,))
+    result = search_ensembles(Classification(features, labels), candidates, weights, sizes=(3,))
     exact, exact_weights = literal.fractions(features), literal.fractions(weights)
-    base = literal.fractions([own[0] for own in candidates])
-    for k, own in enumerate(candidates):
+    base = literal.fractions([group[0] for group in candidates])
+    for k, group in enumerate(candidates):
         alone = [
             literal.accuracy(
                 exact, labels.tolist(), [*base[:k], literal.fractions(text), *base[k + 1 :]], exact_weights
             )
-            for text in own
+            for text in group
         ]
-        assert found.choices[k] == tuple(sorted(range(len(own)), key=lambda j, alone=alone: (-alone[j], j))[:3])
+        assert result.choices[k] == tuple(sorted(range(len(group)), key=lambda j, alone=alone: (-alone[j], j))[:3])
     means = torch.stack(
-        [F.normalize(own[list(chosen)].mean(0), dim=0) for own, chosen in zip(candidates, found.choices, strict=True)]
+        [
+            F.normalize(group[list(chosen)].mean(0), dim=0)
+            for group, chosen in zip(candidates, result.choices, strict=True)
+        ]
     )
     expected = literal.accuracy(exact, labels.tolist(), literal.fractions(means), exact_weights)
-    assert found.score == pytest.approx(float(expected), abs=1e-9)
+    assert result.score == pytest.approx(float(expected), abs=1e-9)
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_best_ensemble_size_is_chosen(task):
-    features, labels, candidates = made_up(3)
+    features, labels, candidates = random_features(3)
     problem = problem_of(task, features, labels)
-    found = search_ensembles(problem, candidates, torch.ones(4), sizes=(1, 2, 4, 100))
+    result = search_ensembles(problem, candidates, torch.ones(4), sizes=(1, 2, 4, 100))
     single = [search_ensembles(problem, candidates, torch.ones(4), sizes=(m,)) for m in (1, 2, 4, 100)]
-    assert found.score == max(one.score for one in single)
-    assert found.choices == max(single, key=lambda one: one.score).choices
+    assert result.score == max(one.score for one in single)
+    assert result.choices == max(single, key=lambda one: one.score).choices
     assert {len(chosen) for chosen in single[-1].choices} == {9}  # there are no more
 
 
-def test_what_is_reported():
-    features, labels, candidates = made_up(4)
+def test_search_reports_evaluations_and_history():
+    features, labels, candidates = random_features(4)
     problem = Classification(features, labels)
-    found = search_sentences(problem, candidates, torch.ones(4), sweeps=1)
-    assert found.evaluations == 1 + 4 * 9
-    assert [step.changed for step in found.history] == ["start"] + ["sentence"] * (len(found.history) - 1)
-    assert found.history[-1].score == found.score > found.history[0].score
-    assert found.weights == (1.0,) * 4
-    done = search_sentences(problem, candidates, torch.ones(4), found.choices, sweeps=9)
+    result = search_sentences(problem, candidates, torch.ones(4), sweeps=1)
+    assert result.evaluations == 1 + 4 * 9
+    assert [step.changed for step in result.history] == ["start"] + ["sentence"] * (len(result.history) - 1)
+    assert result.history[-1].score == result.score > result.history[0].score
+    assert result.weights == (1.0,) * 4
+    done = search_sentences(problem, candidates, torch.ones(4), result.choices, sweeps=9)
     assert done.evaluations <= 1 + 3 * 4 * 9  # a sweep without a change is the last
-    assert search_weights(problem, texts_of(candidates, found.choices), weight_sets(4)).evaluations == 4**4
+    assert search_weights(problem, texts_of(candidates, result.choices), weight_sets(4)).evaluations == 4**4
 
 
 def test_published_grids():
@@ -158,7 +161,7 @@ def test_published_grids():
 
 
 def refused():
-    features, labels, candidates = made_up()
+    features, labels, candidates = random_features()
     problem = Classification(features, labels)
     texts, ones = texts_of(candidates, [(0,)] * 4), torch.ones(4)
     truth = torch.zeros(1, 5, dtype=torch.long)
@@ -170,7 +173,7 @@ def refused():
         "labels that are not integers": lambda: Classification(features, labels.float()),
         "unknown classes": lambda: Classification(features, labels - 1),
         "fewer sentences than classes": lambda: search_sentences(problem, candidates[:2], ones),
-        "sentences of another width": lambda: search_sentences(problem, [own[:, :5] for own in candidates], ones),
+        "sentences of another width": lambda: search_sentences(problem, [group[:, :5] for group in candidates], ones),
         "no candidates": lambda: search_sentences(problem, [], ones),
         "a class without candidates": lambda: search_sentences(problem, [*candidates[:3], candidates[0][:0]], ones),
         "a start that does not exist": lambda: search_sentences(problem, candidates, ones, [0, 0, 0, 9]),
@@ -212,6 +215,6 @@ def refused():
 
 
 @pytest.mark.parametrize("case", refused())
-def test_bad_input_is_refused(case):
+def test_bad_input_is_rejected(case):
     with pytest.raises(InputError, match=r"expected|give|leave|extract"):
         refused()[case]()

@@ -1,4 +1,4 @@
-"""The task that the tests make tables of."""
+"""The fake task for tests of tables."""
 
 import pytest
 

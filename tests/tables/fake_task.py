@@ -1,4 +1,4 @@
-"""A task that only notes what it is called with, and a small table of it."""
+"""A task that only records its calls, and a small table for it."""
 
 import csv
 from pathlib import Path
@@ -26,12 +26,12 @@ TABLE = {
 
 
 def load(config, overrides=(), encoder=""):
-    found = find_config(config, encoder)
-    return found, load_config(defaults(), found, overrides)
+    resolved = find_config(config, encoder)
+    return resolved, load_config(defaults(), resolved, overrides)
 
 
 class FakeTask:
-    """A task whose main writes what a real one does; `answers` says what it does for a config's name."""
+    """A task whose main writes the same files as a real one; `answers` defines its behaviour by config name."""
 
     def __init__(self, folder: Path):
         self.calls, self.answers = [], {}

@@ -1,4 +1,4 @@
-"""The command line of tables: what is made and told, flags, words and folders."""
+"""The command line of tables: output, flags, settings and folders."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.tables.fake_task import TABLE
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_cells_rest_on_each_other_and_are_written(fake, capsys):
+def test_cells_can_depend_on_each_other(fake, capsys):
     assert fake.make() == 0
     assert [(search, pairs.get("DATASET.TURN")) for _, search, pairs in fake.calls] == [
         ("", None), ("", "free"), ("prompts", None), ("", "free")]  # fmt: skip
@@ -41,7 +41,7 @@ def test_cells_rest_on_each_other_and_are_written(fake, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "No table is given; expected t "),
+        ([], "No table was given; expected t "),
         (["u"], "There is no table 'u'; expected t "),
         (["t", "DATASET.MAXSHAPES", "3"], "nearest known one is DATASET.MAX_SHAPES"),
         (["t", "SEED"], "stands alone"),
@@ -57,7 +57,7 @@ def test_bad_arguments_fail_before_any_run(fake, words, message):
     assert not fake.calls
 
 
-def test_two_tables_of_the_same_files_are_refused(fake, tmp_path):
+def test_tables_with_the_same_files_are_rejected(fake, tmp_path):
     (tmp_path / "t.yaml").write_text(yaml.safe_dump(TABLE))
     for words in (["t", "t"], ["t", str(tmp_path / "t.yaml")]):
         with pytest.raises(InputError, match=r"same files, t_demo\.md"):
@@ -66,14 +66,14 @@ def test_two_tables_of_the_same_files_are_refused(fake, tmp_path):
 
 
 def test_a_definition_can_be_any_file(fake, tmp_path):
-    own = tmp_path / "own.yaml"
-    own.write_text(yaml.safe_dump(TABLE))
-    assert parse(fake.task, [str(own), "t", "SEED", "1"])[1:] == ([str(own), "t"], ["SEED", "1"])
-    make_tables(fake.task, [str(own), "--output", str(fake.output)])
+    definition = tmp_path / "own.yaml"
+    definition.write_text(yaml.safe_dump(TABLE))
+    assert parse(fake.task, [str(definition), "t", "SEED", "1"])[1:] == ([str(definition), "t"], ["SEED", "1"])
+    make_tables(fake.task, [str(definition), "--output", str(fake.output)])
     assert (fake.output / "own_demo.csv").is_file()
 
 
-def test_home_folders_known_and_unknown(fake, tmp_path, monkeypatch):
+def test_tilde_in_paths(fake, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     args, *_ = parse(fake.task, ["t", "--output", "~/out", "--cache", "~/cache"])
@@ -85,22 +85,22 @@ def test_home_folders_known_and_unknown(fake, tmp_path, monkeypatch):
     assert (tmp_path / "~nobodyhere" / "out" / "t_demo.csv").is_file()
 
 
-def test_each_task_has_tables_of_its_own(fake, tmp_path, monkeypatch):
+def test_each_task_has_its_tables(fake, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make_tables(fake.task, ["t"])
     assert (tmp_path / "output" / "tables" / "task" / "t_demo.md").is_file()
 
 
 @pytest.mark.parametrize(
-    ("words", "message", "unsaid"),
+    ("words", "message", "absent"),
     [(["t"], "scripts/table.sh t ", "TABLE…"), ([], "[TABLE… KEY VALUE…", "table.sh t ")],
 )
-def test_usage_asks_for_no_table_behind_one(fake, capsys, words, message, unsaid):
+def test_usage_after_a_table_name(fake, capsys, words, message, absent):
     with pytest.raises(SystemExit):
         parse(fake.task, [*words, "--help"])
     usage = " ".join(capsys.readouterr().out.split())
     assert message in usage
-    assert unsaid not in usage
+    assert absent not in usage
 
 
 def test_root_device_and_weights_come_from_flags_or_environment(fake, tmp_path, monkeypatch):
@@ -125,7 +125,7 @@ def test_root_device_and_weights_come_from_flags_or_environment(fake, tmp_path, 
     assert fake.calls[3][2]["ENCODER.PRETRAINED"] == str(weights / "RN50.pt")
 
 
-def test_settings_win_over_flags_and_variables(fake, tmp_path, monkeypatch):
+def test_settings_override_flags_and_variables(fake, tmp_path, monkeypatch):
     (tmp_path / "RN50.pt").touch()
     fake.config("rn50", {"ENCODER": {"NAME": "RN50", "PRETRAINED": "openai"}})
     fake.table("t", {"title": "T", "metric": "accuracy", "rows": [{"name": "a", "config": "rn50"}]})
@@ -134,10 +134,10 @@ def test_settings_win_over_flags_and_variables(fake, tmp_path, monkeypatch):
     fake.make("--root", "by flag")
     assert fake.calls[0][2]["DATASET.ROOT"] == "by flag"
     assert fake.calls[0][2]["ENCODER.PRETRAINED"] == str(tmp_path / "RN50.pt")
-    own = {"DATASET.ROOT": "own", "DEVICE": "cpu", "ENCODER.PRETRAINED": "cc12m"}
-    words = [word for pair in own.items() for word in pair]
+    overrides = {"DATASET.ROOT": "own", "DEVICE": "cpu", "ENCODER.PRETRAINED": "cc12m"}
+    words = [word for pair in overrides.items() for word in pair]
     fake.make("--root", "by flag", "--device", "cuda", "--checkpoint", tmp_path / "RN50.pt", *words)
-    assert {key: fake.calls[1][2][key] for key in own} == own
+    assert {key: fake.calls[1][2][key] for key in overrides} == overrides
     assert "cuda" not in (fake.output / "t.md").read_text()
     monkeypatch.delenv("CHECKPOINT")
     fake.make(*words)
@@ -145,7 +145,7 @@ def test_settings_win_over_flags_and_variables(fake, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("strict", [[], ["--strict"]])
-def test_a_call_without_any_figure_fails(fake, capsys, strict):
+def test_exit_code_without_any_figure(fake, capsys, strict):
     fake.answers["demo"] = InputError("It is not there.")
     fake.table("t", TABLE | {"rows": [{"name": "a"}, {"name": "b"}], "columns": []})
     assert fake.make(*strict) == 1

@@ -1,4 +1,4 @@
-"""What a definition's rows, columns and settings become, for this config or that."""
+"""Rows, columns and settings of a definition, for different configs."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.tables.fake_task import TABLE
 from tests.tasks import TABLES
 
 
-def test_another_config_brings_its_own_rows_and_figures(fake):
+def test_other_config_has_other_rows_and_figures(fake):
     fake.config("big", {"ENCODER": {"NAME": "RN50"}})
     rows = [
         {"name": "a", "for": {"big": {"published": 61.2, "settings": {"SEED": 5}}}},
@@ -25,24 +25,24 @@ def test_another_config_brings_its_own_rows_and_figures(fake):
     assert "Of the big set." in (fake.output / "t_big.md").read_text()
 
 
-def test_names_are_told_apart_for_each_config(fake):
+def test_names_must_be_unique_for_each_config(fake):
     rows = [{"name": "a", "only": ["demo"]}, {"name": "a", "only": ["big"]}]
     fake.table("t", TABLE | {"rows": rows, "columns": []})
     fake.make()
     assert list(fake.rows()) == [("a", "")]
 
 
-def test_settings_after_the_command_win_over_the_tables_but_not_over_its_rows(fake):
+def test_command_line_settings_override_the_table_but_not_its_rows(fake):
     fake.table("t", TABLE | {"settings": {"VIEW_WEIGHTS": "uniform", "SEED": 1}})
     fake.make("SEED", 2, "DATASET.TURN", "up", "PROMPTS.FILE", "x.json")
     pairs = [pairs for _, _, pairs in fake.calls]
-    assert {own["SEED"] for own in pairs} == {"2"}
-    assert [own["DATASET.TURN"] for own in pairs] == ["up", "free", "up", "free"]
-    assert [own["PROMPTS.FILE"] for own in pairs] == ["", "", "x.json", "x.json"]
+    assert {run_settings["SEED"] for run_settings in pairs} == {"2"}
+    assert [run_settings["DATASET.TURN"] for run_settings in pairs] == ["up", "free", "up", "free"]
+    assert [run_settings["PROMPTS.FILE"] for run_settings in pairs] == ["", "", "x.json", "x.json"]
     assert "SEED 2" in (fake.output / "t_demo.md").read_text()
 
 
-def test_notes_may_be_of_one_column(fake):
+def test_notes_can_apply_to_one_column(fake):
     row = {
         "name": "a",
         "published": {"canonical pose": 60, "turned": 61},
@@ -54,7 +54,7 @@ def test_notes_may_be_of_one_column(fake):
     assert notes == ["All of old.", "The rotation is not stated. All of old."]
 
 
-def test_config_is_only_for_tables_that_take_one(fake):
+def test_config_is_only_allowed_for_tables_with_a_config(fake):
     fake.table("t", {"title": "T", "metric": "accuracy", "rows": [{"name": "a", "config": "demo"}]})
     with pytest.raises(InputError, match="fixes its data sets"):
         fake.make("--config", "demo")
@@ -63,7 +63,7 @@ def test_config_is_only_for_tables_that_take_one(fake):
         fake.make()
 
 
-def test_the_definitions_here_are_right():
+def test_bundled_definitions_are_valid():
     assert schema.COMMAND_KINDS == KINDS
     for path in TABLES:
         assert read_table(path, path.parents[1] / "configs", "").cells

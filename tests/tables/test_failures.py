@@ -1,4 +1,4 @@
-"""What cannot run is told in its cell, and what is stopped or at fault spoils nothing."""
+"""Failed runs are reported in their cells, and interruptions and bugs do not damage results."""
 
 import json
 from dataclasses import replace
@@ -22,15 +22,15 @@ from tests.tables.fake_task import TABLE
         (OSError(28, "No space left"), "not run: File error: [Errno 28] No space left."),
     ],
 )
-def test_what_cannot_run_is_named_in_its_cell_and_the_rest_goes_on(fake, error, message):
+def test_failed_runs_are_reported_in_their_cells(fake, error, message):
     rows = [{"name": "there"}, {"name": "missing", "config": "other"}]
     fake.config("other", {})
     fake.answers["other"] = error
     fake.table("t", TABLE | {"rows": rows, "columns": []})
     assert fake.make() == 0
-    found = fake.rows()
-    assert found["there", ""]["ours"] == "61.00"
-    assert (found["missing", ""]["ours"], found["missing", ""]["verdict"]) == ("", message)
+    rows = fake.rows()
+    assert rows["there", ""]["ours"] == "61.00"
+    assert (rows["missing", ""]["ours"], rows["missing", ""]["verdict"]) == ("", message)
     markdown = (fake.output / "t_demo.md").read_text()
     assert "| missing | not run [a] |" in markdown
     assert message.replace("not run: ", "[a] ") in markdown
@@ -40,7 +40,7 @@ def test_what_cannot_run_is_named_in_its_cell_and_the_rest_goes_on(fake, error, 
     assert fake.make("--strict") == 0
 
 
-def test_a_cell_that_rests_on_a_failed_search_says_so(fake):
+def test_cell_of_a_failed_search_is_reported(fake):
     main, turned = fake.main, dict(TABLE, rows=TABLE["rows"][1:])
     fake.table("t", turned)
 
@@ -55,7 +55,7 @@ def test_a_cell_that_rests_on_a_failed_search_says_so(fake):
     assert "result it uses failed: No training shapes." in fake.rows()["searched", "turned"]["verdict"]
 
 
-def test_a_missing_config_is_named_in_its_cell(fake):
+def test_missing_config_is_reported_in_its_cell(fake):
     fake.table("t", TABLE | {"rows": [{"name": "a", "config": "nowhere"}], "columns": []})
     fake.make()
     assert "There is no config 'nowhere'" in fake.rows()["a", ""]["verdict"]
@@ -63,7 +63,7 @@ def test_a_missing_config_is_named_in_its_cell(fake):
 
 
 @pytest.mark.parametrize(("noise", "left"), [("", []), ("Reading.", ["log.txt"])])
-def test_a_run_that_could_not_be_leaves_only_a_log_that_tells_something(fake, noise, left):
+def test_failed_run_leaves_only_a_useful_log(fake, noise, left):
     def fails(words):
         (Path(words[words.index("OUTPUT") + 1]) / "demo").mkdir()
         print(noise, end="")
@@ -77,7 +77,7 @@ def test_a_run_that_could_not_be_leaves_only_a_log_that_tells_something(fake, no
     assert all("InputError: No such data." in path.read_text() for path in runs.glob("*/log.txt"))
 
 
-def test_weights_that_could_not_be_fetched_are_asked_for_once(fake):
+def test_failed_download_is_not_repeated(fake):
     for name, encoder in {"a": "RN50", "b": "RN50", "c": "RN101"}.items():
         fake.config(name, {"ENCODER": {"NAME": encoder, "PRETRAINED": "openai"}})
         fake.answers[name] = CannotFetch(f"No hub for {name}.")
@@ -87,12 +87,12 @@ def test_weights_that_could_not_be_fetched_are_asked_for_once(fake):
     assert [config for config, *_ in fake.calls] == ["a", "c", "demo"]
     verdicts = [row["verdict"] for row in fake.rows().values()]
     assert verdicts[:3] == ["not run: No hub for a.", "not run: No hub for a.", "not run: No hub for c."]
-    fake.answers.clear()  # the next call asks anew
+    fake.answers.clear()  # the next call asks again
     fake.make("--strict")
     assert [config for config, *_ in fake.calls[3:]] == ["a", "b", "c"]
 
 
-def test_an_unreachable_hub_is_told_as_what_cannot_be_fetched(monkeypatch):
+def test_unreachable_hub_counts_as_a_failed_download(monkeypatch):
     def refuse(entry):
         raise FileNotFoundError("no route to host")
 
@@ -101,16 +101,16 @@ def test_an_unreachable_hub_is_told_as_what_cannot_be_fetched(monkeypatch):
         load_encoder("ViT-B-16", "openai")
 
 
-def test_a_fault_of_the_program_is_not_hidden(fake):
+def test_bugs_are_not_hidden(fake):
     fake.config("other", {})
     fake.answers["other"] = KeyError("a bug")
     fake.table("t", TABLE | {"rows": [{"name": "a"}, {"name": "b", "config": "other"}], "columns": []})
     with pytest.raises(KeyError):
         fake.make()
-    assert [row["verdict"] for row in fake.rows().values()] == ["—", "not run yet"]  # what was made so far stays
+    assert [row["verdict"] for row in fake.rows().values()] == ["—", "not run yet"]  # runs completed so far are kept
 
 
-def test_ctrl_c_leaves_whole_files_and_the_next_call_goes_on(fake, capsys):
+def test_ctrl_c_leaves_complete_files_and_the_next_call_resumes(fake, capsys):
     main = fake.main
 
     def interrupted(words):

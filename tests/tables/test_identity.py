@@ -1,4 +1,4 @@
-"""A run is made anew where anything that it is made of differs."""
+"""A run is repeated if anything that it depends on has changed."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from pointclip.tables import identity
 from tests.tables.fake_task import TABLE
 
 
-def test_a_changed_config_or_sentence_file_runs_again(fake, tmp_path):
+def test_changed_config_or_prompt_file_is_run_again(fake, tmp_path):
     prompts = tmp_path / "p.json"
     prompts.write_text('{"chair": ["a"]}')
     fake.table("t", TABLE | {"rows": [{"name": "own"}], "columns": []})
@@ -23,7 +23,7 @@ def test_a_changed_config_or_sentence_file_runs_again(fake, tmp_path):
     assert len(fake.calls) == 3
 
 
-def test_other_code_of_the_task_runs_again_in_the_same_folders(fake):
+def test_changed_task_code_is_run_again_in_the_same_folders(fake):
     fake.table("t", TABLE | {"columns": [{"name": "canonical pose"}]})
     names = ("view_weights.yaml", "own.py", "more/own.py")
     for calls, name in enumerate((None, *names), start=1):
@@ -41,17 +41,17 @@ def test_other_code_of_the_task_runs_again_in_the_same_folders(fake):
     assert len(fake.calls) == 10
 
 
-def test_other_code_of_the_package_is_other_code(fake, tmp_path, monkeypatch):
-    own = tmp_path / "package"
-    (own / "projection").mkdir(parents=True)
-    kernel = own / "projection" / "kernels.py"
+def test_digest_covers_the_packages_code(fake, tmp_path, monkeypatch):
+    package = tmp_path / "package"
+    (package / "projection").mkdir(parents=True)
+    kernel = package / "projection" / "kernels.py"
     kernel.write_text("a = 1")
-    monkeypatch.setattr(identity, "PACKAGE", own)
+    monkeypatch.setattr(identity, "PACKAGE", package)
     before = identity.digest_of_code(fake.folder)
     assert identity.digest_of_code(fake.folder) == before
     kernel.write_text("a = 2")
     changed = identity.digest_of_code(fake.folder)
-    kernel.rename(own / "kernels.py")
+    kernel.rename(package / "kernels.py")
     assert len({before, changed, identity.digest_of_code(fake.folder)}) == 3
     monkeypatch.setattr(torch, "__version__", "0.1")
     assert identity.digest_of_code(fake.folder) != changed
@@ -66,33 +66,33 @@ def test_other_code_of_the_package_is_other_code(fake, tmp_path, monkeypatch):
         ("PROMPTS.FILE", "own.json"),
     ],
 )
-def test_a_run_is_told_from_others_by_what_its_files_hold(tmp_path, setting, name):
-    def told():
+def test_identity_depends_on_file_contents(tmp_path, setting, name):
+    def identify():
         settings = load_config(defaults(), None, ["ENCODER.NAME", "RN50", setting, str(path)])
         return identity.identify(settings, None, "code")
 
     path = tmp_path / name
-    missing = told()
+    missing = identify()
     path.write_text("a")
-    before = told()
-    assert told() == before != missing
+    before = identify()
+    assert identify() == before != missing
     path.write_text("bb")
-    assert told() != before
-    assert str(tmp_path) not in str(told())
-    assert identity.name_of(told()) != identity.name_of(before)
+    assert identify() != before
+    assert str(tmp_path) not in str(identify())
+    assert identity.name_of(identify()) != identity.name_of(before)
 
 
-def test_a_run_is_told_from_others_by_the_origin_of_its_sentences_and_the_bundled_encoder(tmp_path, monkeypatch):
-    def told():
+def test_identity_depends_on_origins_and_the_bundled_encoder(tmp_path, monkeypatch):
+    def identify():
         return identity.identify(load_config(defaults(), None, ["PROMPTS.FILE", str(tmp_path / "p.json")]), None, "")
 
     (tmp_path / "p.json").write_text("{}")
-    before = told()
+    before = identify()
     (tmp_path / "p.origin.yaml").write_text("tuned_on_test_labels: true")
-    marked = told()
+    marked = identify()
     monkeypatch.setattr(identity, "DEMO_FOLDER", tmp_path)
     (tmp_path / "demo-clip.json").write_text("{}")
     (tmp_path / "demo-clip.safetensors").write_text("other weights")
-    bundled = told()
+    bundled = identify()
     (tmp_path / "demo-clip.safetensors").write_text("more weights")
-    assert len({str(one) for one in (before, marked, bundled, told())}) == 4
+    assert len({str(one) for one in (before, marked, bundled, identify())}) == 4

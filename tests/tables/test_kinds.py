@@ -1,4 +1,4 @@
-"""Sentences split by kind of command, and runs that take one kind."""
+"""Sentences split by kind of command, and runs that use one kind."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every published figure stands in its own cell: all of them, written out a second time, from where they were found."""
+"""All published figures, copied from their sources a second time, are in the right cells."""
 
 import pytest
 
@@ -63,8 +63,8 @@ PUBLISHED = {
         }.items()
         for data, figure in figures.items()
     },
-    ("zeroshot_cls/tables/what_rests_on_what.yaml", "modelnet40_vit_b16"): {(THE_PAPERS, "canonical pose"): 64.26},
-    ("zeroshot_cls/tables/what_rests_on_what.yaml", "scanobjectnn_pb_t50_rs_vit_b16"): {
+    ("zeroshot_cls/tables/sentences_weights_pose.yaml", "modelnet40_vit_b16"): {(THE_PAPERS, "canonical pose"): 64.26},
+    ("zeroshot_cls/tables/sentences_weights_pose.yaml", "scanobjectnn_pb_t50_rs_vit_b16"): {
         (THE_PAPERS, "canonical pose"): 35.66
     },
     ("zeroshot_seg/tables/shapenetpart.yaml", ""): {
@@ -73,7 +73,7 @@ PUBLISHED = {
         for column, figure in zip(("published, absent parts 100 %", "published"), figures, strict=True)
         if figure is not None
     },
-    ("zeroshot_seg/tables/what_rests_on_what.yaml", "shapenetpart_vit_b16"): {
+    ("zeroshot_seg/tables/sentences_weights_pose.yaml", "shapenetpart_vit_b16"): {
         ("part of a category", "canonical pose"): 17.47,
         ("part name only", "canonical pose"): 20.16,
         (THE_PAPERS, "canonical pose"): 48.47,
@@ -100,19 +100,19 @@ def table(name: str, config: str = "") -> Table:
 
 
 @pytest.mark.parametrize(("name", "config"), sorted(ALL))
-def test_published_figures_stand_where_they_belong(name, config):
+def test_published_figures_are_in_the_right_cells(name, config):
     cells = table(name, config).cells
-    found = {(cell.row, cell.column): cell.published for cell in cells if cell.published is not None}
-    assert found == PUBLISHED.get((name, config), {})
+    figures = {(cell.row, cell.column): cell.published for cell in cells if cell.published is not None}
+    assert figures == PUBLISHED.get((name, config), {})
 
 
-def test_each_category_has_its_own_figure_of_ours_beside_it():
+def test_each_published_category_is_beside_our_figure():
     metrics = {cell.row: cell.metric for cell in table("zeroshot_seg/tables/shapenetpart.yaml").cells}
     means = {"mean of categories": "mean_category_miou"}
     assert metrics == {row: means.get(row, f"category_miou/{row}") for row in PARTS}
 
 
-def test_of_v1s_figure_on_scanobjectnn_no_more_is_said_than_is_known():
+def test_note_on_v1s_scanobjectnn_figure():
     cells = table("zeroshot_cls/tables/v1_v2.yaml").cells
     marked = [cell.published for cell in cells if "its variant is not known" in cell.note]
     assert marked == [15.38]

@@ -1,4 +1,4 @@
-"""Runs are made once and kept whole, with what they need and what they print."""
+"""Runs are executed once and stored completely, with their settings and output."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from pointclip.tables.runs import weights_file
 from tests.tables.fake_task import TABLE
 
 
-def test_a_second_call_runs_nothing_and_a_changed_setting_runs_all(fake):
+def test_second_call_reuses_runs_unless_a_setting_changed(fake):
     fake.make()
     before = fake.rows()
     fake.make()
@@ -24,7 +24,7 @@ def test_a_second_call_runs_nothing_and_a_changed_setting_runs_all(fake):
     assert len(fake.calls) == 12
 
 
-def test_what_was_not_finished_is_run_again(fake):
+def test_unfinished_runs_are_repeated(fake):
     fake.make()
     next(fake.output.glob("runs/*/cell.json")).unlink()
     fake.make()
@@ -44,7 +44,7 @@ def test_what_was_not_finished_is_run_again(fake):
         ("searched.yaml", None),
     ],
 )
-def test_a_kept_run_that_is_not_whole_is_made_anew(fake, name, text):
+def test_incomplete_earlier_run_is_repeated(fake, name, text):
     fake.table("t", TABLE | {"rows": TABLE["rows"][1:], "columns": TABLE["columns"][:1]})
     fake.make()
     path = next(fake.output.glob(f"runs/*/demo/{name}"))
@@ -56,7 +56,7 @@ def test_a_kept_run_that_is_not_whole_is_made_anew(fake, name, text):
 
 @pytest.mark.parametrize("error", [InputError("Gone."), KeyboardInterrupt(), KeyError("a bug")])
 @pytest.mark.parametrize("late", [False, True])
-def test_an_older_run_stays_good_until_the_new_one_has_figures(fake, error, late):
+def test_earlier_run_stays_valid_until_the_new_one_has_figures(fake, error, late):
     fake.table("t", TABLE | {"rows": [{"name": "a"}], "columns": []})
     fake.make()
     main = fake.main
@@ -77,8 +77,8 @@ def test_an_older_run_stays_good_until_the_new_one_has_figures(fake, error, late
     assert not list(fake.output.rglob("cell.old"))
 
 
-def test_what_loggers_say_goes_to_the_log(fake, capfd):
-    """A logger's handler keeps the standard error that it found when it was made."""
+def test_loggers_write_to_the_log(fake, capfd):
+    """A logger's handler keeps a reference to the standard error at the time of its creation."""
     main = fake.main
 
     def talks(words):
@@ -92,7 +92,7 @@ def test_what_loggers_say_goes_to_the_log(fake, capfd):
 
 
 @pytest.mark.parametrize("error", [None, InputError("No training shapes.")])
-def test_no_cache_keeps_no_features_of_searches_either(fake, error):
+def test_without_cache_searches_cache_nothing(fake, error):
     fake.table("t", TABLE | {"rows": TABLE["rows"][1:]})
     if error:
         fake.answers["demo"] = error
@@ -102,7 +102,7 @@ def test_no_cache_keeps_no_features_of_searches_either(fake, error):
     assert not list(fake.output.rglob("*.safetensors"))
 
 
-def test_kept_features_go_where_they_are_wanted(fake, tmp_path):
+def test_features_are_cached_in_the_given_folder(fake, tmp_path):
     fake.make()
     assert len(list((fake.output / "cache").iterdir())) == 4
     fake.make("--again", "CACHE", tmp_path / "big")

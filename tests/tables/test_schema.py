@@ -1,4 +1,4 @@
-"""Definitions that are wrong are told before any run."""
+"""Invalid definitions are rejected before any run."""
 
 import pytest
 
@@ -46,8 +46,8 @@ from tests.tables.fake_task import TABLE
         ),
         ({"rows": [{"name": "a", "only": ["other"]}]}, "has no rows for the config 'demo'"),
         *(
-            ({"rows": [{"name": "a", **own}]}, message)
-            for own, message in [
+            ({"rows": [{"name": "a", **fields}]}, message)
+            for fields, message in [
                 ({"name": 4}, "row 4: name is 4"),
                 ({"with": 3}, "row 'a': with is 3"),
                 ({"published": "high"}, "published is 'high'"),
@@ -70,7 +70,7 @@ from tests.tables.fake_task import TABLE
         ),
     ],
 )
-def test_bad_definitions_are_refused(fake, change, message):
+def test_bad_definitions_are_rejected(fake, change, message):
     fake.table("t", TABLE | change)
     with pytest.raises(InputError, match=message) as caught:
         fake.make()
@@ -79,7 +79,7 @@ def test_bad_definitions_are_refused(fake, change, message):
 
 
 @pytest.mark.parametrize("text", ["- 1", "3", "", "title: a\ntitle: b", "a: [", "a: 2020-99-99"])
-def test_a_definition_that_is_none_is_refused(fake, text):
+def test_invalid_definition_file_is_rejected(fake, text):
     (fake.folder / "tables" / "t.yaml").write_text(text)
     with pytest.raises(InputError, match=r"t\.yaml"):
         fake.make()

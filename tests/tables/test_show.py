@@ -1,4 +1,4 @@
-"""How a table looks: in lines or as a grid, with the letters of its notes."""
+"""Layout of tables: as a list or a grid, with footnote letters."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def test_a_grid_shows_rows_by_columns(fake, capsys):
 
 
 @pytest.mark.parametrize("grid", [False, True])
-def test_ours_stand_alone_where_nothing_else_is_known(fake, capsys, grid):
+def test_only_our_figures_without_published_ones(fake, capsys, grid):
     rows = [{"name": "a"}, {"name": "b", "settings": {"SEED": 2}}]
     fake.table("t", TABLE | {"rows": rows, "grid": grid})
     fake.make()
@@ -37,7 +37,7 @@ def test_ours_stand_alone_where_nothing_else_is_known(fake, capsys, grid):
     assert (fake.output / row["run"] / "metrics.json").is_file()
 
 
-def test_long_reasons_stand_once_in_full_and_are_cut_in_progress(fake, capsys):
+def test_long_reasons_are_shortened_in_progress_lines(fake, capsys):
     reason = "It is not there, " + "and far away " * 20 + "fetch it."
     fake.config("far", {})
     fake.answers["far"] = InputError(reason)
@@ -53,13 +53,13 @@ def test_long_reasons_stand_once_in_full_and_are_cut_in_progress(fake, capsys):
     assert [row["verdict"] for row in fake.rows().values()][1:] == [f"not run: {reason}"] * 2
 
 
-def test_what_holds_for_every_cell_has_no_letter():
+def test_notes_of_all_cells_have_no_letter():
     def result(row, *notes):
         return judge(Cell(row, "", Job(Path("c")), "m"), Outcome({"m": 1, "notes": notes}))
 
     assert footnotes([result("a", "own", "all"), result("b", "all", "two")]) == {"all": "", "own": "a", "two": "b"}
 
 
-def test_marks_go_on_after_z():
+def test_letters_continue_after_z():
     results = [judge(Cell("a", "", Job(Path("c")), "m"), Outcome({"m": 1, "notes": [str(k)]})) for k in range(28)]
     assert list(footnotes(results).values())[25:] == ["z", "aa", "ab"]

@@ -1,4 +1,4 @@
-"""From what a run gave to a figure, its difference and a verdict."""
+"""From a run's outcome to a figure, its difference and a verdict."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from pointclip.tables.verdicts import figure, judge, signed
 from tests.tables.fake_task import TABLE
 
 
-def test_figures_by_name():
+def test_figures_by_path():
     metrics = {"accuracy": 3, "category_miou": {"chair": 4.5}, "notes": ["x"]}
     assert figure(metrics, "accuracy") == 3.0
     assert figure(metrics, "category_miou/chair") == 4.5

@@ -1,4 +1,4 @@
-"""How command lines end: exit codes, and one sentence each."""
+"""Exit codes and error messages of commands."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ from tests.endings import exit_code, exit_code_of_script
 
 ROOT = Path(__file__).parents[2]
 
-ENDS = {
+ENDINGS = {
     "input": (InputError("No such thing."), 2, "error: No such thing."),
     "memory": (MemoryError("9 TiB"), 2, "error: Out of memory (9 TiB); process less at a time."),
     "GPU memory": (torch.OutOfMemoryError("9 TiB"), 2, "error: Out of memory (9 TiB); process less at a time."),
@@ -33,46 +33,46 @@ def failing(error):
     return main
 
 
-@pytest.mark.parametrize("kind", ENDS)
-def test_each_end_has_its_code_and_one_sentence(kind, capsys):
-    error, code, told = ENDS[kind]
+@pytest.mark.parametrize("kind", ENDINGS)
+def test_error_has_exit_code_and_message(kind, capsys):
+    error, code, message = ENDINGS[kind]
     assert exit_code(failing(error), []) == code
-    assert capsys.readouterr().err == f"{told}\n"
+    assert capsys.readouterr().err == f"{message}\n"
 
 
-def test_a_fault_of_the_program_is_not_hidden():
+def test_bugs_are_not_hidden():
     with pytest.raises(ZeroDivisionError):
         exit_code(failing(ZeroDivisionError()), [])
 
 
 @pytest.mark.parametrize("code", [None, 0, 1])
-def test_a_main_functions_own_exit_code_goes_through(code):
+def test_exit_code_of_main_is_used(code):
     assert exit_code(lambda words: code, []) == (code or 0)
 
 
 @pytest.mark.parametrize("error", [MemoryError("9 TiB"), torch.OutOfMemoryError("9 TiB")])
-def test_commands_with_settings_name_those_that_save_memory(error, capsys):
+def test_memory_advice_mentions_settings(error, capsys):
     with pytest.raises(SystemExit, match="2"):
         run_command(lambda: failing(error)([]), MEMORY_ADVICE)
     assert "; set BATCH_SIZE 1, or DATASET.NUM_POINTS to a smaller number.\n" in capsys.readouterr().err
 
 
-def test_it_needs_no_torch(tmp_path):
-    script = tmp_path / "own.py"
+def test_module_does_not_import_torch(tmp_path):
+    script = tmp_path / "script.py"
     script.write_text(
         "import sys\nfrom pointclip.utils.command import run_command\n"
         "assert not {'torch', 'numpy', 'pointclip.datasets'} & set(sys.modules)\n"
         "def main():\n    raise MemoryError('9 TiB')\n"
         "run_command(main, memory_advice='close something')\n"
     )
-    ended = subprocess.run(
+    done = subprocess.run(
         [sys.executable, script],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (ended.returncode, ended.stderr) == (2, "error: Out of memory (9 TiB); close something.\n")
+    assert (done.returncode, done.stderr) == (2, "error: Out of memory (9 TiB); close something.\n")
 
 
 SCRIPTS = {
@@ -87,18 +87,18 @@ SCRIPTS = {
 
 
 @pytest.mark.parametrize("kind", SCRIPTS)
-def test_scripts_tell_bad_input_in_one_sentence(kind, tmp_path, capsys, monkeypatch):
-    module, words, told = SCRIPTS[kind]
+def test_scripts_reject_bad_input_in_one_line(kind, tmp_path, capsys, monkeypatch):
+    module, words, message = SCRIPTS[kind]
     words = [word.replace("{tmp}", str(tmp_path)) for word in words]
     assert exit_code_of_script(module, words, monkeypatch) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("error: ")
-    assert told in said.err
-    assert said.err.count("\n") == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ")
+    assert message in printed.err
+    assert printed.err.count("\n") == 1
 
 
-def test_help_ends_with_0(capsys):
+def test_help_exits_with_0(capsys):
     with pytest.raises(SystemExit, match="0"):
         run_command(lambda: ArgumentParser(description="What it does.").parse_args(["--help"]))
     assert "What it does." in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Compiled loops are kept on disk, and do without where nothing can be kept."""
+"""Compiled loops are cached on disk, and work without a cache."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ print(*(sum(function.stats.cache_misses.values()) for function in (module.early,
 """
 
 
-def test_a_second_process_compiles_nothing(tmp_path):
+def test_second_process_compiles_nothing(tmp_path):
     (tmp_path / "module.py").write_text(MODULE)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
 
@@ -46,8 +46,8 @@ def test_a_second_process_compiles_nothing(tmp_path):
 
 
 @pytest.fixture
-def no_place(monkeypatch):
-    """As if no folder could be written."""
+def no_cache(monkeypatch):
+    """As if no cache folder were writable."""
     compile_really = compiled.njit
 
     def njit(signature=None, cache=False, **options):
@@ -60,14 +60,14 @@ def no_place(monkeypatch):
 
 
 @pytest.mark.parametrize("signature", [None, "int64(int64)"])
-def test_goes_without_a_cache_where_none_can_be_written_and_says_so_once(signature, no_place):
+def test_one_warning_without_a_cache(signature, no_cache):
     with pytest.warns(UserWarning, match="NUMBA_CACHE_DIR") as caught:
         double, triple = (compiled.compiled(signature)(f) for f in (lambda n: 2 * n, lambda n: 3 * n))
     assert len(caught) == 1
     assert (double(21), triple(21)) == (42, 63)
 
 
-def test_other_errors_pass(monkeypatch):
+def test_other_errors_are_not_caught(monkeypatch):
     def njit(*_, **__):
         raise RuntimeError("out of order")
 

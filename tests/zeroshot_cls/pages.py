@@ -1,4 +1,4 @@
-"""Made-up pages of classification runs, full of names that look like markup."""
+"""Pages of classification runs with names that look like markup."""
 
 import numpy as np
 

@@ -11,7 +11,7 @@ from zeroshot_cls.calibration import calibration_error, fit, read_calibration, w
 from zeroshot_cls.classifier import cosine_margins
 
 
-def made_up(temperature: float, n: int = 4000):
+def random_samples(temperature: float, n: int = 4000):
     """Logits, and labels that are drawn from their softmax at a temperature."""
     g = torch.Generator().manual_seed(0)
     logits = 20 * torch.randn(n, 5, generator=g)
@@ -20,9 +20,9 @@ def made_up(temperature: float, n: int = 4000):
 
 
 @pytest.mark.parametrize("temperature", [0.5, 7.0, 40.0])
-def test_the_temperature_that_drew_the_labels_is_found(temperature):
+def test_fit_recovers_the_true_temperature(temperature):
     """To 10 %: the labels are a sample."""
-    logits, labels = made_up(temperature)
+    logits, labels = random_samples(temperature)
     found = fit(logits, labels, "toy (val)", "tiny")
     assert found.temperature == pytest.approx(temperature, rel=0.1)
     assert found.error_after < 2.5  # percent, of 4,000 labels in 15 bins
@@ -38,8 +38,8 @@ def test_the_calibration_error_is_the_gap_of_confidence_and_accuracy():
     assert calibration_error(both, torch.cat([half, half])) == pytest.approx((40 + 10) / 2)
 
 
-def test_shapes_of_unknown_class_are_left_out_and_without_any_other_it_is_told():
-    logits, labels = made_up(7.0, 200)
+def test_shapes_of_unknown_class_are_ignored():
+    logits, labels = random_samples(7.0, 200)
     partly = torch.cat([labels, torch.full((50,), -1)])
     assert fit(torch.cat([logits, logits[:50]]), partly, "toy", "tiny") == fit(logits, labels, "toy", "tiny")
     with pytest.raises(InputError, match="known class"):
@@ -48,8 +48,8 @@ def test_shapes_of_unknown_class_are_left_out_and_without_any_other_it_is_told()
         fit(logits, logits.argmax(1), "toy", "tiny")
 
 
-def test_a_calibration_comes_back_from_its_file(tmp_path):
-    found = fit(*made_up(7.0, 200), "toy (val)", "tiny")
+def test_calibration_file_round_trip(tmp_path):
+    found = fit(*random_samples(7.0, 200), "toy (val)", "tiny")
     write_calibration(tmp_path / "c.yaml", found)
     assert read_calibration(tmp_path / "c.yaml") == found
     for text in ("[1]", "temperature: 1", (tmp_path / "c.yaml").read_text().replace("temperature: ", "temperature: -")):

@@ -1,8 +1,8 @@
-"""How often rounding puts a point into another cell than a plain float32 writing of the method does.
+"""How often rounding puts a point into another cell than a literal float32 implementation of the method.
 
-A point within rounding of a cell's border may fall on either side of it, by the order in which a machine multiplies and
-adds, so "the same pixels" is not true of every cloud. On 200 real clouds the published code and this one differed in
-216 pixels, 9 in a million, by at most 0.037.
+A point within rounding of a cell's border may fall on either side of it, depending on the order of operations, so
+pixels are not identical for all clouds. On 200 real clouds the published code and this one differed in 216 pixels, 9 in
+a million, by at most 0.037.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ CLOUDS, POINTS = 12, 1024
 
 
 def plain(points: torch.Tensor) -> torch.Tensor:
-    """Depth maps [10, 110, 110] of one cloud [N, 3], straight from the method's text, in float32."""
+    """Depth maps [10, 110, 110] of one cloud [N, 3], a literal implementation in float32."""
     size, cells = SPEC.resolution, SPEC.depth_cells
     grids = []
     for first, second in VIEWS:
@@ -37,7 +37,7 @@ def plain(points: torch.Tensor) -> torch.Tensor:
 
 
 def test_few_pixels_depend_on_rounding():
-    """At most 1 pixel in 10,000 may differ by more than rounding: ten times what real clouds showed."""
+    """At most 1 pixel in 10,000 may differ by more than rounding: ten times the rate on real clouds."""
     rng = np.random.default_rng(0)
     clouds = torch.from_numpy(rng.normal(size=(CLOUDS, POINTS, 3)).astype(np.float32))
     expected = torch.stack([plain(cloud) for cloud in clouds])

@@ -1,4 +1,4 @@
-"""Classification's logits: the published formula."""
+"""Classification's logits against the published formula."""
 
 import math
 
@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 from zeroshot_cls.classifier import view_weighted_logits
 
 
-def test_logits_are_the_published_formula():
+def test_logits_match_the_published_formula():
     torch.manual_seed(0)
     views, classes = normalize(torch.randn(4, 10, 16), dim=-1), normalize(torch.randn(3, 16), dim=-1)
     weights = torch.rand(10)

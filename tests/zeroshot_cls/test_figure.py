@@ -1,4 +1,4 @@
-"""The picture of V1's and V2's depth maps and similarity maps: what is drawn where, and what it says to bad input."""
+"""The picture of V1's and V2's depth maps and similarity maps: its content, and errors for bad input."""
 
 import io
 import subprocess
@@ -44,7 +44,7 @@ def chair(tmp_path) -> Path:
     return path
 
 
-class MadeUp(nn.Module):
+class BrightnessEncoder(nn.Module):
     """An encoder whose patches are bright where the image is: feature (mean brightness, 1), unit length."""
 
     name, device = "made up", torch.device("cpu")
@@ -57,7 +57,7 @@ class MadeUp(nn.Module):
         yield torch.arange(len(sentences)), torch.tensor([[1.0, 0.0]]).expand(len(sentences), -1)
 
 
-def test_patches_stand_in_their_rows_and_columns():
+def test_patch_grid_is_row_major():
     values = np.zeros(12 * 12, dtype=np.float32)
     values[2 * 12 + 9] = 1  # third row, tenth column
     full = upsample(patch_grid(values), 120)
@@ -66,11 +66,11 @@ def test_patches_stand_in_their_rows_and_columns():
     assert full[24, 94] == pytest.approx(0.9025)  # half a pixel off the patch's middle, in rows and in columns
 
 
-def test_similarity_lies_over_what_is_similar():
-    """V1's bright points and V2's bright background are what the made-up encoder likes."""
+def test_similarity_is_aligned_with_the_image():
+    """The fake encoder prefers V1's bright points and V2's bright background."""
     slab = torch.rand(4000, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([0.2, 1.6, 0.2])
     slab -= slab.mean(0)  # a post: upright in the middle
-    seen = command.compare("post", slab, (["a"], ["b"]), 0, MadeUp())
+    seen = command.compare("post", slab, (["a"], ["b"]), 0, BrightnessEncoder())
     middle = (seen.v1.similarity[1:3, 1:3].mean(), seen.v2.similarity[:, 1:3].mean())
     edge = (seen.v1.similarity[:, [0, 3]].mean(), seen.v2.similarity[:, [0, 3]].mean())
     assert middle[0] > edge[0] + 0.05
@@ -86,7 +86,7 @@ def test_shape_is_upright_and_both_versions_see_the_same_side(side):
     along = rng.random((600, 1)) * (0.5, 0, 0.5)  # between x and z: seen across from every side
     arm = along + rng.random((600, 3)) * 0.1 + (0, 0.9, 0)
     points = np.concatenate([rng.random((600, 3)) * (0.1, 1, 0.1), arm]).astype(np.float32)
-    seen = command.compare("x", torch.from_numpy(points), (["a"], ["b"]), side, MadeUp())
+    seen = command.compare("x", torch.from_numpy(points), (["a"], ["b"]), side, BrightnessEncoder())
     leans = []
     for image, background in ((seen.v1.image, 0), (seen.v2.image, 1)):
         rows, columns = np.nonzero(np.abs(image - background) > 0.05)
@@ -98,7 +98,7 @@ def test_shape_is_upright_and_both_versions_see_the_same_side(side):
 
 
 @pytest.mark.parametrize("background", [0.0, 1.0])
-def test_background_keeps_the_scales_colours_and_the_object_does_not(background):
+def test_object_tints_the_scales_colours(background):
     image = np.full((8, 8), background)
     image[2:4, 2:4] = 1 - background
     tinted = overlay(SimilarityMap(image, np.full((2, 2), 0.3), ["x"]), 0.0, 1.0, background)
@@ -120,14 +120,16 @@ def test_all_maps_share_one_scale():
     assert scale.get_xlim() == (-0.25, 0.5)
     maps = [axes.images[0].get_array() for axes in figure.axes[:-1]]
     assert maps[1][0, 0, 2] > maps[1][0, 0, 1]  # lowest: violet
-    said = [text.get_text() for text in figure.texts]
-    assert "mean of 2 sentences:" in said
-    assert "“s”" in said
+    texts = [text.get_text() for text in figure.texts]
+    assert "mean of 2 sentences:" in texts
+    assert "“s”" in texts
 
 
 def test_centred_maps_have_no_mean():
     points = torch.from_numpy(generate("mug", 1, 200).points)
-    plain, centred = (command.compare("mug", points, (["a"], ["b"]), 0, MadeUp(), centred=on) for on in (False, True))
+    plain, centred = (
+        command.compare("mug", points, (["a"], ["b"]), 0, BrightnessEncoder(), centred=on) for on in (False, True)
+    )
     assert centred.v2.similarity.mean() == pytest.approx(0, abs=1e-6)
     assert centred.v2.similarity == pytest.approx(plain.v2.similarity - plain.v2.similarity.mean(), abs=1e-6)
 
@@ -140,7 +142,7 @@ def test_same_input_gives_the_same_bytes(draw, chair):
     assert draw(chair, "--up", "z", name="d.png").read_bytes() != first.read_bytes()
 
 
-def test_bundled_shapes_when_none_is_named(draw, tmp_path):
+def test_bundled_shapes_by_default(draw, tmp_path):
     height, width, _ = imread(io.BytesIO(draw().read_bytes())).shape
     assert width > 2 * height - 100  # three shapes side by side
     assert not [path for path in tmp_path.iterdir() if path.name != "picture.png"]
@@ -154,7 +156,7 @@ def test_name_from_file(file, name):
     assert command.name_from_file(file) == name
 
 
-def test_sentences_of_the_prompts_where_they_have_some():
+def test_prompts_take_precedence_over_the_template():
     prompts = open_prompts(command.DEMO.parents[2] / "prompts" / "synthetic.json")
     both = command.figure_sentences(["chair", "teapot", "chair"], prompts, "a depth map of a {}.")
     assert both["chair"] == (["point cloud depth map of a chair."], prompts.entries["chair"])
@@ -183,7 +185,7 @@ def test_sentences_of_the_prompts_where_they_have_some():
         (["x.npy"] * 61, "at most 60"),
     ],
 )
-def test_bad_input_is_refused_in_one_line(words, message, chair):
+def test_bad_input_is_rejected_in_one_line(words, message, chair):
     with pytest.raises(InputError, match=message) as caught:
         command.main([word.replace("{chair}", str(chair)) for word in words])
     assert "\n" not in str(caught.value)
@@ -195,12 +197,12 @@ def test_cloud_without_extent_is_named(draw, tmp_path):
         draw(tmp_path / "dot.npy")
 
 
-def test_a_non_square_number_of_patches_is_refused():
+def test_a_non_square_number_of_patches_is_rejected():
     with pytest.raises(InputError, match="15 patches"):
         patch_grid(np.zeros(15))
 
 
-def test_an_encoder_without_patch_features_is_refused(draw, encoder, chair, monkeypatch):
+def test_encoder_without_patch_features_is_rejected(draw, encoder, chair, monkeypatch):
     monkeypatch.setattr(encoder.model, "visual", nn.Identity())
     with pytest.raises(InputError, match="which has no patch features"):
         draw(chair)

@@ -1,4 +1,4 @@
-"""The classification command, end to end, and what it says to bad input."""
+"""The classification command, end to end, and its errors for bad input."""
 
 import csv
 import io
@@ -60,7 +60,7 @@ def run(encoder, tmp_path, monkeypatch):
 
 @pytest.fixture
 def no_report(monkeypatch):
-    """For tests of the figures: the page and its pictures take most of a small run's time."""
+    """For tests of scores only: the page and its pictures take most of a small run's time."""
     monkeypatch.setattr("zeroshot_cls.results.write_classification_report", lambda *_: None)
     monkeypatch.setattr("zeroshot_cls.results.write_shapes_report", lambda *_: None)
 
@@ -85,7 +85,7 @@ def names_below(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != ".files"}
 
 
-def test_a_run_leaves_its_files(run, capsys):
+def test_run_writes_its_files(run, capsys):
     folder = run("DATASET.MAX_SHAPES", 4)
     metrics, rows = metrics_of(folder), predictions_of(folder)
     assert {"task", "dataset", "encoder", "shapes", "accuracy", "class_accuracy"} <= metrics.keys()
@@ -98,8 +98,8 @@ def test_a_run_leaves_its_files(run, capsys):
     assert [row["correct"] for row in rows] == [str(int(one)) for one in right]
     assert metrics["accuracy"] == pytest.approx(100 * np.mean(right))
     for name, share in metrics["class_accuracy"].items():
-        own = [one for one, row in zip(right, rows, strict=True) if row["truth"] == name]
-        assert share == (pytest.approx(100 * np.mean(own)) if own else None)
+        results_of_class = [one for one, row in zip(right, rows, strict=True) if row["truth"] == name]
+        assert share == (pytest.approx(100 * np.mean(results_of_class)) if results_of_class else None)
 
     page = (folder / "report.html").read_text(encoding="utf-8")
     pictures = re.findall(r'src="(pictures/[^"]+)"', page)
@@ -111,7 +111,7 @@ def test_a_run_leaves_its_files(run, capsys):
 
 
 @pytest.mark.usefixtures("no_report")
-def test_the_settings_as_run_give_the_same_again(run):
+def test_written_settings_reproduce_the_run(run):
     folder = run("DATASET.MAX_SHAPES", 3, "SEED", 4, "VIEW_WEIGHTS", "modelnet40_vit_b16")
     again = run(config=folder / "config.yaml")
     assert again != folder
@@ -120,7 +120,7 @@ def test_the_settings_as_run_give_the_same_again(run):
 
 
 @pytest.mark.usefixtures("no_report")
-def test_two_runs_write_the_same_bytes_and_one_thread_predicts_the_same(run):
+def test_runs_are_reproducible(run):
     results, threads = [], torch.get_num_threads()
     try:
         for number in (2, 2, 1):
@@ -153,7 +153,7 @@ def test_own_shapes_get_the_top_five(run, cloud, tmp_path, capsys, monkeypatch):
         assert row["prediction"] == row["class_1"]
         assert {row[f"class_{place}"] for place in range(1, 6)} < set(names)
         assert (row["truth"], row["correct"]) == ("", "")
-    assert "SEED: 5" in (folder / "input" / "config.yaml").read_text()  # pairs behind --input's files are settings
+    assert "SEED: 5" in (folder / "input" / "config.yaml").read_text()  # pairs after --input's files are settings
     assert "a chair.npy  probability %" in capsys.readouterr().out
     page = (folder / "input" / "report.html").read_text(encoding="utf-8")
     assert "chair" in page
@@ -165,7 +165,7 @@ def test_a_file_name_that_is_not_utf8(run, cloud):
     try:
         os.rename(cloud, path)
     except OSError:
-        pytest.skip("this file system takes no such names")
+        pytest.skip("this file system rejects such names")
     rows = predictions_of(run("--input", path, "--classes", "a,b") / "input")
     assert rows[0]["shape"].endswith("b\N{REPLACEMENT CHARACTER}.npy")
 
@@ -179,7 +179,7 @@ def test_the_classes_of_own_shapes_can_come_from_the_prompts(run, cloud, tmp_pat
 
 
 @pytest.mark.usefixtures("no_report")
-def test_modelnet40s_layout(run, tmp_path):
+def test_modelnet40_layout_end_to_end(run, tmp_path):
     write_modelnet40(tmp_path, per_class=1, categories=("airplane", "chair", "table"), num_points=80)
     folder = run("DATASET.ROOT", tmp_path, "VIEW_WEIGHTS", "modelnet40_vit_b16", config="modelnet40_vit_b16")
     metrics = metrics_of(folder)
@@ -191,7 +191,7 @@ def test_modelnet40s_layout(run, tmp_path):
 
 
 def write_scans(root: Path, bad: tuple[int, ...] = ()) -> None:
-    """ScanObjectNN's OBJ_ONLY test file with a shape for each class, those named with a NaN."""
+    """Write ScanObjectNN's OBJ_ONLY test file with one shape per class, with NaN in the given ones."""
     points = np.random.default_rng(1).normal(size=(15, 70, 3)).astype(np.float32)
     points[list(bad), 3] = np.nan
     path = root / "scanobjectnn" / "h5_files" / "main_split_nobg" / "test_objectdataset.h5"
@@ -201,7 +201,7 @@ def write_scans(root: Path, bad: tuple[int, ...] = ()) -> None:
 
 
 @pytest.mark.usefixtures("no_report")
-def test_scanobjectnns_layout(run, tmp_path):
+def test_scanobjectnn_layout_end_to_end(run, tmp_path):
     write_scans(tmp_path)
     folder = run("DATASET.ROOT", tmp_path, "DATASET.CATEGORIES", "sofa, Bag", config="scanobjectnn_obj_only_vit_b16")
     assert list(metrics_of(folder)["class_accuracy"]) == list(SCAN_CLASSES)
@@ -209,7 +209,7 @@ def test_scanobjectnns_layout(run, tmp_path):
 
 
 @pytest.mark.usefixtures("no_report")
-def test_a_bad_shape_stops_or_is_left_out_and_told(run, tmp_path):
+def test_bad_shape_stops_or_is_left_out_with_a_note(run, tmp_path):
     write_scans(tmp_path, bad=(2, 7))
     words = ("DATASET.ROOT", tmp_path, "DATASET.NAME", "scanobjectnn_obj_only")
     with pytest.raises(InputError, match=r"test_objectdataset\S*2\b.*NaN.*ON_BAD_SHAPE skip"):
@@ -235,7 +235,7 @@ def test_bad_files_among_good_ones_and_alone(run, cloud, tmp_path):
 
 
 @pytest.mark.parametrize("config", DATA_CONFIGS)
-def test_missing_data_sets_say_where_to_get_and_put_them(run, tmp_path, config):
+def test_error_for_missing_data_says_how_to_get_it(run, tmp_path, config):
     with pytest.raises(InputError, match="looked for") as caught:
         run("DATASET.ROOT", tmp_path, config=config)
     assert "https://" in str(caught.value)
@@ -245,7 +245,7 @@ def test_missing_data_sets_say_where_to_get_and_put_them(run, tmp_path, config):
 BAD = {
     "unknown flag": (["--nope"], "Unrecognized arguments: --nope"),
     "unknown axis": (["--up", "w"], "--up: invalid choice: 'w'"),
-    "axis of a set": (["--up", "z"], "--up goes with --input"),
+    "axis of a set": (["--up", "z"], "--up needs --input"),
     "classes of a set": (["--classes", "a,b"], "--classes needs --input"),
     "no file": (["--input"], "--input: expected at least one argument"),
     "unknown key": (["SEEED", "1"], "no setting SEEED .* nearest known one is SEED"),
@@ -273,7 +273,7 @@ BAD = {
     "prompts of parts": (["PROMPTS.FILE", "{tmp}/parts.json"], "are for parts; use a file with sentences per class"),
     "deep prompts": (["PROMPTS.FILE", "{tmp}/deep.json"], "deep.json is not valid JSON"),
     "empty output": (["OUTPUT", ""], "OUTPUT is empty"),
-    "output is a file": (["OUTPUT", "{cloud}"], "Cannot make the folder .* set OUTPUT"),
+    "output is a file": (["OUTPUT", "{cloud}"], "Cannot create the folder .* set OUTPUT"),
     "no class names": (["--input", "{cloud}"], "give them with --classes"),
     "empty class": (["--input", "{cloud}", "--classes", "a,,b"], "class name is empty"),
     "class twice": (["--input", "{cloud}", "--classes", "night_stand,Night stand"], "are given more than once"),
@@ -307,25 +307,25 @@ def bad_files(tmp_path):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("kind", BAD)
-def test_bad_input_is_one_sentence_and_exit_code_2(run, cloud, tmp_path, bad_files, capsys, kind):
+def test_bad_input_gives_one_sentence_and_exit_code_2(run, cloud, tmp_path, bad_files, capsys, kind):
     words, sentence = BAD[kind]
     words = [word.replace("{cloud}", str(cloud)).replace("{tmp}", str(tmp_path)) for word in words]
     with pytest.raises(SystemExit) as caught:
         run_command(lambda: run(*words), MEMORY_ADVICE)
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     assert caught.value.code == 2
-    assert told.out == ""
-    assert told.err.startswith("error: ")
-    assert told.err.count("\n") == 1
-    assert re.search(sentence, told.err)
+    assert printed.out == ""
+    assert printed.err.startswith("error: ")
+    assert printed.err.count("\n") == 1
+    assert re.search(sentence, printed.err)
     assert not names_below(tmp_path / "out") if (tmp_path / "out").exists() else True
 
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("SEED: 1\nSEED: 2", "'SEED' comes twice"),
-        ("DATASET: {NAME: synthetic}\nSEED: 1\nDATASET: {SPLIT: val}", "'DATASET' comes twice"),
+        ("SEED: 1\nSEED: 2", "'SEED' is duplicated"),
+        ("DATASET: {NAME: synthetic}\nSEED: 1\nDATASET: {SPLIT: val}", "'DATASET' is duplicated"),
         ("[" * 1500, "not valid YAML"),
         ("- a", "expected KEY: value lines"),
         ("BASE: no.yaml", r"Cannot read the config \S*no.yaml"),
@@ -339,7 +339,7 @@ def test_bad_configs(run, tmp_path, content, sentence):
         run("OUTPUT", tmp_path / "out", config=path)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may do all")
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root ignores permissions")
 def test_no_permission(run, cloud, tmp_path):
     cloud.chmod(0)
     with pytest.raises(InputError, match="cannot be read"):
@@ -359,7 +359,7 @@ ENDS = {
 
 @pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize("kind", ENDS)
-def test_a_run_that_ends_early_leaves_no_half_file(run, tmp_path, monkeypatch, capsys, kind):
+def test_interrupted_run_leaves_no_incomplete_files(run, tmp_path, monkeypatch, capsys, kind):
     reason, code, words = ENDS[kind]
 
     class Writer:
@@ -376,9 +376,9 @@ def test_a_run_that_ends_early_leaves_no_half_file(run, tmp_path, monkeypatch, c
     with pytest.raises(SystemExit) as caught:
         run_command(lambda: run("DATASET.MAX_SHAPES", 1))
     assert caught.value.code == code
-    told = capsys.readouterr().err
-    assert told.startswith(words)
-    assert told.count("\n") == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith(words)
+    assert printed.count("\n") == 1
     assert not [name for name in names_below(tmp_path / "out") if "predictions" in name]
 
 
@@ -389,8 +389,8 @@ def test_a_terminal_without_utf8(monkeypatch):
     assert written.getvalue() == b"sp\\xe4ce\n"
 
 
-def test_a_reader_that_went_away(monkeypatch, tmp_path):
-    class Gone(io.StringIO):
+def test_closed_output_pipe(monkeypatch, tmp_path):
+    class ClosedPipe(io.StringIO):
         def flush(self):
             raise BrokenPipeError
 
@@ -398,7 +398,7 @@ def test_a_reader_that_went_away(monkeypatch, tmp_path):
             return file.fileno()
 
     with open(tmp_path / "a", "w") as file:
-        monkeypatch.setattr(sys, "stdout", Gone())
+        monkeypatch.setattr(sys, "stdout", ClosedPipe())
         with pytest.raises(SystemExit) as caught:
             run_command(lambda: None)
         monkeypatch.undo()
@@ -409,21 +409,21 @@ def test_ctrl_c_in_the_middle(tmp_path):
     words = ["--config", CONFIGS / "demo.yaml", "OUTPUT", tmp_path, "PROMPTS.FILE", "", "BATCH_SIZE", "1"]
     process = subprocess.Popen([sys.executable, command.__file__, *map(str, words)], stderr=subprocess.PIPE)
     try:
-        told = b""
-        while b"encode" not in told and (more := process.stderr.read(1)):  # until a progress bar shows
-            told += more
+        printed = b""
+        while b"encode" not in printed and (more := process.stderr.read(1)):  # until a progress bar shows
+            printed += more
         process.send_signal(signal.SIGINT)
-        told += process.stderr.read()
+        printed += process.stderr.read()
         code = process.wait(30)
     finally:
         process.kill()
-    assert code == 130, told
-    assert b"Traceback" not in told
-    assert b"interrupted: " in told
+    assert code == 130, printed
+    assert b"Traceback" not in printed
+    assert b"interrupted: " in printed
     assert names_below(tmp_path) == set()
 
 
-def test_shapes_of_unknown_class_are_named_but_not_scored(run, tmp_path, capsys):
+def test_shapes_of_unknown_class_are_classified_but_not_scored(run, tmp_path, capsys):
     folder = run("DATASET.NAME", write_some_unknown(tmp_path, [0, 1, -1, 0]), "PROMPTS.FILE", "")
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["shapes"] == 3
@@ -433,6 +433,6 @@ def test_shapes_of_unknown_class_are_named_but_not_scored(run, tmp_path, capsys)
     assert rate == pytest.approx(metrics["shapes_per_second"], abs=0.06)
 
 
-def test_a_set_of_unknown_classes_alone_is_refused(run, tmp_path):
+def test_data_set_of_unknown_classes_only_is_rejected(run, tmp_path):
     with pytest.raises(InputError, match="No shape's class is known"):
         run("DATASET.NAME", write_some_unknown(tmp_path, [-1, -1]), "PROMPTS.FILE", "")

@@ -1,4 +1,4 @@
-"""What own shapes are called: many in one table, none of these below a threshold, bad files at the end."""
+"""Predictions for --input files: a table of many, a threshold for none of these, and bad files listed last."""
 
 import csv
 import json
@@ -42,7 +42,7 @@ def run(tmp_path, monkeypatch, capsys):
     return run
 
 
-def test_a_folder_gives_one_table_and_a_bad_file_is_told_at_the_end(run):
+def test_folder_gives_one_table_with_bad_files_listed_last(run):
     printed, rows, metrics = run(run.folder, "--classes", "chair,car")
     assert len(rows) == 4
     assert sum(line.startswith(str(run.folder)) for line in printed.splitlines()) == 4
@@ -70,7 +70,7 @@ def test_a_single_bad_file_ends_the_run(run):
 
 
 @pytest.mark.parametrize("words", [("--threshold", "2"), ("--calibrate",)])
-def test_what_does_not_fit_is_told(run, words):
+def test_incompatible_arguments_are_rejected(run, words):
     with pytest.raises(InputError, match=words[0]):
         run(run.folder / "car.npy", "--classes", "chair,car", *words)
 

@@ -1,4 +1,4 @@
-"""PointCLIP V1's projection against the published code's output, and what must hold for any cloud."""
+"""PointCLIP V1's projection against the published code's output, and properties for any cloud."""
 
 from pathlib import Path
 
@@ -37,10 +37,10 @@ def test_published_depth_maps(published, device):
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(3.0, 5.0), (1e-3, 0.2), (1e4, -2e4)])
-def test_published_depth_maps_of_clouds_elsewhere_and_of_another_size(published, scale, shift):
+def test_published_depth_maps_of_shifted_and_scaled_clouds(published, scale, shift):
     moved = published["points"].double() * scale + torch.tensor([shift, -shift, shift / 2])
     maps = PerspectiveProjection().depth_maps(moved)
-    # normalising rounds by some 1e-7, which puts a point on a pixel's border into the next one now and then
+    # normalising rounds by about 1e-7, which occasionally moves a point on the border of a pixel into the next one
     assert ((maps - published["depth_maps"]).abs() > 1e-5).double().mean() < 1e-4
 
 
@@ -68,7 +68,7 @@ def test_one_pixel_holds_the_harmonic_mean_of_its_points():
     assert (image > 0).sum() == 3
 
 
-def test_the_upper_end_is_in_the_upper_half():
+def test_top_of_the_shape_is_at_the_top_of_the_image():
     # a cone that stands on its base: few points at the top, whose row (in the four views from the sides) is small
     height = torch.linspace(-1, 1, 400)
     angle = torch.linspace(0, 150, 400)
@@ -84,7 +84,7 @@ def test_the_upper_end_is_in_the_upper_half():
     scale=st.floats(1e-6, 1e6),
     shift=st.floats(-1e3, 1e3),
 )
-def test_any_cloud_falls_whole_into_the_image(points, scale, shift):
+def test_any_cloud_fits_into_the_image(points, scale, shift):
     cloud = torch.from_numpy(points * scale + shift)
     if np.ptp(cloud.numpy(), axis=0).max() <= 1e-9 * max(1, abs(shift)):
         return
@@ -96,7 +96,7 @@ def test_any_cloud_falls_whole_into_the_image(points, scale, shift):
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_order_batch_and_device_change_no_bit(device):
+def test_result_does_not_depend_on_order_batch_and_device(device):
     clouds = random_cloud(3000, batch=3)
     projection = PerspectiveProjection().to(device)
     maps = projection.depth_maps(clouds.to(device))
@@ -114,19 +114,19 @@ class TestUnitSphere:
         torch.testing.assert_close(points.mean(1), torch.zeros(2, 3), atol=1e-6, rtol=0)
         torch.testing.assert_close(points.norm(dim=-1).amax(1), torch.ones(2), atol=1e-6, rtol=0)
 
-    def test_keeps_half_of_a_normalised_cloud_as_it_is(self):
+    def test_half_of_a_normalised_cloud_is_unchanged(self):
         half = to_unit_sphere(random_cloud(2048))[:, :1024]
         half = half / half.norm(dim=-1).max() * 0.95  # its farthest point is among the other half
         assert half.mean(1).norm() > 1e-3
         assert torch.equal(to_unit_sphere(half), half)
 
     @pytest.mark.parametrize(("scale", "shift"), [(0.5, 0.0), (1.1, 0.0), (0.7, 0.25)])
-    def test_normalises_what_is_too_small_too_large_or_off_centre(self, scale, shift):
+    def test_other_clouds_are_normalised(self, scale, shift):
         normal = to_unit_sphere(random_cloud(300))
         again = to_unit_sphere(normal * scale + torch.tensor([shift, 0, 0]))
         torch.testing.assert_close(again, normal, atol=1e-6, rtol=0)
 
-    def test_each_cloud_of_a_batch_by_itself(self):
+    def test_clouds_of_a_batch_are_normalised_separately(self):
         normal = to_unit_sphere(random_cloud(300))
         both = to_unit_sphere(torch.cat([normal, normal * 9 + 1]))
         assert torch.equal(both[0], normal[0])
@@ -153,6 +153,6 @@ CLOUD = torch.rand(5, 3)
         (torch.rand(1, 5, 3, requires_grad=True), "require gradients"),
     ],
 )
-def test_bad_points_are_refused(points, words):
+def test_bad_points_are_rejected(points, words):
     with pytest.raises(InputError, match=words):
         PerspectiveProjection().depth_maps(points)

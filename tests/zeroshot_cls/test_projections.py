@@ -1,4 +1,4 @@
-"""Which projection the settings choose."""
+"""The projection selected by the settings."""
 
 import pytest
 import torch
@@ -55,7 +55,7 @@ def test_backend_and_steps():
         ({"VIEWS": "10"}, "from 0 to 9"),
         ({"METHOD": "pointclip_v1", "VIEWS": "6"}, "from 0 to 5"),
         ({"VIEWS": "1,1"}, "twice"),
-        ({"STEPS": "sqeeze"}, "'sqeeze' is not a step"),
+        ({"STEPS": "sqeeze"}, "'sqeeze' is not an optional step"),
         ({"STEPS": "smooth,smooth"}, "once"),
         ({"BACKEND": "opencl"}, "choose one of auto"),
         ({"METHOD": "pointclip_v1", "STEPS": "smooth"}, "no such steps"),
@@ -63,12 +63,12 @@ def test_backend_and_steps():
         ({"METHOD": "pointclip_v1", "BACKEND": "numba"}, "plain torch"),
     ],
 )
-def test_bad_settings_are_told(changes, words):
+def test_bad_settings_are_rejected(changes, words):
     with pytest.raises(InputError, match=words):
         open_projection(settings(**changes))
 
 
-def test_weights_that_a_search_chooses_are_uniform_to_begin_with():
+def test_searched_weights_start_uniform():
     some = settings(VIEWS="5, 3")
     assert open_view_weights(some, searched=False).values.tolist() == [1, 0.25]
     begun = open_view_weights(some, searched=True)

@@ -1,4 +1,4 @@
-"""The projection against the published code's output, and what must hold for any cloud."""
+"""The projection against the published code's output, and properties for any cloud."""
 
 from pathlib import Path
 
@@ -77,7 +77,7 @@ def test_unchanged_by_scaling_and_shifting(points, scale, shift):
 
 @settings(max_examples=20, deadline=None)
 @given(points=clouds(), exponent=st.integers(-20, 20))
-def test_unchanged_to_the_bit_by_powers_of_two(points, exponent):
+def test_bit_identical_when_scaled_by_powers_of_two(points, exponent):
     projection = RealisticProjection()
     assert torch.equal(projection.depth_maps(points[None]), projection.depth_maps(points[None] * 2.0**exponent))
 
@@ -139,7 +139,7 @@ CLOUD = torch.rand(5, 3)
         (torch.stack([CLOUD, CLOUD / 0]), "cloud 1 of the batch: NaN or infinite"),
     ],
 )
-def test_bad_points_are_refused(points, words):
+def test_bad_points_are_rejected(points, words):
     with pytest.raises(InputError, match=words):
         RealisticProjection().depth_maps(points)
 

@@ -1,4 +1,4 @@
-"""The page of a classification run; tests/report checks what holds for every page."""
+"""The page of a classification run; tests/report has the tests common to all pages."""
 
 import re
 from dataclasses import replace
@@ -20,7 +20,7 @@ def test_any_number_of_classes(classes, tmp_path):
     assert f"class {classes - 1}" in text or classes == 1
 
 
-def test_of_many_classes_only_the_commonest_confusions_are_shown(tmp_path):
+def test_only_the_most_common_confusions_are_shown(tmp_path):
     size = 10_000
     confusion = coo_array(([9, 5, 7, 1], ([0, 1, 2, 9999], [0, 2, 9999, 3])), shape=(size, size))
     names = [f"class {k}" for k in range(size)]
@@ -32,7 +32,7 @@ def test_of_many_classes_only_the_commonest_confusions_are_shown(tmp_path):
     assert not (tmp_path / "pictures").exists()
 
 
-def test_control_characters_of_names_are_written_out(tmp_path):
+def test_control_characters_in_names_are_escaped(tmp_path):
     case = replace(classification_case(truth="chair"), name="\x1b[31ma\u202eb.ply")
     write_shapes_report(tmp_path / "own.html", "own", {}, iter([case]))
     page = (tmp_path / "own.html").read_text()
@@ -40,7 +40,7 @@ def test_control_characters_of_names_are_written_out(tmp_path):
     assert "\x1b" not in page
 
 
-def test_class_without_shapes_has_no_accuracy_and_stands_last(tmp_path):
+def test_class_without_shapes_has_no_accuracy_and_is_last(tmp_path):
     confusion, names = np.array([[0, 0], [3, 1]]), ["none", "some"]
     accuracy = {"none": (0, 0), "some": (1, 4)}
     write_classification_report(tmp_path / "report.html", "t", {}, accuracy, confusion, names, [], [])
@@ -49,7 +49,7 @@ def test_class_without_shapes_has_no_accuracy_and_stands_last(tmp_path):
     assert re.search(r"some\s+none\s+3\s+75\.0", text)  # the only confusion
 
 
-def test_right_and_wrong_are_told_in_words(tmp_path):
+def test_right_and_wrong_are_written_as_text(tmp_path):
     cases = [classification_case(truth="chair")], [classification_case(truth="table")]
     write_classification_report(tmp_path / "report.html", "t", {}, {}, np.eye(1, dtype=int), ["chair"], *cases)
     text = text_of(tmp_path / "report.html")
@@ -64,7 +64,7 @@ def test_no_cases(tmp_path):
         assert "article" not in Reader(tmp_path / f"{page}.html").tags
 
 
-def test_names_that_do_not_fit_the_matrix_are_refused(tmp_path):
+def test_names_that_do_not_match_the_matrix_are_rejected(tmp_path):
     with pytest.raises(InputError, match="confusion matrix"):
         write_classification_report(tmp_path / "report.html", "t", {}, {}, np.eye(2), ["one"], [], [])
     assert not (tmp_path / "report.html").exists()

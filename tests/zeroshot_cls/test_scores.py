@@ -1,22 +1,22 @@
-"""The scores of a classified data set, and which shapes its report shows."""
+"""The scores of a classified data set, and the shapes in its report."""
 
 import numpy as np
 import pytest
 import torch
 
 from pointclip.errors import InputError
-from zeroshot_cls.classifier import TOP, Answers, likeliest
+from zeroshot_cls.classifier import TOP, Answers, top_classes
 from zeroshot_cls.results import best_and_worst
 from zeroshot_cls.scores import evaluate
 
 PROBABILITIES = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.6, 0.4], [0.5, 0.5]])
 LABELS = np.array([0, 0, 1, 0, -1])
-BEST, SHARES = likeliest(PROBABILITIES.log())
+BEST, SHARES = top_classes(PROBABILITIES.log())
 ANSWERS = Answers(LABELS, [f"shape {i}" for i in range(5)], list(range(5)), BEST, SHARES, SHARES[:, 0] - SHARES[:, 1])
 SCORES = evaluate(LABELS, BEST[:, 0], ["a", "b"])
 
 
-def test_shapes_of_unknown_class_count_in_no_score():
+def test_shapes_of_unknown_class_are_not_scored():
     assert SCORES.shapes == 4
     assert SCORES.right == 3
     assert SCORES.confusion.toarray().tolist() == [[2, 1], [0, 1]]
@@ -32,27 +32,27 @@ def test_classes_without_shapes_do_not_count_in_the_mean_of_classes():
     assert scores.mean_class_accuracy == 50
 
 
-def test_nothing_to_score_is_refused():
+def test_nothing_to_score_is_rejected():
     with pytest.raises(InputError, match="No shape's class is known"):
         evaluate(np.array([-1, -1]), np.array([0, 1]), ["a", "b", "c"])
 
 
-def test_a_hundred_thousand_classes_take_no_memory_for_their_pairs():
+def test_confusion_of_a_hundred_thousand_classes_is_sparse():
     scores = evaluate(np.arange(3), np.array([0, 5, 99_999]), [f"class {k}" for k in range(100_000)])
     assert (scores.shapes, scores.right, scores.confusion.nnz) == (3, 1, 3)  # all pairs would be 80 GB
     assert len(scores.class_counts) == 100_000
 
 
-def test_the_likeliest_classes_are_those_of_all_probabilities():
+def test_top_classes():
     logits = torch.randn(7, 40, generator=torch.Generator().manual_seed(0))
-    logits[0] = 0  # of equal ones the first
-    best, shares = likeliest(logits)
+    logits[0] = 0  # the first among equals
+    best, shares = top_classes(logits)
     expected, order = logits.softmax(1).sort(dim=1, descending=True, stable=True)
     assert best.tolist() == order[:, :TOP].tolist()
     np.testing.assert_allclose(shares, expected[:, :TOP])
 
 
-def test_best_are_right_and_worst_are_wrong_the_surest_first():
+def test_best_and_worst_are_the_most_confident():
     best, worst = best_and_worst(LABELS, ANSWERS)
     assert best.tolist() == [0, 2, 3]
     assert worst.tolist() == [1]

@@ -26,7 +26,7 @@ def encoder():
 
 @pytest.fixture
 def run(encoder, tmp_path, monkeypatch):
-    """Run main() with the tiny encoder and six sentences a class; returns what metrics.json holds."""
+    """Run main() with the tiny encoder and six sentences per class; returns the content of metrics.json."""
     monkeypatch.setattr("pointclip.runs.opening.load_encoder", lambda *_: encoder)
     monkeypatch.setattr("zeroshot_cls.results.write_classification_report", lambda *_: None)
     prompts = {
@@ -46,21 +46,21 @@ def rows_of(folder: Path) -> list[dict]:
         return list(csv.DictReader(file))
 
 
-def test_choosing_on_train_and_reporting_on_test(run, tmp_path):
+def test_search_on_train_and_report_on_test(run, tmp_path):
     metrics = run("--search", BOTH)
-    outcome = yaml.safe_load((tmp_path / "out/demo/searched.yaml").read_text())
-    assert (outcome["dataset"], outcome["split"], outcome["shapes"]) == ("synthetic", "train", 24)
-    assert [len(own) for own in outcome["sentences"].values()] == [1] * len(CATEGORIES)
-    assert len(outcome["weights"]["all"]) == 10
-    assert metrics["searched"]["score"] == outcome["score"]
+    result = yaml.safe_load((tmp_path / "out/demo/searched.yaml").read_text())
+    assert (result["dataset"], result["split"], result["shapes"]) == ("synthetic", "train", 24)
+    assert [len(group) for group in result["sentences"].values()] == [1] * len(CATEGORIES)
+    assert len(result["weights"]["all"]) == 10
+    assert metrics["searched"]["score"] == result["score"]
     assert metrics["searched"]["split"] == "train"
     assert metrics["tuned_on_test_labels"] is False
     assert {row["tuned_on_test_labels"] for row in rows_of(tmp_path / "out")} == {"0"}
     assert any("on the labels of synthetic (train, 24 shapes)" in note for note in metrics["notes"])
 
 
-def test_the_score_is_that_of_the_run_it_leads_to(run, monkeypatch):
-    """Chosen on the very shapes that are reported: the search's arithmetic and the evaluation's must agree."""
+def test_search_score_equals_the_runs_score(run, monkeypatch):
+    """With a search on the reported shapes, the search's score and the evaluation must agree."""
     monkeypatch.setattr("pointclip.runs.opening.load_encoder", lambda *_: load_encoder("demo"))
     words = ("DATASET.NUM_POINTS", "1024", "DATASET.TURN", "free")  # so that the demo encoder is not always right
     metrics = run("--search", BOTH, "--search-split", "test", *words)
@@ -68,7 +68,7 @@ def test_the_score_is_that_of_the_run_it_leads_to(run, monkeypatch):
     assert metrics["accuracy"] > run(*words, output="plain")["accuracy"]
 
 
-def test_choosing_on_test_labels_is_marked_everywhere(run, tmp_path, capsys):
+def test_search_on_test_labels_is_marked_everywhere(run, tmp_path, capsys):
     metrics = run("--search", "weights", "--search-split", "test")
     assert metrics["tuned_on_test_labels"] is True
     note = "The view weights were chosen on the labels of the reported split itself; not zero-shot."
@@ -78,24 +78,24 @@ def test_choosing_on_test_labels_is_marked_everywhere(run, tmp_path, capsys):
     assert yaml.safe_load((tmp_path / "out/demo/searched.yaml").read_text())["split"] == "test"
 
 
-def test_a_later_run_takes_the_outcome(run, tmp_path):
+def test_later_run_uses_the_result(run, tmp_path):
     first = run("--search", BOTH)
     later = run("SEARCHED", tmp_path / "out/demo/searched.yaml", "PROMPTS.FILE", "", output="later")
     del first["shapes_per_second"], later["shapes_per_second"]
     assert json.dumps(later) == json.dumps(first)  # as text, since nan is not equal to itself
     assert rows_of(tmp_path / "later") == rows_of(tmp_path / "out")
     config = yaml.safe_load((tmp_path / "out/demo/config.yaml").read_text())
-    assert Path(config["SEARCHED"]) == tmp_path / "out/demo/searched.yaml"  # so the settings as run give it again
+    assert Path(config["SEARCHED"]) == tmp_path / "out/demo/searched.yaml"  # so the written settings reproduce it
 
 
-def test_a_second_search_encodes_nothing(run, encoder, monkeypatch):
+def test_second_search_uses_the_cache(run, encoder, monkeypatch):
     first = run("--search", BOTH)
     for name in ("encode_images", "encode_text"):
         monkeypatch.setattr(encoder, name, lambda *_: pytest.fail("these features were kept"))
     assert run("--search", BOTH)["accuracy"] == first["accuracy"]
 
 
-def test_a_plain_run_keeps_nothing_unless_asked(run, tmp_path):
+def test_plain_run_caches_nothing_by_default(run, tmp_path):
     run()
     assert not (tmp_path / "out/cache").exists()
     run("CACHE", tmp_path / "kept")
@@ -109,7 +109,7 @@ def test_views_and_method_can_be_searched_too(run):
     assert metrics["searched"]["procedure"].endswith("the first 1 views fixed at 0.75; 5 choices scored")
 
 
-def test_another_encoder_or_other_views_are_told(run, tmp_path, encoder, monkeypatch):
+def test_other_encoder_or_views_are_noted(run, tmp_path, encoder, monkeypatch):
     run("--search", BOTH, "PROJECTION.VIEWS", "9, 1, 2", "SEARCH.FIXED_VIEWS", "0")
     path = tmp_path / "out/demo/searched.yaml"
     assert run("SEARCHED", path, "PROJECTION.VIEWS", "2, 9")["searched"]  # some of them, in any order
@@ -120,7 +120,7 @@ def test_another_encoder_or_other_views_are_told(run, tmp_path, encoder, monkeyp
     assert any("with another encoder, tiny-vit" in note for note in run(*words)["notes"])
 
 
-def test_what_began_with_test_labels_stays_marked(run, tmp_path):
+def test_result_that_started_from_test_labels_stays_marked(run, tmp_path):
     run("--search", "prompts", "VIEW_WEIGHTS", "modelnet40_vit_b16")
     metrics = run("SEARCHED", tmp_path / "out/demo/searched.yaml", output="later")  # with equal weights
     assert metrics["tuned_on_test_labels"] is True
@@ -133,8 +133,8 @@ TUNED = {
 }
 
 
-def test_a_marked_file_marks_all_that_comes_of_it_whatever_its_sentences_look_like(run, tmp_path):
-    """These could be the template's; that labels of a test split chose them is what the file beside them says."""
+def test_marked_prompt_file_marks_the_run(run, tmp_path):
+    """The sentences could come from the template; only the origin file says that they were chosen on test labels."""
     (tmp_path / "tuned.json").write_text(json.dumps(TUNED))
     note = "sentences searched on test labels"
     (tmp_path / "tuned.origin.yaml").write_text(f"origin: {note}\ntuned_on_test_labels: true\n")
@@ -142,7 +142,7 @@ def test_a_marked_file_marks_all_that_comes_of_it_whatever_its_sentences_look_li
     plain = run(*words)
     assert plain["tuned_on_test_labels"] is True
     assert note in plain["notes"]
-    assert "tuned.json, 1 sentence a class" in plain["prompts"]
+    assert "tuned.json, 1 sentence per class" in plain["prompts"]
     assert "the template “a depth map of a {}.” for" in plain["prompts"]  # the other classes'
     assert {row["tuned_on_test_labels"] for row in rows_of(tmp_path / "out")} == {"1"}
     begun = run("--search", BOTH, "--search-split", "val", *words)
@@ -161,11 +161,11 @@ def test_a_marked_file_marks_all_that_comes_of_it_whatever_its_sentences_look_li
         (["--search", BOTH, "PROMPTS.FILE", ""], "set PROMPTS.FILE"),
         (["--search", BOTH, "--input", "a.npy"], "--search needs labels"),
         (["--search-split", "val"], "--search-split needs --search"),
-        (["--search", "weights", "PROJECTION.VIEWS", "0, 1"], "leave no view weights to choose of views 0, 1"),
+        (["--search", "weights", "PROJECTION.VIEWS", "0, 1"], "leave no weights to choose for the views 0, 1"),
         (["--input", "a.npy", "DATASET.TURN", "free"], "TURN is 'free', but has no effect on --input"),
         (["SEARCHED", "no.yaml"], "Cannot read SEARCHED no.yaml"),
     ],
 )
-def test_bad_input_is_told(run, words, message):
+def test_bad_arguments_are_rejected(run, words, message):
     with pytest.raises(InputError, match=message):
         run(*words)

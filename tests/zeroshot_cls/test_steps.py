@@ -1,4 +1,4 @@
-"""Classification's projection with some of its steps."""
+"""Classification's projection with only some of its steps."""
 
 import pytest
 import torch
@@ -34,5 +34,5 @@ def test_each_step_changes_the_maps():
 
 
 def test_bad_steps():
-    with pytest.raises(InputError, match="'voxelize' is not a step"):
+    with pytest.raises(InputError, match="'voxelize' is not an optional step"):
         RealisticProjection(steps=["voxelize"])

@@ -1,4 +1,4 @@
-"""The meter, against the published evaluation's figures and against its rules done literally."""
+"""The meter against the published evaluation's scores and against a literal implementation of its rules."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from pointclip.errors import InputError
-from zeroshot_det.average_precision import AveragePrecision, every_class, found, likeliest_class
+from zeroshot_det.average_precision import AveragePrecision, every_class, recalled, top_class
 from zeroshot_det.boxes import from_camera_corners, iou
 
 FIXTURE = Path(__file__).resolve().parents[1] / "fixtures/published_votenet_ap.npz"
-DETECTOR = "PrimerEntrenamiento"  # the name that the fixture has for it
+DETECTOR = "PrimerEntrenamiento"  # its name in the fixture
 BOX = np.array([0, 0, 0, 1, 1, 1, 0.0])
 
 
@@ -28,24 +28,24 @@ def meter_of(published, interpolation="all") -> AveragePrecision:
     meter = AveragePrecision(tuple("abcdefghij"), interpolation)
     truth, boxes = (from_camera_corners(published[f"{name}_corners"]) for name in ("truth", DETECTOR))
     for scene in range(8):
-        mine, true = published[f"{DETECTOR}_scene"] == scene, published["truth_scene"] == scene
-        labels, scores = published[f"{DETECTOR}_class"][mine], published[f"{DETECTOR}_score"][mine]
-        meter.add(boxes[mine], labels, scores, truth[true], published["truth_class"][true])
+        predicted, true = published[f"{DETECTOR}_scene"] == scene, published["truth_scene"] == scene
+        labels, scores = published[f"{DETECTOR}_class"][predicted], published[f"{DETECTOR}_score"][predicted]
+        meter.add(boxes[predicted], labels, scores, truth[true], published["truth_class"][true])
     return meter
 
 
 @pytest.mark.parametrize("threshold", [0.25, 0.5])
-def test_the_published_evaluation_gives_the_same(published, threshold):
+def test_agrees_with_the_published_evaluation(published, threshold):
     scores = meter_of(published).scores(threshold)
     expected = published[f"{DETECTOR}_ap{round(100 * threshold)}"]
-    np.testing.assert_allclose(scores.average_precision, expected, atol=1e-6)  # NaN where there is no truth
+    np.testing.assert_allclose(scores.average_precision, expected, atol=1e-6)  # NaN without true boxes
     assert np.isnan(expected).sum() == 7
     assert scores.mean("published") == pytest.approx(np.nansum(expected) / 10)
     assert scores.mean("with truth") == scores.mean("with both") == pytest.approx(np.nanmean(expected))
 
 
 def literal(boxes, labels, scores, scenes, truth, truth_labels, truth_scenes, k, threshold):
-    """Precision and recall of a class by going through its boxes one by one, as section 15 says it."""
+    """Recall and precision of a class, visiting its boxes one by one."""
     taken, hits = set(), []
     total = int((truth_labels == k).sum())
     for d in sorted(np.flatnonzero(labels == k), key=lambda d: -scores[d]):
@@ -63,7 +63,7 @@ def literal(boxes, labels, scores, scenes, truth, truth_labels, truth_scenes, k,
 
 @pytest.mark.parametrize("interpolation", ["all", "11"])
 @pytest.mark.parametrize("seed", range(5))
-def test_random_scenes_score_as_by_the_rules_done_literally(seed, interpolation):
+def test_random_scenes_agree_with_the_literal_rules(seed, interpolation):
     rng = np.random.default_rng(seed)
     meter = AveragePrecision(("a", "b", "c"), interpolation)
     parts = []
@@ -75,7 +75,7 @@ def test_random_scenes_score_as_by_the_rules_done_literally(seed, interpolation)
         parts.append((boxes, labels, scores, np.full(20, scene), truth, truth_labels, np.full(5, scene)))
     joined = [np.concatenate(part) for part in zip(*parts, strict=True)]
     for threshold in (0.25, 0.5):
-        got = meter.scores(threshold)
+        scores = meter.scores(threshold)
         for k in range(3):
             recall, precision = literal(*joined, k, threshold)
             if interpolation == "11":
@@ -84,38 +84,38 @@ def test_random_scenes_score_as_by_the_rules_done_literally(seed, interpolation)
             else:
                 steps = np.diff(recall, prepend=0)
                 expected = sum(step * precision[i:].max() for i, step in enumerate(steps))
-            assert got.average_precision[k] == pytest.approx(expected, abs=1e-12)
-            assert got.recall[k] == pytest.approx(recall[-1])
+            assert scores.average_precision[k] == pytest.approx(expected, abs=1e-12)
+            assert scores.recall[k] == pytest.approx(recall[-1])
 
 
-def test_a_hit_needs_more_than_the_threshold_and_a_box_that_was_not_hit():
+def test_true_positive_needs_iou_over_the_threshold_and_an_unmatched_box():
     meter = AveragePrecision(("a",))
     meter.add(np.array([at(0.6), BOX, BOX]), [0, 0, 0], [0.9, 0.8, 0.7], BOX[None], [0])
     overlap = iou(at(0.6)[None], BOX[None])[0, 0]
     assert overlap == pytest.approx(0.25)
-    assert meter.scores(overlap).average_precision[0] == 0.5  # the first just misses, the third comes too late
+    assert meter.scores(overlap).average_precision[0] == 0.5  # the first just misses, the third is a duplicate
     assert meter.scores(overlap - 1e-9).average_precision[0] == 1
 
 
-def test_a_second_truth_is_no_way_out_for_a_box_that_overlaps_a_taken_one_most():
+def test_box_that_overlaps_a_matched_box_most_is_a_false_positive():
     meter = AveragePrecision(("a",))
     meter.add(np.array([BOX, at(0.1)]), [0, 0], [0.9, 0.8], np.array([BOX, at(0.3)]), [0, 0])
     assert meter.scores(0.25).recall[0] == 0.5  # at(0.1) overlaps BOX more than at(0.3)
 
 
-def test_a_class_without_predictions_shifts_no_other():
-    """Gathered by place among the classes with truth, as the published code gathers, b's score would be a's."""
+def test_class_without_predictions_does_not_shift_other_classes():
+    """The published code assigns scores by position among the classes with true boxes: b's score would be a's."""
     meter = AveragePrecision(("a", "b", "c"))
     truth = np.array([BOX, at(5), at(10)])
     meter.add(np.array([at(5), at(12)]), [1, 2], [0.9, 0.8], truth, [0, 1, 2])
     scores = meter.scores(0.25)
     with_predictions = [scores.average_precision[k] for k in range(3) if scores.predictions[k]]
-    by_place = dict(zip("abc", with_predictions, strict=False))  # the published way: a has none, yet gets b's
-    assert by_place == {"a": 1.0, "b": 0.0}
+    by_position = dict(zip("abc", with_predictions, strict=False))  # as published: a has no score, yet gets b's
+    assert by_position == {"a": 1.0, "b": 0.0}
     assert scores.average_precision.tolist() == [0, 1, 0]
 
 
-def test_means_are_over_the_classes_that_they_name():
+def test_means_cover_the_right_classes():
     meter = AveragePrecision(("hit", "missed", "alarm", "absent"))
     meter.add(np.array([BOX, BOX]), [0, 2], [0.9, 0.8], np.array([BOX, at(3)]), [0, 1])
     scores = meter.scores(0.25)
@@ -128,27 +128,27 @@ def test_means_are_over_the_classes_that_they_name():
     assert np.isnan(AveragePrecision(("a",)).scores(0.25).mean())
 
 
-def test_every_class_and_likeliest_class():
+def test_every_class_and_top_class():
     boxes, p, objectness = np.array([BOX, at(1)]), np.array([[0.6, 0.4], [0.1, 0.9]]), np.array([0.5, 1])
-    own, labels, scores = every_class(boxes, p, objectness)
-    assert own[:, 0].tolist() == [0, 0, 1, 1]
+    repeated, labels, scores = every_class(boxes, p, objectness)
+    assert repeated[:, 0].tolist() == [0, 0, 1, 1]
     assert labels.tolist() == [0, 1, 0, 1]
     np.testing.assert_allclose(scores, [0.3, 0.2, 0.1, 0.9])
-    own, labels, scores = likeliest_class(boxes, p, objectness)
+    _, labels, scores = top_class(boxes, p, objectness)
     assert labels.tolist() == [0, 1]
     np.testing.assert_allclose(scores, [0.3, 0.9])
 
 
 def test_recall_without_labels():
-    assert found(np.array([at(0.1)]), np.array([BOX, at(3)]), 0.5).tolist() == [True, False]
-    assert found(np.zeros((0, 7)), BOX[None], 0.5).tolist() == [False]
+    assert recalled(np.array([at(0.1)]), np.array([BOX, at(3)]), 0.5).tolist() == [True, False]
+    assert recalled(np.zeros((0, 7)), BOX[None], 0.5).tolist() == [False]
 
 
 @pytest.mark.parametrize(
     ("labels", "scores", "message"),
-    [([0, 1], [0.5], "2 labels and 1 scores"), ([7], [0.5], "Labels from 7"), ([0], [np.nan], "NaN")],
+    [([0, 1], [0.5], "2 labels and 1 scores"), ([7], [0.5], "Labels range from 7"), ([0], [np.nan], "NaN")],
 )
-def test_what_does_not_fit_together_is_told(labels, scores, message):
+def test_invalid_arrays_are_rejected(labels, scores, message):
     with pytest.raises(InputError, match=message):
         AveragePrecision(("a", "b")).add(BOX[None], labels, scores, BOX[None], [0])
     with pytest.raises(InputError, match="'all' or '11'"):

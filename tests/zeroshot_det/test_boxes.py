@@ -1,4 +1,4 @@
-"""Boxes: conversions, overlap and points in them."""
+"""Boxes: conversions, IoU and points inside."""
 
 from math import pi
 from pathlib import Path
@@ -56,7 +56,7 @@ def test_iou_agrees_with_shapely(seed):
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.floats(-pi, pi), st.lists(st.floats(-5, 5), min_size=3, max_size=3))
-def test_iou_is_symmetric_and_stays_under_a_common_motion(seed, angle, shift):
+def test_iou_is_symmetric_and_invariant_to_rigid_motion(seed, angle, shift):
     a, b = random_boxes(seed, 2)[:, None]
     before = iou(a, b)[0, 0]
     assert 0 <= before <= 1 + 1e-12
@@ -68,24 +68,24 @@ def test_iou_is_symmetric_and_stays_under_a_common_motion(seed, angle, shift):
     assert iou(a, b)[0, 0] == pytest.approx(before, abs=1e-9)  # coordinates of 5 leave 1e-15 · 5 in each product
 
 
-def test_iou_of_boxes_along_the_axes_is_that_of_their_bounds():
+def test_iou_of_axis_aligned_boxes():
     low, high = np.array([[0.0, 0, 0]]), np.array([[2.0, 2, 2]])
     assert iou(from_bounds(low, high), from_bounds(low + 1, high + 1))[0, 0] == pytest.approx(1 / 15)
     assert iou(from_bounds(low, high), from_bounds(low, high))[0, 0] == pytest.approx(1)
-    assert iou(from_bounds(low, high), from_bounds(low + 2, high + 2))[0, 0] == 0  # they touch at a corner
+    assert iou(from_bounds(low, high), from_bounds(low + 2, high + 2))[0, 0] == 0  # touching at a corner
 
 
-def test_corners_go_round_counter_clockwise_above_and_below():
+def test_corner_order_is_counter_clockwise():
     eight = corners_of(np.array([[0, 0, 0, 4, 2, 2, pi / 2]]))[0]
     np.testing.assert_allclose(eight[:4], [[-1, 2, 1], [-1, -2, 1], [1, -2, 1], [1, 2, 1]], atol=1e-12)
     np.testing.assert_allclose(eight[4:], eight[:4] - (0, 0, 2), atol=1e-12)
     np.testing.assert_allclose(hulls_of(np.array([[0, 0, 0, 4, 2, 2, pi / 2]]))[0], [-1, -2, -1, 1, 2, 1], atol=1e-12)
 
 
-def test_camera_corners_come_back_as_the_boxes_they_were_made_of():
+def test_camera_corners_round_trip():
     boxes = random_boxes(7, 20)
     x, y, z = boxes[:, 3:6].T / 2
-    signs = [(1, 1), (1, -1), (-1, -1), (-1, 1)]  # VoteNet's order of the corners: first below, then above
+    signs = [(1, 1), (1, -1), (-1, -1), (-1, 1)]  # VoteNet's corner order: lower four, then upper four
     unit = np.stack([np.column_stack([a * x, b * y, c * z]) for c in (-1, 1) for a, b in signs], axis=1)  # [n, 8, 3]
     cos, sin = np.cos(boxes[:, 6]), np.sin(boxes[:, 6])
     turn = np.stack([np.stack([cos, -sin, 0 * cos], 1), np.stack([sin, cos, 0 * cos], 1), [[0, 0, 1]] * 20], axis=1)
@@ -95,8 +95,8 @@ def test_camera_corners_come_back_as_the_boxes_they_were_made_of():
     np.testing.assert_allclose(np.cos(back[:, 6] - boxes[:, 6]), 1, atol=1e-12)
 
 
-def test_sunrgbd_has_half_sizes_and_turns_clockwise():
-    row = np.array([[1, 2, 3, 2, 0.5, 1, -pi / 4, 5]])  # long along the diagonal x = y, if the heading is clockwise
+def test_sunrgbd_half_sizes_and_clockwise_heading_are_converted():
+    row = np.array([[1, 2, 3, 2, 0.5, 1, -pi / 4, 5]])  # elongated along x = y, if the heading is clockwise
     boxes, labels = from_sunrgbd(row)
     assert labels.tolist() == [5]
     np.testing.assert_allclose(boxes[0], [1, 2, 3, 4, 1, 2, pi / 4])
@@ -105,25 +105,25 @@ def test_sunrgbd_has_half_sizes_and_turns_clockwise():
     assert not inside(points * (1, -1, 1) + (0, 4, 0), boxes[0]).all()
 
 
-@pytest.mark.skipif(not SUNRGBD.is_dir(), reason="the real scenes are not here")
+@pytest.mark.skipif(not SUNRGBD.is_dir(), reason="the real scenes are not available")
 @pytest.mark.parametrize(
-    ("scene", "place", "count", "other_way"), [("005051", 7, 29709, 13886), ("005060", 1, 8013, 4273)]
+    ("scene", "box_index", "count", "count_if_mirrored"), [("005051", 7, 29709, 13886), ("005060", 1, 8013, 4273)]
 )
-def test_an_elongated_real_box_holds_its_points(scene, place, count, other_way):
+def test_elongated_real_box_contains_its_points(scene, box_index, count, count_if_mirrored):
     points = np.load(SUNRGBD / f"{scene}_pc.npz")["pc"][:, :3]
-    box = from_sunrgbd(np.load(SUNRGBD / f"{scene}_bbox.npy"))[0][place]
-    turned = box * (1, 1, 1, 1, 1, 1, -1)
+    box = from_sunrgbd(np.load(SUNRGBD / f"{scene}_bbox.npy"))[0][box_index]
+    mirrored = box * (1, 1, 1, 1, 1, 1, -1)
     assert inside(points, box).sum() == count
-    assert inside(points, turned).sum() == pytest.approx(other_way, rel=0.02)  # method.md gives hundreds
+    assert inside(points, mirrored).sum() == pytest.approx(count_if_mirrored, rel=0.02)  # known to the nearest hundred
 
 
-def test_scannet_boxes_are_along_the_axes():
+def test_scannet_boxes_are_axis_aligned():
     boxes, ids = from_scannet(np.array([[1, 2, 3, 4, 5, 6, 39]]))
     assert boxes.tolist() == [[1, 2, 3, 4, 5, 6, 0]]
     assert ids.tolist() == [39]
 
 
-def test_points_in_a_box_and_in_its_margin():
+def test_points_inside_a_box_and_its_margin():
     box = np.array([1, 1, 0, 2, 1, 1, pi / 2])
     points = np.array([[1, 1.9, 0], [1.9, 1, 0], [1.55, 1, 0], [1, 1, 0.5]])
     assert inside(points, box).tolist() == [True, False, False, True]
@@ -131,7 +131,7 @@ def test_points_in_a_box_and_in_its_margin():
     np.testing.assert_allclose(in_box_axes(points, box)[0], [0.9, 0, 0], atol=1e-12)
 
 
-def test_best_overlap_is_looked_for_among_boxes_of_the_same_label():
+def test_best_overlap_is_among_boxes_of_the_same_label():
     truth = np.array([[0, 0, 0, 1, 1, 1, 0], [0.5, 0, 0, 1, 1, 1, 0]])
     overlap, which = best_overlaps(truth[:1].repeat(3, 0), np.array([0, 1, 2]), truth, np.array([0, 1]))
     np.testing.assert_allclose(overlap, [1, 1 / 3, -1])
@@ -142,16 +142,16 @@ def test_best_overlap_is_looked_for_among_boxes_of_the_same_label():
     ("change", "message"),
     [
         ({"boxes": np.zeros((2, 6))}, r"shape \[2, 6\]"),
-        ({"place": (0, 3), "value": 0.0}, "the size 0 × 1 × 1"),
-        ({"place": (1, 0), "value": np.nan}, "box 1 holds NaN"),
-        ({"place": (1, 6), "value": 90.0}, "degrees"),
+        ({"index": (0, 3), "value": 0.0}, "the size 0 × 1 × 1"),
+        ({"index": (1, 0), "value": np.nan}, "box 1 holds NaN"),
+        ({"index": (1, 6), "value": 90.0}, "degrees"),
         ({"boxes": np.array([["a"] * 7])}, "numbers"),
     ],
 )
-def test_bad_boxes_are_told_in_one_sentence(change, message):
+def test_bad_boxes_are_rejected_in_one_sentence(change, message):
     boxes = change.get("boxes", np.array([[0, 0, 0, 1, 1, 1, 0.0]] * 2))
-    if "place" in change:
-        boxes[change["place"]] = change["value"]
+    if "index" in change:
+        boxes[change["index"]] = change["value"]
     with pytest.raises(InputError, match=message) as caught:
         check_boxes(boxes, "room.npz")
     assert "\n" not in str(caught.value)

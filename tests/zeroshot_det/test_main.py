@@ -1,4 +1,4 @@
-"""The detection command, end to end, and what it says to bad input."""
+"""The detection command, end to end, and its errors for bad input."""
 
 import csv
 import json
@@ -52,20 +52,20 @@ def run(tmp_path):
 
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory):
-    """A room with y up and far from the origin, as a .ply of doubles."""
+    """A room with y up and far from the origin, as a double-precision .ply: path, room, points of the file."""
     room = make_room(3)
-    own = frames.from_z_up(room.points.astype(np.float64), "y") + np.array([10, 20, 30])
+    points = frames.from_z_up(room.points.astype(np.float64), "y") + np.array([10, 20, 30])
     path = tmp_path_factory.mktemp("scans") / "room.ply"
-    trimesh.PointCloud(own).export(path)
-    return path, room, own
+    trimesh.PointCloud(points).export(path)
+    return path, room, points
 
 
-def test_a_run_scores_rooms_and_leaves_its_files(run, capsys):
+def test_run_scores_rooms_and_writes_its_files(run, capsys):
     metrics, folder = run()
     written = json.loads((folder / "metrics.json").read_text())
     assert set(written) == set(metrics)
     assert written["map25"] == metrics["map25"]
-    assert written["class_ap25"]["mug"] is None  # there is none in that room
+    assert written["class_ap25"]["mug"] is None  # none in that room
     assert (metrics["task"], metrics["scenes"]) == ("zero-shot detection", 1)
     assert 0 <= metrics["map50"] <= metrics["map25"] <= 100
     assert metrics["proposal_recall50"] <= metrics["proposal_recall25"] <= 100
@@ -79,59 +79,59 @@ def test_a_run_scores_rooms_and_leaves_its_files(run, capsys):
     assert set(rows[0]) >= {"scene", "class", "score", "x", "dx", "heading"}
     assert "chance labels" in capsys.readouterr().out
     page = (folder / "report.html").read_text()
-    assert "http" not in page.replace("http://www.w3.org", "")  # nothing is fetched
+    assert "http" not in page.replace("http://www.w3.org", "")  # nothing is downloaded
     assert len(list((folder / "pictures").glob("*.png"))) == page.count("<figure>") > 0
     again, _ = run(more=("--encoder", "vit_b16", "REPORT", "False"))
     assert again["map25"] == metrics["map25"]
 
 
-def test_choices_are_named_and_change_what_counts(run):
+def test_settings_are_recorded_and_have_an_effect(run):
     plain, folder = run(more=("REPORT", "False"))
-    found = (folder / "predictions.csv").read_text()
+    predictions = (folder / "predictions.csv").read_text()
     words = ("SCORING.EVERY_CLASS", "False", "READING.NOTHING", "wall, floor", "READING.SIZE_FILTER", "0.2")
     other, folder = run("--proposals", "sliding", more=(*words, "READING.LOGITS", "published", "REPORT", "False"))
     assert other["proposals"]["method"] == "sliding"
     assert other["scoring"]["every_class"] is False
     assert other["reading"]["nothing"] == "wall, floor"
     assert plain["reading"]["nothing"] == ""
-    assert (folder / "predictions.csv").read_text() != found
+    assert (folder / "predictions.csv").read_text() != predictions
     _, folder = run(config="demo_pointclip_v1", more=("REPORT", "False"))
-    assert (folder / "predictions.csv").read_text() != found
+    assert (folder / "predictions.csv").read_text() != predictions
 
 
-def test_own_scans_get_boxes_in_their_own_frame(run, scan, tmp_path, capsys):
-    path, room, own = scan
+def test_boxes_of_a_scan_are_in_its_frame(run, scan, tmp_path, capsys):
+    path, room, points = scan
     flags = ("--input", path.parent / "*.ply", "OUTPUT", tmp_path / "out", "PROPOSALS.MOST", 4, "--json")
     metrics, folder = run(*flags, "--classes", "chair, table, lamp", config="own_scans")
     folder = next((tmp_path / "out").glob("own_scans*/input"))
-    found = json.loads((folder / "scan-1/boxes.json").read_text())
+    written = json.loads((folder / "scan-1/boxes.json").read_text())
     (answer,) = json.loads(capsys.readouterr().out)
     assert (answer["file"], answer["up"], answer["up_by"]) == (str(path), "y", "its likeliest floor")
-    assert [box["class"] for box in answer["boxes"]] == [box["class"] for box in found["boxes"]]
+    assert [box["class"] for box in answer["boxes"]] == [box["class"] for box in written["boxes"]]
     assert any("assumed y up by its likeliest floor" in note for note in metrics["notes"])
-    assert found["up"] == "y"
+    assert written["up"] == "y"
     assert metrics["dataset"] == "own scans"
     assert "map25" not in metrics
     labels = np.load(folder / "scan-1/labels.npy")
-    assert labels.shape == (len(own),)
+    assert labels.shape == (len(points),)
     assert set(np.unique(labels)) <= {-1, 0, 1, 2}
-    best = found["boxes"][0]
+    best = written["boxes"][0]
     corners = np.array(best["corners"])
-    assert ((own >= corners.min(0)) & (own <= corners.max(0))).all(1).sum() >= 5  # where the points are
+    assert ((points >= corners.min(0)) & (points <= corners.max(0))).all(1).sum() >= 5  # where the points are
     np.testing.assert_allclose(corners.mean(0), [best[axis] for axis in "xyz"], atol=1e-4)
     centre = frames.to_z_up(corners.mean(0) - (10, 20, 30), "y")
     z_box = np.array([*centre, best["dx"], best["dz"], best["dy"], best["heading"]])
     assert inside(room.points, z_box).sum() >= 5  # heading and sizes mean what box_rows says
     with open(folder / "scan-1/boxes.csv") as file:
-        assert len(list(csv.DictReader(file))) == len(found["boxes"])
+        assert len(list(csv.DictReader(file))) == len(written["boxes"])
     lines = trimesh.load(folder / "scan-1/boxes.obj")
-    eights = np.array([box["corners"] for box in found["boxes"]]).reshape(-1, 3)
-    np.testing.assert_allclose(lines.bounds, [eights.min(0), eights.max(0)], atol=1e-4)
+    all_corners = np.array([box["corners"] for box in written["boxes"]]).reshape(-1, 3)
+    np.testing.assert_allclose(lines.bounds, [all_corners.min(0), all_corners.max(0)], atol=1e-4)
     head = (folder / "scan-1/boxes.ply").read_text().splitlines()
-    assert head[2] == f"element vertex {8 * len(found['boxes'])}"
+    assert head[2] == f"element vertex {8 * len(written['boxes'])}"
 
 
-def test_boxes_come_from_files_and_a_bad_one_spoils_no_other(run, tmp_path, capsys):
+def test_boxes_from_files_with_a_bad_file(run, tmp_path, capsys):
     rooms = [make_room(2_000_000), make_room(2_000_001)]
     boxes = rooms[0].boxes
     far = boxes[:1] + np.array([50, 0, 0, 0, 0, 0, 0])
@@ -139,49 +139,39 @@ def test_boxes_come_from_files_and_a_bad_one_spoils_no_other(run, tmp_path, caps
     degrees = rooms[1].boxes.copy()
     degrees[:, 6] = 90
     write_proposals(tmp_path / "test-room-1.npz", Proposals(degrees, np.full(len(degrees), 0.9)))
-    words = (
-        "PROPOSALS.METHOD",
-        "files",
-        "PROPOSALS.FOLDER",
-        tmp_path,
-        "PROPOSALS.MOST",
-        20,
-        "REPORT",
-        "False",
-        "DATASET.MAX_SHAPES",
-        2,
-    )
+    words = ("PROPOSALS.METHOD", "files", "PROPOSALS.FOLDER", tmp_path, "PROPOSALS.MOST", 20)
+    words += ("REPORT", "False", "DATASET.MAX_SHAPES", 2)
     metrics, _ = run(more=words)
     assert metrics["scenes"] == 1
     assert "degrees" in metrics["scenes_left_out"]["test-room-1"]
     assert metrics["proposal_recall50"] == 100
-    told = capsys.readouterr().out
-    assert "1 proposed box(es) lie outside of the scan" in told
-    assert "test-room-1 was left out" in told
+    printed = capsys.readouterr().out
+    assert "1 proposed box(es) lie outside the scan" in printed
+    assert "test-room-1 was left out" in printed
     with pytest.raises(InputError, match="degrees"):
         run(more=(*words, "ON_BAD_SHAPE", "stop"))
     (tmp_path / "test-room-0.npz").unlink()
-    with pytest.raises(InputError, match="nothing to read"):
+    with pytest.raises(InputError, match="no boxes to classify"):
         run(more=words)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--classes", "chair"], "goes with --input"),
-        (["--up", "y"], "goes with --input"),
+        (["--classes", "chair"], "needs --input"),
+        (["--up", "y"], "needs --input"),
         (["PROPOSALS.METHOD", "guess"], "clusters"),
         (["PROPOSALS.METHOD", "files"], "PROPOSALS.FOLDER"),
         (["READING.SIZE_FILTER", "1.5"], "0 to 0.99"),
         (["SCORING.MEAN", "all"], "with truth"),
-        (["DATASET.TURN", "up"], "do nothing"),
+        (["DATASET.TURN", "up"], "have no effect"),
         (["DATASET.NAME", "kitti"], "synthetic_rooms, scannet, sunrgbd"),
         (["DATASET.NAME", "scannet", "DATASET.SPLIT", "val", "DATASET.ROOT", "/nowhere"], "agree to the terms"),
         (["--input", "nowhere.ply", "--classes", "chair"], "does not exist"),
         (["--input", "nowhere.ply"], "No class names"),
     ],
 )
-def test_bad_input_is_told_in_one_sentence(run, tmp_path, words, message):
+def test_bad_input_is_rejected_in_one_sentence(run, tmp_path, words, message):
     if "--input" in words:
         words = [*words, "OUTPUT", str(tmp_path), "PROMPTS.FILE", ""]
     with pytest.raises(InputError, match=message) as caught:
@@ -189,7 +179,7 @@ def test_bad_input_is_told_in_one_sentence(run, tmp_path, words, message):
     assert "\n" not in str(caught.value)
 
 
-def test_help_is_answered(capsys):
+def test_help(capsys):
     assert exit_code(parse, ["--help"]) == 0
     assert "--up" in capsys.readouterr().out
 
@@ -197,7 +187,7 @@ def test_help_is_answered(capsys):
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 @pytest.mark.slow
 @pytest.mark.parametrize("width", [500, 1400])
-def test_the_page_draws_its_scenes_in_a_browser(run, tmp_path, width):
+def test_page_draws_its_scenes_in_a_browser(run, tmp_path, width):
     _, folder = run()
     page = (folder / "report.html").read_text()
     probe = """<script>addEventListener("load", () => setTimeout(() => {
@@ -217,7 +207,7 @@ def test_the_page_draws_its_scenes_in_a_browser(run, tmp_path, width):
     )
     title = done.stdout.split("<title>")[1].split("</title>")[0].split()
     assert title[0] == "probe"
-    assert int(title[1]) > 0  # boxes at first
+    assert int(title[1]) > 0  # boxes shown initially
     assert int(title[2]) == 0  # none with the slider at its end
-    assert float(title[3]) == pytest.approx(-0.4)  # turned by half a radian
-    assert title[4] == "true"  # nothing sticks out sideways
+    assert float(title[3]) == pytest.approx(-0.4)  # rotated by half a radian
+    assert title[4] == "true"  # no horizontal overflow

@@ -1,14 +1,14 @@
-"""Boxes without names: from clusters, a sliding window and files."""
+"""Proposals from clusters, a sliding window and files."""
 
 import numpy as np
 import pytest
 
 from pointclip.errors import InputError
 from tests.endings import exit_code
-from zeroshot_det.average_precision import found
+from zeroshot_det.average_precision import recalled
 from zeroshot_det.boxes import corners_of, iou
 from zeroshot_det.proposals import clusters, files, sliding
-from zeroshot_det.proposals.base import Proposals, checked
+from zeroshot_det.proposals.base import Proposals, checked_proposals
 from zeroshot_det.proposals.structure import room_of
 from zeroshot_det.scenes.rooms import make_room
 
@@ -28,60 +28,60 @@ def room(scene):
 
 def test_floor_and_walls_are_found(scene, room):
     assert room.floor_found
-    assert room.floor == pytest.approx(0, abs=0.01)  # the noise is 4 mm, and a median is taken
+    assert room.floor == pytest.approx(0, abs=0.01)  # a median over noise of 4 mm
     near_wall = (room.points[:, :2] < 0.03).any(1) & (room.points[:, 2] > 0.1)
     assert room.in_wall[near_wall].mean() > 0.95
     inner = [(np.abs(room.points - box[:3]) < box[3:6].min() / 3).all(1) & room.in_wall for box in scene.boxes]
-    assert not np.any(inner)  # nothing of what stands in the room is taken for a wall
+    assert not np.any(inner)  # no object is taken for a wall
 
 
-def test_a_scene_without_a_floor_says_so():
+def test_missing_floor_is_recognised():
     rng = np.random.default_rng(0)
     wall = rng.uniform(0, 1, (6000, 3)) * (3, 0.02, 2)
     assert not room_of(wall).floor_found
 
 
 @pytest.mark.parametrize(("propose", "least"), [(clusters.propose, 0.8), (sliding.propose, 0.3)])
-def test_what_stands_in_a_room_is_proposed(scene, room, propose, least):
+def test_objects_in_a_room_are_proposed(scene, room, propose, least):
     proposals = propose(room)
-    checked(proposals.boxes, proposals.objectness, "proposals")
+    checked_proposals(proposals.boxes, proposals.objectness, "proposals")
     assert (np.diff(proposals.objectness) <= 0).all()
-    assert found(proposals.boxes, scene.boxes, 0.25).mean() >= least
+    assert recalled(proposals.boxes, scene.boxes, 0.25).mean() >= least
     again = propose(room_of(scene.points))
     np.testing.assert_array_equal(again.boxes, proposals.boxes)
 
 
-def test_aligned_boxes_have_no_heading_and_hold_as_much(room):
+def test_aligned_boxes_have_no_heading_and_number_is_limited(room):
     assert (clusters.propose(room, "aligned").boxes[:, 6] == 0).all()
-    assert len(clusters.propose(room, most=3)) == 3
+    assert len(clusters.propose(room, max_boxes=3)) == 3
 
 
-def test_a_table_is_proposed_although_something_stands_on_it():
+def test_table_with_objects_on_it_is_proposed():
     rng = np.random.default_rng(1)
     floor = rng.uniform(0, 4, (9000, 3)) * (1, 1, 0)
     top = np.column_stack([rng.uniform(1, 2.2, 3000), rng.uniform(1, 1.8, 3000), np.full(3000, 0.75)])
     pile = rng.uniform(0, 1, (2500, 3)) * (1.1, 0.7, 0.9) + (1.05, 1.05, 0.75)
     proposals = clusters.propose(room_of(np.concatenate([floor, top, pile])))
     table = np.array([[1.6, 1.4, 0.375, 1.2, 0.8, 0.75, 0]])
-    assert iou(proposals.boxes, table).max() > 0.7  # what lies flat in the lowest of the pile counts as the table's
+    assert iou(proposals.boxes, table).max() > 0.7  # the flat bottom of the pile is taken as part of the table
 
 
-def test_an_empty_room_has_no_proposals():
+def test_empty_room_has_no_proposals():
     floor = np.random.default_rng(0).uniform(0, 4, (9000, 3)) * (1, 1, 0)
     assert len(clusters.propose(room_of(floor))) == len(sliding.propose(room_of(floor))) == 0
 
 
-def test_chairs_that_touch_are_told_apart():
+def test_touching_chairs_are_separated():
     rng = np.random.default_rng(2)
     floor = rng.uniform(0, 4, (9000, 3)) * (1, 1, 0)
     faces = rng.uniform(0, 1, (6000, 3)) * (1.8, 0.6, 0.8) + (1, 1, 0.02)  # three of 0.6 m side by side
     proposals = clusters.propose(room_of(np.concatenate([floor, faces])))
     middle = np.array([[1.3 + 0.6 * i, 1.3, 0.41, 0.6, 0.6, 0.82, 0] for i in range(3)])
-    assert found(proposals.boxes, middle, 0.25).sum() >= 2
+    assert recalled(proposals.boxes, middle, 0.25).sum() >= 2
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.4, -0.7])
-def test_the_smallest_rectangle_finds_sides_and_heading(angle):
+def test_smallest_rectangle(angle):
     rng = np.random.default_rng(3)
     points = rng.uniform(-0.5, 0.5, (400, 2)) * (3, 1)
     points = np.concatenate([points, [[1.5, 0.5], [-1.5, 0.5], [1.5, -0.5], [-1.5, -0.5]]])
@@ -93,7 +93,7 @@ def test_the_smallest_rectangle_finds_sides_and_heading(angle):
     assert clusters.smallest_rectangle(np.array([[0.0, 0], [1, 1]]))[1].tolist() == [1, 1]
 
 
-def test_files_come_back_as_they_were_written(tmp_path):
+def test_proposal_files_round_trip(tmp_path):
     files.write_proposals(tmp_path / "a.npz", Proposals(BOXES, OBJECTNESS))
     back = files.read_proposals(tmp_path / "a.npz")
     np.testing.assert_array_equal(back.boxes, BOXES)
@@ -103,17 +103,17 @@ def test_files_come_back_as_they_were_written(tmp_path):
 
 
 def camera_corners(boxes: np.ndarray) -> np.ndarray:
-    """VoteNet's corners: ours are above first and go the other way round."""
+    """Corners in VoteNet's order; ours start above and go the other way round."""
     order = [4, 7, 6, 5, 0, 3, 2, 1]
     x, y, z = np.moveaxis(corners_of(boxes)[:, order], -1, 0)
     return np.stack([x, -z, y], axis=-1)
 
 
-def test_votenets_and_3detrs_dumps_are_converted(tmp_path, capsys):
-    corners, shares = camera_corners(BOXES), [(0, 0.7), (4, 0.3)]
+def test_votenet_and_3detr_outputs_are_converted(tmp_path, capsys):
+    corners, probabilities = camera_corners(BOXES), [(0, 0.7), (4, 0.3)]
     rows = [
-        f"{label} {','.join(map(str, eight.ravel()))} {share * objectness}"
-        for label, share in shares
+        f"{label} {','.join(map(str, eight.ravel()))} {p * objectness}"
+        for label, p in probabilities
         for eight, objectness in zip(corners, OBJECTNESS, strict=True)
     ]
     (tmp_path / "000000_pred_map_cls.txt").write_text("\n".join(rows))
@@ -134,14 +134,14 @@ def test_votenets_and_3detrs_dumps_are_converted(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"centre": BOXES[:, :3]}, "size, objectness is missing"),
-        ({"centre": BOXES[:, :3], "size": BOXES[:1, 3:6], "objectness": OBJECTNESS}, "n of each was expected"),
+        ({"centre": BOXES[:, :3]}, "but not size, objectness"),
+        ({"centre": BOXES[:, :3], "size": BOXES[:1, 3:6], "objectness": OBJECTNESS}, "the same n was expected"),
         ({"centre": BOXES[:, :3], "size": BOXES[:, 3:6], "objectness": [3.0, 0]}, "sigmoid"),
         ({"centre": BOXES[:, :3], "size": BOXES[:, 3:6], "objectness": [1.0]}, r"\[2\] was expected"),
         ({"centre": BOXES[:, :3], "size": -BOXES[:, 3:6], "objectness": OBJECTNESS}, "greater than 0"),
     ],
 )
-def test_bad_files_are_told_in_one_sentence(tmp_path, arrays, message):
+def test_bad_files_are_rejected_in_one_sentence(tmp_path, arrays, message):
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(InputError, match=message) as caught:
         files.read_proposals(tmp_path / "a.npz")

@@ -11,7 +11,7 @@ BOX = np.array([0, 0, 0, 1, 1, 1, 0.0])
 NEAR = BOX + np.array([0.3, 0, 0, 0, 0, 0, 0])
 
 
-def test_the_likelier_box_stays_and_only_within_a_class():
+def test_suppression_is_by_objectness_within_a_class():
     boxes, objectness = np.array([BOX, NEAR]), np.array([0.4, 0.9])
     assert suppress(boxes, objectness, np.array([1, 1])).tolist() == [1]
     assert suppress(boxes, objectness, np.array([1, 2])).tolist() == [1, 0]
@@ -19,7 +19,7 @@ def test_the_likelier_box_stays_and_only_within_a_class():
     assert suppress(boxes[:0], objectness[:0], np.zeros(0, int)).tolist() == []
 
 
-def test_hulls_count_not_the_turned_boxes():
+def test_suppression_uses_axis_aligned_bounds():
     thin = np.array([0, 0, 0, 2, 0.1, 1, np.pi / 4])
     crossing = thin * (1, 1, 1, 1, 1, 1, -1)
     assert iou(thin[None], crossing[None])[0, 0] < 0.05
@@ -28,7 +28,7 @@ def test_hulls_count_not_the_turned_boxes():
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6))
-def test_as_the_rule_done_literally(seed):
+def test_agrees_with_a_literal_implementation(seed):
     rng = np.random.default_rng(seed)
     boxes = np.column_stack([rng.uniform(0, 2, (15, 3)), rng.uniform(0.3, 1.5, (15, 3)), rng.uniform(-3, 3, 15)])
     objectness, labels = rng.random(15).round(1), rng.integers(0, 3, 15)

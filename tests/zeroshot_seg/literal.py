@@ -1,4 +1,4 @@
-"""The reading of points straight from the method's text: maps of logits, smoothed, enlarged and then gathered."""
+"""A literal implementation of the point logits: maps of logits, smoothed, upsampled and gathered."""
 
 import torch
 import torch.nn.functional as F
@@ -7,12 +7,12 @@ from zeroshot_seg.realistic_projection import ProjectedPoints
 
 
 def smoothed(maps):
-    """The method's mean over 6 × 6 of 14 × 14 patches; other grids get its window as the same part of the image."""
+    """The method's mean over 6 × 6 of 14 × 14 patches; for other grids the window has the same extent in the image."""
     grid = maps.shape[-1]
     if grid == 14:
         return F.avg_pool2d(F.pad(maps, (2, 3, 2, 3), mode="replicate"), 6, stride=1)
     for _ in "rows", "columns":
-        # 28 cells a patch make window and patch whole numbers of cells: 12 · grid, from 5 · grid before a middle
+        # 28 cells per patch make the window a whole number of cells: 12 · grid, from 5 · grid before a patch's middle
         cells = maps.transpose(-1, -2).repeat_interleave(28, -1)
         sums = F.pad(F.pad(cells, (5 * grid, 7 * grid, 0, 0), mode="replicate").double().cumsum(-1), (1, 0))
         maps = ((sums[..., 12 * grid :] - sums[..., : -12 * grid])[..., 14::28] / (12 * grid)).float()
@@ -20,7 +20,7 @@ def smoothed(maps):
 
 
 def literal_logits(patches, seen, weights, parts):
-    """The published order: logit maps, smoothed, upsampled, gathered, seen or not, weighted: [B, N, K]."""
+    """The published order: logit maps, smoothed, upsampled, gathered, masked by visibility, weighted: [B, N, K]."""
     batch, views, count, _ = patches.shape
     grid = round(count**0.5)
     maps = (100 * patches @ parts.T).permute(0, 1, 3, 2).reshape(batch * views, -1, grid, grid)
@@ -33,8 +33,8 @@ def literal_logits(patches, seen, weights, parts):
     return read.sum(1).transpose(1, 2)
 
 
-def made_up(seed, batch, views, grid, count, width, parts):
-    """Patches [B, V, G · G, C], where points are seen, view weights [V] and sentences [K, C], all at random."""
+def random_inputs(seed, batch, views, grid, count, width, parts):
+    """Random patches [B, V, G · G, C], pixels and visibility, view weights [V] and sentences [K, C]."""
     g = torch.Generator().manual_seed(seed)
     seen = ProjectedPoints(
         images=torch.empty(0),

@@ -1,4 +1,4 @@
-"""A made-up page of a segmentation run, full of names that look like markup."""
+"""A page of a segmentation run with names that look like markup."""
 
 import numpy as np
 

@@ -15,7 +15,7 @@ POINTS = np.array([[0, 0, 0], [1, 0, 0], [2, 0, 0], [2.1, 0, 0]], np.float32)
 
 
 def labelled(name: str, protocol: str) -> list[int]:
-    """Four points that look like parts 3, 2, 1 and nothing: no view sees the last one."""
+    """Four points with features of parts 3, 2, 1 and none: no view sees the last one."""
     likeness = torch.eye(4) + torch.tensor([0.2, 0.1, 0, 0])
     logits = likeness[[3, 2, 1, 0]] * torch.tensor([1.0, 1, 1, 0])[:, None]
     visible = torch.tensor([[True, True, True, False]])
@@ -25,7 +25,7 @@ def labelled(name: str, protocol: str) -> list[int]:
 @pytest.mark.parametrize(
     ("name", "protocol", "expected"),
     [
-        ("chair", "standard", [3, 2, 1, 1]),  # the unseen point takes its neighbour's label
+        ("chair", "standard", [3, 2, 1, 1]),  # the unseen point gets its neighbour's label
         ("chair", "published", [3, 2, 1, 2]),  # or, of four parts, the third
         ("lamp", "standard", [3, 2, 1, 1]),
         ("lamp", "published", [0, 0, 1, 0]),  # and lamp's last two parts are never predicted
@@ -37,7 +37,7 @@ def test_protocols(name, protocol, expected):
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=ON_A_GPU)])
 def test_shapes_of_a_category_can_be_labelled_together(device, monkeypatch):
-    """As a GPU does; the order of the batch stays, and the labels are those of each shape alone."""
+    """As on a GPU: the batch keeps its order, and each shape gets the same labels as alone."""
     rng = torch.Generator().manual_seed(0)
     points, sides = torch.rand(5, 40, 3, generator=rng), ("left", "right")
     shapes = [Shape(cloud.numpy(), b % 2, f"s{b}") for b, cloud in enumerate(points)]
@@ -53,7 +53,7 @@ def test_shapes_of_a_category_can_be_labelled_together(device, monkeypatch):
     alone = label_batch(
         batch, seen, patches, sides, {name: on(category, "cpu") for name, category in categories.items()}
     )
-    monkeypatch.setattr(labelling, "ALONE", ())
+    monkeypatch.setattr(labelling, "ONE_BY_ONE", ())
     seen = SeenPoints(seen.visible.to(device), seen.pixel.to(device))
     together = label_batch(batch, seen, patches.to(device), sides, categories)
     assert [shape.name for shape in together] == ["s0", "s1", "s2", "s3", "s4"]

@@ -44,7 +44,7 @@ def metrics_of(folder: Path) -> dict:
     return json.loads((folder / "metrics.json").read_text())
 
 
-def test_a_run_leaves_its_files(run, capsys):
+def test_run_writes_its_files(run, capsys):
     folder = run("DATASET.MAX_SHAPES", "5", "--save-ply")
     metrics = metrics_of(folder)
     assert metrics["task"] == "zero-shot part segmentation"
@@ -68,7 +68,7 @@ def test_a_run_leaves_its_files(run, capsys):
     assert set(vertices.data.dtype.names) == {"x", "y", "z", "red", "green", "blue", "label"}
 
 
-def test_the_settings_as_run_give_the_same_again(run):
+def test_written_settings_reproduce_the_run(run):
     folder = run("DATASET.MAX_SHAPES", "3", "SEED", "4", "LOOKUP", "published")
     first = (folder / "predictions.csv").read_bytes()
     config = folder / "config.yaml"
@@ -87,7 +87,7 @@ def test_shapenetpart_one_category(run, tmp_path):
     assert any("labels of the test split" in note for note in metrics["notes"])  # the published view weights
 
 
-def test_protocol_and_rule_are_named(run):
+def test_protocol_and_rule_are_reported(run):
     words = ("DATASET.MAX_SHAPES", "4", "DATASET.CATEGORIES", "lamp")
     results = {
         rule: metrics_of(run(*words, "PROTOCOL", "published", "IOU_RULE", rule)) for rule in ("standard", "skip")
@@ -108,7 +108,7 @@ def test_own_shapes(run, tmp_path, capsys):
     assert (folder / "input" / "report.html").exists()
     metrics = json.loads((folder / "input" / "metrics.json").read_text())
     assert metrics["input"] == {"files": [str(tmp_path / "a.npy"), str(tmp_path / "b.npy")], "up": "auto"}
-    assert [list(own) for own in metrics["parts"].values()] == [["seat", "back", "leg"]]
+    assert [list(parts) for parts in metrics["parts"].values()] == [["seat", "back", "leg"]]
 
 
 @pytest.mark.parametrize(
@@ -128,18 +128,18 @@ def test_own_shapes(run, tmp_path, capsys):
         (["DATASET.NAME", "modelnet40"], "modelnet40"),
     ],
 )
-def test_bad_input_is_one_sentence(run, words, message):
+def test_bad_input_gives_one_sentence(run, words, message):
     with pytest.raises(InputError) as caught:
         run(*words)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_shape_without_part_labels_stops_at_once_or_is_skipped(run, tmp_path):
-    own = write_some_unknown(tmp_path, [0, -1, 0])
+def test_shape_without_part_labels_stops_or_is_skipped(run, tmp_path):
+    dataset = write_some_unknown(tmp_path, [0, -1, 0])
     with pytest.raises(InputError, match=r"mug 1: no part label is known.* Set ON_BAD_SHAPE skip"):
-        run("DATASET.NAME", own)
-    metrics = metrics_of(run("DATASET.NAME", own, "ON_BAD_SHAPE", "skip"))
+        run("DATASET.NAME", dataset)
+    metrics = metrics_of(run("DATASET.NAME", dataset, "ON_BAD_SHAPE", "skip"))
     assert (metrics["shapes"], metrics["shapes_left_out"]) == (2, 1)
 
 

@@ -1,4 +1,4 @@
-"""Which projection the settings choose."""
+"""The projection selected by the settings."""
 
 import pytest
 import torch
@@ -34,16 +34,16 @@ def test_backend_and_steps():
     [
         (settings("swapped"), "Unknown lookup 'swapped'"),
         (settings(VIEWS="10"), "from 0 to 9"),
-        (settings(STEPS="squeezed"), "'squeezed' is not a step"),
+        (settings(STEPS="squeezed"), "'squeezed' is not an optional step"),
         (settings(BACKEND="opencl"), "choose one of auto"),
     ],
 )
-def test_bad_settings_are_told(bad, words):
+def test_bad_settings_are_rejected(bad, words):
     with pytest.raises(InputError, match=words):
         open_projection(bad)
 
 
-def test_published_weights_are_a_set_a_category():
+def test_published_weights_have_one_set_per_category():
     published = settings(weights="published", VIEWS="9, 0")
     weights = open_view_weights(published, ["Mug", "chair"], searched=False)
     assert list(weights) == ["Mug", "chair"]

@@ -1,4 +1,4 @@
-"""The rules of an evaluation."""
+"""The rules of the evaluation."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from zeroshot_seg.settings import segmentation_defaults
         (("FEATURES", "x"), "FEATURES is"),
     ],
 )
-def test_unknown_rules(rules, words):
+def test_unknown_rules_are_rejected(rules, words):
     with pytest.raises(InputError, match=words):
         check_rules(load_config(segmentation_defaults(), None, rules))
 

@@ -1,4 +1,4 @@
-"""The published reading: scrambled patch features, and the parts of points that no view sees."""
+"""The published scoring: scrambled patch features, and the parts of points that no view sees."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from pointclip.errors import InputError
-from tests.zeroshot_seg.literal import literal_logits, made_up, smoothed
+from tests.zeroshot_seg.literal import literal_logits, random_inputs, smoothed
 from zeroshot_seg.protocol import PUBLISHED_UNSEEN, fixed_parts
 from zeroshot_seg.realistic_projection import CROP_SIZE, MARGIN, SeenPoints
 from zeroshot_seg.segmenter import arranged, part_logits, read_points
@@ -18,7 +18,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 @pytest.fixture(scope="module")
 def published():
-    """What the published scoring was given, and the labels that it made of it."""
+    """The input of the published scoring, and its labels."""
     labels = np.load(FIXTURES / "published_seg_reading.npz")
     seen = np.load(FIXTURES / "published_seg_projection.npz")
     rng = np.random.default_rng(7)
@@ -32,23 +32,23 @@ def published():
 
 @pytest.mark.parametrize("parts", [2, 3, 4, 6])
 @pytest.mark.parametrize(("order", "name"), [("scrambled", "labels"), ("in_order", "ordered_labels")])
-def test_labels_are_the_published_ones(published, parts, order, name):
+def test_labels_match_the_published_code(published, parts, order, name):
     """The published code computes logits in half precision, which decides up to 0.1 % of the labels otherwise."""
     patches, text, seen, weights, labels = published
     logits = part_logits(arranged(patches, order), text[:parts])
-    found = read_points(logits, seen, weights).argmax(-1).numpy()
+    predictions = read_points(logits, seen, weights).argmax(-1).numpy()
     expected = labels[f"{name}_{parts}"]
     visible = seen.visible.any(1).numpy()
-    assert (found == expected)[visible].mean() >= 0.999
+    assert (predictions == expected)[visible].mean() >= 0.999
     for shape in range(2):
         fixed = fixed_parts(seen.visible[shape].numpy(), parts, "published")
         assert np.array_equal(fixed < 0, visible[shape])
         assert np.array_equal(fixed[~visible[shape]], expected[shape][~visible[shape]])
 
 
-def test_scrambled_features_are_read_as_the_published_code_reads_them():
-    """Kept as [B · V, C, 14, 14], read back as [B, V, 196, C]; then logits, padding, pooling, enlarging, gathering."""
-    patches, seen, weights, text = made_up(3, batch=2, views=4, grid=14, count=50, width=24, parts=3)
+def test_scrambled_features_match_the_published_code():
+    """Stored as [B · V, C, 14, 14], read as [B, V, 196, C]; then logits, padding, pooling, upsampling, gathering."""
+    patches, seen, weights, text = random_inputs(3, batch=2, views=4, grid=14, count=50, width=24, parts=3)
     kept = patches.flatten(0, 1).permute(0, 2, 1).reshape(8, 24, 14, 14).contiguous()
     read_back = kept.reshape(-1, 4, 196, 24)
     maps = (100 * read_back @ text.T).permute(0, 1, 3, 2).reshape(8, 3, 14, 14)
@@ -59,13 +59,13 @@ def test_scrambled_features_are_read_as_the_published_code_reads_them():
 
     scrambled = arranged(patches, "scrambled")
     torch.testing.assert_close(read_points(part_logits(scrambled, text), seen, weights), expected)
-    # it stays linear: a point's feature is read first, and multiplied with the sentences afterwards
+    # sampling is linear: a point's feature is sampled first, and multiplied with the sentences afterwards
     torch.testing.assert_close(100 * read_points(scrambled, seen, weights) @ text.T, expected, rtol=1e-5, atol=1e-4)
     torch.testing.assert_close(literal_logits(scrambled, seen, weights, text), expected)
     assert not torch.allclose(read_points(part_logits(patches, text), seen, weights), expected, atol=1.0)
 
 
-def test_in_order_is_untouched_and_another_grid_is_an_error():
+def test_in_order_is_unchanged_and_other_grids_are_rejected():
     patches = torch.rand(1, 2, 16, 8)
     assert arranged(patches, "in_order") is patches
     with pytest.raises(InputError, match="14 × 14 patches, but the encoder has 16"):
@@ -73,7 +73,7 @@ def test_in_order_is_untouched_and_another_grid_is_an_error():
 
 
 @pytest.mark.parametrize(("parts", "expected"), [(2, 0), (3, 0), (4, 2), (6, 3), (5, 0)])
-def test_unseen_points_have_a_part_of_their_own_in_the_published_protocol(parts, expected):
+def test_unseen_points_get_the_fixed_part_of_the_published_protocol(parts, expected):
     visible = np.array([[True, False, False], [False, False, True]])
     assert fixed_parts(visible, parts, "published").tolist() == [-1, expected, -1]
     assert fixed_parts(visible, parts, "standard").tolist() == [-1, -1, -1]
@@ -82,5 +82,5 @@ def test_unseen_points_have_a_part_of_their_own_in_the_published_protocol(parts,
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("parts", sorted(PUBLISHED_UNSEEN))
 def test_a_gpu_takes_the_first_part_for_unseen_points(parts):
-    """What docs/published.md says of GPUs, on which `topk` of equal values differs from a CPU's."""
+    """On GPUs `topk` of equal values differs from that on a CPU; see docs/published.md."""
     assert torch.zeros(1, 2048, parts, device="cuda").topk(1, -1).indices.unique().tolist() == [0]

@@ -1,4 +1,4 @@
-"""Segmentation's projection against the published code's output, and where its points land."""
+"""Segmentation's projection against the published code's output, and its pixels."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def published() -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("backend", ["reference", "numba"])
-def test_published_lookup_is_the_published_code(published, backend):
+def test_published_lookup_matches_the_published_code(published, backend):
     projection = RealisticProjection("published", backend)
     maps = projection.depth_maps(published["points"])
     # 1e-5: the same float32 arithmetic in another order
@@ -57,7 +57,7 @@ def test_lookups_see_different_points(published):
 
 
 def at_pixels(seen) -> torch.Tensor:
-    """What the image holds at each point's pixel: [B, V, N]."""
+    """The image's value at each point's pixel: [B, V, N]."""
     place = seen.pixel[..., 0] * 224 + seen.pixel[..., 1]
     return seen.images[:, :, 0].flatten(2).gather(2, place)
 
@@ -110,11 +110,11 @@ def test_unknown_lookup():
 
 
 @pytest.mark.parametrize("lookup", ["corrected", "published"])
-def test_large_clouds_are_seen_a_view_at_a_time_to_the_bit(lookup, monkeypatch):
+def test_large_clouds_are_processed_view_by_view_bit_identically(lookup, monkeypatch):
     points = torch.rand(1, 500, 3, generator=torch.Generator().manual_seed(0))
     whole = RealisticProjection(lookup)(points)
     maps = RealisticProjection(lookup).depth_maps(points)
-    monkeypatch.setattr("pointclip.projection.cells.MOST_PLACED", 1200)  # two views of 500 points
+    monkeypatch.setattr("pointclip.projection.cells.MAX_PLACED", 1200)  # two views of 500 points
     some = RealisticProjection(lookup, pixel_type=torch.int16)(points)
     assert torch.equal(some.images, whole.images)
     assert torch.equal(some.visible, whole.visible)
@@ -125,7 +125,7 @@ def test_large_clouds_are_seen_a_view_at_a_time_to_the_bit(lookup, monkeypatch):
 
 @pytest.mark.parametrize("lookup", ["corrected", "published"])
 @pytest.mark.parametrize("backend", ["reference", "numba"])
-def test_crowded_clouds_are_projected_cell_by_cell_to_the_bit(lookup, backend, monkeypatch):
+def test_crowded_clouds_are_reduced_to_cells_bit_identically(lookup, backend, monkeypatch):
     points = torch.rand(2, 3000, 3, generator=torch.Generator().manual_seed(0)).pow(4)  # many in one cell
     projection = RealisticProjection(lookup, backend, views=[0, 5])
     one_by_one, maps = projection(points), projection.depth_maps(points)

@@ -1,4 +1,4 @@
-"""The page of a segmentation run; tests/report checks what holds for every page."""
+"""The page of a segmentation run; tests/report has the tests common to all pages."""
 
 import re
 
@@ -10,7 +10,7 @@ from tests.zeroshot_seg.pages import segmentation_case, segmentation_page
 from zeroshot_seg.report import write_segmentation_report
 
 
-def test_category_table_shows_whatever_columns_come(tmp_path):
+def test_category_table_shows_any_columns(tmp_path):
     segmentation_page(tmp_path / "report.html")
     text = text_of(tmp_path / "report.html")
     assert re.search(r"category\s+shapes\s+mIoU\s+chance", text)
@@ -18,7 +18,7 @@ def test_category_table_shows_whatever_columns_come(tmp_path):
     assert "IoU 81.2" in text
 
 
-def test_own_shapes_are_not_called_best_or_worst(tmp_path):
+def test_unscored_shapes_are_not_ranked(tmp_path):
     write_segmentation_report(tmp_path / "report.html", "own", {}, [], [segmentation_case(truth=False)], [])
     text = text_of(tmp_path / "report.html")
     assert "Best" not in text
@@ -38,7 +38,7 @@ def test_no_cases(tmp_path):
     assert (tmp_path / "report.html").stat().st_size < 100_000  # no clouds, no plotly
 
 
-def test_labels_that_do_not_fit_the_points_are_refused(tmp_path):
+def test_labels_that_do_not_match_the_points_are_rejected(tmp_path):
     case = segmentation_case()
     case.prediction = case.prediction[1:]
     with pytest.raises(InputError, match="labels for 60 points"):

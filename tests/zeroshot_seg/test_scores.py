@@ -1,4 +1,4 @@
-"""Scores of segmented shapes beside guesses."""
+"""Scores of segmented shapes and of trivial baselines."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from zeroshot_seg.labelling import Segmented
 from zeroshot_seg.scores import evaluate
 
 
-def test_scores_beside_the_guesses():
+def test_scores_and_baselines():
     truth = np.array([0, 0, 0, 1], np.int16)
     results = [Segmented(i, f"s{i}", "mug", labels, truth, 0) for i, labels in enumerate((truth, 1 - truth))]
     scores = evaluate(results, {"mug": ("handle", "cup")}, "standard", seed=0)

@@ -28,7 +28,7 @@ def encoder():
 
 @pytest.fixture
 def run(encoder, tmp_path, monkeypatch):
-    """Run main() with the tiny encoder and three sentences a part; returns what metrics.json holds."""
+    """Run main() with the tiny encoder and three sentences per part; returns the content of metrics.json."""
     monkeypatch.setattr("pointclip.runs.opening.load_encoder", lambda *_: encoder)
     monkeypatch.setattr("zeroshot_seg.results.write_segmentation_report", lambda *_: None)
     prompts = {
@@ -46,8 +46,8 @@ def run(encoder, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("rule", ["standard", "skip"])
 @pytest.mark.parametrize("protocol", ["standard", "published"])
-def test_the_score_is_that_of_the_run_it_leads_to(run, protocol, rule, tmp_path):
-    """Chosen on the very shapes that are reported: the search's arithmetic and the evaluation's must agree.
+def test_search_score_equals_the_runs_score(run, protocol, rule, tmp_path):
+    """With a search on the reported shapes, the search's score and the evaluation must agree.
 
     The search sums in float64, the evaluation in float32: a point with two nearly equal logits may get another label,
     which changes a shape of 300 points by some 0.3 %, the mean of six by less than 0.1 %.
@@ -62,12 +62,12 @@ def test_the_score_is_that_of_the_run_it_leads_to(run, protocol, rule, tmp_path)
     assert metrics["instance_miou"] > run(*words, output="plain")["instance_miou"]
 
 
-def test_choosing_on_train_and_taking_the_outcome_later(run, tmp_path):
+def test_search_on_train_and_use_the_result_later(run, tmp_path):
     first = run("--search", BOTH)
     path = tmp_path / "out/demo/searched.yaml"
-    outcome = yaml.safe_load(path.read_text())
-    assert outcome["split"] == "train"
-    assert {name: list(own) for name, own in outcome["sentences"].items()} == {
+    result = yaml.safe_load(path.read_text())
+    assert result["split"] == "train"
+    assert {name: list(by_part) for name, by_part in result["sentences"].items()} == {
         name: list(PART_NAMES[name]) for name in ("mug", "lamp")
     }
     later = run("SEARCHED", path, "PROMPTS.FILE", "", output="later")
@@ -75,7 +75,7 @@ def test_choosing_on_train_and_taking_the_outcome_later(run, tmp_path):
     assert json.dumps(later) == json.dumps(first)
 
 
-def test_a_second_search_encodes_nothing_and_needs_little_memory(run, encoder, monkeypatch):
+def test_second_search_uses_the_cache_and_little_memory(run, encoder, monkeypatch):
     first = run("--search", BOTH)
     for name in ("encode_patches", "encode_text"):
         monkeypatch.setattr(encoder, name, lambda *_: pytest.fail("these features were kept"))
@@ -84,8 +84,8 @@ def test_a_second_search_encodes_nothing_and_needs_little_memory(run, encoder, m
     assert run("--search", BOTH)["searched"] == first["searched"]
 
 
-def test_scrambled_features_share_the_cache_and_score_as_their_run_does(run, monkeypatch, tmp_path):
-    """What is kept is in order; scrambling is done when it is read, by the search as by the evaluation."""
+def test_scrambled_features_share_the_cache(run, monkeypatch, tmp_path):
+    """Cached features are in order; search and evaluation scramble them when they are read."""
     encoder = load_encoder("tiny-vit-14", None, precision="fp32")
     monkeypatch.setattr("pointclip.runs.opening.load_encoder", lambda *_: encoder)
     words = ("--search", BOTH, "--search-split", "test", "LOOKUP", "published", "PROTOCOL", "published")
@@ -96,14 +96,14 @@ def test_scrambled_features_share_the_cache_and_score_as_their_run_does(run, mon
     assert calls == [1]  # the blank image that tells the number of patches
     assert (in_order["features"], metrics["features"]) == ("in_order", "scrambled")
     assert in_order["unseen_points"] > 0  # whose fixed parts count in both
-    for found in (in_order, metrics):
-        assert found["instance_miou"] == pytest.approx(found["searched"]["score"], abs=0.1)
+    for summary in (in_order, metrics):
+        assert summary["instance_miou"] == pytest.approx(summary["searched"]["score"], abs=0.1)
     assert in_order["instance_miou"] != metrics["instance_miou"]
     assert yaml.safe_load((tmp_path / "out/demo/searched.yaml").read_text())["settings"]["FEATURES"] == "scrambled"
 
 
 @pytest.mark.parametrize("words", [(), ("--search", BOTH)])
-def test_scrambled_features_of_another_grid_stop_before_any_work(run, monkeypatch, words):
+def test_scrambled_features_of_another_grid_are_rejected_early(run, monkeypatch, words):
     for name in ("segment", "search_split"):
         monkeypatch.setattr(f"zeroshot_seg.main.{name}", lambda *_: pytest.fail("work had begun"))
     with pytest.raises(InputError, match="14 × 14 patches, but the encoder has 16"):
@@ -126,12 +126,12 @@ def test_parts_that_keep_marked_sentences_are_marked(run, tmp_path):
 
 def test_the_published_protocol_never_predicts_lamps_last_parts(run, tmp_path):
     run("--search", "prompts", "PROTOCOL", "published")
-    outcome = yaml.safe_load((tmp_path / "out/demo/searched.yaml").read_text())
-    assert len(outcome["sentences"]["lamp"]) == 2
-    assert outcome["weights"] == {}
+    result = yaml.safe_load((tmp_path / "out/demo/searched.yaml").read_text())
+    assert len(result["sentences"]["lamp"]) == 2
+    assert result["weights"] == {}
 
 
-def test_categories_that_were_not_searched_keep_what_they_had_and_are_told(run, tmp_path):
+def test_categories_not_searched_are_unchanged_and_noted(run, tmp_path):
     run("--search", BOTH, "DATASET.CATEGORIES", "mug")
     metrics = run("SEARCHED", tmp_path / "out/demo/searched.yaml", output="later")
     (note,) = [note for note in metrics["notes"] if "Nothing was chosen for" in note]
@@ -141,7 +141,7 @@ def test_categories_that_were_not_searched_keep_what_they_had_and_are_told(run, 
 
 
 def test_a_partial_search_and_its_later_run_agree(run, tmp_path):
-    """Categories that were not searched begin with equal weights in both, not with the published ones."""
+    """Categories that were not searched start from equal weights in both, not from the published ones."""
     first = run("--search", "weights", "DATASET.CATEGORIES", "mug", "VIEW_WEIGHTS", "published")
     words = ("SEARCHED", tmp_path / "out/demo/searched.yaml", "VIEW_WEIGHTS", "published")
     later = run(*words, output="later")
@@ -149,7 +149,7 @@ def test_a_partial_search_and_its_later_run_agree(run, tmp_path):
     assert (first["tuned_on_test_labels"], later["tuned_on_test_labels"]) == (False, False)
 
 
-def test_own_shapes_take_the_outcome_for_the_parts_they_have(run, tmp_path):
+def test_input_files_use_the_result_for_their_parts(run, tmp_path):
     run("--search", BOTH, "DATASET.CATEGORIES", "mug")
     np.save(tmp_path / "own.npy", np.random.default_rng(0).normal(size=(200, 3)))
     words = ("--input", tmp_path / "own.npy", "--category", "mug", "--parts", "cup, lid")

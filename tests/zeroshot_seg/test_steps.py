@@ -1,4 +1,4 @@
-"""Segmentation's projection with some of its steps: where points are seen, and whether."""
+"""Segmentation's projection with only some of its steps: pixels and visibility."""
 
 from itertools import combinations
 
@@ -20,7 +20,7 @@ def two_walls(side: int = 40) -> torch.Tensor:
 
 
 def seen_from_the_front(points: torch.Tensor, steps) -> torch.Tensor:
-    """Visibility of points [N, 3] for one view straight on, where large z is near: [N]."""
+    """Visibility of points [N, 3] in a frontal view, where large z is near: [N]."""
     projection = RealisticProjection(backend="reference", views=[0], steps=steps)
     projection.rotations = torch.eye(3).repeat(1, 3, 1, 1)
     return projection(points[None]).visible[0, 0]
@@ -47,7 +47,7 @@ class TestVisible:
         assert seen["squeeze",] == 1
 
     @pytest.mark.parametrize("steps", [steps for steps in SUBSETS if "squeeze" not in steps])
-    def test_is_the_same_without_squeeze(self, steps):
+    def test_visibility_does_not_depend_on_squeeze(self, steps):
         points = torch.rand(1, 500, 3, generator=torch.Generator().manual_seed(0))
         ours = RealisticProjection(views=[3, 8], steps=steps)(points)
         squeezed = RealisticProjection(views=[3, 8], steps=(*steps, "squeeze"))(points)
@@ -78,5 +78,5 @@ def test_all_steps_are_the_default():
 
 
 def test_bad_steps():
-    with pytest.raises(InputError, match="'voxelize' is not a step"):
+    with pytest.raises(InputError, match="'voxelize' is not an optional step"):
         RealisticProjection(steps=["voxelize"])

@@ -1,4 +1,4 @@
-"""Where the boxes come from: files, clusters of points, a sliding window, 3DETR."""
+"""Proposal methods: clusters of points, a sliding window, files from VoteNet or 3DETR."""
 
 from zeroshot_det.proposals.base import Proposals
 

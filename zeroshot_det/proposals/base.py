@@ -1,4 +1,4 @@
-"""Boxes in which there may be something, without a name yet."""
+"""Class-agnostic box proposals."""
 
 from dataclasses import dataclass
 
@@ -18,22 +18,22 @@ class Proposals:
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def best(self, most: int) -> "Proposals":
-        """The `most` boxes of highest objectness, the best first."""
-        order = np.argsort(-self.objectness, kind="stable")[:most]
+    def best(self, max_boxes: int) -> "Proposals":
+        """The `max_boxes` boxes of highest objectness, best first."""
+        order = np.argsort(-self.objectness, kind="stable")[:max_boxes]
         return Proposals(self.boxes[order], self.objectness[order])
 
 
-def none() -> Proposals:
+def no_proposals() -> Proposals:
     """No boxes."""
     return Proposals(np.zeros((0, 7)), np.zeros(0))
 
 
-def checked(boxes: np.ndarray, objectness: np.ndarray, where: str) -> Proposals:
+def checked_proposals(boxes: np.ndarray, objectness: np.ndarray, where: str) -> Proposals:
     """Proposals from a file or a caller.
 
     Raises:
-        InputError: for bad boxes (see `check_boxes`), and objectness that is not one number in [0, 1] a box.
+        InputError: for bad boxes (see `check_boxes`), and objectness that is not one number in [0, 1] per box.
     """
     boxes, objectness = check_boxes(boxes, where), np.asarray(objectness, np.float64)
     if objectness.shape != (len(boxes),):

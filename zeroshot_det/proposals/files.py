@@ -1,6 +1,6 @@
-"""Proposals from files: an .npz a scene, and what VoteNet and 3DETR leave behind.
+"""Proposals from files: one .npz per scene, and converters from VoteNet's and 3DETR's output.
 
-An .npz holds centre [n, 3], size [n, 3] (full), heading [n] (radians, counter-clockwise from above; may be missing) and
+An .npz holds centre [n, 3], size [n, 3] (full), heading [n] (radians, counter-clockwise from above; optional) and
 objectness [n], in the scene's frame with z up. The converters write such files:
 
     python -m zeroshot_det.proposals.files votenet DUMP_FOLDER --scenes val.txt --out proposals/
@@ -15,7 +15,7 @@ from pointclip.errors import InputError, first_line
 from pointclip.utils.command import ArgumentParser, run_command
 from pointclip.utils.files import atomic_path
 from zeroshot_det.boxes import from_camera_corners
-from zeroshot_det.proposals.base import Proposals, checked
+from zeroshot_det.proposals.base import Proposals, checked_proposals
 
 KEYS = ("centre", "size", "objectness")
 VOTENET_ENDING = "_pred_map_cls.txt"
@@ -25,11 +25,11 @@ def read_proposals(path: str | Path) -> Proposals:
     """Read one scene's proposals.
 
     Raises:
-        InputError: for a missing or damaged file, missing arrays, and boxes that are none (see `checked`).
+        InputError: for a missing or damaged file, missing arrays, and invalid boxes (see `checked_proposals`).
     """
     arrays = _read_npz(Path(path))
     if missing := [key for key in KEYS if key not in arrays]:
-        raise InputError(f"{path} holds {', '.join(arrays) or 'no arrays'}; {', '.join(missing)} is missing.")
+        raise InputError(_missing_arrays(path, arrays, missing))
     count = len(np.atleast_1d(arrays["centre"]))
     heading = arrays.get("heading", np.zeros(count))
     parts = [arrays["centre"], arrays["size"], np.asarray(heading).reshape(-1, 1)]
@@ -38,13 +38,13 @@ def read_proposals(path: str | Path) -> Proposals:
     except ValueError as error:
         shapes = ", ".join(str(list(np.shape(part))) for part in parts)
         raise InputError(
-            f"{path}: centre, size and heading have the shapes {shapes}; n of each was expected."
+            f"{path}: centre, size and heading have the shapes {shapes}; the same n was expected in all."
         ) from error
-    return checked(boxes, arrays["objectness"], str(path))
+    return checked_proposals(boxes, arrays["objectness"], str(path))
 
 
 def write_proposals(path: str | Path, proposals: Proposals) -> None:
-    """Write one scene's proposals as `read_proposals` takes them."""
+    """Write one scene's proposals in the format of `read_proposals`."""
     boxes = proposals.boxes
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(
@@ -53,19 +53,18 @@ def write_proposals(path: str | Path, proposals: Proposals) -> None:
 
 
 def from_votenet(path: str | Path) -> Proposals:
-    """Proposals from a `…_pred_map_cls.txt` that VoteNet's evaluation dumps for a scene.
+    """Proposals from a `…_pred_map_cls.txt` that VoteNet's evaluation writes for a scene.
 
-    A line is a class number, the 24 coordinates of the corners in camera axes, and a score. A box comes once a class,
-    or once in all; its scores p_k · objectness sum to its objectness either way.
+    A line has a class number, the 24 coordinates of the corners in camera axes, and a score. A box appears once per
+    class, or just once; either way its scores p_k · objectness sum to its objectness.
 
     Raises:
-        InputError: for a line of another form, and boxes that are none.
+        InputError: for a line in another format, and invalid boxes.
     """
     corners, scores = [], []
     for number, line in enumerate(_lines(Path(path)), 1):
-        words = line.split()
         try:
-            _, coordinates, score = words
+            _, coordinates, score = line.split()
             corners.append(np.array(coordinates.split(","), np.float64).reshape(8, 3))
             scores.append(float(score))
         except ValueError as error:
@@ -74,7 +73,7 @@ def from_votenet(path: str | Path) -> Proposals:
             ) from error
     rows, owner = np.unique(np.array(corners).reshape(-1, 24), axis=0, return_inverse=True)
     objectness = np.bincount(owner.ravel(), scores, minlength=len(rows))
-    return checked(from_camera_corners(rows), np.clip(objectness, 0, 1), str(path))
+    return checked_proposals(from_camera_corners(rows), np.clip(objectness, 0, 1), str(path))
 
 
 def from_3detr(path: str | Path) -> Proposals:
@@ -84,15 +83,20 @@ def from_3detr(path: str | Path) -> Proposals:
     `np.savez(scene, **{key: outputs["outputs"][key][i].cpu().numpy() for key in ("box_corners", "objectness_prob")})`.
 
     Raises:
-        InputError: for missing arrays and boxes that are none.
+        InputError: for missing arrays and invalid boxes.
     """
     arrays = _read_npz(Path(path))
     if missing := [key for key in ("box_corners", "objectness_prob") if key not in arrays]:
-        raise InputError(f"{path} holds {', '.join(arrays) or 'no arrays'}; {', '.join(missing)} is missing.")
+        raise InputError(_missing_arrays(path, arrays, missing))
     corners = arrays["box_corners"]
     if corners.ndim != 3 or corners.shape[1:] != (8, 3):
         raise InputError(f"{path}: box_corners has the shape {list(corners.shape)}; [n, 8, 3] was expected.")
-    return checked(from_camera_corners(corners), arrays["objectness_prob"], str(path))
+    return checked_proposals(from_camera_corners(corners), arrays["objectness_prob"], str(path))
+
+
+def _missing_arrays(path: str | Path, arrays: dict[str, np.ndarray], missing: list[str]) -> str:
+    names = ", ".join(arrays) or "no arrays"
+    return f"{path} holds {names}, but not {', '.join(missing)}; write all of them with numpy.savez."
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -100,8 +104,8 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist; every scene needs a file of proposals by its name.") from error
-    except Exception as error:  # numpy raises all kinds of errors for damaged archives
+        raise InputError(f"{path} does not exist; every scene needs a proposal file named after it.") from error
+    except Exception as error:  # numpy raises many kinds of errors for damaged archives
         raise InputError(f"{path} cannot be read as .npz ({first_line(error)}); write it with numpy.savez.") from error
 
 
@@ -109,26 +113,26 @@ def _lines(path: Path) -> list[str]:
     try:
         return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({first_line(error)}).") from error
+        raise InputError(f"{path} cannot be read ({first_line(error)}); a text file was expected.") from error
 
 
 def main(words: list[str] | None = None) -> None:
-    """The command line of the converters."""
-    parser = ArgumentParser(description="Turn the dumps of VoteNet or 3DETR into files of proposals.")
+    """The converters' command line."""
+    parser = ArgumentParser(description="Convert VoteNet's or 3DETR's output to proposal files.")
     parser.add_argument("kind", choices=("votenet", "3detr"))
-    parser.add_argument("folder", type=Path, help="…_pred_map_cls.txt of VoteNet, or one .npz a scene of 3DETR")
+    parser.add_argument("folder", type=Path, help="VoteNet's …_pred_map_cls.txt, or one .npz per scene from 3DETR")
     parser.add_argument(
-        "--scenes", type=Path, help="scene names in VoteNet's order, one a line; else files are numbered"
+        "--scenes", type=Path, help="scene names in VoteNet's order, one per line (default: names of the files)"
     )
     parser.add_argument("--out", type=Path, required=True, help="the folder to write to")
     args = parser.parse_args(words)
     ending, convert = (VOTENET_ENDING, from_votenet) if args.kind == "votenet" else (".npz", from_3detr)
     files = sorted(args.folder.glob(f"*{ending}"))
     if not files:
-        raise InputError(f"{args.folder} holds no *{ending}; name the folder of the dumps.")
+        raise InputError(f"{args.folder} holds no *{ending}; give the folder that the detector wrote to.")
     names = _lines(args.scenes) if args.scenes else [file.name.removesuffix(ending) for file in files]
     if len(names) != len(files):
-        raise InputError(f"{args.scenes} names {len(names)} scenes for {len(files)} files; one a file was expected.")
+        raise InputError(f"{args.scenes} lists {len(names)} scenes for {len(files)} files; one per file was expected.")
     for name, file in zip(names, files, strict=True):
         write_proposals(args.out / f"{name.strip()}.npz", convert(file))
     print(f"{len(files)} scenes in {args.out}")

@@ -1,44 +1,44 @@
-"""The planes of a room: its floor, its walls, and what lies flat above the floor."""
+"""The planes of a room: its floor, its walls, and horizontal surfaces above the floor."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from zeroshot_det.voxels import normals_of, pieces, voxels_of
+from zeroshot_det.voxels import components, normals_of, voxels_of
 
 VOXEL = 0.04  # metres; everything below is in metres too
-NEAR = 0.06  # a point so near to a plane lies in it
-FLAT, UPRIGHT = 0.9, 0.25  # |z| of the normal: at least, at most
-FLOOR_SHARE = 0.02  # of all voxels, in a floor
-WALL_ANGLE = np.deg2rad(2)  # width of a bin of wall directions
-WALL_LENGTH, WALL_HEIGHT, WALL_AREA = 1.2, 1.2, 1.2
-BEHIND = 0.03  # a wall has at most this share of the scene behind it,
-ROOM_HEIGHT = 2.0  # or reaches this high and is twice as long as WALL_LENGTH
+NEAR = 0.06  # points this close to a plane belong to it
+FLAT, UPRIGHT = 0.9, 0.25  # |z| of the normal: lower and upper bound
+FLOOR_FRACTION = 0.02  # of all voxels, at least, in a floor
+WALL_ANGLE = np.deg2rad(2)  # bin width of wall directions
+WALL_LENGTH, WALL_HEIGHT, WALL_AREA = 1.2, 1.2, 1.2  # at least
+BEHIND = 0.03  # a wall has at most this fraction of the scene behind it,
+ROOM_HEIGHT = 2.0  # or reaches this height and is at least 2 · WALL_LENGTH long
 TOP_AREA = 0.12  # square metres, the smallest table top
 TOP_HEIGHTS = (0.2, 1.6)  # above the floor
 
 
 @dataclass(frozen=True)
 class Room:
-    """A scene as voxels, each of which belongs to the floor, to a wall, or to neither."""
+    """A scene's voxels, each assigned to the floor, to a wall, or to an object."""
 
-    points: np.ndarray  # [M, 3], the means of the voxels' points
+    points: np.ndarray  # [M, 3], the mean of each voxel's points
     normals: np.ndarray  # [M, 3]
-    floor: float  # its height
-    floor_found: bool  # else `floor` is below 99 % of all points
+    floor: float  # height of the floor
+    floor_found: bool  # otherwise `floor` is the 1st percentile of all heights
     in_floor: np.ndarray  # [M] bool
     in_wall: np.ndarray  # [M] bool
-    tops: list[np.ndarray]  # voxels of each horizontal piece above the floor
+    tops: list[np.ndarray]  # voxel indices of each horizontal surface above the floor
 
     @property
-    def rest(self) -> np.ndarray:
+    def in_objects(self) -> np.ndarray:
         """Which voxels are neither floor nor wall, [M] bool."""
         return ~self.in_floor & ~self.in_wall
 
 
 def room_of(points: np.ndarray) -> Room:
-    """Find the planes of a scene: points [N, 3], metres, z up."""
+    """Find the planes of a scene: points [N, 3] in metres, z up."""
     voxels, _ = voxels_of(points, VOXEL)
     normals = normals_of(voxels, cKDTree(voxels))
     floor, found = _floor(voxels, normals)
@@ -54,17 +54,17 @@ def _floor(points: np.ndarray, normals: np.ndarray) -> tuple[float, bool]:
     if len(flat):
         low = points[:, 2].min()
         counts = np.bincount(((flat - low) / NEAR).astype(int))
-        layers = counts + np.append(counts[1:], 0)  # two bins each, lest a floor between them be split
+        layers = counts + np.append(counts[1:], 0)  # two bins each, so that a floor on their border is not split
         lowest = int(np.flatnonzero(layers >= max(0.25 * layers.max(), 1))[0])
         layer = flat[np.abs(flat - (low + (lowest + 1) * NEAR)) <= NEAR]
         below = np.mean(points[:, 2] < low + (lowest - 1) * NEAR)
-        if len(layer) >= FLOOR_SHARE * len(points) and below < 0.1:
+        if len(layer) >= FLOOR_FRACTION * len(points) and below < 0.1:
             return float(np.median(layer)), True
     return float(np.percentile(points[:, 2], 1)), False
 
 
 def _walls(points: np.ndarray, normals: np.ndarray, floor: float, in_floor: np.ndarray) -> np.ndarray:
-    """Which points lie in a wall: a long, high vertical plane with nearly nothing behind it."""
+    """Which points lie in a wall: a long, high vertical plane with almost nothing behind it."""
     in_wall = np.zeros(len(points), bool)
     upright = (np.abs(normals[:, 2]) < UPRIGHT) & ~in_floor
     for angle in _directions(normals[upright]):
@@ -85,7 +85,7 @@ def _walls(points: np.ndarray, normals: np.ndarray, floor: float, in_floor: np.n
 
 
 def _directions(normals: np.ndarray) -> np.ndarray:
-    """The commonest horizontal directions of normals [m, 3], as angles in [0, π); at most six."""
+    """The most frequent horizontal directions of normals [m, 3], as angles in [0, π); at most six."""
     if not len(normals):
         return np.zeros(0)
     bins = round(np.pi / WALL_ANGLE)
@@ -100,7 +100,7 @@ def _directions(normals: np.ndarray) -> np.ndarray:
 def _is_wall(
     distance: np.ndarray, along: np.ndarray, height: np.ndarray, inside: np.ndarray, middle: float, solid: np.ndarray
 ) -> bool:
-    """Whether the points `inside` a vertical plane are a wall: its extent, and what of the scene lies behind it."""
+    """Whether the points `inside` a vertical plane are a wall, by extent and by how much of the scene lies behind."""
     if inside.sum() * VOXEL**2 < WALL_AREA:
         return False
     length = np.ptp(np.percentile(along[inside], (1, 99)))
@@ -112,11 +112,11 @@ def _is_wall(
 
 
 def _tops(points: np.ndarray, normals: np.ndarray, floor: float, in_wall: np.ndarray) -> list[np.ndarray]:
-    """The voxels of each connected horizontal piece at the heights of furniture."""
+    """The voxels of each connected horizontal surface at furniture height."""
     height = points[:, 2] - floor
     flat = np.flatnonzero(
         (np.abs(normals[:, 2]) > FLAT) & ~in_wall & (height > TOP_HEIGHTS[0]) & (height < TOP_HEIGHTS[1])
     )
-    labels = pieces(points[flat] * (1, 1, 1.5), 2.2 * VOXEL)  # finer upwards: shelves stay apart
-    found = [flat[labels == label] for label in range(labels.max(initial=-1) + 1)]
-    return [top for top in found if len(top) * VOXEL**2 >= TOP_AREA]
+    labels = components(points[flat] * (1, 1, 1.5), 2.2 * VOXEL)  # finer in height, to separate shelves
+    tops = [flat[labels == label] for label in range(labels.max(initial=-1) + 1)]
+    return [top for top in tops if len(top) * VOXEL**2 >= TOP_AREA]

@@ -1,4 +1,4 @@
-"""Scenes: ScanNet V2, SUN RGB-D, made-up rooms and scans of one's own."""
+"""Scenes: ScanNet V2, SUN RGB-D, synthetic rooms and scan files."""
 
 from zeroshot_det.scenes.base import Scene, SceneSet
 

@@ -1,4 +1,4 @@
-"""What a scene is: points with z up, and the true boxes where they are known."""
+"""A scene: points with z up, and ground-truth boxes where they are known."""
 
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -18,22 +18,22 @@ def _no_labels() -> np.ndarray:
 
 @dataclass(frozen=True)
 class Scene:
-    """One scan of a room, as every reader hands it on."""
+    """One scan of a room, as all readers return it."""
 
-    name: str  # unique within its set
+    name: str  # unique within its data set
     points: np.ndarray  # [N, 3] float32, metres, z up
     boxes: np.ndarray = field(default_factory=_no_boxes)  # [m, 7], see `zeroshot_det.boxes`
-    labels: np.ndarray = field(default_factory=_no_labels)  # [m] int64, index into the set's class_names
+    labels: np.ndarray = field(default_factory=_no_labels)  # [m] int64, indices into the data set's class_names
     colours: np.ndarray | None = None  # [N, 3] uint8; only for pictures
-    up: str = "z"  # the axis of the scan's own frame that became z
-    up_by: str = ""  # why, for own scans
-    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)  # taken off the scan's own coordinates
-    kept: np.ndarray | None = None  # [M] bool, the rows of its file that the points are; None where that is all
-    notes: tuple[str, ...] = ()  # what was done to it that a reader of any result must know
+    up: str = "z"  # the axis of the scan's frame that became z
+    up_by: str = ""  # why, for --input scans
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)  # subtracted from the scan's coordinates
+    kept: np.ndarray | None = None  # [M] bool, which rows of the file the points come from; None for all
+    notes: tuple[str, ...] = ()  # what was done to the points, for the report
 
 
 class SceneSet(Protocol):
-    """What the task asks of a set of scenes; a scene is read when its item is asked for."""
+    """A data set of scenes; a scene is read when it is indexed."""
 
     class_names: tuple[str, ...]
     names: list[str]  # of the scenes
@@ -44,30 +44,32 @@ class SceneSet(Protocol):
     def __getitem__(self, index: int) -> Scene: ...
 
 
-def check_scene(points: np.ndarray, where: str, least: int = 100) -> np.ndarray:
+def check_scene(points: np.ndarray, where: str, min_points: int = 100) -> np.ndarray:
     """A scan's points as float32 [N, 3].
 
     Raises:
-        InputError: for another shape, NaN or infinite coordinates, and fewer than `least` points.
+        InputError: for another shape, NaN or infinite coordinates, and fewer than `min_points` points.
     """
     points = np.asarray(points)
     if points.ndim != 2 or points.shape[1] < 3 or points.dtype.kind not in "fiu":
         raise InputError(
             f"{where} holds {points.dtype} of shape {list(points.shape)}; points [N, 3] or wider were expected."
         )
-    if len(points) < least:
-        raise InputError(f"{where} holds {len(points)} points; a scan of a room with at least {least} was expected.")
+    if len(points) < min_points:
+        raise InputError(
+            f"{where} holds {len(points)} points; a scan of a room with {min_points} or more was expected."
+        )
     points = np.ascontiguousarray(points[:, :3], np.float32)
     if not np.isfinite(points).all():
-        raise InputError(f"{where} holds NaN or infinite coordinates; remove such points first.")
+        raise InputError(f"{where} holds NaN or infinite coordinates; remove those points first.")
     return points
 
 
-def thinned(scene: Scene, most: int, seed: int) -> Scene:
-    """The scene with a random subset of at most `most` points; 0 keeps all. Same seed, same points."""
-    if not most or len(scene.points) <= most:
+def thinned(scene: Scene, max_points: int, seed: int) -> Scene:
+    """The scene with a random subset of at most `max_points` points; 0 keeps all. Same seed, same points."""
+    if not max_points or len(scene.points) <= max_points:
         return scene
     rng = np.random.default_rng(seed)
-    chosen = np.sort(rng.choice(len(scene.points), most, replace=False))
+    chosen = np.sort(rng.choice(len(scene.points), max_points, replace=False))
     colours = None if scene.colours is None else scene.colours[chosen]
     return replace(scene, points=scene.points[chosen], colours=colours)

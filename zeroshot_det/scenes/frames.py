@@ -1,4 +1,4 @@
-"""Scans whose up axis is not z: to z up and back, and which axis points up."""
+"""Scans whose up axis is not z: rotation to z up and back, and a guess of the up axis."""
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -22,7 +22,7 @@ def check_up(up: str, auto: bool = False) -> None:
 
 
 def to_z_up(points: np.ndarray, up: str) -> np.ndarray:
-    """Turn points [..., 3] whose axis `up` points up so that z does; a rotation, never a mirror image."""
+    """Rotate points [..., 3] whose axis `up` points up so that z does; never a reflection."""
     check_up(up)
     return points if up == "z" else np.stack([sign * points[..., column] for column, sign in _TO_Z_UP[up]], axis=-1)
 
@@ -32,24 +32,24 @@ def from_z_up(points: np.ndarray, up: str) -> np.ndarray:
     check_up(up)
     if up == "z":
         return points
-    turned = np.empty_like(points)
-    for place, (column, sign) in enumerate(_TO_Z_UP[up]):
-        turned[..., column] = sign * points[..., place]
-    return turned
+    rotated = np.empty_like(points)
+    for axis, (column, sign) in enumerate(_TO_Z_UP[up]):
+        rotated[..., column] = sign * points[..., axis]
+    return rotated
 
 
 def sizes_from_z_up(sizes: np.ndarray, up: str) -> np.ndarray:
-    """The sides of boxes [..., 3], in the order of the axes with z up, in the order of the scan's own axes."""
+    """Box sizes [..., 3] along the z-up axes, reordered to the scan's axes."""
     return np.abs(from_z_up(sizes, up))
 
 
-def likeliest_up(points: np.ndarray) -> str:
-    """Which axis of a scan points up: "x", "y" or "z".
+def guess_up_axis(points: np.ndarray) -> str:
+    """Guess which axis of a scan points up: "x", "y" or "z".
 
-    A room has a floor: a plane across one axis at its low end, with things standing on it. For each axis, the voxels
-    whose surface is across it are counted in the lowest layer that holds many. What speaks for the axis: how large that
-    layer is, how much of what is seen along the axis has it below, how close to it the rest lies, and how short the
-    axis is.
+    A room has a floor: a plane perpendicular to the up axis, at its low end, with objects standing on it. For each axis
+    the lowest layer with many voxels whose surface is perpendicular to it is taken as the floor. An axis scores higher
+    the larger that layer is, the more of the scan's columns it lies under, the closer the other points are to it, and
+    the shorter the axis is.
 
     Args:
         points: [N, 3], finite.
@@ -58,14 +58,14 @@ def likeliest_up(points: np.ndarray) -> str:
     side = float(max(extent.min() / 25, extent.max() / 400, 1e-9))
     centres, _ = voxels_of(points, side)
     normals = normals_of(centres, cKDTree(centres))
-    found = [_floor_likeness(centres, normals, axis, side) for axis in range(3)]
-    most = max(area for _, area in found)
-    scores = [likeness * (area / most) ** 0.5 if most else 0.0 for likeness, area in found]
+    floors = [_floor_likelihood(centres, normals, axis, side) for axis in range(3)]
+    largest = max(area for _, area in floors)
+    scores = [likelihood * (area / largest) ** 0.5 if largest else 0.0 for likelihood, area in floors]
     return AXES[int(np.argmax(scores))]
 
 
-def _floor_likeness(centres: np.ndarray, normals: np.ndarray, axis: int, side: float) -> tuple[float, int]:
-    """How much the low end of an axis looks like a floor, and how many voxels lie in it."""
+def _floor_likelihood(centres: np.ndarray, normals: np.ndarray, axis: int, side: float) -> tuple[float, int]:
+    """How much the low end of an axis looks like a floor, in [0, 1], and the number of its voxels."""
     height = centres[:, axis] - centres[:, axis].min()
     across = np.abs(normals[:, axis]) > 0.9
     if not across.any():
@@ -76,7 +76,7 @@ def _floor_likeness(centres: np.ndarray, normals: np.ndarray, axis: int, side: f
     floor = int(np.flatnonzero(counts >= 0.5 * counts.max())[0])  # the lowest of the large layers
     others = [column for column in range(3) if column != axis]
     columns = np.unique((centres[:, others] / (2 * side)).astype(int), axis=0)
-    covered = counts[floor] / 4 / len(columns)  # of a column, four voxels of the floor at most are seen
+    covered = counts[floor] / 4 / len(columns)  # a column holds at most four voxels of the floor
     above = height > (floor + 2) * 2 * side
     below = np.mean(layer < floor)
     near = 1 - (height[above].mean() / height.max() if above.any() else 0.5)

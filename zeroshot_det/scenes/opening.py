@@ -1,4 +1,4 @@
-"""From settings to scenes, and from scenes as they are read to what the detector works on."""
+"""Open the scenes that the settings select, and prepare them for the detector."""
 
 import argparse
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from pointclip.datasets.shape_files import ENDINGS
 from pointclip.errors import InputError
 from pointclip.runs.inputs import expand_inputs
 from zeroshot_det.scenes.base import Scene, SceneSet, thinned
-from zeroshot_det.scenes.own import OwnScans
 from zeroshot_det.scenes.rooms import SyntheticRooms
+from zeroshot_det.scenes.scan_files import ScanFiles
 from zeroshot_det.scenes.scannet import ScanNet
 from zeroshot_det.scenes.sunrgbd import SunRgbd
 from zeroshot_det.voxels import voxels_of
@@ -21,40 +21,40 @@ NAMES = ("synthetic_rooms", "scannet", "sunrgbd")
 
 
 def open_scenes(settings: CfgNode, args: argparse.Namespace, class_names: Sequence[str] = ()) -> SceneSet:
-    """The scans under --input, or the data set that the settings name.
+    """The scans of --input, or the data set of DATASET.NAME.
 
     Raises:
-        InputError: for an unknown name, and where the files are not there.
+        InputError: for an unknown name, and where files are missing.
     """
     if args.input:
-        return OwnScans(expand_inputs(args.input, ENDINGS), args.up, class_names, settings.SEED)
+        return ScanFiles(expand_inputs(args.input, ENDINGS), args.up, class_names, settings.SEED)
     c = settings.DATASET
     if c.NAME == "synthetic_rooms":
         count = c.MAX_SHAPES or 12
         return SyntheticRooms(c.SPLIT, count, settings.SCENE.CAMERAS, settings.SCENE.NOISE)
     if c.NAME not in NAMES:
-        raise InputError(f"DATASET.NAME is {c.NAME!r}; {', '.join(NAMES)} were expected.")
+        raise InputError(f"DATASET.NAME is {c.NAME!r}; one of {', '.join(NAMES)} was expected.")
     return {"scannet": ScanNet, "sunrgbd": SunRgbd}[c.NAME](c.ROOT, c.SPLIT)
 
 
 class PreparedScenes:
-    """The scenes of a set as the detector sees them: thinned, the last one kept, and bad ones told once.
+    """A data set's scenes as the detector takes them: a subset, thinned; the last one is cached, bad ones recorded.
 
     Args:
-        scenes: the set.
-        settings: SCENE.* say how scenes are thinned, DATASET.MAX_SHAPES how many there are, ON_BAD_SHAPE what a bad one
-            does.
+        scenes: the data set.
+        settings: SCENE.* say how scenes are thinned, DATASET.MAX_SHAPES how many are taken, ON_BAD_SHAPE whether a bad
+            one is skipped.
 
     Attributes:
-        bad: name -> the sentence that says what is wrong with a scene.
-        notes: what a reader must know of scenes that are not bad.
-        frames: place -> the up axis of a scene that was read, why it was chosen, and the offset of its coordinates.
+        bad: scene name -> the error message.
+        notes: about the other scenes, for the report.
+        frames: scene index -> the up axis of a scene that was read, why it was chosen, and its offset.
     """
 
     def __init__(self, scenes: SceneSet, settings: CfgNode):
         self.scenes, self.class_names, self.has_truth = scenes, scenes.class_names, scenes.has_truth
-        most = settings.DATASET.MAX_SHAPES or len(scenes)
-        chosen = np.random.default_rng(settings.SEED).permutation(len(scenes))[:most]
+        count = settings.DATASET.MAX_SHAPES or len(scenes)
+        chosen = np.random.default_rng(settings.SEED).permutation(len(scenes))[:count]
         self.indices = np.sort(chosen).tolist()
         self.names = [scenes.names[index] for index in self.indices]
         self._c, self._seed, self._skip = settings.SCENE, settings.SEED, settings.ON_BAD_SHAPE == "skip"
@@ -68,7 +68,7 @@ class PreparedScenes:
 
     def __getitem__(self, place: int) -> Scene:
         if self._last is None or self._last[0] != place:
-            self._last = None  # lest two large scans be in memory
+            self._last = None  # so that no two large scans are in memory
             scene = self.scenes[self.indices[place]]
             if self._c.VOXEL > 0:
                 scene = replace(
@@ -78,8 +78,8 @@ class PreparedScenes:
             self._last = place, thinned(scene, self._c.POINTS, self._seed)
         return self._last[1]
 
-    def tell_bad(self, place: int, error: InputError) -> None:
-        """Keep what is wrong with a scene, or raise it where bad scenes end the run."""
+    def record_bad(self, place: int, error: InputError) -> None:
+        """Record a scene's error, or raise it where bad scenes stop the run."""
         if not self._skip:
             raise error
         self.bad[self.names[place]] = str(error)

@@ -1,7 +1,7 @@
-"""Made-up rooms: bundled synthetic shapes on a floor between walls, seen by cameras, with clutter and noise.
+"""Synthetic rooms: bundled shapes on a floor between walls, seen by cameras, with clutter and noise.
 
-A room follows from its seed alone. Boxes are around the whole shapes, also where only part of one was seen; a shape of
-which fewer than `SEEN` points were seen has no true box, as it would have none in an annotated scan.
+A room depends only on its seed. True boxes enclose whole shapes, even if only part of one is visible; a shape with
+fewer than `MIN_VISIBLE` visible points gets no true box, as in an annotated scan.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pointclip.errors import InputError
 from zeroshot_det.boxes import corners_of
 from zeroshot_det.scenes.base import Scene
 
-CLASSES = {  # class -> height in metres (for things that lie: length), lowest and highest
+CLASSES = {  # class -> smallest and largest height in metres (length, for those in `LYING`)
     "chair": (0.8, 1.0),
     "table": (0.7, 0.8),
     "lamp": (1.2, 1.7),
@@ -23,35 +23,36 @@ CLASSES = {  # class -> height in metres (for things that lie: length), lowest a
     "laptop": (0.35, 0.5),
     "mug": (0.2, 0.3),
 }
-ON_TABLES = ("laptop", "mug")  # larger than life, so that a scan's voxels show them
+LYING = ("motorbike", "laptop", "mug")
+ON_TABLES = ("laptop", "mug")  # larger than life, so that they show in a scan's voxels
 WIDEST = 2.0  # metres
-SEEN = 80
+MIN_VISIBLE = 80
 OBJECT_POINTS = 6000
-PLANE_DENSITY = 500  # points a square metre of floor and walls
+PLANE_DENSITY = 500  # points per square metre of floor and walls
 WALL_HEIGHT = 2.4
-ANGLE = np.deg2rad(0.6)  # width of a camera's pixel
-BEHIND = 0.04  # metres that a point may lie behind the nearest one of its pixel and still be seen
+ANGLE = np.deg2rad(0.6)  # angular size of a camera pixel
+BEHIND = 0.04  # metres: how far a visible point may lie behind the nearest one in its pixel
 SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
-class _Thing:
+class _Object:
     points: np.ndarray  # [N, 3]
     box: np.ndarray  # [7]
     label: int  # -1 for clutter
 
 
 class SyntheticRooms:
-    """Rooms as a set of scenes.
+    """Rooms as a data set of scenes.
 
     Args:
-        split: "train", "val" or "test"; their rooms never meet.
-        count: how many rooms.
-        cameras: from how many places each is seen; 1 leaves the far side of everything unseen.
+        split: "train", "val" or "test"; they share no room.
+        count: number of rooms.
+        cameras: number of viewpoints; with 1, the far side of everything is invisible.
         noise: standard deviation of each coordinate, in metres.
 
     Raises:
-        InputError: for an unknown split or numbers out of range.
+        InputError: for an unknown split, and for numbers out of range.
     """
 
     class_names = tuple(CLASSES)
@@ -62,8 +63,8 @@ class SyntheticRooms:
             raise InputError(f"The split is {split!r}, but the synthetic rooms have {', '.join(SPLITS)}.")
         if count < 1 or not 1 <= cameras <= 8 or not 0 <= noise <= 0.1:
             raise InputError(
-                f"{count} rooms, {cameras} cameras and a noise of {noise:g} m came; at least 1 room, 1 to 8 cameras "
-                "and 0 to 0.1 m were expected."
+                f"The settings ask for {count} rooms, {cameras} cameras and {noise:g} m of noise; at least 1 room, "
+                "1 to 8 cameras and 0 to 0.1 m were expected."
             )
         self.names = [f"{split}-room-{number}" for number in range(count)]
         self._split, self._cameras, self._noise = SPLITS.index(split), cameras, noise
@@ -77,102 +78,101 @@ class SyntheticRooms:
 
 
 def make_room(seed: int, cameras: int = 3, noise: float = 0.004, name: str = "room") -> Scene:
-    """Make one room; the same numbers give the same scene."""
+    """Make one room; the same arguments give the same scene."""
     rng = np.random.default_rng([seed, 15])
-    wide = rng.uniform(3.6, 5.2, 2)  # metres
-    things = _furnish(rng, wide, seed)
-    planes = _planes(rng, wide)
-    solid = np.concatenate([planes, *(thing.points for thing in things)])
-    owner = np.concatenate([np.full(len(planes), -1), *(np.full(len(t.points), i) for i, t in enumerate(things))])
+    extent = rng.uniform(3.6, 5.2, 2)  # metres
+    objects = _furnish(rng, extent, seed)
+    planes = _planes(rng, extent)
+    solid = np.concatenate([planes, *(obj.points for obj in objects)])
+    owner = np.concatenate([np.full(len(planes), -1), *(np.full(len(t.points), i) for i, t in enumerate(objects))])
     seen = np.zeros(len(solid), bool)
-    for camera in _cameras(rng, wide, cameras):
+    for camera in _cameras(rng, extent, cameras):
         seen |= _visible(solid, camera)
     solid, owner = solid[seen], owner[seen]
-    counts = np.bincount(owner[owner >= 0], minlength=len(things))
-    true = [t for t, count in zip(things, counts, strict=True) if t.label >= 0 and count >= SEEN]
-    stray = np.column_stack([rng.uniform(0, wide, (30, 2)), rng.uniform(0, WALL_HEIGHT, 30)])
+    counts = np.bincount(owner[owner >= 0], minlength=len(objects))
+    visible = [obj for obj, count in zip(objects, counts, strict=True) if obj.label >= 0 and count >= MIN_VISIBLE]
+    stray = np.column_stack([rng.uniform(0, extent, (30, 2)), rng.uniform(0, WALL_HEIGHT, 30)])
     points = np.concatenate([solid + rng.normal(0, noise, solid.shape), stray])
-    points = np.round(points[rng.permutation(len(points))], 4)  # hides last bits that differ between platforms
-    boxes = np.array([thing.box for thing in true]).reshape(-1, 7)
-    return Scene(name, points.astype(np.float32), boxes, np.array([thing.label for thing in true], np.int64))
+    points = np.round(points[rng.permutation(len(points))], 4)  # removes rounding that differs between platforms
+    boxes = np.array([obj.box for obj in visible]).reshape(-1, 7)
+    return Scene(name, points.astype(np.float32), boxes, np.array([obj.label for obj in visible], np.int64))
 
 
-def _furnish(rng: np.random.Generator, wide: np.ndarray, seed: int) -> list[_Thing]:
-    """Shapes and clutter on the floor, none through another, and small things on tables."""
+def _furnish(rng: np.random.Generator, extent: np.ndarray, seed: int) -> list[_Object]:
+    """Shapes and clutter on the floor, not intersecting, and small objects on tables."""
     names = list(CLASSES)
-    things: list[_Thing] = []
-    wanted = rng.choice([name for name in names if name not in ON_TABLES], rng.integers(6, 9))
-    for number, name in enumerate(wanted):
-        thing = _shape(rng, name, names.index(name), seed * 20 + number)
-        _place(rng, things, thing, wide)
-    for table in [thing for thing in things if thing.label == names.index("table")]:
+    objects: list[_Object] = []
+    on_floor = rng.choice([name for name in names if name not in ON_TABLES], rng.integers(6, 9))
+    for number, name in enumerate(on_floor):
+        obj = _shape(rng, name, names.index(name), seed * 20 + number)
+        _place(rng, objects, obj, extent)
+    for table in [obj for obj in objects if obj.label == names.index("table")]:
         if rng.random() < 0.6:
             name = str(rng.choice(ON_TABLES))
             small = _shape(rng, name, names.index(name), seed * 20 + 19)
             where = table.box[:3] + np.array([0, 0, table.box[5] / 2 + small.box[5] / 2])
-            things.append(_moved(small, where))
+            objects.append(_moved(small, where))
     for _ in range(rng.integers(1, 4)):
         size = rng.uniform(0.15, 0.5, 3)
         points = rng.uniform(-0.5, 0.5, (1500, 3))
         face = rng.integers(0, 3, len(points))
         points[np.arange(len(points)), face] = rng.choice([-0.5, 0.5], len(points))  # onto the faces of a carton
-        _place(rng, things, _Thing(points * size, np.array([0, 0, 0, *size, 0.0]), -1), wide)
-    return things
+        _place(rng, objects, _Object(points * size, np.array([0, 0, 0, *size, 0.0]), -1), extent)
+    return objects
 
 
-def _shape(rng: np.random.Generator, name: str, label: int, seed: int) -> _Thing:
-    """A synthetic shape around the origin, z up, of a likely size, turned at random."""
+def _shape(rng: np.random.Generator, name: str, label: int, seed: int) -> _Object:
+    """A synthetic shape at the origin, z up, of a plausible size and random heading."""
     points = generate(name, seed, OBJECT_POINTS).points.astype(np.float64)
     points = np.stack([points[:, 0], -points[:, 2], points[:, 1]], axis=1)  # y up -> z up
     low, high = points.min(0), points.max(0)
-    lies = name in ("motorbike", "laptop", "mug")
-    scale = rng.uniform(*CLASSES[name]) / ((high - low).max() if lies else high[2] - low[2])
+    scale = rng.uniform(*CLASSES[name]) / ((high - low).max() if name in LYING else high[2] - low[2])
     scale = min(scale, WIDEST / (high - low)[:2].max())
     points, size = (points - (low + high) / 2) * scale, (high - low) * scale
     heading = rng.uniform(-np.pi, np.pi)
     cos, sin = np.cos(heading), np.sin(heading)
-    turned = points @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
-    return _Thing(turned, np.array([0, 0, 0, *size, heading]), label)
+    rotated = points @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
+    return _Object(rotated, np.array([0, 0, 0, *size, heading]), label)
 
 
-def _place(rng: np.random.Generator, things: list[_Thing], thing: _Thing, wide: np.ndarray) -> None:
-    """Put a thing on the floor where it touches no other; leave it out when no place is found."""
-    corners = corners_of(thing.box[None])[0, :4, :2]
+def _place(rng: np.random.Generator, objects: list[_Object], obj: _Object, extent: np.ndarray) -> None:
+    """Put an object on the floor where it touches no other; leave it out if there is no room."""
+    corners = corners_of(obj.box[None])[0, :4, :2]
     reach = corners.max(0)
     for _ in range(60):
-        where = rng.uniform(reach + 0.1, wide - reach - 0.1)
+        where = rng.uniform(reach + 0.1, extent - reach - 0.1)
         apart = [
             np.abs(where - other.box[:2]) - reach - corners_of(other.box[None])[0, :4, :2].max(0) + other.box[:2]
-            for other in things
+            for other in objects
         ]
         if all(gap.max() > 0.12 for gap in apart):
-            things.append(_moved(thing, np.array([*where, thing.box[5] / 2])))
+            objects.append(_moved(obj, np.array([*where, obj.box[5] / 2])))
             return
 
 
-def _moved(thing: _Thing, where: np.ndarray) -> _Thing:
-    return _Thing(thing.points + where, np.concatenate([where, thing.box[3:]]), thing.label)
+def _moved(obj: _Object, where: np.ndarray) -> _Object:
+    return _Object(obj.points + where, np.concatenate([where, obj.box[3:]]), obj.label)
 
 
-def _planes(rng: np.random.Generator, wide: np.ndarray) -> np.ndarray:
-    """The floor and its four walls, or two or three of them, [N, 3]."""
-    floor = rng.uniform(0, 1, (int(PLANE_DENSITY * wide.prod()), 3)) * (*wide, 0)
+def _planes(rng: np.random.Generator, extent: np.ndarray) -> np.ndarray:
+    """The floor and two to four walls, [N, 3]."""
+    floor = rng.uniform(0, 1, (int(PLANE_DENSITY * extent.prod()), 3)) * (*extent, 0)
     parts = [floor]
     for axis, end in [(0, 0), (1, 0), (0, 1), (1, 1)][: rng.integers(2, 5)]:
-        wall = rng.uniform(0, 1, (int(PLANE_DENSITY * wide[1 - axis] * WALL_HEIGHT), 3)) * (*wide, WALL_HEIGHT)
-        wall[:, axis] = end * wide[axis]
+        wall = rng.uniform(0, 1, (int(PLANE_DENSITY * extent[1 - axis] * WALL_HEIGHT), 3)) * (*extent, WALL_HEIGHT)
+        wall[:, axis] = end * extent[axis]
         parts.append(wall)
     return np.concatenate(parts)
 
 
-def _cameras(rng: np.random.Generator, wide: np.ndarray, count: int) -> np.ndarray:
-    """Places at the height of the eyes near the room's corners, [count, 3]."""
+def _cameras(rng: np.random.Generator, extent: np.ndarray, count: int) -> np.ndarray:
+    """Viewpoints at eye height near the room's corners, [count, 3]."""
     corners = np.array([(0.1, 0.1), (0.9, 0.9), (0.9, 0.1), (0.1, 0.9)])[np.arange(count) % 4]
-    return np.column_stack([(corners + rng.uniform(-0.06, 0.06, (count, 2))) * wide, rng.uniform(1.5, 1.9, count)])
+    return np.column_stack([(corners + rng.uniform(-0.06, 0.06, (count, 2))) * extent, rng.uniform(1.5, 1.9, count)])
 
 
 def _visible(points: np.ndarray, camera: np.ndarray) -> np.ndarray:
-    """Which points a camera that looks everywhere sees: the nearest in each of its pixels, and what is close to it."""
+    """Which points an omnidirectional camera sees: the nearest in each pixel, and those just behind it."""
     ray = points - camera
     distance = np.linalg.norm(ray, axis=1)
     azimuth = np.arctan2(ray[:, 1], ray[:, 0]) + np.pi

@@ -9,15 +9,15 @@ from pointclip.errors import InputError
 from pointclip.utils.files import expanded
 from zeroshot_det.boxes import check_boxes, from_scannet
 from zeroshot_det.class_names import SCANNET
+from zeroshot_det.scenes.arrays import load_array
 from zeroshot_det.scenes.base import Scene, check_scene
-from zeroshot_det.scenes.files import load_array
 
-FOLDER = "scannet_train_detection_data"  # holds train and validation scenes
+FOLDER = "scannet_train_detection_data"  # holds training and validation scenes
 SPLITS = {"train": "scannetv2_train.txt", "val": "scannetv2_val.txt"}
 LIST_FOLDERS = (".", "meta_data", "..", "../meta_data", FOLDER)
 MISSING = (
-    "agree to the terms at http://www.scan-net.org (the form goes to scannet@googlegroups.com), fetch ScanNet V2, run "
-    "VoteNet's scannet/batch_load_scannet_data.py on it, which makes the folder scannet_train_detection_data"
+    "agree to the terms at http://www.scan-net.org (send the form to scannet@googlegroups.com), download ScanNet V2, "
+    "run VoteNet's scannet/batch_load_scannet_data.py on it, which makes the folder scannet_train_detection_data"
 )
 
 
@@ -29,7 +29,7 @@ class ScanNet:
         split: "train" or "val".
 
     Raises:
-        InputError: for an unknown split, and where the files are not there.
+        InputError: for an unknown split, and where files are missing.
     """
 
     class_names = tuple(SCANNET.values())
@@ -41,12 +41,12 @@ class ScanNet:
         root = expanded(root)
         self.folder = next((path for path in (root / FOLDER, root) if any(path.glob("*_vert.npy"))), None)
         if self.folder is None:
-            raise InputError(f"ScanNet is not in {root}: {MISSING}; then set DATASET.ROOT to the folder that holds it.")
+            raise InputError(f"There is no ScanNet in {root}; {MISSING}, then set DATASET.ROOT to the folder above it.")
         lists = [base / where / SPLITS[split] for base in (root, self.folder) for where in LIST_FOLDERS]
         listed = next((path for path in lists if path.is_file()), None)
         if listed is None:
             raise InputError(
-                f"There is no {SPLITS[split]} beside {self.folder}; put the one of VoteNet's scannet/meta_data there."
+                f"There is no {SPLITS[split]} beside {self.folder}; copy it there from VoteNet's scannet/meta_data."
             )
         self.names = sorted(line.strip() for line in listed.read_text().splitlines() if line.strip())
 
@@ -63,7 +63,7 @@ class ScanNet:
 
 
 def _boxes(rows: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """The boxes of the 18 classes and their labels; other NYU40 ids are left out, as in the published code."""
+    """The boxes of the 18 classes and their labels; other NYU40 ids are dropped, as in the published code."""
     if rows.ndim != 2 or rows.shape[1] != 7:
         raise InputError(f"{name}_bbox.npy has the shape {list(rows.shape)}; [k, 7] was expected.")
     boxes, ids = from_scannet(rows)

@@ -1,4 +1,4 @@
-"""SUN RGB-D (v1) as VoteNet prepares it: single views with turned boxes of ten classes."""
+"""SUN RGB-D (v1) as VoteNet prepares it: single views with oriented boxes of ten classes."""
 
 from pathlib import Path
 
@@ -8,13 +8,13 @@ from pointclip.errors import InputError
 from pointclip.utils.files import expanded
 from zeroshot_det.boxes import check_boxes, from_sunrgbd
 from zeroshot_det.class_names import SUNRGBD
+from zeroshot_det.scenes.arrays import load_array
 from zeroshot_det.scenes.base import Scene, check_scene
-from zeroshot_det.scenes.files import load_array
 
 FOLDER = "sunrgbd_pc_bbox_votes_50k_v1_{}"
 SPLITS = ("train", "val")
 MISSING = (
-    "fetch SUNRGBD.zip and its toolbox from https://rgbd.cs.princeton.edu, agreeing to the terms there, and run "
+    "download SUNRGBD.zip and its toolbox from https://rgbd.cs.princeton.edu, agreeing to the terms there, and run "
     "VoteNet's sunrgbd/sunrgbd_data.py --gen_v1_data, which makes sunrgbd_pc_bbox_votes_50k_v1_train and _val"
 )
 
@@ -27,7 +27,7 @@ class SunRgbd:
         split: "train" or "val".
 
     Raises:
-        InputError: for an unknown split, and where the files are not there.
+        InputError: for an unknown split, and where files are missing.
     """
 
     class_names = SUNRGBD
@@ -40,7 +40,7 @@ class SunRgbd:
         self.names = sorted(path.name.removesuffix("_pc.npz") for path in self.folder.glob("*_pc.npz"))
         if not self.names:
             raise InputError(
-                f"SUN RGB-D is not in {self.folder}: {MISSING}; then set DATASET.ROOT to the folder that holds both."
+                f"There is no SUN RGB-D in {self.folder}; {MISSING}, then set DATASET.ROOT to the folder above them."
             )
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Check a prepared detection data set: every scene readable, boxes sane and holding points.
+"""Check a prepared detection data set: all scenes can be read, boxes are valid and contain points.
 
 python -m zeroshot_det.scenes.verify scannet --root DIR
 python -m zeroshot_det.scenes.verify sunrgbd --root DIR --split train
@@ -20,47 +20,47 @@ SCENES = {  # in the published splits
     ("sunrgbd", "train"): 5285,
     ("sunrgbd", "val"): 5050,
 }
-EMPTY = 5  # a box with fewer points holds nothing
+MIN_POINTS = 5  # a box with fewer points counts as empty
 
 
 def verify(scenes: SceneSet) -> tuple[list[str], np.ndarray, int]:
     """Read every scene.
 
     Returns:
-        What is wrong with scenes, a sentence each; the number of true boxes of each class [K]; and how many boxes hold
-        fewer than `EMPTY` points, which are many where the up axis or the headings are not as they should be.
+        The error messages of bad scenes; the number of true boxes of each class [K]; and the number of empty boxes,
+        which is large if the up axis or the headings are wrong.
     """
-    wrong, counts, empty = [], np.zeros(len(scenes.class_names), np.int64), 0
+    errors, counts, empty = [], np.zeros(len(scenes.class_names), np.int64), 0
     for index in range(len(scenes)):
         try:
             scene = scenes[index]
         except InputError as error:
-            wrong.append(str(error))
+            errors.append(str(error))
             continue
         counts += np.bincount(scene.labels, minlength=len(counts))
-        empty += sum(int(inside(scene.points, box).sum() < EMPTY) for box in scene.boxes)
-    return wrong, counts, empty
+        empty += sum(int(inside(scene.points, box).sum() < MIN_POINTS) for box in scene.boxes)
+    return errors, counts, empty
 
 
 def main(words: list[str] | None = None) -> None:
-    """The command line. Raises InputError where a scene is bad or many boxes are empty."""
+    """The command line. Raises an InputError where a scene is bad or many boxes are empty."""
     parser = ArgumentParser(description="Check a prepared detection data set.")
     parser.add_argument("name", choices=tuple(READERS))
-    parser.add_argument("--root", required=True, help="the folder that holds the prepared folders")
+    parser.add_argument("--root", required=True, help="the folder that contains the prepared folders")
     parser.add_argument("--split", default="val", choices=("train", "val"))
     args = parser.parse_args(words)
     scenes = READERS[args.name](args.root, args.split)
-    wrong, counts, empty = verify(scenes)
-    print(f"{len(scenes)} scenes of {SCENES[args.name, args.split]}, {counts.sum()} boxes, {empty} of them empty")
+    errors, counts, empty = verify(scenes)
+    print(f"{len(scenes)} of {SCENES[args.name, args.split]} scenes, {counts.sum()} boxes, {empty} of them empty")
     for name, count in zip(scenes.class_names, counts, strict=True):
         print(f"  {name}: {count}")
-    for sentence in wrong:
-        print(f"  wrong: {sentence}")
-    if wrong:
-        raise InputError(f"{len(wrong)} scene(s) are wrong; prepare them again.")
+    for error in errors:
+        print(f"  error: {error}")
+    if errors:
+        raise InputError(f"{len(errors)} scene(s) cannot be used; prepare them again.")
     if empty > 0.2 * max(counts.sum(), 1):
         raise InputError(
-            f"{empty} of {counts.sum()} boxes hold nearly no points; are up axis and headings as expected?"
+            f"{empty} of {counts.sum()} boxes contain almost no points; check the up axis and the headings."
         )
 
 

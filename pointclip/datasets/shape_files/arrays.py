@@ -13,12 +13,12 @@ import numpy as np
 from pointclip.datasets.shape_files.geometry import Geometry
 from pointclip.datasets.shape_files.pickled import read_pickled
 from pointclip.errors import InputError, first_line
-from pointclip.utils.causes import cut_short
+from pointclip.utils.file_errors import truncated
 from pointclip.utils.limits import within
 
 KEYS = ("points", "pos", "xyz", "data", "coords", "coord", "pc", "point_cloud", "pointcloud", "vertices")  # in order
-MOST_ROWS_ACROSS = 9  # an array with at most so many rows and more columns has one coordinate per row
-MOST_BYTES = 1 << 30  # of all arrays in an .npz
+MAX_COORDINATE_ROWS = 9  # an array with at most this many rows and more columns has one coordinate per row
+MAX_BYTES = 1 << 30  # of all arrays in an .npz
 _ERRORS = (
     OSError, EOFError, ValueError, KeyError, TypeError, MemoryError, RuntimeError, NotImplementedError,
     SyntaxError, tokenize.TokenError, OverflowError, AttributeError, IndexError, struct.error,
@@ -37,13 +37,13 @@ def read_npy(data: bytes, path: Path) -> Geometry:
 
 
 def read_npz(data: bytes, path: Path) -> Geometry:
-    """Read an .npz file: the array under the first of `KEYS`, or the only array, or the only one of [N, 3]."""
+    """Read an .npz file: the array with the first existing name of `KEYS`, or the only array, or the only [N, 3]."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             arrays, total = {}, 0
             for member in archive.infolist():
                 if member.filename.endswith(".npy"):
-                    within(total := total + member.file_size, MOST_BYTES, f"{path}, unpacked,", "bytes")
+                    within(total := total + member.file_size, MAX_BYTES, f"{path}, unpacked,", "bytes")
                     arrays[member.filename.removesuffix(".npy")] = _member(archive, member, path)
     except InputError:
         raise
@@ -73,7 +73,7 @@ def _array(data: bytes, path: Path) -> np.ndarray | Mapping:
         return _dict(read_pickled(data[file.tell() :], path), path)
     count, room = math.prod(shape), len(data) - file.tell()
     if count * dtype.itemsize > room:
-        raise cut_short(path, "numbers", count, room // max(1, dtype.itemsize))
+        raise truncated(path, "numbers", count, room // max(1, dtype.itemsize))
     array = np.frombuffer(data, dtype, count, file.tell())
     return array.reshape(shape, order="F" if fortran else "C")
 
@@ -109,7 +109,7 @@ def _points(array: np.ndarray, path: Path) -> Geometry:
         raise InputError(f"{path} contains {given}; expected numbers of shape [N, 3].")
     rows, columns = array.shape
     notes: tuple[str, ...] = ()
-    if 3 <= rows <= MOST_ROWS_ACROSS < columns:
+    if 3 <= rows <= MAX_COORDINATE_ROWS < columns:
         array = array.T
         notes = (f"Its array of shape [{rows}, {columns}] was taken as {columns} points, with one coordinate per row.",)
     elif rows == 3 and columns > 3:

@@ -16,7 +16,7 @@ from pointclip.datasets.up_axis import GIVEN, POINTS, UpGuess, guess_up
 from pointclip.errors import InputError
 from pointclip.projection.points import check_num_points
 
-MOST_POSED = 20  # pieces of a file from which its up axis is guessed
+MAX_POSED = 20  # pieces of a file from which its up axis is guessed
 
 Judge = Callable[[Sequence[np.ndarray]], UpGuess]  # clouds [N, 3] of one file, with its axes -> its up axis
 
@@ -40,9 +40,9 @@ class ShapeFiles:
     Each file is read when its item is accessed, so a bad one raises InputError only then and does not affect others.
 
     Args:
-        paths: the files, each once.
+        paths: the files, without duplicates.
         num_points, up, seed: as for `read_shape`.
-        class_names: the names to choose from.
+        class_names: the candidate classes.
         split: how files are split into pieces, for which all files are read at once; None for whole files. Pieces that
             are left out, and files that cannot be read, raise InputError when accessed. All pieces of a file have the
             same up axis.
@@ -55,7 +55,7 @@ class ShapeFiles:
         judge: decides the up axis of a file that is undecided; None leaves it at y.
     """
 
-    part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - it has none, and the protocol asks for a dict
+    part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - no parts, but the protocol asks for a dict
 
     def __init__(
         self,
@@ -71,10 +71,10 @@ class ShapeFiles:
         check_num_points(num_points)
         self.paths = [Path(path) for path in paths]
         if not self.paths:
-            raise InputError("No shape file is given; give at least one.")
+            raise InputError("No shape file was given; give at least one.")
         path, count = Counter(self.paths).most_common(1)[0]
         if count > 1:
-            raise InputError(f"{path} is given twice; give each file once.")
+            raise InputError(f"{path} was given twice; give each file once.")
         self.num_points = num_points
         self.up = up
         self.seed = seed
@@ -89,7 +89,7 @@ class ShapeFiles:
 
     @property
     def given(self) -> dict:
-        """The files and how they are read, for a run's records."""
+        """The files and how they are read, as recorded in metrics.json."""
         split = {"split": self.split.by} if self.split else {}
         return {"files": [printable(path.absolute()) for path in self.paths], "up": self.up, **split}
 
@@ -134,7 +134,7 @@ class ShapeFiles:
     def _clouds(self, path: Path) -> list[np.ndarray]:
         """The points of the first pieces of a file, from which its up axis is guessed."""
         clouds = []
-        for name, geometry in list(self._read(path).items())[:MOST_POSED]:
+        for name, geometry in list(self._read(path).items())[:MAX_POSED]:
             try:
                 clouds.append(take(geometry, path, name, self.num_points or POINTS, self.seed).shape.points)
             except InputError:  # told when that piece itself is read

@@ -10,7 +10,7 @@ import numpy as np
 
 from pointclip.datasets.shape_files.geometry import Geometry, check_triangles, join, unique
 from pointclip.errors import InputError, first_line
-from pointclip.utils.causes import cannot_open, cut_short
+from pointclip.utils.file_errors import cannot_open, truncated
 from pointclip.utils.limits import within
 
 COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
@@ -18,8 +18,8 @@ WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 HARMLESS = ("KHR_materials_", "KHR_texture_", "KHR_lights_", "EXT_texture_", "KHR_xmp", "KHR_animation_", "EXT_lights_")
 DECODED = ("KHR_mesh_quantization",)
 POINTS, TRIANGLES, STRIP, FAN = 0, 4, 5, 6
-MOST_NODES = 100_000
-MOST_ROWS = 20_000_000  # points and triangles of a scene, those of a mesh counted at every node: 1 GB on the way
+MAX_NODES = 100_000
+MAX_ROWS = 20_000_000  # points and triangles of a scene, a mesh's counted for every node that uses it; takes 1 GB
 
 
 def read_gltf(data: bytes, path: Path) -> Geometry:
@@ -51,7 +51,7 @@ def _split(data: bytes, path: Path) -> tuple[dict, bytes | None]:
         if version != 2:
             raise InputError(f"{path} is glTF of version {version}, which is not supported; export version 2.")
         if len(data) < max(length, 20):
-            raise cut_short(path, "bytes", length, len(data))
+            raise truncated(path, "bytes", length, len(data))
         end = 20 + int.from_bytes(data[12:16], "little")
         text, size = data[20:end], int.from_bytes(data[end : end + 4], "little")
         chunk = data[end + 8 : end + 8 + size] if data[end + 4 : end + 8] == b"BIN\0" else None
@@ -87,7 +87,7 @@ class _Scene:
             visited += 1
             if depth > 1000:
                 raise InputError(f"{self.path} has circular nodes; export it again.")
-            within(visited, MOST_NODES, str(self.path), "nodes")
+            within(visited, MAX_NODES, str(self.path), "nodes")
             node = nodes[index]
             matrix = above @ _transform(node)
             waiting += [(child, matrix, depth + 1) for child in reversed(node.get("children", []))]
@@ -98,7 +98,7 @@ class _Scene:
                     part = self._primitive(primitive, matrix)
                     parts.append((name, part))
                     rows += len(part.points) + (0 if part.triangles is None else len(part.triangles))
-                    within(rows, MOST_ROWS, str(self.path), "points and triangles")
+                    within(rows, MAX_ROWS, str(self.path), "points and triangles")
         return parts
 
     def _primitive(self, primitive: dict, matrix: np.ndarray) -> Geometry:
@@ -144,11 +144,11 @@ class _Scene:
         start, size = view.get("byteOffset", 0), view["byteLength"]
         buffer = self._buffer(view["buffer"])
         if start + size > len(buffer):
-            raise cut_short(self.path, "bytes of a buffer view", start + size, len(buffer))
+            raise truncated(self.path, "bytes of a buffer view", start + size, len(buffer))
         content, row = buffer[start : start + size][offset:], width * kind.itemsize
         stride = view.get("byteStride") or row
         if offset < 0 or count < 0 or stride < row or (count and (count - 1) * stride + row > len(content)):
-            raise cut_short(self.path, "values of an accessor", count, max(0, len(content) - row + stride) // stride)
+            raise truncated(self.path, "values of an accessor", count, max(0, len(content) - row + stride) // stride)
         return np.ndarray((count, width), kind, content, strides=(stride, kind.itemsize))
 
     def _buffer(self, index: int) -> bytes:
@@ -156,7 +156,7 @@ class _Scene:
             entry = self.document["buffers"][index]
             content = self._content(entry.get("uri"))
             if len(content) < entry["byteLength"]:
-                raise cut_short(self.path, "bytes of a buffer", entry["byteLength"], len(content))
+                raise truncated(self.path, "bytes of a buffer", entry["byteLength"], len(content))
             self._buffers[index] = content
         return self._buffers[index]
 
@@ -193,7 +193,7 @@ def _triangles(corners: np.ndarray, mode: int) -> np.ndarray:
 
 
 def _transform(node: dict) -> np.ndarray:
-    """A node's matrix [4, 4]: its own, or of its translation, rotation (a unit quaternion x, y, z, w) and scale."""
+    """A node's matrix [4, 4], if need be from its translation, rotation (unit quaternion x, y, z, w) and scale."""
     if "matrix" in node:
         return np.array(node["matrix"], np.float64).reshape(4, 4).T  # stored column by column
     x, y, z, w = node.get("rotation", (0, 0, 0, 1))

@@ -7,9 +7,9 @@ import numpy as np
 
 from pointclip.datasets.shape_files.geometry import Geometry
 from pointclip.errors import InputError, first_line
-from pointclip.utils.causes import cut_short
+from pointclip.utils.file_errors import truncated
 
-AT_A_TIME = 1_000_000  # points read at a time, so that memory depends on the actual data, not on the header
+CHUNK_POINTS = 1_000_000  # points read at a time, so that memory depends on the actual data, not on the header
 
 
 def read_las(data: bytes, path: Path) -> Geometry:
@@ -19,7 +19,7 @@ def read_las(data: bytes, path: Path) -> Geometry:
     declared = _check_header(data, path)
     try:
         with laspy.open(io.BytesIO(data)) as reader:
-            chunks = [np.stack((c.x, c.y, c.z), axis=1) for c in reader.chunk_iterator(AT_A_TIME)]
+            chunks = [np.stack((c.x, c.y, c.z), axis=1) for c in reader.chunk_iterator(CHUNK_POINTS)]
     except BaseException as error:  # laspy raises various errors; a panic in lazrs is not an Exception
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
@@ -28,7 +28,7 @@ def read_las(data: bytes, path: Path) -> Geometry:
         raise InputError(f"{path} cannot be read as {path.suffix.lower()} ({first_line(error)[:200]}).") from error
     points = np.concatenate([np.zeros((0, 3)), *map(np.asarray, chunks)])
     if len(points) < declared:
-        raise cut_short(path, "points", declared, len(points))
+        raise truncated(path, "points", declared, len(points))
     return Geometry(points)
 
 
@@ -44,27 +44,27 @@ def _check_header(data: bytes, path: Path) -> int:
     start, form, width = number(96, 4), number(104, 1), number(105, 2)
     count = number(247, 8) if is_new else number(107, 4)
     records, room = number(100, 4), max(0, min(start, len(data)) - number(94, 2))
-    if records * 54 > room:  # 54 bytes head each variable length record
-        raise cut_short(path, "variable length records", records, room // 54)
+    if records * 54 > room:  # a variable length record has a header of 54 bytes
+        raise truncated(path, "variable length records", records, room // 54)
     if is_new and number(243, 4) * 60 > len(data):
-        raise cut_short(path, "extended records", number(243, 4), max(0, len(data) - number(235, 8)) // 60)
+        raise truncated(path, "extended records", number(243, 4), max(0, len(data) - number(235, 8)) // 60)
     is_packed = form & 0xC0
     if is_packed:
         _check_chunks(data, start, width, path)
     elif count * width > max(0, len(data) - start):
-        raise cut_short(path, "points", count, max(0, len(data) - start) // max(1, width))
+        raise truncated(path, "points", count, max(0, len(data) - start) // max(1, width))
     return count
 
 
 def _check_chunks(data: bytes, start: int, width: int, path: Path) -> None:
-    """Compare how many chunks a LAZ file tells with its length: lazrs ends the process where it finds no room for them.
+    """Check a LAZ file's number of chunks against its length: lazrs kills the process if it cannot allocate them.
 
-    The points begin with the table of the table of chunks, or −1 where the last 8 bytes tell it; the table begins with
-    its version and the number of chunks, of which each holds a whole point at least.
+    The point data starts with the position of the chunk table, or −1 if that is in the last 8 bytes; the table starts
+    with its version and the number of chunks, each of which contains at least one whole point.
     """
     table = int.from_bytes(data[start : start + 8], "little", signed=True)
     if table == -1:
         table = int.from_bytes(data[-8:], "little", signed=True)
-    chunks, most = int.from_bytes(data[table + 4 : table + 8], "little"), len(data) // max(1, width)
-    if not start + 8 <= table <= len(data) - 8 or chunks > most:
-        raise cut_short(path, "chunks of points", chunks, most)
+    chunks, possible = int.from_bytes(data[table + 4 : table + 8], "little"), len(data) // max(1, width)
+    if not start + 8 <= table <= len(data) - 8 or chunks > possible:
+        raise truncated(path, "chunks of points", chunks, possible)

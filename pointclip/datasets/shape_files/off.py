@@ -8,7 +8,7 @@ import numpy as np
 from pointclip.datasets.shape_files.geometry import Geometry, check_triangles, fans
 from pointclip.datasets.shape_files.numbers import as_numbers, decoded
 from pointclip.errors import InputError
-from pointclip.utils.causes import cut_short
+from pointclip.utils.file_errors import truncated
 
 
 def read_off(data: bytes, path: Path) -> Geometry:
@@ -59,7 +59,7 @@ def _read_lines(rows: list[list[str]], vertices: int, faces: int, path: Path) ->
     if polygons and (not polygons[-1][0].isdecimal() or len(polygons[-1]) <= int(polygons[-1][0])):
         polygons = polygons[:-1]
     if len(polygons) < faces:
-        raise cut_short(path, "faces", faces, len(polygons))
+        raise truncated(path, "faces", faces, len(polygons))
     sizes = np.array([int(row[0]) for row in polygons], dtype=np.int64)
     corners = [corner for row, size in zip(polygons, sizes, strict=True) for corner in row[1 : size + 1]]
     return _mesh(points, sizes, as_numbers(corners, path), path)
@@ -67,7 +67,7 @@ def _read_lines(rows: list[list[str]], vertices: int, faces: int, path: Path) ->
 
 def _read_tokens(tokens: list[str], vertices: int, faces: int, path: Path) -> Geometry:
     if len(tokens) < 3 * vertices:
-        raise cut_short(path, "vertices", vertices, len(tokens) // 3)
+        raise truncated(path, "vertices", vertices, len(tokens) // 3)
     points = as_numbers(tokens[: 3 * vertices], path).reshape(-1, 3)
     rest = as_numbers(tokens[3 * vertices :], path)
     sizes, starts, position = [], [], 0
@@ -76,7 +76,7 @@ def _read_tokens(tokens: list[str], vertices: int, faces: int, path: Path) -> Ge
         starts.append(position + 1)
         position += int(rest[position]) + 1
     if len(sizes) < faces:
-        raise cut_short(path, "faces", faces, len(sizes))
+        raise truncated(path, "faces", faces, len(sizes))
     corners = [rest[start : start + size] for start, size in zip(starts, sizes, strict=True)]
     return _mesh(points, np.array(sizes, dtype=np.int64), np.concatenate([np.zeros(0), *corners]), path)
 

@@ -13,7 +13,7 @@ from pointclip.errors import InputError, first_line
 from pointclip.utils.limits import factor, within
 
 ENDINGS = (".gz", ".zip")
-MOST_BYTES = 1 << 30  # of an unpacked file
+MAX_BYTES = 1 << 30  # of an unpacked file
 
 
 def unpacked(data: bytes, path: Path, known: Collection[str]) -> tuple[bytes, Path]:
@@ -23,7 +23,7 @@ def unpacked(data: bytes, path: Path, known: Collection[str]) -> tuple[bytes, Pa
         known: the extensions of shape files.
 
     Raises:
-        InputError: for a damaged file, none or several shapes in it, or more than `MOST_BYTES`.
+        InputError: for a damaged file, none or several shapes in it, or more than `MAX_BYTES`.
     """
     try:
         return _from_gzip(data, path) if path.suffix.lower() == ".gz" else _from_zip(data, path, known)
@@ -39,8 +39,8 @@ def unpacked(data: bytes, path: Path, known: Collection[str]) -> tuple[bytes, Pa
 
 def _from_gzip(data: bytes, path: Path) -> tuple[bytes, Path]:
     with gzip.open(io.BytesIO(data)) as file:
-        inside = file.read(int(MOST_BYTES * factor()) + 1)
-    within(len(inside), MOST_BYTES, f"{path}, unpacked,", "bytes or more")
+        inside = file.read(int(MAX_BYTES * factor()) + 1)
+    within(len(inside), MAX_BYTES, f"{path}, unpacked,", "bytes or more")
     return inside, path.with_suffix("")
 
 
@@ -53,10 +53,10 @@ def _from_zip(data: bytes, path: Path, known: Collection[str]) -> tuple[bytes, P
                 f"{path} holds {len(members)} shape files{f' ({names})' if names else ''}; expected one, "
                 "so unpack it and give the file to read."
             )
-        within(members[0].file_size, MOST_BYTES, f"{path}, unpacked,", "bytes")
+        within(members[0].file_size, MAX_BYTES, f"{path}, unpacked,", "bytes")
         with archive.open(members[0]) as file:
-            inside = file.read(int(MOST_BYTES * factor()) + 1)
-    within(len(inside), MOST_BYTES, f"{path}, unpacked,", "bytes or more")
+            inside = file.read(int(MAX_BYTES * factor()) + 1)
+    within(len(inside), MAX_BYTES, f"{path}, unpacked,", "bytes or more")
     return inside, path / PurePosixPath(members[0].filename).name
 
 

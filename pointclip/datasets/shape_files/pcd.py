@@ -8,10 +8,10 @@ import numpy as np
 from pointclip.datasets.shape_files.geometry import Geometry
 from pointclip.datasets.shape_files.numbers import as_numbers, decoded
 from pointclip.errors import InputError
-from pointclip.utils.causes import cut_short
+from pointclip.utils.file_errors import truncated
 
 TYPES = {"F": (2, 4, 8), "I": (1, 2, 4, 8), "U": (1, 2, 4, 8)}  # type -> possible sizes in bytes
-MOST_RATIO = 100  # LZF expands 3 bytes to 264 at most
+MAX_RATIO = 100  # LZF expands 3 bytes to 264 at most
 HEADER_BYTES = 1 << 16
 
 
@@ -78,7 +78,7 @@ def _number_of_points(header: dict[str, list[str]], path: Path) -> int:
 def _read_text(body: bytes, row: np.dtype, count: int, path: Path) -> np.ndarray:
     lines = [line.split() for line in decoded(body, path).splitlines() if line.strip()]
     if len(lines) < count:
-        raise cut_short(path, "points", count, len(lines))
+        raise truncated(path, "points", count, len(lines))
     offsets, width = {}, 0
     for name in row.names:
         offsets[name] = width
@@ -91,20 +91,20 @@ def _read_text(body: bytes, row: np.dtype, count: int, path: Path) -> np.ndarray
 
 def _read_binary(body: bytes, row: np.dtype, count: int, path: Path) -> np.ndarray:
     if len(body) < count * row.itemsize:
-        raise cut_short(path, "points", count, len(body) // row.itemsize)
+        raise truncated(path, "points", count, len(body) // row.itemsize)
     return _columns(np.frombuffer(body, row, count))
 
 
 def _read_compressed(body: bytes, row: np.dtype, count: int, path: Path) -> np.ndarray:
     """An LZF block, or a plain one if both sizes are equal: the numbers of each field, field by field."""
     if len(body) < 8:
-        raise cut_short(path, "bytes of sizes", 8, len(body))
+        raise truncated(path, "bytes of sizes", 8, len(body))
     packed, unpacked = (int.from_bytes(body[start : start + 4], "little") for start in (0, 4))
     body = body[8:]
     if len(body) < packed:
-        raise cut_short(path, "compressed bytes", packed, len(body))
-    if unpacked < count * row.itemsize or unpacked > MOST_RATIO * packed:
-        raise cut_short(path, "points", count, min(unpacked, MOST_RATIO * packed) // row.itemsize)
+        raise truncated(path, "compressed bytes", packed, len(body))
+    if unpacked < count * row.itemsize or unpacked > MAX_RATIO * packed:
+        raise truncated(path, "points", count, min(unpacked, MAX_RATIO * packed) // row.itemsize)
     if packed != unpacked:
         import lzf
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from pointclip.datasets.shape_files.geometry import Geometry, check_triangles, fans
 from pointclip.errors import InputError, first_line
-from pointclip.utils.causes import cut_short
+from pointclip.utils.file_errors import truncated
 
 SIZES = {
     **dict.fromkeys(("char", "uchar", "int8", "uint8"), 1),
@@ -31,7 +31,7 @@ def read_ply(data: bytes, path: Path) -> Geometry:
     for name, count, row_bytes, width in elements:
         least = 2 * width if is_text else row_bytes
         if count * least > len(body) + 1:
-            raise cut_short(path, f"rows of {name}", count, _rows_held(body, elements, name, is_text))
+            raise truncated(path, f"rows of {name}", count, _rows_held(body, elements, name, is_text))
     return _geometry(_parse(header, body, path), path)
 
 
@@ -95,7 +95,7 @@ def _parse(header: list[str], body: bytes, path: Path):
                 failure = error
     row, element = getattr(failure, "row", None), getattr(failure, "element", None)
     if row is not None and element is not None and "early end" in str(failure):
-        raise cut_short(path, f"rows of {element.name}", element.count, row) from failure
+        raise truncated(path, f"rows of {element.name}", element.count, row) from failure
     raise InputError(f"{path} cannot be read as .ply ({first_line(failure)[:200]}).") from failure
 
 

@@ -24,7 +24,7 @@ from pointclip.datasets.shape_files.text import read_text
 from pointclip.datasets.up_axis import guess_up
 from pointclip.errors import InputError
 from pointclip.projection.points import check_num_points
-from pointclip.utils.causes import HEAD_BYTES, cannot_open, check_is_no_stand_in
+from pointclip.utils.file_errors import HEAD_BYTES, cannot_open, check_not_placeholder
 
 _READERS: dict[str, Callable[[bytes, Path], Geometry]] = {
     ".ply": read_ply,
@@ -169,14 +169,14 @@ def read_geometry(path: Path) -> Geometry:
         known = " ".join((*_READERS, *packed.ENDINGS))
         raise InputError(f"{path} has the unknown extension {path.suffix!r}; supported are {known}.")
     data = _content(path)
-    check_is_no_stand_in(path, data[:HEAD_BYTES])
+    check_not_placeholder(path, data[:HEAD_BYTES])
     if path.suffix.lower() in packed.ENDINGS:
         data, path = packed.unpacked(data, path, _READERS)
         if path.suffix.lower() not in _READERS:
             raise InputError(
                 f"{path}.gz has the unknown inner extension {path.suffix!r}; supported are {' '.join(_READERS)}."
             )
-        check_is_no_stand_in(path, data[:HEAD_BYTES])
+        check_not_placeholder(path, data[:HEAD_BYTES])
     return _READERS[path.suffix.lower()](data, path)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from pointclip.datasets.shape_files.geometry import Geometry
 from pointclip.datasets.shape_files.numbers import as_numbers
 from pointclip.errors import InputError
-from pointclip.utils.causes import cut_short
+from pointclip.utils.file_errors import truncated
 
 HEADER = 84  # 80 bytes of comment and the number of triangles
 TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])  # 50 bytes
@@ -24,7 +24,7 @@ def read_stl(data: bytes, path: Path) -> Geometry:
         raise InputError(f"{path} cannot be read as .stl: it is shorter than a header.")
     actual = (len(data) - HEADER) // TRIANGLE.itemsize
     if actual < declared:
-        raise cut_short(path, "triangles", declared, actual)
+        raise truncated(path, "triangles", declared, actual)
     corners = np.frombuffer(data, TRIANGLE, declared, HEADER)["corners"]
     return _soup(corners.reshape(-1, 3).astype(np.float64))
 
@@ -33,7 +33,7 @@ def _read_text(data: bytes, path: Path) -> Geometry:
     vertices = re.findall(rb"\bvertex\s+(\S+)\s+(\S+)\s+(\S+)", data, re.IGNORECASE)
     facets = len(re.findall(rb"\bfacet\s+normal\b", data, re.IGNORECASE))
     if len(vertices) < 3 * facets:
-        raise cut_short(path, "triangles", facets, len(vertices) // 3)
+        raise truncated(path, "triangles", facets, len(vertices) // 3)
     if not re.search(rb"\bendsolid\b", data, re.IGNORECASE):
         raise InputError(f"{path} ends without endsolid; it is truncated, so download or export it again.")
     tokens = [token.decode("latin-1") for vertex in vertices for token in vertex]

@@ -8,7 +8,7 @@ import numpy as np
 from pointclip.datasets.shape_files.geometry import Geometry
 from pointclip.datasets.shape_files.numbers import decoded
 from pointclip.errors import InputError
-from pointclip.utils.causes import cut_short
+from pointclip.utils.file_errors import truncated
 
 NAMES = {"x": 0, "y": 1, "z": 2}
 
@@ -16,7 +16,7 @@ NAMES = {"x": 0, "y": 1, "z": 2}
 def read_text(data: bytes, path: Path) -> Geometry:
     """Read a text cloud (.xyz .txt .csv .pts …): the first three columns, or those named x, y, z in a header line.
 
-    Comments (# and //), a header line, and lines with a single integer are skipped; the latter is a point count, which
+    Comments (# and //), a header line, and lines with a single integer are skipped; the last is a point count, which
     is checked. An empty field between commas is NaN.
 
     Raises:
@@ -33,7 +33,7 @@ def read_text(data: bytes, path: Path) -> Geometry:
     if table.shape[1] < 3:
         raise InputError(f"{path} has {table.shape[1]} numbers per line; expected at least x, y and z.")
     if len(table) < declared:
-        raise cut_short(path, "points", declared, len(table))
+        raise truncated(path, "points", declared, len(table))
     columns = [0, 1, 2]
     if names and set(NAMES) <= set(names) and len(names) == table.shape[1]:
         columns = [names.index(axis) for axis in NAMES]

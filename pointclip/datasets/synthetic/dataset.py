@@ -14,12 +14,12 @@ import numpy as np
 from pointclip.datasets.base import Shape, register
 from pointclip.datasets.shapenetpart_labels import CATEGORIES, PART_NAMES
 from pointclip.datasets.synthetic import (
+    accessories,
     aircraft,
     furniture,
     lamps,
     objects,
     vehicles,
-    worn,
 )
 from pointclip.datasets.synthetic.primitives import Mesh, join, sample
 from pointclip.errors import InputError
@@ -32,11 +32,11 @@ _MOST = 1_000_000  # seeds of each class in one split of one set
 _PER_CLASS = {"train": 200, "val": 20, "test": 20}
 _BUILDERS: dict[str, Callable[[np.random.Generator], list[tuple[str, Mesh]]]] = {
     "airplane": aircraft.build_airplane,
-    "bag": worn.build_bag,
-    "cap": worn.build_cap,
+    "bag": accessories.build_bag,
+    "cap": accessories.build_cap,
     "car": vehicles.build_car,
     "chair": furniture.build_chair,
-    "earphone": worn.build_earphone,
+    "earphone": accessories.build_earphone,
     "guitar": objects.build_guitar,
     "knife": objects.build_knife,
     "lamp": lamps.build_lamp,

@@ -1,6 +1,6 @@
-"""Made-up shapes of four kinds that the bundled demo encoder never saw: bottles, ladders, sofas and umbrellas.
+"""Synthetic shapes of four kinds that the bundled demo encoder was not trained on: bottles, ladders, sofas, umbrellas.
 
-For few-shot: zero-shot cannot know them, a few labelled shapes can. A shape follows from its kind and its seed alone.
+They are for few-shot classification, since zero-shot cannot know them. A shape is determined by its kind and seed.
 Every shape is built at a size of about one, y is up, the front looks towards −z. `UnseenShapes` is the data set
 "synthetic_unseen".
 """
@@ -161,15 +161,15 @@ _BUILDERS: dict[str, Callable[[np.random.Generator], list[Mesh]]] = {
 
 
 def generate_unseen(kind: str, seed: int, num_points: int = POINTS) -> Shape:
-    """Make one shape, as `pointclip.datasets.synthetic.generate` does, but without parts.
+    """Generate one shape, like `pointclip.datasets.synthetic.generate`, but without parts.
 
     Raises:
         InputError: for an unknown kind, a negative seed or no points.
     """
     if kind not in _BUILDERS:
-        raise InputError(f"The kind is {kind!r}, but unseen shapes are one of {', '.join(KINDS)}.")
+        raise InputError(f"Unknown kind {kind!r}; unseen shapes are one of {', '.join(KINDS)}.")
     if seed < 0 or num_points < 1:
-        raise InputError(f"The seed is {seed} and num_points {num_points}, but they start at 0 and at 1.")
+        raise InputError(f"The seed is {seed} and num_points {num_points}; expected at least 0 and 1.")
     label = KINDS.index(kind)
     structure, drawing = (np.random.default_rng([label, int(seed), stream, 1]) for stream in (0, 1))
     whole, _ = join(_BUILDERS[kind](structure))
@@ -183,12 +183,12 @@ def generate_unseen(kind: str, seed: int, num_points: int = POINTS) -> Shape:
 
 @register("synthetic_unseen")
 class UnseenShapes:
-    """The unseen kinds as a data set, kind after kind in turn, so that every beginning of it is balanced.
+    """The unseen kinds as a data set; the kinds alternate, so that any prefix is balanced.
 
     Args:
         root: not used; there are no files.
-        split: "train" (100 of each kind), "val" (20) or "test" (40); their shapes never meet.
-        num_points: points of each shape, 2048 by default.
+        split: "train" (100 of each kind), "val" (20) or "test" (40); splits are disjoint.
+        num_points: points per shape, 2048 by default.
 
     Raises:
         InputError: for an unknown split or no points.

@@ -6,10 +6,10 @@ from pathlib import Path
 from pointclip.errors import InputError
 from pointclip.utils.limits import check_regular
 
-HEAD_BYTES = 512  # as many of a file's first bytes as `check_is_no_stand_in` looks at
+HEAD_BYTES = 512  # number of first bytes that `check_not_placeholder` needs
 
 
-def check_is_no_stand_in(path: str | Path, head: bytes) -> None:
+def check_not_placeholder(path: str | Path, head: bytes) -> None:
     """Raise an InputError if the first bytes show that another file was downloaded instead."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith(b"version https://git-lfs.github.com/spec"):
@@ -23,14 +23,14 @@ def check_is_no_stand_in(path: str | Path, head: bytes) -> None:
 
 
 def check_head(path: str | Path) -> None:
-    """As `check_is_no_stand_in`, for a file on disk; also when it cannot be opened."""
+    """As `check_not_placeholder`, for a file on disk; also when it cannot be opened."""
     try:
         check_regular(Path(path))
         with open(path, "rb") as file:
             head = file.read(HEAD_BYTES)
     except OSError as error:
         raise cannot_open(path, error) from error
-    check_is_no_stand_in(path, head)
+    check_not_placeholder(path, head)
 
 
 def cannot_open(path: str | Path, error: OSError) -> InputError:
@@ -45,7 +45,7 @@ def cannot_open(path: str | Path, error: OSError) -> InputError:
     return InputError(f"{path} cannot be read ({reason}); check the path and the disk.")
 
 
-def cut_short(path: str | Path, what: str, declared: int, actual: int) -> InputError:
+def truncated(path: str | Path, what: str, declared: int, actual: int) -> InputError:
     """The error for a file with less content than its header declares."""
     return InputError(
         f"{path} declares {declared} {what}, but has {actual}; it is truncated, so download or export it again."

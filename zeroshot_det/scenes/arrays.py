@@ -1,4 +1,4 @@
-"""Arrays from the files of prepared data sets."""
+"""Arrays from the .npy and .npz files of prepared data sets."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ def load_array(path: Path, key: str = "") -> np.ndarray:
     """The array in a .npy, or the one called `key` in an .npz.
 
     Raises:
-        InputError: for a file that is not there or cannot be read, and without that key.
+        InputError: for a file that does not exist or cannot be read, and where the key is missing.
     """
     try:
         loaded = np.load(path, allow_pickle=False)
@@ -21,5 +21,5 @@ def load_array(path: Path, key: str = "") -> np.ndarray:
             return loaded[key]
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing; prepare the data set again.") from error
-    except Exception as error:  # numpy raises all kinds of errors for damaged files
-        raise InputError(f"{path} cannot be read, perhaps it is damaged ({first_line(error)}).") from error
+    except Exception as error:  # numpy raises many kinds of errors for damaged files
+        raise InputError(f"{path} cannot be read ({first_line(error)}); prepare the data set again.") from error

@@ -1,4 +1,4 @@
-"""Progress of a training: a bar with loss and accuracy, and curves for TensorBoard by choice."""
+"""Training progress: a bar with loss and accuracy, and curves for TensorBoard on request."""
 
 import argparse
 from collections.abc import Callable, Iterator
@@ -14,23 +14,23 @@ from pointclip.errors import InputError
 
 
 @contextmanager
-def watch_training(args: argparse.Namespace, settings: CfgNode, draw: Shots) -> Iterator[Callable[[Epoch], None]]:
-    """What to tell every epoch of a draw's training to."""
+def training_progress(args: argparse.Namespace, settings: CfgNode, draw: Shots) -> Iterator[Callable[[Epoch], None]]:
+    """A callback for `train` that shows every epoch of a draw's training."""
     writer = _writer(args, draw) if settings.TRAIN.TENSORBOARD and settings.METHOD in TRAINED else None
     quiet = args.quiet or settings.METHOD not in TRAINED
     with tqdm(desc=f"train, {draw.words}", unit="epoch", disable=quiet) as bar:
 
-        def watch(epoch: Epoch) -> None:
+        def on_epoch(epoch: Epoch) -> None:
             bar.n = epoch.number + 1
-            judged = "" if epoch.chosen_on is None else f", chosen on {epoch.chosen_on:.1f} %"
-            bar.set_postfix_str(f"loss {epoch.loss:.3f}, shots {epoch.accuracy:.1f} %{judged}")
+            selection = "" if epoch.chosen_on is None else f", selection {epoch.chosen_on:.1f} %"
+            bar.set_postfix_str(f"loss {epoch.loss:.3f}, shots {epoch.accuracy:.1f} %{selection}")
             if writer:
                 for name in ("loss", "accuracy", "rate", "chosen_on", "chosen_on_loss"):
                     if (value := getattr(epoch, name)) is not None:
                         writer.add_scalar(name, value, epoch.number + 1)
 
         try:
-            yield watch
+            yield on_epoch
         finally:
             if writer:
                 writer.close()

@@ -1,4 +1,4 @@
-"""Working one step ahead: a thread prepares the next item while the caller uses this one."""
+"""Prefetching: a thread prepares the next item while the caller uses the current one."""
 
 import queue
 import threading
@@ -9,10 +9,10 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def ahead(work: Callable[[T], R], items: Iterable[T], depth: int = 1) -> Iterator[tuple[T, R]]:
+def prefetch(work: Callable[[T], R], items: Iterable[T], depth: int = 1) -> Iterator[tuple[T, R]]:
     """Yield (item, work(item)) in order, while a thread already works on the next ones.
 
-    At most `depth` finished results are queued, besides the one in progress. An exception in the thread is raised here,
+    At most `depth` finished results are queued, plus the one in progress. An exception in the thread is raised here,
     at its item; leaving the loop early stops the thread.
     """
     results: queue.Queue = queue.Queue(maxsize=depth)

@@ -1,4 +1,4 @@
-"""A trained head as one file: its tensors, and what it was made for."""
+"""A trained head as one file: its tensors, and what it was trained for."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ from pointclip.prompts import key_of
 from pointclip.utils.files import expanded
 
 FORMAT = 1
-KINDS: dict[str, Callable[..., Head]] = {  # how heads without an adapter are built again
+CONSTRUCTORS: dict[str, Callable[..., Head]] = {  # of heads without an adapter
     "tip_adapter": TipAdapter,
     "tip_adapter_f": TipAdapter,
     "kernel_ridge": KernelRidge,
@@ -40,18 +40,18 @@ class AdaptedHead(nn.Module):
 
 @dataclass(frozen=True)
 class HeadFacts:
-    """What a head was made for and how; all of it plain text and numbers."""
+    """What a head was trained for, and how; the file's metadata."""
 
     method: str  # "tip_adapter", "adapter", …
-    encoder: str  # its name, for people
-    encoder_key: str  # what tells it from any other
+    encoder: str  # its name, for messages
+    encoder_key: str  # a fingerprint of its weights and precision
     view_count: int
     class_names: tuple[str, ...]
-    projection: dict  # PROJECTION's settings
+    projection: dict  # the PROJECTION settings
     sentences: dict  # class -> its sentences
-    numbers: dict  # α, β, … of the method
-    features: str  # what it takes: "unit" or "raw", of the length that CLIP gives them
-    smoothing: dict  # what builds its learned smoothing, {} where it has none
+    numbers: dict  # hyperparameters of the method: α, β …
+    features: str  # what it takes: "unit", or "raw" as CLIP returns them
+    smoothing: dict  # arguments of its learned smoothing, {} where it has none
     shots: str  # "modelnet40, 16 shots, seed 0"
     chosen_on: str  # "validation shots", "test labels", "nothing"
 
@@ -69,38 +69,38 @@ def save_head(path: Path, head: nn.Module, facts: HeadFacts, smoothing: LearnedS
 
 
 def load_head(path: str | Path) -> tuple[nn.Module, HeadFacts, dict[str, Tensor]]:
-    """A head in evaluation mode, what it was made for, and the learned smoothing's tensors ({} where it has none).
+    """A head in evaluation mode, what it was trained for, and the learned smoothing's tensors ({} where it has none).
 
     Raises:
-        InputError: for a file that is not there, or is no head.
+        InputError: for a file that does not exist, or is not a head.
     """
     path = expanded(path)
     if not path.is_file():
-        raise InputError(f"There is no head {path}; name the .safetensors file that a few-shot run wrote.")
+        raise InputError(f"There is no file {path}; give the head.safetensors that a few-shot run wrote.")
     tensors, facts = load_checkpoint(path)
     if facts.pop("format", None) != FORMAT:
-        raise InputError(f"{path} is no head of few-shot classification; name the .safetensors file that a run wrote.")
+        raise InputError(f"{path} is not a few-shot head; give the head.safetensors that a few-shot run wrote.")
     facts = HeadFacts(**{**facts, "class_names": tuple(facts["class_names"])})
     parts = {kind: _under(kind, tensors) for kind in ("head", "smoothing")}
     return _rebuild(facts, parts["head"]).eval().requires_grad_(False), facts, parts["smoothing"]
 
 
 def check_fits(facts: HeadFacts, encoder_key: str, encoder: str, view_count: int) -> None:
-    """Raise an InputError, in one sentence, where a head was made for another encoder or another number of views."""
+    """Raise an InputError where a head was trained for another encoder or another number of views."""
     if facts.encoder_key != encoder_key:
         raise InputError(
-            f"The head was made for the encoder {facts.encoder}, but this one is {encoder}, or has other weights or "
+            f"The head was trained for the encoder {facts.encoder}, but this one is {encoder}, or has other weights or "
             "another precision; set ENCODER to the head's, or train a head for this one."
         )
     if facts.view_count != view_count:
         raise InputError(
-            f"The head was made for {facts.view_count} views, but the projection has {view_count}; set "
+            f"The head was trained for {facts.view_count} views, but the projection has {view_count}; set "
             "PROJECTION.VIEWS to the head's, or train a head for these."
         )
 
 
 def class_columns(facts: HeadFacts, class_names: Sequence[str]) -> tuple[list[int], list[int]]:
-    """The head's columns of the classes that it has in common with a data set, and their labels there.
+    """The classes that a head and a data set share, as columns of the head's logits and as labels of the data set.
 
     Raises:
         InputError: where they share none.
@@ -109,15 +109,15 @@ def class_columns(facts: HeadFacts, class_names: Sequence[str]) -> tuple[list[in
     shared = [(column, labels[key_of(name)]) for column, name in enumerate(facts.class_names) if key_of(name) in labels]
     if not shared:
         raise InputError(
-            f"The head knows {', '.join(facts.class_names)}, but none of the data set's classes "
-            f"{', '.join(class_names)}; score it on a data set with some of its classes."
+            f"The head has the classes {', '.join(facts.class_names)}, but none of the data set's classes "
+            f"{', '.join(class_names)}; score it on a data set that shares some of its classes."
         )
-    columns, places = zip(*shared, strict=True)
-    return list(columns), list(places)
+    columns, shared_labels = zip(*shared, strict=True)
+    return list(columns), list(shared_labels)
 
 
 def _rebuild(facts: HeadFacts, tensors: dict[str, Tensor]) -> nn.Module:
-    """The module of a method with these tensors."""
+    """A method's head with these tensors."""
     numbers = facts.numbers
     if facts.method == "smoothing":
         return ZeroShot(**tensors)
@@ -127,7 +127,7 @@ def _rebuild(facts: HeadFacts, tensors: dict[str, Tensor]) -> nn.Module:
     else:
         zero = ZeroShot(tensors["zero.classes"], tensors["zero.weights"])
         rest = {name: tensor for name, tensor in tensors.items() if not name.startswith("zero.")}
-        head = KINDS[facts.method](zero, **rest, **numbers)
+        head = CONSTRUCTORS[facts.method](zero, **rest, **numbers)
     head.load_state_dict(tensors)
     return head
 

@@ -1,4 +1,4 @@
-"""View features through the learned smoothing and frozen CLIP, with gradients, within a limit of memory."""
+"""Learned smoothing, frozen CLIP and a head as one differentiable model of bounded memory."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ from pointclip.encoder import Encoder
 
 
 class SmoothedModel(nn.Module):
-    """The learned projection and a head; frozen CLIP stands between them and is no part of the module.
+    """The learned projection, frozen CLIP and a head; CLIP is not registered as a submodule.
 
     Args:
-        projection: whose smoothing learns.
+        projection: its smoothing is trained.
         head: view features [n, V, C] -> logits [n, K].
         encoder: in fp32.
         unit: whether the head takes features of unit length.
-        chunk: views whose activations are kept at a time. The others are computed again for their gradients, so that
+        chunk: views whose activations are kept at a time; the others are recomputed for the backward pass, so that
             memory does not grow with the batch.
         precision: "fp32", or "bf16" for mixed precision.
     """
@@ -36,7 +36,7 @@ class SmoothedModel(nn.Module):
         super().__init__()
         self.projection, self.head = projection, head
         self.unit, self.chunk, self.precision = unit, chunk, precision
-        self._encoder = [encoder]  # in a list, so that it is no submodule: it is neither trained nor saved
+        self._encoder = [encoder]  # in a list, so that torch does not register it: it is neither trained nor saved
 
     def forward(self, clouds: Sequence[Tensor]) -> Tensor:
         """n clouds [N, 3] -> logits [n, K]."""

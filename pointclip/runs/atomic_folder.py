@@ -1,8 +1,8 @@
 """Atomic replacement of a run's folder: its files always come from a single run, even after a crash or a full disk.
 
-`with whole_folder(run.folder) as folder:` provides an empty folder beside the run's folder to write to. If the block
+`with atomic_folder(run.folder) as folder:` provides an empty folder beside the run's folder to write to. If the block
 succeeds, it replaces the run's folder in one step; if it fails, or the process dies, the old results are unchanged.
-Only files of earlier runs are replaced; all others are kept, such as the results of own shapes (`input/`), a user's
+Only files of earlier runs are replaced; all others are kept, such as the results of --input files (`input/`), a user's
 notes, and a `searched.yaml` that other runs may use.
 
 Beside a folder `demo` there may be: `.demo.lock`, held by the process that is writing, with its process ID;
@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from pointclip.errors import InputError
 
-OWN_SHAPES = "input"  # subfolder for the same run on own shapes
+OWN_SHAPES = "input"  # subfolder for the same run on a user's shapes
 LISTING = ".files"  # in a run's folder: the names of the run's files, one per line
 UNFINISHED = ".unfinished"  # in a new folder until it is in place, to distinguish it from an old one
 BEFORE_LISTINGS = ("metrics.json", "predictions.csv", "report.html", "pictures", "config.yaml", "ply")
@@ -32,7 +32,7 @@ WAIT_SECONDS = 600  # for another run to finish writing, which takes seconds
 
 
 @contextmanager
-def whole_folder(folder: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[Path]:
+def atomic_folder(folder: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[Path]:
     """An empty folder for a run's files, which replaces `folder` if the block succeeds.
 
     A second process that writes to the same folder prints a message and waits.
@@ -67,7 +67,7 @@ def whole_folder(folder: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[P
 def staging_place(folder: Path) -> Path:
     """The folder in which new results are written before they replace those in `folder`.
 
-    For own shapes it is outside the enclosing run's folder, which may itself be replaced in the meantime.
+    For --input files it is outside the enclosing run's folder, which may itself be replaced in the meantime.
     """
     return folder.parent.parent if folder.name == OWN_SHAPES else folder.parent
 
@@ -119,10 +119,8 @@ def _clear(folder: Path) -> None:
 
 def _swap(new: Path, folder: Path, old: Path) -> None:
     """Replace `folder` by `new`; its previous content goes to `old`."""
-    for _ in range(
-        100
-    ):  # the parent may be swapped at the same time, during which `folder` does not exist for an instant
-        try:
+    for _ in range(100):
+        try:  # the parent may be swapped at the same time, during which `folder` does not exist for an instant
             if _exchange(new, folder):
                 os.replace(new, old)
                 return

@@ -1,11 +1,11 @@
-"""Heads as files: the same answers after reading, and refusals in one sentence."""
+"""Head files: the same logits after reading, and clear errors."""
 
 import pytest
 import torch
 
 from fewshot_cls.adapter import InterViewAdapter
-from fewshot_cls.choice import CLOSED_FORMS
-from fewshot_cls.head import AdaptedHead, HeadFacts, check_fits, class_columns, load_head, save_head
+from fewshot_cls.grid_search import CLOSED_FORMS
+from fewshot_cls.head_file import AdaptedHead, HeadFacts, check_fits, class_columns, load_head, save_head
 from fewshot_cls.smoothing import LearnedSmoothing
 from pointclip.errors import InputError
 from tests.fewshot_cls.samples import VIEWS, WIDTH, labelled_views, zero_shot
@@ -22,8 +22,8 @@ def facts(method: str = "tip_adapter", numbers: dict | None = None) -> HeadFacts
     )  # fmt: skip
 
 
-def made(method: str):
-    """A head of that method and the numbers that build it again."""
+def make_head(method: str):
+    """A head, its method's name and the hyperparameters to rebuild it."""
     views, labels = labelled_views(3)
     if method == "zero":
         return zero_shot(), "smoothing", {}
@@ -35,8 +35,8 @@ def made(method: str):
 
 
 @pytest.mark.parametrize("method", ["zero", "adapter", *CLOSED_FORMS])
-def test_reads_back_to_the_bit(tmp_path, method):
-    head, name, numbers = made(method)
+def test_head_reads_back_bit_identical(tmp_path, method):
+    head, name, numbers = make_head(method)
     smoothing = LearnedSmoothing(SPEC, seed=3) if name == "smoothing" else None
     path = tmp_path / "head.safetensors"
     save_head(path, head, facts(name, numbers), smoothing)
@@ -50,23 +50,23 @@ def test_reads_back_to_the_bit(tmp_path, method):
     assert bool(tensors) == (smoothing is not None)
 
 
-def test_refuses_another_encoder_and_view_count():
+def test_rejects_other_encoder_and_view_count():
     check_fits(facts(), "key", "demo, fp32", VIEWS)
-    with pytest.raises(InputError, match="made for the encoder demo, fp32, but this one is RN50"):
+    with pytest.raises(InputError, match="trained for the encoder demo, fp32, but this one is RN50"):
         check_fits(facts(), "other", "RN50, fp32", VIEWS)
-    with pytest.raises(InputError, match=f"made for {VIEWS} views, but the projection has 10"):
+    with pytest.raises(InputError, match=f"trained for {VIEWS} views, but the projection has 10"):
         check_fits(facts(), "key", "demo, fp32", 10)
 
 
-def test_common_classes():
+def test_shared_classes():
     assert class_columns(facts(), ("table", "night stand", "chair")) == ([0, 1], [2, 1])
     with pytest.raises(InputError, match="none of the data set's classes"):
         class_columns(facts(), ("table",))
 
 
-def test_refuses_what_is_no_head(tmp_path):
-    with pytest.raises(InputError, match="There is no head"):
+def test_rejects_missing_and_foreign_files(tmp_path):
+    with pytest.raises(InputError, match="There is no file"):
         load_head(tmp_path / "none.safetensors")
     (tmp_path / "bad.safetensors").write_bytes(b"no")
-    with pytest.raises(InputError, match="is no head"):
+    with pytest.raises(InputError, match="is not a few-shot head"):
         load_head(tmp_path / "bad.safetensors")

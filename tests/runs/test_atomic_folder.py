@@ -1,4 +1,4 @@
-"""A run's folder is replaced as one, and what is not the run's own stays in it."""
+"""A run's folder is replaced atomically, and other files in it are kept."""
 
 import contextlib
 import errno
@@ -10,12 +10,12 @@ import threading
 import pytest
 
 from pointclip.errors import InputError
-from pointclip.runs import whole
-from pointclip.runs.whole import LISTING, UNFINISHED, whole_folder
+from pointclip.runs import atomic_folder as implementation
+from pointclip.runs.atomic_folder import LISTING, UNFINISHED, atomic_folder
 
 
 def write(folder, text, names=("metrics.json", "report.html")):
-    with whole_folder(folder) as new:
+    with atomic_folder(folder) as new:
         for name in names:
             (new / name).write_text(text)
 
@@ -27,32 +27,32 @@ def content(folder):
 
 @pytest.fixture(params=["one step", "two steps"])
 def run(request, tmp_path, monkeypatch):
-    """A run's folder with results, where the system can swap folders and where it cannot."""
+    """A run's folder with results, on systems that can swap folders atomically and that cannot."""
     if request.param == "two steps":
-        monkeypatch.setattr(whole, "_exchange", lambda one, other: False)
+        monkeypatch.setattr(implementation, "_exchange", lambda one, other: False)
     write(tmp_path / "run", "one")
     return tmp_path / "run"
 
 
-def test_new_results_take_the_place_of_all_old_ones(run):
+def test_new_results_replace_all_old_ones(run):
     write(run, "two", ["metrics.json", "predictions.csv"])
     assert content(run) == {"metrics.json": "two", "predictions.csv": "two"}
     assert sorted(path.name for path in run.parent.iterdir()) == [".run.lock", "run"]
 
 
-def test_what_others_keep_in_the_folder_stays(run):
-    write(run / "input", "own shapes")
+def test_other_files_are_kept(run):
+    write(run / "input", "shapes")
     (run / "notes.txt").write_text("mine")
-    (run / "searched.yaml").write_text("found")
+    (run / "searched.yaml").write_text("result")
     write(run, "two")
     two = {"metrics.json": "two", "report.html": "two"}
-    assert content(run) == {**two, "input": "", "notes.txt": "mine", "searched.yaml": "found"}
-    assert content(run / "input") == {"metrics.json": "own shapes", "report.html": "own shapes"}
+    assert content(run) == {**two, "input": "", "notes.txt": "mine", "searched.yaml": "result"}
+    assert content(run / "input") == {"metrics.json": "shapes", "report.html": "shapes"}
     write(run, "three", ["searched.yaml"])
     assert content(run)["searched.yaml"] == "three"
 
 
-def test_a_folder_without_a_listing_loses_only_what_runs_write(tmp_path):
+def test_folder_without_a_listing_loses_only_files_of_runs(tmp_path):
     run = tmp_path / "run"
     run.mkdir()
     for name in ("metrics.json", "mine.md"):
@@ -62,19 +62,19 @@ def test_a_folder_without_a_listing_loses_only_what_runs_write(tmp_path):
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), ZeroDivisionError()])
-def test_a_failed_run_leaves_the_old_results(run, error):
+def test_failed_run_keeps_the_old_results(run, error):
     def rows():
         yield "two"
         raise error
 
-    with pytest.raises((InputError, ZeroDivisionError)), whole_folder(run) as new:
+    with pytest.raises((InputError, ZeroDivisionError)), atomic_folder(run) as new:
         (new / "metrics.json").write_text("".join(rows()))
     assert content(run) == {"metrics.json": "one", "report.html": "one"}
     assert sorted(path.name for path in run.parent.iterdir()) == [".run.lock", "run"]
 
 
 @pytest.mark.parametrize("step", range(1, 12))
-def test_a_kill_at_any_step_leaves_one_runs_results_and_the_next_run_repairs(run, step, monkeypatch):
+def test_kill_at_any_step_leaves_results_of_one_run(run, step, monkeypatch):
     (run / "notes.txt").write_text("mine")
     (run / "input").mkdir()
 
@@ -86,24 +86,28 @@ def test_a_kill_at_any_step_leaves_one_runs_results_and_the_next_run_repairs(run
     def dying(function):
         def act(*arguments, **options):
             steps.append(function)
-            if len(steps) >= step:  # from here on the process does nothing more
+            if len(steps) >= step:  # the process is dead from here on
                 raise Killed
             return function(*arguments, **options)
 
         return act
 
     with monkeypatch.context() as patch:
-        for module, names in ((os, ("replace", "mkdir", "unlink")), (shutil, ("rmtree",)), (whole, ("_exchange",))):
+        for module, names in (
+            (os, ("replace", "mkdir", "unlink")),
+            (shutil, ("rmtree",)),
+            (implementation, ("_exchange",)),
+        ):
             for name in names:
                 patch.setattr(module, name, dying(getattr(module, name)))
         with contextlib.suppress(Killed):
             write(run, "two")
-    if run.is_dir():  # without a swap in one step it may be away for an instant
+    if run.is_dir():  # without an atomic swap it may be missing
         assert {text for name, text in content(run).items() if name in ("metrics.json", "report.html")} in (
             {"one"},
             {"two"},
         )
-    with whole_folder(run):
+    with atomic_folder(run):
         kept = content(run)
     assert kept.pop(UNFINISHED, "") == ""
     assert kept["notes.txt"] == "mine"
@@ -113,19 +117,22 @@ def test_a_kill_at_any_step_leaves_one_runs_results_and_the_next_run_repairs(run
 
 
 def _hold(folder, begun, end):
-    with whole_folder(folder) as new:
+    with atomic_folder(folder) as new:
         (new / "metrics.json").write_text("first")
         begun.set()
         end.wait(30)
 
 
-def test_a_second_process_waits_and_says_so(run, capsys):
+def test_second_process_waits_with_a_message(run, capsys):
     context = multiprocessing.get_context("fork")
     begun, end = context.Event(), context.Event()
     first = context.Process(target=_hold, args=(run, begun, end))
     first.start()
     assert begun.wait(30)
-    with pytest.raises(InputError, match=f"Process {first.pid} has been writing"), whole_folder(run, wait_seconds=0.05):
+    with (
+        pytest.raises(InputError, match=f"Process {first.pid} has been writing"),
+        atomic_folder(run, wait_seconds=0.05),
+    ):
         pass
     threading.Timer(0.2, end.set).start()
     write(run, "second")
@@ -134,13 +141,13 @@ def test_a_second_process_waits_and_says_so(run, capsys):
     assert content(run) == {"metrics.json": "second", "report.html": "second"}
 
 
-def test_a_lock_of_a_dead_process_holds_nobody(run, capsys):
+def test_lock_file_of_a_dead_process_is_ignored(run, capsys):
     run.with_name(".run.lock").write_text("1\n")
     write(run, "two")
     assert capsys.readouterr().out == ""
 
 
-def test_a_linked_folder_stays_a_link(tmp_path):
+def test_link_to_a_folder_stays_a_link(tmp_path):
     (tmp_path / "far").mkdir()
     (tmp_path / "run").symlink_to(tmp_path / "far")
     write(tmp_path / "run", "one")
@@ -149,7 +156,7 @@ def test_a_linked_folder_stays_a_link(tmp_path):
     assert content(tmp_path / "far") == {"metrics.json": "two", "report.html": "two"}
 
 
-def test_a_place_that_cannot_be_written_to_is_told(tmp_path):
+def test_unwritable_folder_is_rejected(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="Cannot write the results to"), whole_folder(tmp_path / "file" / "run"):
+    with pytest.raises(InputError, match="Cannot write the results to"), atomic_folder(tmp_path / "file" / "run"):
         pass

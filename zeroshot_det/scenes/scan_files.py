@@ -1,4 +1,4 @@
-"""Scans of one's own: any file that `pointclip.datasets.shape_files` reads."""
+"""A user's scans: any file that `pointclip.datasets.shape_files` reads."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,21 +10,21 @@ from pointclip.datasets.shape_files.reading import ending_of
 from pointclip.datasets.up_axis import CONVENTION, CONVENTIONS, GIVEN, UpGuess
 from pointclip.errors import InputError
 from zeroshot_det.scenes.base import Scene, check_scene
-from zeroshot_det.scenes.frames import check_up, likeliest_up, to_z_up
+from zeroshot_det.scenes.frames import check_up, guess_up_axis, to_z_up
 
 SCAN_POINTS = 400_000  # sampled from a mesh
 FLOOR = "its likeliest floor"  # why a scan's up axis was chosen
 
 
-class OwnScans:
-    """Files as scenes without truth.
+class ScanFiles:
+    """Files as scenes without ground truth.
 
     Args:
         paths: the files, each once.
-        up: the axis that points up in them, "x", "y" or "z"; "auto" finds it for each file, by its format's convention
-            if it has one, otherwise by `likeliest_up`.
-        class_names: the names to choose from.
-        seed: of the points that are sampled from a mesh.
+        up: the axis that points up in them, "x", "y" or "z"; "auto" guesses it by the format's convention
+            if it has one, otherwise by `guess_up_axis`.
+        class_names: the classes to detect.
+        seed: for points sampled from a mesh.
 
     Raises:
         InputError: for an unknown axis, no files, or a file given twice.
@@ -36,9 +36,9 @@ class OwnScans:
         check_up(up, auto=True)
         self.names = [str(path) for path in paths]
         if not self.names:
-            raise InputError("No scan is given; name at least one file with --input.")
+            raise InputError("No scan was given; name at least one file with --input.")
         if len(set(self.names)) < len(self.names):
-            raise InputError("A scan is given twice; name each file once.")
+            raise InputError("A scan was given twice; name each file once.")
         self.class_names, self.up, self.seed = tuple(class_names), up, seed
 
     def __len__(self) -> int:
@@ -47,14 +47,14 @@ class OwnScans:
     def __getitem__(self, index: int) -> Scene:
         path = self.names[index]
         shape = read_shape(path, seed=self.seed)
-        if len(shape.points) == MESH_POINTS:  # of a mesh, that is what it gives unless asked for more
+        if len(shape.points) == MESH_POINTS:  # probably a mesh, which is sampled at this many points by default
             shape = read_shape(path, SCAN_POINTS, seed=self.seed)
         points = check_scene(shape.points, path)
         if np.ptp(points, axis=0).max() == 0:
-            raise InputError(f"{path}: all points are at one place; a scan needs an extent.")
+            raise InputError(f"{path}: all points coincide; a scan of a room was expected.")
         guess = self._up_of(points, path)
-        said = () if self.up != "auto" else (guess.words,)
-        notes = tuple(f"{path}: {note}" for note in (*shape.notes, *said))
+        guessed = () if self.up != "auto" else (guess.words,)
+        notes = tuple(f"{path}: {note}" for note in (*shape.notes, *guessed))
         z_up = np.ascontiguousarray(to_z_up(points, guess.axis))
         up = {"up": guess.axis, "up_by": guess.reason}
         return Scene(path, z_up, offset=shape.offset, kept=shape.kept, notes=notes, **up)
@@ -63,4 +63,4 @@ class OwnScans:
         if self.up != "auto":
             return UpGuess(self.up, GIVEN)
         convention = CONVENTIONS.get(ending_of(Path(path)))
-        return UpGuess(convention, CONVENTION) if convention else UpGuess(likeliest_up(points), FLOOR)
+        return UpGuess(convention, CONVENTION) if convention else UpGuess(guess_up_axis(points), FLOOR)

@@ -1,5 +1,4 @@
-"""Detections as files: JSON, CSV, boxes as lines in .ply and .obj, and labels of points, all in the scan's own
-frame."""
+"""Detections as files in the scan's frame: JSON, CSV, boxes as lines in .ply and .obj, and point labels."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,35 +14,40 @@ from zeroshot_det.scenes.frames import from_z_up, sizes_from_z_up
 
 BOX_COLUMNS = ["class", "score", "probability", "objectness", "x", "y", "z", "dx", "dy", "dz", "heading"]
 EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7))
-LABELLED = 0.05  # least score of a box whose points are labelled
+MIN_SCORE = 0.05  # of a box whose points are labelled
 
 
-def box_rows(found: Detections, names: Sequence[str], up: str, offset: Sequence[float] = (0.0, 0.0, 0.0)) -> list[list]:
-    """One row a detection, the likeliest first: `BOX_COLUMNS`.
+def box_rows(
+    detected: Detections, names: Sequence[str], up: str, offset: Sequence[float] = (0.0, 0.0, 0.0)
+) -> list[list]:
+    """One row per detection, highest score first: `BOX_COLUMNS`.
 
-    dx, dy, dz are full sizes along the scan's axes before the box is turned by its heading: radians about the scan's up
-    axis, counter-clockwise seen from above.
+    dx, dy, dz are full sizes along the scan's axes before the box is rotated by its heading: radians about the scan's
+    up axis, counter-clockwise seen from above.
     """
-    centres, sizes = from_z_up(found.boxes[:, :3], up) + np.array(offset), sizes_from_z_up(found.boxes[:, SIZE], up)
+    centres, sizes = (
+        from_z_up(detected.boxes[:, :3], up) + np.array(offset),
+        sizes_from_z_up(detected.boxes[:, SIZE], up),
+    )
     rows = []
-    for i in np.argsort(-found.scores, kind="stable"):
-        numbers = [found.scores[i], found.probabilities[i].max(), found.objectness[i], *centres[i], *sizes[i]]
-        rows.append([names[found.labels[i]], *(round(float(n), 5) for n in (*numbers, found.boxes[i, 6]))])
+    for i in np.argsort(-detected.scores, kind="stable"):
+        numbers = [detected.scores[i], detected.probabilities[i].max(), detected.objectness[i], *centres[i], *sizes[i]]
+        rows.append([names[detected.labels[i]], *(round(float(n), 5) for n in (*numbers, detected.boxes[i, 6]))])
     return rows
 
 
-def write_scene(folder: Path, scene: Scene, found: Detections, names: Sequence[str]) -> None:
-    """Write boxes.json, boxes.csv, boxes.ply, boxes.obj and labels.npy of a scan.
+def write_scene(folder: Path, scene: Scene, detected: Detections, names: Sequence[str]) -> None:
+    """Write boxes.json, boxes.csv, boxes.ply, boxes.obj and labels.npy for a scan.
 
-    labels.npy holds the class of every point of the file, in its order (of a mesh, of the points sampled from it), -1
-    where no box holds it; of several boxes, the one of highest score counts.
+    labels.npy holds the class of every point, in the order of the file (for a mesh, of the points sampled from it), or
+    -1 outside all boxes; where boxes overlap, the one of highest score counts.
 
     Args:
         scene: the scan with all its points.
     """
-    order = np.argsort(-found.scores, kind="stable")
-    rows = box_rows(found, names, scene.up, scene.offset)
-    corners = from_z_up(corners_of(found.boxes[order]), scene.up) + np.array(scene.offset)  # [n, 8, 3]
+    order = np.argsort(-detected.scores, kind="stable")
+    rows = box_rows(detected, names, scene.up, scene.offset)
+    corners = from_z_up(corners_of(detected.boxes[order]), scene.up) + np.array(scene.offset)  # [n, 8, 3]
     boxes = [
         dict(zip(BOX_COLUMNS, row, strict=True)) | {"corners": np.round(eight, 5).tolist()}
         for row, eight in zip(rows, corners, strict=True)
@@ -53,29 +57,29 @@ def write_scene(folder: Path, scene: Scene, found: Detections, names: Sequence[s
     write_csv(folder / "boxes.csv", BOX_COLUMNS, rows)
     _write_text(folder / "boxes.ply", _ply(corners))
     _write_text(folder / "boxes.obj", _obj(corners, [row[0] for row in rows]))
-    labels = point_labels(scene.points, found)
+    labels = point_labels(scene.points, detected)
     if scene.kept is not None:
-        every = np.full(len(scene.kept), -1, labels.dtype)
-        every[scene.kept] = labels
-        labels = every
+        of_all_rows = np.full(len(scene.kept), -1, labels.dtype)
+        of_all_rows[scene.kept] = labels
+        labels = of_all_rows
     with atomic_path(folder / "labels.npy") as temporary, open(temporary, "wb") as file:
         np.save(file, labels)
 
 
-def point_labels(points: np.ndarray, found: Detections) -> np.ndarray:
-    """The class of each point [N] int16, -1 for none."""
+def point_labels(points: np.ndarray, detected: Detections) -> np.ndarray:
+    """The class of each point, [N] int16, -1 for none."""
     labels = np.full(len(points), -1, np.int16)
-    for i in np.argsort(found.scores, kind="stable"):  # the likeliest last, so that it stays
-        if found.scores[i] >= LABELLED:
+    for i in np.argsort(detected.scores, kind="stable"):  # the highest score last, so that it wins
+        if detected.scores[i] >= MIN_SCORE:
             near = np.flatnonzero(
-                (np.abs(points - found.boxes[i, :3]) <= np.linalg.norm(found.boxes[i, SIZE]) / 2).all(1)
+                (np.abs(points - detected.boxes[i, :3]) <= np.linalg.norm(detected.boxes[i, SIZE]) / 2).all(1)
             )
-            labels[near[inside(points[near], found.boxes[i])]] = found.labels[i]
+            labels[near[inside(points[near], detected.boxes[i])]] = detected.labels[i]
     return labels
 
 
 def _ply(corners: np.ndarray) -> str:
-    """Boxes' corners [n, 8, 3] and edges as an ASCII .ply."""
+    """The boxes' corners [n, 8, 3] and edges as an ASCII .ply."""
     head = [
         "ply",
         "format ascii 1.0",
@@ -91,7 +95,7 @@ def _ply(corners: np.ndarray) -> str:
 
 
 def _obj(corners: np.ndarray, names: Sequence[str]) -> str:
-    """The same as an .obj of lines, an object a box."""
+    """The same as an .obj of lines, one object per box."""
     lines = []
     for i, (eight, name) in enumerate(zip(corners, names, strict=True)):
         lines.append(f"o {i:03d}_{name.replace(' ', '_')}")

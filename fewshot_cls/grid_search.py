@@ -1,4 +1,4 @@
-"""The choice of a training-free head's numbers by the labels of other shapes."""
+"""Grid search for a training-free head's hyperparameters, on labelled validation shapes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,40 +29,40 @@ GRIDS: dict[str, dict[str, Sequence[float]]] = {
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The best of a grid."""
+class GridResult:
+    """The best combination of a grid."""
 
-    numbers: dict[str, float]
-    accuracy: float  # on the shapes that chose, in percent
-    tried: int
+    hyperparameters: dict[str, float]
+    accuracy: float  # on the validation shapes, in percent
+    tried: int  # combinations
 
 
 @torch.no_grad()
-def choose(
+def grid_search(
     method: str,
     zero: ZeroShot,
     support: tuple[Tensor, Tensor],
-    judged: tuple[Tensor, Tensor],
+    validation: tuple[Tensor, Tensor],
     how: str = "joined",
     grid: Mapping[str, Sequence[float]] | None = None,
-) -> Choice:
-    """Try every combination of a grid and keep the one of best accuracy, of equal ones that of lowest loss.
+) -> GridResult:
+    """Try every combination of a grid and keep the most accurate; ties go to the lower loss.
 
     Args:
         method: of `CLOSED_FORMS`.
-        zero: zero-shot's head.
+        zero: the zero-shot head.
         support: unit view features [m, V, C] and labels [m] of the shapes to learn from.
-        judged: those of the shapes that choose.
+        validation: the same of the shapes that combinations are compared on.
         how: see `shape_vectors`.
-        grid: for each number its values; the method's own by default.
+        grid: hyperparameter -> its values; the method's default where None.
     """
     grid = dict(GRIDS[method] if grid is None else grid)
     alphas = grid.pop("alpha", None)
-    views, labels = judged
+    views, labels = validation
     prior, best, tried = zero(views), None, 0
     for values in product(*grid.values()):
-        numbers = dict(zip(grid, values, strict=True))
-        head = CLOSED_FORMS[method](zero, *support, how=how, **numbers)
+        hyperparameters = dict(zip(grid, values, strict=True))
+        head = CLOSED_FORMS[method](zero, *support, how=how, **hyperparameters)
         scores = head.scores(head.vectors(views))  # [n, K]
         for alpha in alphas or [1.0]:
             logits = prior * head.prior + alpha * scores
@@ -70,5 +70,5 @@ def choose(
             rank = accuracy, -F.cross_entropy(logits, labels).item()
             tried += 1
             if best is None or rank > best[0]:
-                best = rank, {**numbers, "alpha": alpha} if alphas else numbers
-    return Choice(best[1], best[0][0], tried)
+                best = rank, {**hyperparameters, "alpha": alpha} if alphas else hyperparameters
+    return GridResult(best[1], best[0][0], tried)

@@ -1,4 +1,4 @@
-"""Randomly rotated shapes, to measure the effect of a data set's canonical pose."""
+"""Random rotation of shapes, to measure the effect of a data set's canonical pose."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from pointclip.errors import InputError
 TURNS = ("none", "up", "free")
 
 
-def turned(shapes: ShapeSet, how: str, seed: int = 0) -> ShapeSet:
+def rotated(shapes: ShapeSet, how: str, seed: int = 0) -> ShapeSet:
     """The data set with every shape rotated about the origin.
 
     Args:
@@ -23,11 +23,11 @@ def turned(shapes: ShapeSet, how: str, seed: int = 0) -> ShapeSet:
         InputError: for an unknown `how`.
     """
     if how not in TURNS:
-        raise InputError(f"DATASET.TURN is {how!r}; one of {', '.join(TURNS)} was expected.")
-    return shapes if how == "none" else _Turned(shapes, how, seed)
+        raise InputError(f"DATASET.TURN is {how!r}; expected one of {', '.join(TURNS)}.")
+    return shapes if how == "none" else _Rotated(shapes, how, seed)
 
 
-class _Turned:
+class _Rotated:
     def __init__(self, shapes: ShapeSet, how: str, seed: int):
         self.class_names, self.labels, self.part_names = shapes.class_names, shapes.labels, shapes.part_names
         self.notes = getattr(shapes, "notes", ())

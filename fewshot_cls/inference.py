@@ -1,4 +1,4 @@
-"""A trained head's answers: of the run that made it, and read from a file, for own shapes or another data set."""
+"""Inference with a trained head: within the run that made it, or from a file on your own shapes or another data set."""
 
 import argparse
 import time
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from yacs.config import CfgNode
 
 from fewshot_cls.features import extract, open_method_extractor, unit_views
-from fewshot_cls.head import HeadFacts, check_fits, class_columns, load_head
+from fewshot_cls.head_file import HeadFacts, check_fits, class_columns, load_head
 from fewshot_cls.heads import ZeroShot
 from fewshot_cls.learn import Learned
 from fewshot_cls.projections import LearnedProjection, open_projection, open_view_weights, selected_views
@@ -28,18 +28,18 @@ from zeroshot_cls.classifier import Features
 
 @torch.no_grad()
 def logits_of(learned: Learned, test: Features, reader: BatchReader, extractor: FeatureExtractor, unit: bool) -> Tensor:
-    """Logits [n, K] of the reader's shapes, seen anew where the smoothing was learned.
+    """Logits [n, K] of the reader's shapes, which are projected again where the smoothing was learned.
 
-    `test` are their features by the fixed projection.
+    `test` are their features from the fixed projection.
     """
     if learned.projection is not None:
-        learnt = FeatureExtractor(learned.projection.eval(), extractor.encoder, progress=extractor.progress)
-        test = extract(reader, learnt, unit)
+        smoothed = FeatureExtractor(learned.projection.eval(), extractor.encoder, progress=extractor.progress)
+        test = extract(reader, smoothed, unit)
     return learned.head(test.views)
 
 
 def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
-    """Answer by a head from a file; returns what stands in metrics.json."""
+    """Classify with a head from a file; returns what metrics.json holds."""
     # settings and model
     head, facts, smoothing = load_head(settings.HEAD)
     settings = with_changes(settings, {"METHOD": facts.method})
@@ -55,13 +55,13 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
     # data
     reader = open_shapes(settings, args, facts.class_names)
     if not args.input:
-        columns, places = class_columns(facts, reader.shapes.class_names)
-        reader = replace(reader, indices=_of_classes(reader, places))
+        columns, shared_labels = class_columns(facts, reader.shapes.class_names)
+        reader = replace(reader, indices=_of_classes(reader, shared_labels))
 
     weights = torch.ones(len(projection.rotations))
     let_model_judge(reader.shapes, extractor, extractor.class_features(facts.sentences), weights, list(facts.sentences))
 
-    # answer
+    # predictions
     start = time.perf_counter()
     test = extract(reader, extractor, unit)
     seconds = time.perf_counter() - start
@@ -73,7 +73,7 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
     run = describe_run(args, settings, extractor, reader, facts.sentences, origins, None, seconds)
     if args.input:
         return report_head_on_files(run, facts, reader, test, before, logits, projection, args.threshold)
-    labels = torch.tensor([places.index(label) for label in test.labels.tolist()])
+    labels = torch.tensor([shared_labels.index(label) for label in test.labels.tolist()])
     test = replace(test, labels=labels)
     return report_head_on_set(run, facts, reader, test, before[:, columns], logits[:, columns], columns, projection)
 
@@ -98,7 +98,7 @@ def _check_projection(facts: HeadFacts, settings: CfgNode) -> None:
     for name in ("METHOD", "STEPS"):
         if settings.PROJECTION[name] != facts.projection[name]:
             raise InputError(
-                f"The head was made with PROJECTION.{name} {facts.projection[name]}, but it is "
+                f"The head was trained with PROJECTION.{name} {facts.projection[name]}, but it is now "
                 f"{settings.PROJECTION[name]}; set it to the head's."
             )
 
@@ -112,6 +112,6 @@ def _open_projection(facts: HeadFacts, settings: CfgNode, smoothing: dict[str, T
 
 
 def _of_classes(reader: BatchReader, labels: list[int]) -> list[int]:
-    """The reader's shapes that are of these classes."""
+    """Indices of the reader's shapes that have these labels."""
     wanted = range(len(reader.shapes)) if reader.indices is None else reader.indices
     return [index for index in wanted if reader.shapes.labels[index] in labels]
