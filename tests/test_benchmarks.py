@@ -112,7 +112,7 @@ def test_first_answer_is_timed_by_stage(monkeypatch, capsys):
     *stages, everything = map(float, lines[4].split()[1:])
     assert abs(sum(stages) - everything) < 0.4  # five figures rounded to tenths
     assert lines[5].startswith("demo, sentences cached")
-    assert lines[-1].startswith("a wrong setting")
+    assert lines[-1].startswith("invalid setting")
 
 
 def test_every_search_is_measured(monkeypatch, capsys):

@@ -73,7 +73,7 @@ def classify(
 def top_classes(logits: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """The `TOP` most probable classes of logits [n, K] and their probabilities, [n, T] each; ties go to the first."""
     shares = logits.softmax(1).cpu().numpy()
-    best = np.argsort(-shares, axis=1, kind="stable")[:, :TOP]
+    best = np.argsort(-shares, axis=1, kind="stable")[:, :TOP].copy()  # a view would keep all K
     return best, np.take_along_axis(shares, best, 1)
 
 
