@@ -57,6 +57,11 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
     if not args.input:
         columns, shared_labels = class_columns(facts, reader.shapes.class_names)
         reader = replace(reader, indices=_of_classes(reader, shared_labels))
+        if not reader.indices:
+            raise InputError(
+                f"No selected shape is of the head's classes {', '.join(facts.class_names)}; set DATASET.CATEGORIES to "
+                "some of them, or DATASET.MAX_SHAPES to a larger number."
+            )
 
     weights = torch.ones(len(projection.rotations))
     let_model_judge(reader.shapes, extractor, extractor.class_features(facts.sentences), weights, list(facts.sentences))

@@ -376,7 +376,9 @@ def report_head_on_set(
     write_predictions(run, names, test, before, scores)
     counts = before.confusion.sum(1)
     classes = {
-        name: (before.class_accuracy[k], scores.class_accuracy[k], int(counts[k])) for k, name in enumerate(names)
+        name: (before.class_accuracy[k], scores.class_accuracy[k], int(counts[k]))
+        for k, name in enumerate(names)
+        if counts[k]
     }
     if run.settings.REPORT:
         accuracy = f"{scores.accuracy:.2f} %, zero-shot {before.accuracy:.2f} %"

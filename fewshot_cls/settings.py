@@ -117,12 +117,10 @@ def _check(settings: CfgNode) -> None:
             raise InputError(f"{name} is {settings[name]}; {smallest} or more was expected.")
     if not settings.SHOTS and settings.PROTOCOL == "validation":
         raise InputError("SHOTS 0 takes all training shapes and leaves none to validate on; set PROTOCOL fixed.")
-    if settings.SHOTS_SPLIT == settings.DATASET.SPLIT:
-        raise InputError(
-            f"SHOTS_SPLIT and DATASET.SPLIT are both {settings.SHOTS_SPLIT}; draw shots from another split."
-        )
     if settings.TRAIN.CHUNK < 1:
         raise InputError(f"TRAIN.CHUNK is {settings.TRAIN.CHUNK}; 1 or more was expected.")
+    if settings.METHOD.startswith("adapter") and settings.TRAIN.BATCH == 1:
+        raise InputError(f"TRAIN.BATCH is 1; METHOD {settings.METHOD} has batch norm, which needs 2 or more.")
     if settings.METHOD in SMOOTHING:
         if settings.PROJECTION.METHOD != "realistic" or settings.PROJECTION.STEPS != "all":
             raise InputError(
@@ -141,7 +139,12 @@ def _check_arguments(args: argparse.Namespace, settings: CfgNode) -> None:
         raise InputError("--search belongs to zeroshot_cls; run it there, and set SEARCHED to the file it writes.")
     if settings.HEAD and args.train:
         raise InputError("--train and --head were given together; train a head, or apply an existing one.")
-    if args.input and not (args.train or settings.HEAD):
+    draws = not (args.train or settings.HEAD)  # from the data set
+    if draws and settings.SHOTS_SPLIT == settings.DATASET.SPLIT:
+        raise InputError(
+            f"SHOTS_SPLIT and DATASET.SPLIT are both {settings.SHOTS_SPLIT}; draw shots from another split."
+        )
+    if args.input and draws:
         raise InputError("--input needs a head; add --train FOLDER to train one, or --head FILE from an earlier run.")
     if args.train and settings.PROTOCOL == "published":
         raise InputError("PROTOCOL published selects on a test split, and --train has none; set PROTOCOL fixed.")

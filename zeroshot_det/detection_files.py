@@ -79,12 +79,12 @@ def point_labels(points: np.ndarray, detected: Detections) -> np.ndarray:
 
 
 def _ply(corners: np.ndarray) -> str:
-    """The boxes' corners [n, 8, 3] and edges as an ASCII .ply."""
+    """The boxes' corners [n, 8, 3] and edges as an ASCII .ply, in doubles: floats round a survey's coordinates."""
     head = [
         "ply",
         "format ascii 1.0",
         f"element vertex {8 * len(corners)}",
-        *(f"property float {axis}" for axis in "xyz"),
+        *(f"property double {axis}" for axis in "xyz"),
         f"element edge {12 * len(corners)}",
         *(f"property int vertex{end}" for end in (1, 2)),
         "end_header",

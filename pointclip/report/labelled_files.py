@@ -52,7 +52,7 @@ def write_glb(
     triangles: np.ndarray | None = None,
     triangle_labels: np.ndarray | None = None,
 ) -> None:
-    """Write a .glb in the colours of the labels, with the labels as the attribute _LABEL; see `write_ply`.
+    """Write a .glb in the colours of the labels, a mesh with the labels as the attribute _LABEL too; see `write_ply`.
 
     Each vertex is written once for every label of its triangles, so that colours end at a part's border. Points with
     NaN are left out. Coordinates far from the origin are kept by a node's translation.
@@ -65,9 +65,9 @@ def write_glb(
     else:
         known = triangle_labels >= 0
         triangles, triangle_labels = triangles[known], triangle_labels[known].astype(np.int64)
-        pairs = triangles.astype(np.int64) * (triangle_labels.max(initial=0) + 1) + triangle_labels[:, None]
-        used, corners = np.unique(pairs, return_inverse=True)
         width = triangle_labels.max(initial=0) + 1
+        pairs = triangles.astype(np.int64) * width + triangle_labels[:, None]  # of a vertex and a label
+        used, corners = np.unique(pairs, return_inverse=True)
         points, labels, triangles = points[used // width], used % width, corners.reshape(-1, 3)
     centre = (points.max(axis=0) + points.min(axis=0)) / 2
     if np.abs(centre).max() <= 1000 * np.ptp(points, axis=0).max():

@@ -1,7 +1,5 @@
 """From labels of a shape's points to every point and triangle of its file."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import trimesh
@@ -16,7 +14,7 @@ def test_vertices_and_triangles_of_a_mesh_are_labelled_by_where_they_are():
     stray, broken = [[9.0, 9, 9]], [[np.nan] * 3]
     points = np.concatenate([mesh.vertices, stray, broken])
     triangles = np.concatenate([mesh.faces, [[0, 1, len(points) - 1]]])
-    taken = take(Geometry(points, triangles), Path("a.ply"), "a", 64, every_vertex=True)
+    taken = take(Geometry(points, triangles), "a", 64, every_vertex=True)
     labels = (taken.shape.points[:, 0] > 1e-9).astype(int)
     found = labels_in_file(taken, labels, 3)
     assert found.points[: len(mesh.vertices)].tolist() == (mesh.vertices[:, 0] > 1e-9).astype(int).tolist()
@@ -31,7 +29,7 @@ def test_vertices_and_triangles_of_a_mesh_are_labelled_by_where_they_are():
 def test_every_point_of_a_cloud_is_labelled_even_if_few_are_taken(num_points):
     points = np.random.default_rng(0).random((500, 3)) + np.array([5e6, 0, 0])
     points[3, 1] = np.nan
-    taken = take(Geometry(points), Path("a.xyz"), "a", num_points)
+    taken = take(Geometry(points), "a", num_points)
     labels = (taken.shape.points[:, 2] + taken.shape.offset[2] > 0.5).astype(int)
     found = labels_in_file(taken, labels, 2)
     assert found.points[3] == -1

@@ -79,6 +79,8 @@ def test_a_cloud_is_split_by_distance_and_its_rows_with_nan_are_left_out():
     pieces = [piece for piece in pieces_of(Geometry(shuffled), Split("auto")) if piece.geometry]
     assert sorted(len(piece.geometry.points) for piece in pieces) == [1000, 1000]
     assert pieces_of(Geometry(one), Split("parts"))[0].name == ""  # a single piece is the file
+    twice = pieces_of(Geometry(np.repeat(points, 2, axis=0)), Split("auto"))
+    assert [len(piece.geometry.points) for piece in twice] == [2000, 2000]
 
 
 def test_no_more_than_the_largest_pieces_are_read(tmp_path):
@@ -88,7 +90,23 @@ def test_no_more_than_the_largest_pieces_are_read(tmp_path):
     assert "raise SPLIT.MOST" in shapes.entries[0].reason
 
 
+def test_a_name_of_half_a_character_can_be_written(tmp_path):
+    data = scene(tmp_path / "a.glb", **{"chair00": (1, 0), "b": (1, 3)}).read_bytes()
+    (tmp_path / "a.glb").write_bytes(data.replace(b'"name":"chair00"', rb'"name":"\ud800x"'))
+    assert names_of(ShapeFiles([tmp_path / "a.glb"], split=Split("nodes"))) == ["?x", "b"]
+
+
+def test_a_piece_without_a_surface_is_named(tmp_path):
+    lines = ["o a", "v 0 0 0", "v 1 0 0", "v 0 1 0", "f 1 2 3", "o flat", "v 5 0 0", "v 6 0 0", "v 7 0 0", "f 4 5 6"]
+    (tmp_path / "a.obj").write_text("\n".join(lines))
+    with pytest.raises(InputError, match=r"a\.obj#flat has faces but no surface"):
+        ShapeFiles([tmp_path / "a.obj"], split=Split("nodes"))[1]
+
+
 def test_a_bad_file_is_one_bad_shape(tmp_path):
+    (tmp_path / "empty.stl").write_text("solid a\nendsolid a\n")
+    with pytest.raises(InputError, match=r"empty\.stl has no points"):
+        ShapeFiles([tmp_path / "empty.stl"], split=Split("auto"))[0]
     (tmp_path / "bad.glb").write_bytes(b"glTF")
     shapes = ShapeFiles([tmp_path / "bad.glb", scene(tmp_path / "a.glb", a=(1, 0))], split=Split("auto"))
     assert names_of(shapes) == ["", ""]

@@ -97,7 +97,7 @@ def test_page_shows_learning_curve_and_classes(run):
 
 
 @pytest.mark.parametrize("method", ["tip_adapter", *SMOOTHING])
-def test_saved_head_scores_the_same(run, tmp_path, method):
+def test_saved_head_scores_the_same(run, capsys, method):
     more = ["METHOD", method, "REPORT", False, *SMALL]
     protocol = ["PROTOCOL", "fixed" if method == "smoothing" else "validation"]
     first = run("--shots", 1, *more, *protocol)
@@ -110,6 +110,9 @@ def test_saved_head_scores_the_same(run, tmp_path, method):
     with pytest.raises(InputError, match="none of the data set's classes"):
         run("--init", first / "head.safetensors", "DATASET.NAME", "synthetic", *more)
     if method == "tip_adapter":
+        capsys.readouterr()
+        run("--head", first / "head.safetensors", *more, "SHOTS_SPLIT", "test", "DATASET.CATEGORIES", "sofa")
+        assert "nan" not in capsys.readouterr().out  # classes without shapes
         with pytest.raises(InputError, match=r"trained for 1 views, but the projection has 3"):
             run("--init", first / "head.safetensors", *more, "PROJECTION.VIEWS", "1, 2, 3")
 
@@ -177,6 +180,7 @@ def test_augmented_copies(run):
         (["--search", "weights"], "zeroshot_cls"),
         (["--head", "a", "--train", "b"], "given together"),
         (["METHOD", "smoothing", "PROJECTION.METHOD", "pointclip_v1"], "realistic"),
+        (["METHOD", "adapter", "TRAIN.BATCH", "1"], "batch norm"),
         (["METHOD", "smoothing", "ENCODER.PRECISION", "bf16"], "fp32"),
     ],
 )

@@ -128,7 +128,7 @@ def test_boxes_of_a_scan_are_in_its_frame(run, scan, tmp_path, capsys):
     all_corners = np.array([box["corners"] for box in written["boxes"]]).reshape(-1, 3)
     np.testing.assert_allclose(lines.bounds, [all_corners.min(0), all_corners.max(0)], atol=1e-4)
     head = (folder / "scan-1/boxes.ply").read_text().splitlines()
-    assert head[2] == f"element vertex {8 * len(written['boxes'])}"
+    assert head[2:4] == [f"element vertex {8 * len(written['boxes'])}", "property double x"]
 
 
 def test_boxes_from_files_with_a_bad_file(run, tmp_path, capsys):

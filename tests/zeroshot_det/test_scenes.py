@@ -1,5 +1,6 @@
 """Readers, synthetic rooms, and scans in any frame."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,8 @@ def test_scan_files_are_rotated_and_keep_their_offset(tmp_path, room):
     assert scene.up == "y"
     back = frames.from_z_up(scene.points.astype(np.float64), "y") + np.array(scene.offset)
     np.testing.assert_allclose(back, frames.from_z_up(room.points, "y") + far, atol=1e-5)  # float32 of 5 m
+    (tmp_path / "survey.npy").rename(tmp_path / os.fsdecode(b"\xff.npy"))  # not UTF-8
+    assert ScanFiles([tmp_path / os.fsdecode(b"\xff.npy")], "y", ("chair",))[0].name == f"{tmp_path}/\ufffd.npy"
     with pytest.raises(InputError, match="given twice"):
         ScanFiles(["a.ply", "a.ply"], "z", ("chair",))
     with pytest.raises(InputError, match="auto, x, y, z"):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pointclip.datasets.shape_files import MESH_POINTS, read_shape
+from pointclip.datasets.shape_files import MESH_POINTS, printable, read_shape
 from pointclip.datasets.shape_files.reading import ending_of
 from pointclip.datasets.up_axis import CONVENTION, CONVENTIONS, GIVEN, UpGuess
 from pointclip.errors import InputError
@@ -34,10 +34,11 @@ class ScanFiles:
 
     def __init__(self, paths: Sequence[str | Path], up: str, class_names: Sequence[str], seed: int = 0):
         check_up(up, auto=True)
-        self.names = [str(path) for path in paths]
+        self.paths = [Path(path) for path in paths]
+        self.names = [printable(path) for path in self.paths]
         if not self.names:
             raise InputError("No scan was given; name at least one file with --input.")
-        if len(set(self.names)) < len(self.names):
+        if len(set(self.paths)) < len(self.paths):
             raise InputError("A scan was given twice; name each file once.")
         self.class_names, self.up, self.seed = tuple(class_names), up, seed
 
@@ -45,22 +46,22 @@ class ScanFiles:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Scene:
-        path = self.names[index]
+        path, name = self.paths[index], self.names[index]
         shape = read_shape(path, seed=self.seed)
         if len(shape.points) == MESH_POINTS:  # probably a mesh, which is sampled at this many points by default
             shape = read_shape(path, SCAN_POINTS, seed=self.seed)
-        points = check_scene(shape.points, path)
+        points = check_scene(shape.points, name)
         if np.ptp(points, axis=0).max() == 0:
-            raise InputError(f"{path}: all points coincide; a scan of a room was expected.")
+            raise InputError(f"{name}: all points coincide; a scan of a room was expected.")
         guess = self._up_of(points, path)
         guessed = () if self.up != "auto" else (guess.words,)
-        notes = tuple(f"{path}: {note}" for note in (*shape.notes, *guessed))
+        notes = tuple(f"{name}: {note}" for note in (*shape.notes, *guessed))
         z_up = np.ascontiguousarray(to_z_up(points, guess.axis))
         up = {"up": guess.axis, "up_by": guess.reason}
-        return Scene(path, z_up, offset=shape.offset, kept=shape.kept, notes=notes, **up)
+        return Scene(name, z_up, offset=shape.offset, kept=shape.kept, notes=notes, **up)
 
-    def _up_of(self, points: np.ndarray, path: str) -> UpGuess:
+    def _up_of(self, points: np.ndarray, path: Path) -> UpGuess:
         if self.up != "auto":
             return UpGuess(self.up, GIVEN)
-        convention = CONVENTIONS.get(ending_of(Path(path)))
+        convention = CONVENTIONS.get(ending_of(path))
         return UpGuess(convention, CONVENTION) if convention else UpGuess(guess_up_axis(points), FLOOR)

@@ -114,7 +114,7 @@ class ShapeFiles:
         if entry.reason:
             raise InputError(entry.reason)
         geometry = self._read(entry.path)[entry.piece]
-        taken = take(geometry, entry.path, entry.name, self.num_points, self.seed, self.every_vertex)
+        taken = take(geometry, entry.name, self.num_points, self.seed, self.every_vertex)
         if taken.rows is None and taken.faces is None:
             self._whole.add(index)
         return taken
@@ -136,7 +136,7 @@ class ShapeFiles:
         clouds = []
         for name, geometry in list(self._read(path).items())[:MAX_POSED]:
             try:
-                clouds.append(take(geometry, path, name, self.num_points or POINTS, self.seed).shape.points)
+                clouds.append(take(geometry, name, self.num_points or POINTS, self.seed).shape.points)
             except InputError:  # told when that piece itself is read
                 continue
         return clouds

@@ -73,8 +73,10 @@ def unique(name: str, given: Counter) -> str:
     return unique(f"{name}_{given[name]}", given)
 
 
-def sample_surface(mesh: Geometry, count: int, rng: np.random.Generator, path: Path) -> tuple[Geometry, np.ndarray]:
+def sample_surface(mesh: Geometry, count: int, rng: np.random.Generator, name: str) -> tuple[Geometry, np.ndarray]:
     """Sample points uniformly from a mesh's triangles; those with NaN corners are dropped and counted.
+
+    `name` is the shape's, for messages.
 
     Returns:
         The points, and the triangle [count] on which each lies.
@@ -89,6 +91,6 @@ def sample_surface(mesh: Geometry, count: int, rng: np.random.Generator, path: P
     with np.errstate(over="ignore", invalid="ignore"):  # refused below
         area = surface.area
     if not 0 < area < np.inf:
-        raise InputError(f"{path} has faces but no surface to sample: their area is {area}.")
+        raise InputError(f"{name} has faces but no surface to sample: their area is {area}.")
     points, faces = trimesh.sample.sample_surface(surface, count, seed=rng)
     return Geometry(np.asarray(points), notes=notes), np.flatnonzero(~bad)[faces]

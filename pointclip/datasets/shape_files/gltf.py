@@ -93,7 +93,7 @@ class _Scene:
             waiting += [(child, matrix, depth + 1) for child in reversed(node.get("children", []))]
             if "mesh" in node:
                 primitives = self.document["meshes"][node["mesh"]]["primitives"]
-                name = unique(str(node.get("name") or f"node{index}"), names)
+                name = unique(_text(node.get("name")) or f"node{index}", names)
                 for primitive in primitives:
                     part = self._primitive(primitive, matrix)
                     parts.append((name, part))
@@ -180,6 +180,11 @@ class _Scene:
             ) from error
         except OSError as error:
             raise cannot_open(self.path.parent / name, error) from error
+
+
+def _text(name: object) -> str:
+    """A node's name that can be written as UTF-8: JSON's escapes may give half of a character."""
+    return str(name or "").encode("utf-8", "replace").decode()
 
 
 def _triangles(corners: np.ndarray, mode: int) -> np.ndarray:

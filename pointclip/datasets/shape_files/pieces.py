@@ -66,7 +66,7 @@ def pieces_of(geometry: Geometry, split: Split) -> list[Piece]:
 def _piece(name: str, geometry: Geometry, share: float, chosen: bool, split: Split) -> Piece:
     reason = ""
     if share < split.least:
-        reason = f"its extent is {100 * share:.2g} % of the largest piece's; SPLIT.LEAST is {split.least:g}"
+        reason = f"its extent is {100 * share:.3g} % of the largest piece's; SPLIT.LEAST is {split.least:g}"
     elif geometry.triangles is None and len(geometry.points) < LEAST_POINTS:
         reason = f"it has {len(geometry.points)} point(s); a piece of a cloud needs {LEAST_POINTS}"
     elif not chosen:
@@ -112,14 +112,23 @@ def _connected_points(points: np.ndarray) -> np.ndarray:
     numbers = np.full(len(points), -1)
     if len(known) < 2:
         return numbers
-    sample = known[np.unique(np.linspace(0, len(known) - 1, min(len(known), SPACING_POINTS)).astype(int))]
-    apart = cKDTree(known, balanced_tree=False, compact_nodes=False).query(sample, k=2)[0][:, 1]
-    spacing = np.median(apart[apart > 0]) if (apart > 0).any() else 0.0  # scans may have points twice
+    apart = _distances(known)
+    if not apart.any():  # every point is there twice, as in scans that were merged with themselves
+        apart = _distances(np.unique(known, axis=0))
+    spacing = np.median(apart[apart > 0]) if apart.any() else 0.0
     side = max(GAP * spacing, _extent(known) / 1e6, 1e-300) / 2  # points of cells that touch are about two sides apart
     cells, place = np.unique(np.floor((known - known.min(axis=0)) / side).astype(np.int64), axis=0, return_inverse=True)
     pairs = cKDTree(cells).query_pairs(1.5, p=np.inf, output_type="ndarray")
     numbers[sound] = _components(pairs, len(cells))[place.reshape(-1)]
     return numbers
+
+
+def _distances(points: np.ndarray) -> np.ndarray:
+    """The distances of some points to their nearest neighbours; 0 for points that are there twice."""
+    if len(points) < 2:
+        return np.zeros(0)
+    sample = points[np.unique(np.linspace(0, len(points) - 1, min(len(points), SPACING_POINTS)).astype(int))]
+    return cKDTree(points, balanced_tree=False, compact_nodes=False).query(sample, k=2)[0][:, 1]
 
 
 def _components(edges: np.ndarray, count: int) -> np.ndarray:

@@ -72,7 +72,7 @@ def read_shape(path: str | Path, num_points: int | None = None, up: str = "y", s
     check_num_points(num_points)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError(f"The seed is {seed!r}; expected an integer of at least 0.")
-    shape = take(read_geometry(path), path, printable(path), num_points, seed).shape
+    shape = take(read_geometry(path), printable(path), num_points, seed).shape
     if up != "auto":
         return stand(shape, up)
     guess = guess_up(shape.points, ending_of(path))
@@ -91,7 +91,6 @@ class Taken:
 
 def take(
     geometry: Geometry,
-    path: Path,
     name: str,
     num_points: int | None = None,
     seed: int = 0,
@@ -100,8 +99,7 @@ def take(
     """Make a shape of a file's content; see `read_shape`.
 
     Args:
-        path: the file, for messages.
-        name: the shape's.
+        name: the shape's, also for messages.
         every_vertex: whether a mesh's points are, besides those sampled, the centres of its triangles and its vertices.
 
     Raises:
@@ -110,7 +108,7 @@ def take(
     rng = np.random.default_rng(seed)
     own, faces = geometry, None
     if geometry.triangles is not None and len(geometry.triangles):
-        geometry, faces = sample_surface(own, num_points or MESH_POINTS, rng, path)
+        geometry, faces = sample_surface(own, num_points or MESH_POINTS, rng, name)
         rows, kept = np.full(len(faces), -1), None
         if every_vertex:
             geometry, rows, faces = _with_vertices(own, geometry, faces)
@@ -119,9 +117,9 @@ def take(
         rows = None if kept is None else np.flatnonzero(kept)
     points = geometry.points  # [M, 3]
     if np.isnan(points).any():
-        raise InputError(f"{path} has no valid points: all its {len(points)} rows have NaN.")
+        raise InputError(f"{name} has no valid points: all its {len(points)} rows have NaN.")
     if not len(points):
-        raise InputError(f"{path} has no points; is it the right file?")
+        raise InputError(f"{name} has no points; is it the right file?")
     if faces is None and num_points is not None and len(points) > num_points:
         chosen = np.sort(rng.choice(len(points), num_points, replace=False))
         points, rows, kept = points[chosen], chosen if rows is None else rows[chosen], None

@@ -42,4 +42,4 @@ def _read_text(data: bytes, path: Path) -> Geometry:
 
 def _soup(corners: np.ndarray) -> Geometry:
     """Triangles of three rows of `corners` each."""
-    return Geometry(corners, np.arange(len(corners), dtype=np.int64).reshape(-1, 3))
+    return Geometry(corners, np.arange(len(corners), dtype=np.int64).reshape(-1, 3) if len(corners) else None)
