@@ -20,6 +20,7 @@ from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor
 from pointclip.features.store import fingerprint_of_encoder
 from pointclip.origin import Origin
+from pointclip.runs.atomic_folder import atomic_folder
 from pointclip.runs.opening import open_shapes
 from pointclip.runs.poses import let_model_judge
 from pointclip.runs.run import describe_run
@@ -76,11 +77,12 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
     before = _zero_shot(head, settings)(unit_views(_by_fixed_projection(settings, facts, test, reader, extractor)))
     origins = Origin(f"of the head ({facts.shots})", tuned=facts.tuned_on_test), Origin("of the head")
     run = describe_run(args, settings, extractor, reader, facts.sentences, origins, None, seconds)
-    if args.input:
-        return report_head_on_files(run, facts, reader, test, before, logits, projection, args.threshold)
-    labels = torch.tensor([shared_labels.index(label) for label in test.labels.tolist()])
-    test = replace(test, labels=labels)
-    return report_head_on_set(run, facts, reader, test, before[:, columns], logits[:, columns], columns, projection)
+    with atomic_folder(args.folder) as folder:
+        if args.input:
+            return report_head_on_files(folder, run, facts, reader, test, before, logits, projection, args.threshold)
+        labels = torch.tensor([shared_labels.index(label) for label in test.labels.tolist()])
+        test, zero = replace(test, labels=labels), before[:, columns]
+        return report_head_on_set(folder, run, facts, reader, test, zero, logits[:, columns], columns, projection)
 
 
 def _zero_shot(head: nn.Module, settings: CfgNode) -> ZeroShot:

@@ -34,6 +34,7 @@ from fewshot_cls.results import Answer, report_own_shapes, report_test, report_t
 from fewshot_cls.settings import parse
 from pointclip.features.store import fingerprint_of_encoder
 from pointclip.prompts import class_sentences, open_prompts
+from pointclip.runs.atomic_folder import atomic_folder
 from pointclip.runs.opening import open_shapes
 from pointclip.runs.own_shapes import answering, up_notes
 from pointclip.runs.poses import let_model_judge
@@ -95,14 +96,15 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     # predictions
     facts = {"encoder": f"{encoder.name}, {encoder.precision}", "encoder_key": fingerprint_of_encoder(encoder)}
     facts |= {"view_count": len(weights.values), "sentences": dict(sentences), "features": "unit" if unit else "raw"}
-    write_learned(args.folder, settings, answers, training, shots, **facts)
-    if not reader:
-        return report_training(args.folder, settings, answers, facts["encoder"])
-    origins = sentences.origin, weights.origin
-    described = describe_run(args, settings, extractor, reader, sentences, origins, result, seconds)
-    described = with_notes(described, settings, [f"training shapes: {note}" for note in up_notes(training.files)])
-    before = zero(unit_views(test))
-    if args.input:
-        own = training.class_names, reader, test, before, answers[0], extractor.projection, args.threshold
-        return report_own_shapes(described, *own)
-    return report_test(described, reader, test, before, answers, extractor.projection)
+    with atomic_folder(args.folder) as folder:
+        write_learned(folder, settings, answers, training, shots, **facts)
+        if not reader:
+            return report_training(folder, settings, answers, facts["encoder"], args.folder)
+        origins = sentences.origin, weights.origin
+        described = describe_run(args, settings, extractor, reader, sentences, origins, result, seconds)
+        described = with_notes(described, settings, [f"training shapes: {note}" for note in up_notes(training.files)])
+        before = zero(unit_views(test))
+        if args.input:
+            own = training.class_names, reader, test, before, answers[0], extractor.projection, args.threshold
+            return report_own_shapes(folder, described, *own)
+        return report_test(folder, described, reader, test, before, answers, extractor.projection)

@@ -100,11 +100,19 @@ def with_notes(run: Run, settings: CfgNode, notes: Sequence[str] = ()) -> Run:
 
 
 def report_test(
-    run: Run, reader: BatchReader, test: Features, zero: Tensor, answers: Sequence[Answer], projection: nn.Module
+    folder: Path,
+    run: Run,
+    reader: BatchReader,
+    test: Features,
+    zero: Tensor,
+    answers: Sequence[Answer],
+    projection: nn.Module,
 ) -> dict:
     """Score every draw beside zero-shot, print the table, write the run's files; returns what metrics.json holds.
 
-    `zero` are the zero-shot logits [n, K].
+    Args:
+        folder: for the run's files (see `pointclip.runs.atomic_folder`).
+        zero: the zero-shot logits [n, K].
     """
     names, settings = reader.shapes.class_names, run.settings
     before = evaluate(zero, test.labels, names)
@@ -127,16 +135,16 @@ def report_test(
         "changed_to_right": int((_right(after[0]) & ~_right(before)).sum()),
         "changed_to_wrong": int((~_right(after[0]) & _right(before)).sum()),
     }
-    write_json(run.folder / "metrics.json", summary)
-    write_predictions(run, names, test, before, after[0])
+    write_json(folder / "metrics.json", summary)
+    write_predictions(folder, run.origin.tuned, names, test, before, after[0])
     counts = before.confusion.sum(1)
     if settings.REPORT:
         classes = {
             name: (before.class_accuracy[k], per_class[k], int(counts[k])) for k, name in enumerate(names) if counts[k]
         }
         changes = _changes(before, after[0], test, reader.shapes, projection)
-        _write_page(run, answers, summary, classes, changes)
-    write_settings(run.folder / "config.yaml", settings)
+        _write_page(folder, run, answers, summary, classes, changes)
+    write_settings(folder / "config.yaml", settings)
 
     rows = [
         [name, counts[k], f"{before.class_accuracy[k]:.1f}", f"{per_class[k]:.1f}"]
@@ -152,6 +160,7 @@ def report_test(
 
 
 def report_own_shapes(
+    folder: Path,
     run: Run,
     names: Sequence[str],
     reader: BatchReader,
@@ -164,6 +173,7 @@ def report_own_shapes(
     """Print the most probable classes of each of the user's shapes, and write the run's files.
 
     Args:
+        folder: for the run's files.
         zero: the zero-shot logits [n, K] of the same classes.
         threshold: shapes whose top probability is lower are called none of these.
     """
@@ -193,17 +203,17 @@ def report_own_shapes(
     given = {"input": reader.shapes.given, "classes": list(names), "threshold": threshold}
     summary = {"task": TASK, **given, **summary_of(run, reader, count), ANSWERS: listed}
     summary["method"] = run.settings.METHOD
-    write_json(run.folder / "metrics.json", summary)
+    write_json(folder / "metrics.json", summary)
     rows = [
         [one["shape"], one["class"], f"{one['probability']:.6f}", one["up"], one["up_by"]] for one in listed[:count]
     ]
-    write_csv(run.folder / "predictions.csv", ["shape", "prediction", "probability", "up", "up_by"], rows)
+    write_csv(folder / "predictions.csv", ["shape", "prediction", "probability", "up", "up_by"], rows)
     if run.settings.REPORT:
         training = answer.learned.training
         explanation = "Zero-shot's prediction, few-shot's, and the depth maps that CLIP saw."
         sections = [("Shapes", explanation, cases)]
         write_fewshot_report(
-            run.folder / "report.html",
+            folder / "report.html",
             "Few-shot classification: own shapes",
             run.facts,
             run.all_notes,
@@ -211,7 +221,7 @@ def report_own_shapes(
             {},
             sections,
         )
-    write_settings(run.folder / "config.yaml", run.settings)
+    write_settings(folder / "config.yaml", run.settings)
     print_classes(listed, threshold, PAGED)
     run.print_footer(count)
     return summary
@@ -240,7 +250,9 @@ def method_summary(settings: CfgNode, answers: Sequence[Answer]) -> dict:
     }
 
 
-def write_predictions(run: Run, names: Sequence[str], test: Features, before: Scores, after: Scores) -> None:
+def write_predictions(
+    folder: Path, tuned: bool, names: Sequence[str], test: Features, before: Scores, after: Scores
+) -> None:
     """Write one row per shape: its true class where known, zero-shot's prediction and the first draw's."""
     header = ["shape", "truth", "zeroshot", "prediction", "probability", "correct", "tuned_on_test_labels"]
     first, second = before.probabilities.argmax(1), after.probabilities.argmax(1)
@@ -248,11 +260,13 @@ def write_predictions(run: Run, names: Sequence[str], test: Features, before: Sc
     for i, (name, label) in enumerate(zip(test.names, test.labels.tolist(), strict=True)):
         share, known = after.probabilities[i, second[i]], label >= 0
         row = [name, names[label] if known else "", names[first[i]], names[second[i]], f"{share:.6f}"]
-        rows.append([*row, int(second[i] == label) if known else "", int(run.origin.tuned)])
-    write_csv(run.folder / "predictions.csv", header, rows)
+        rows.append([*row, int(second[i] == label) if known else "", int(tuned)])
+    write_csv(folder / "predictions.csv", header, rows)
 
 
-def _write_page(run: Run, answers: Sequence[Answer], summary: dict, classes: dict, changes) -> None:
+def _write_page(
+    folder: Path, run: Run, answers: Sequence[Answer], summary: dict, classes: dict, changes: Sequence
+) -> None:
     facts = run.facts | {
         "Method": method_in_words(run.settings),
         "Selected": _chosen(answers[0]),
@@ -261,7 +275,7 @@ def _write_page(run: Run, answers: Sequence[Answer], summary: dict, classes: dic
     }
     trainings = {answer.draw.words: answer.learned.training for answer in answers if answer.learned.training}
     title = f"Few-shot classification: {run.folder.name}"
-    write_fewshot_report(run.folder / "report.html", title, facts, run.all_notes, trainings, classes, changes)
+    write_fewshot_report(folder / "report.html", title, facts, run.all_notes, trainings, classes, changes)
 
 
 def _changes(before: Scores, after: Scores, test: Features, shapes: ShapeSet, projection: nn.Module):
@@ -311,17 +325,23 @@ def _chosen(answer: Answer) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in pairs) or "no hyperparameters"
 
 
-def report_training(folder: Path, settings: CfgNode, answers: Sequence[Answer], encoder: str) -> dict:
-    """Write and print what was learned, where there are no shapes to classify."""
+def report_training(
+    folder: Path, settings: CfgNode, answers: Sequence[Answer], encoder: str, final_folder: Path
+) -> dict:
+    """Write to `folder` what was learned, and print it, where there are no shapes to classify.
+
+    `final_folder` is where the files will be.
+    """
     summary = {"task": TASK, "dataset": "own shapes", "encoder": encoder, "shapes": 0}
     summary |= {**method_summary(settings, answers), "training_shapes": len(answers[0].draw.train)}
     write_json(folder / "metrics.json", summary)
     write_settings(folder / "config.yaml", settings)
-    print(f"{method_in_words(settings)}; {_chosen(answers[0])}; the head is in {folder / 'head.safetensors'}")
+    print(f"{method_in_words(settings)}; {_chosen(answers[0])}; the head is in {final_folder / 'head.safetensors'}")
     return summary
 
 
 def report_head_on_files(
+    folder: Path,
     run: Run,
     facts: HeadFacts,
     reader: BatchReader,
@@ -334,10 +354,11 @@ def report_head_on_files(
     """As `report_own_shapes`, for a head from a file."""
     learned = Learned(nn.Identity(), {}, {})
     answer = Answer(Shots("", 0, 0, [], []), learned, logits)
-    return report_own_shapes(run, facts.class_names, reader, test, zero, answer, projection, threshold)
+    return report_own_shapes(folder, run, facts.class_names, reader, test, zero, answer, projection, threshold)
 
 
 def report_head_on_set(
+    folder: Path,
     run: Run,
     facts: HeadFacts,
     reader: BatchReader,
@@ -372,8 +393,8 @@ def report_head_on_set(
         "class_accuracy": dict(zip(names, scores.class_accuracy.tolist(), strict=True)),
         "zeroshot_class_accuracy": dict(zip(names, before.class_accuracy.tolist(), strict=True)),
     }
-    write_json(run.folder / "metrics.json", summary)
-    write_predictions(run, names, test, before, scores)
+    write_json(folder / "metrics.json", summary)
+    write_predictions(folder, run.origin.tuned, names, test, before, scores)
     counts = before.confusion.sum(1)
     classes = {
         name: (before.class_accuracy[k], scores.class_accuracy[k], int(counts[k]))
@@ -385,8 +406,8 @@ def report_head_on_set(
         words = {"Method": facts.method.replace("_", " "), "Trained on": facts.shots, "Accuracy": accuracy}
         changes = _changes(before, scores, test, reader.shapes, projection)
         title = f"Few-shot classification: {run.folder.name}"
-        write_fewshot_report(run.folder / "report.html", title, run.facts | words, run.all_notes, {}, classes, changes)
-    write_settings(run.folder / "config.yaml", run.settings)
+        write_fewshot_report(folder / "report.html", title, run.facts | words, run.all_notes, {}, classes, changes)
+    write_settings(folder / "config.yaml", run.settings)
     rows = [[name, shapes, f"{old:.1f}", f"{new:.1f}"] for name, (old, new, shapes) in classes.items()]
     rows.append(["all", scores.shapes, f"{before.accuracy:.2f}", f"{scores.accuracy:.2f}"])
     print(table(["class", "shapes", "zero-shot %", "head %"], rows))

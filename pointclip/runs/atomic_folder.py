@@ -3,7 +3,7 @@
 `with atomic_folder(run.folder) as folder:` provides an empty folder beside the run's folder to write to. If the block
 succeeds, it replaces the run's folder in one step; if it fails, or the process dies, the old results are unchanged.
 Only files of earlier runs are replaced; all others are kept, such as the results of --input files (`input/`), a user's
-notes, and a `searched.yaml` that other runs may use.
+notes, and a `searched.yaml` or a few-shot head that other runs may use.
 
 Beside a folder `demo` there may be: `.demo.lock`, held by the process that is writing, with its process ID;
 `.demo.new`, which is being written; `.demo.old`, the results that have just been replaced. If a process is killed, the
@@ -17,6 +17,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatch
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -27,7 +28,7 @@ OWN_SHAPES = "input"  # subfolder for the same run on a user's shapes
 LISTING = ".files"  # in a run's folder: the names of the run's files, one per line
 UNFINISHED = ".unfinished"  # in a new folder until it is in place, to distinguish it from an old one
 BEFORE_LISTINGS = ("metrics.json", "predictions.csv", "report.html", "pictures", "config.yaml", "ply")
-LASTING = ("searched.yaml",)  # kept until another run writes one, since other runs' settings refer to it
+LASTING = ("searched.yaml", "head*.safetensors")  # kept until a run writes them anew, since other runs refer to them
 WAIT_SECONDS = 600  # for another run to finish writing, which takes seconds
 
 
@@ -157,7 +158,8 @@ def _keep_others(old: Path, folder: Path) -> None:
     listing = old / LISTING
     listed = listing.read_text(encoding="utf-8").splitlines() if listing.is_file() else BEFORE_LISTINGS
     for path in sorted(old.iterdir()):
-        others = path.name in LASTING or path.name not in (*listed, LISTING, UNFINISHED)
+        lasting = any(fnmatch(path.name, pattern) for pattern in LASTING)
+        others = lasting or path.name not in (*listed, LISTING, UNFINISHED)
         if others and not os.path.lexists(folder / path.name):
             with suppress(FileExistsError, FileNotFoundError):
                 os.replace(path, folder / path.name)

@@ -151,8 +151,10 @@ def test_own_shapes(run, classes, tmp_path, capsys):
     assert summary["classes"] == ["bottle", "ladder"]
     head = tmp_path / "own" / "own_shapes_vit_b16" / "input" / "head.safetensors"
     answer = (head.parent / "predictions.csv").read_text()
-    main("--head", head, "--input", shape, output="later")
-    assert next((tmp_path / "later").rglob("predictions.csv")).read_text() == answer
+    main("--head", head, "--input", shape, output="own")  # whose folder is replaced, but not the head in it
+    assert (head.parent / "predictions.csv").read_text() == answer
+    assert head.is_file()
+    assert not (head.parent / "shots.json").exists()
     train_only = main("--train", classes, output="train_only")
     assert train_only["training_shapes"] == 6
     capsys.readouterr()
