@@ -103,7 +103,9 @@ def device() -> Iterator[Finding]:
     from pointclip.encoder.device import check_device, native_precision
 
     best = check_device("auto")
-    name = torch.cuda.get_device_name(best) if best.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    cpu = f"CPU, {threads} thread{'' if threads == 1 else 's'}"
+    name = torch.cuda.get_device_name(best) if best.type == "cuda" else cpu
     precision = native_precision(best)
     yield Finding("device", f"{name}; precision auto is {precision}")
     bf16 = "native" if precision == "bf16" else "emulated, several times slower than fp32 or fp16"
