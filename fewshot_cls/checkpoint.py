@@ -35,3 +35,8 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict]:
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - no dict
     except (SafetensorError, OSError, KeyError, ValueError):
         return {}, {}
+
+
+def with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors named "prefix.NAME", by NAME."""
+    return {name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")}

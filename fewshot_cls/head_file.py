@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from fewshot_cls.adapter import InterViewAdapter, joined_logits
-from fewshot_cls.checkpoint import load_checkpoint, save_checkpoint
+from fewshot_cls.checkpoint import load_checkpoint, save_checkpoint, with_prefix
 from fewshot_cls.heads import Head, KernelRidge, Linear, TipAdapter, ZeroShot
 from fewshot_cls.smoothing import LearnedSmoothing
 from pointclip.errors import InputError
@@ -81,7 +81,7 @@ def load_head(path: str | Path) -> tuple[nn.Module, HeadFacts, dict[str, Tensor]
     if facts.pop("format", None) != FORMAT:
         raise InputError(f"{path} is not a few-shot head; give the head.safetensors that a few-shot run wrote.")
     facts = HeadFacts(**{**facts, "class_names": tuple(facts["class_names"])})
-    parts = {kind: _under(kind, tensors) for kind in ("head", "smoothing")}
+    parts = {kind: with_prefix(kind, tensors) for kind in ("head", "smoothing")}
     return _rebuild(facts, parts["head"]).eval().requires_grad_(False), facts, parts["smoothing"]
 
 
@@ -130,7 +130,3 @@ def _rebuild(facts: HeadFacts, tensors: dict[str, Tensor]) -> nn.Module:
         head = CONSTRUCTORS[facts.method](zero, **rest, **numbers)
     head.load_state_dict(tensors)
     return head
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")}

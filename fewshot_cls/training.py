@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from fewshot_cls.checkpoint import load_checkpoint, save_checkpoint
+from fewshot_cls.checkpoint import load_checkpoint, save_checkpoint, with_prefix
 from fewshot_cls.recipe import Recipe, spread_cross_entropy
 
 SAVE_SECONDS = 30  # between checkpoints
@@ -154,7 +154,7 @@ class _Trainer:
         tensors, state = load_checkpoint(path)
         if state.get("key") != key:
             return
-        named = {kind: _under(kind, tensors) for kind in ("model", "best", "optimizer")}
+        named = {kind: with_prefix(kind, tensors) for kind in ("model", "best", "optimizer")}
         self.model.load_state_dict(named["model"])
         self.best, self.chosen = named["best"], state["chosen"]
         self.epochs = [Epoch(**epoch) for epoch in state["epochs"]]
@@ -186,7 +186,3 @@ def _epoch_seed(seed: int, number: int) -> int:
 
 def _gpus(model: nn.Module) -> list[torch.device]:
     return list({parameter.device for parameter in model.parameters() if parameter.device.type == "cuda"})
-
-
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")}

@@ -199,6 +199,10 @@ def _validate(settings: CfgNode) -> None:
             value = value[part]
         if value < smallest:
             raise InputError(f"{name} is {value}; expected at least {smallest}.")
+    if settings.SPLIT.LEAST > 1:
+        raise InputError(
+            f"SPLIT.LEAST is {settings.SPLIT.LEAST}; expected 0 to 1, a share of the largest piece's extent."
+        )
     if settings.DATASET.NUM_POINTS > MAX_POINTS:
         raise InputError(f"DATASET.NUM_POINTS is {settings.DATASET.NUM_POINTS}; expected at most {MAX_POINTS}.")
     if not settings.OUTPUT.strip():
