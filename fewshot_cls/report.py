@@ -80,7 +80,12 @@ def write_fewshot_report(
     explanation = (
         "Loss on the shots, accuracy on the shots and on the shapes that the epoch was selected on; the line marks it."
     )
-    table = {"title": "Accuracy of each class", "caption": "Mean over the draws.", "columns": columns, "rows": rows}
+    table = {
+        "title": "Accuracy of each class",
+        "caption": "Of several draws, their mean.",
+        "columns": columns,
+        "rows": rows,
+    }
     page = render(
         CASE,
         title=title,

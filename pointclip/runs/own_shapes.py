@@ -1,4 +1,4 @@
-"""What a run says of a user's own shapes: one answer each, for the terminal, metrics.json and --json."""
+"""Results for --input shapes: one answer per shape, for the terminal, metrics.json and --json."""
 
 import argparse
 import contextlib
@@ -14,8 +14,8 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.datasets.shape_files import printable
 from pointclip.runs.output import plain, table
 
-FEW = 3  # own shapes that are printed with all their likeliest classes, and files whose up axes are told one by one
-NONE = "none of these"  # what a shape is called whose likeliest class is not likely enough
+FEW = 3  # up to this many shapes are printed with all their top classes, and files with their up axes
+NONE = "none of these"  # the prediction for a shape whose top probability is below the threshold
 ANSWERS = "answers"  # in metrics.json
 
 
@@ -50,23 +50,23 @@ def class_answers(
     calibrated: bool,
     margins: np.ndarray | None = None,
 ) -> list[dict]:
-    """The answers of a classification: the class, or `NONE`, and the likeliest ones.
+    """The answers of a classification: the class, or `NONE`, and the top classes.
 
     Args:
-        top, probabilities: [n, T], the likeliest classes, best first, and their probabilities.
+        top, probabilities: [n, T], the most probable classes, best first, and their probabilities.
         margins: [n], of the best class over the next in cosine; None if the method has none.
     """
     answers = []
     for i, (best, shares) in enumerate(zip(top, probabilities, strict=True)):
         answer = {"class": names[best[0]] if shares[0] >= threshold else NONE, "probability": shares[0]}
         answer |= {"calibrated": calibrated} | ({} if margins is None else {"margin": margins[i]})
-        likeliest = zip(best, shares, strict=True)
-        answers.append(answer | {"top": [{"class": names[k], "probability": share} for k, share in likeliest]})
+        ranked = zip(best, shares, strict=True)
+        answers.append(answer | {"top": [{"class": names[k], "probability": share} for k, share in ranked]})
     return answers
 
 
 def print_classes(answers: Sequence[Mapping], threshold: float, shown: int) -> None:
-    """Print the likeliest classes of each of a few shapes, or one line a shape.
+    """Print the top classes of each of a few shapes, or one line per shape.
 
     Args:
         answers: see `answers_of` and `class_answers`.
@@ -119,8 +119,8 @@ def up_notes(shapes: object) -> list[str]:
     if len(guesses) <= FEW:
         return [f"{path}: {guess.words}" for path, guess in guesses.items()]
     counts = Counter((guess.axis, guess.reason) for guess in guesses.values())
-    told = "; ".join(f"{axis} for {count} ({reason})" for (axis, reason), count in sorted(counts.items()))
-    return [f"assumed up axes: {told}; use --up to change this.", *disagree]
+    summary = "; ".join(f"{axis} for {count} ({reason})" for (axis, reason), count in sorted(counts.items()))
+    return [f"assumed up axes: {summary}; use --up to change this.", *disagree]
 
 
 def _shape(shapes: ShapeFiles, index: int) -> dict:

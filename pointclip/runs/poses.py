@@ -22,7 +22,7 @@ MAX_POINTS = 2048  # of a shape, which is enough for a pose
 def let_model_judge(
     shapes: ShapeSet, extractor: FeatureExtractor, classes: Tensor, weights: Tensor, names: Sequence[str]
 ) -> None:
-    """Let a model choose the up axis of own shapes that their base and symmetry leave undecided.
+    """Let a model choose the up axis of --input shapes where base and symmetry leave it undecided.
 
     Args:
         classes: [K, C], unit features of the classes' sentences.
@@ -50,7 +50,7 @@ def model_judge(
             poses = np.stack([to_y_up(cloud[chosen], axis) for axis in POSES]).astype(np.float32)
             try:
                 check_points(torch.from_numpy(poses))
-            except InputError:  # told when the shape itself is read
+            except InputError:  # reported when the shape itself is read
                 continue
             cosines = _cosines(torch.from_numpy(poses), extractor, classes, weights)
             top = cosines.topk(min(2, cosines.shape[1]), 1).values

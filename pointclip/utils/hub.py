@@ -1,4 +1,4 @@
-"""Weights that would have to be fetched while the hub cannot be reached: reported before the slow imports."""
+"""Weights that have to be downloaded while the hub cannot be reached: reported before the slow imports."""
 
 from pathlib import Path
 

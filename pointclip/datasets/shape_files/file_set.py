@@ -137,7 +137,7 @@ class ShapeFiles:
         for name, geometry in list(self._read(path).items())[:MAX_POSED]:
             try:
                 clouds.append(take(geometry, name, self.num_points or POINTS, self.seed).shape.points)
-            except InputError:  # told when that piece itself is read
+            except InputError:  # reported when that piece itself is read
                 continue
         return clouds
 
