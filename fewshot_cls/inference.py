@@ -10,10 +10,11 @@ from yacs.config import CfgNode
 
 from fewshot_cls.features import extract, open_method_extractor, unit_views
 from fewshot_cls.head_file import HeadFacts, check_fits, class_columns, load_head
+from fewshot_cls.head_results import report_head_on_set
 from fewshot_cls.heads import ZeroShot
 from fewshot_cls.learn import Learned
+from fewshot_cls.own_shapes import report_own_shapes
 from fewshot_cls.projections import LearnedProjection, open_projection, open_view_weights, selected_views
-from fewshot_cls.results import report_head_on_files, report_head_on_set
 from pointclip.config import with_changes
 from pointclip.datasets.batches import BatchReader
 from pointclip.errors import InputError
@@ -79,7 +80,8 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
     run = describe_run(args, settings, extractor, reader, facts.sentences, origins, None, seconds)
     with atomic_folder(args.folder) as folder:
         if args.input:
-            return report_head_on_files(folder, run, facts, reader, test, before, logits, projection, args.threshold)
+            own = facts.class_names, reader, test, before, logits, projection, args.threshold
+            return report_own_shapes(folder, run, *own)
         labels = torch.tensor([shared_labels.index(label) for label in test.labels.tolist()])
         test, zero = replace(test, labels=labels), before[:, columns]
         return report_head_on_set(folder, run, facts, reader, test, zero, logits[:, columns], columns, projection)

@@ -131,6 +131,11 @@ def takes_unit(settings: CfgNode) -> bool:
     return not settings.METHOD.startswith("adapter") or settings.ADAPTER.FEATURES == "unit"
 
 
+def selection(chosen_on: str) -> str:
+    """What anything was selected on, as text."""
+    return "no selection" if chosen_on == "nothing" else f"selected on {chosen_on}"
+
+
 def _hyperparameters(
     settings: CfgNode, zero: ZeroShot, support: LabelledShapes, validation: LabelledShapes | None
 ) -> tuple[dict, dict]:

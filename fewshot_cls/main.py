@@ -28,9 +28,10 @@ from fewshot_cls.features import (
 from fewshot_cls.heads import ZeroShot
 from fewshot_cls.inference import apply_head, logits_of
 from fewshot_cls.learn import learn, takes_unit
+from fewshot_cls.own_shapes import report_own_shapes
 from fewshot_cls.progress import training_progress
 from fewshot_cls.projections import open_projection, open_view_weights, selected_views
-from fewshot_cls.results import Answer, report_own_shapes, report_test, report_training, with_notes, write_learned
+from fewshot_cls.results import Answer, report_test, report_training, with_notes, write_learned
 from fewshot_cls.settings import parse
 from pointclip.features.store import fingerprint_of_encoder
 from pointclip.prompts import class_sentences, open_prompts
@@ -105,6 +106,8 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
         described = with_notes(described, settings, [f"training shapes: {note}" for note in up_notes(training.files)])
         before = zero(unit_views(test))
         if args.input:
-            own = training.class_names, reader, test, before, answers[0], extractor.projection, args.threshold
-            return report_own_shapes(folder, described, *own)
+            learned, draw = answers[0].learned, answers[0].draw
+            trainings = {draw.words: learned.training} if learned.training else {}
+            own = training.class_names, reader, test, before, answers[0].logits, extractor.projection, args.threshold
+            return report_own_shapes(folder, described, *own, trainings)
         return report_test(folder, described, reader, test, before, answers, extractor.projection)

@@ -12,6 +12,7 @@ from pointclip.errors import InputError
 from pointclip.runs.arguments import add_threshold, argument_parser, check_threshold, parse_settings
 from zeroshot_cls.settings import PUBLISHED_SETS
 
+TASK = "few-shot classification"
 CONFIGS = Path(__file__).with_name("configs")
 CLOSED = ("tip_adapter", "gaussian_discriminant", "kernel_ridge", "linear_probe")  # without training
 TRAINED = ("tip_adapter_f", "adapter", "smoothing", "adapter_smoothing")

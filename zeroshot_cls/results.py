@@ -90,10 +90,10 @@ def report_own_shapes(
         names, answers.top, answers.probabilities, threshold, calibration is not None, answers.margins
     )
     listed = answers_of(reader, answers.indices, called)
-    summary = {"task": TASK, **given, **summary_of(run, reader, count), ANSWERS: listed}
-    print_classes(listed, threshold, SHOWN)
     more = f"The first {SHOWN} of {count:,} shapes are shown; all of them are in predictions.csv."
     run = replace(run, notes=[*run.notes, more] if count > SHOWN else run.notes)
+    summary = {"task": TASK, **given, **summary_of(run, reader, count), ANSWERS: listed}
+    print_classes(listed, threshold, SHOWN)
 
     with run_files(run, summary) as folder:
         write_predictions(folder, run, names, answers, calibration is not None, listed)

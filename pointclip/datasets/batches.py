@@ -39,7 +39,8 @@ class BatchReader:
     Args:
         shapes: the data set.
         batch_size: shapes per batch; fewer if the number of points changes or at the end.
-        on_bad: "stop" raises an InputError at the first bad shape; "skip" records it in `bad` and continues.
+        on_bad: "stop" raises an InputError at the first bad shape; "skip" records it in `bad` and continues, as is
+            always done with pieces of files that are left out.
             Any other exception stops in either case: it is a bug in the data set's code, not a bad shape.
         indices: which shapes, all by default.
         parts_wanted: whether a shape without any part label counts as bad.
@@ -80,8 +81,12 @@ class BatchReader:
         self.bad.clear()
         self.notes[:] = getattr(self.shapes, "notes", ())
         self._digest = _new_digest()
+        left_out = getattr(self.shapes, "left_out", {})
         waiting: list[tuple[int, Shape]] = []
         for index in range(len(self.shapes)) if self.indices is None else self.indices:
+            if index in left_out:
+                self.bad[index] = left_out[index]
+                continue
             shape = self._read(index)
             if shape is None:
                 continue

@@ -108,9 +108,9 @@ def split_settings(words: Sequence[str], base: CfgNode) -> tuple[list[str], list
 
 
 def _with_bare_split(words: Sequence[str]) -> list[str]:
-    """The words with --split as --split=auto, unless its value follows: it could be a KEY."""
-    following = [*words[1:], ""]
-    return ["--split=auto" if word == "--split" and after not in SPLITS else word
+    """The words with --split as --split=auto if a flag, a KEY or nothing follows it."""
+    following = [*words[1:], "-"]
+    return ["--split=auto" if word == "--split" and re.match("-|[A-Z]", after) else word
             for word, after in zip(words, following, strict=True)]  # fmt: skip
 
 

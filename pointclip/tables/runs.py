@@ -22,6 +22,7 @@ from pointclip.utils.files import atomic_path, expanded
 
 OPENAI_FILES = {"ViT-L-14-336": "ViT-L-14-336px"}  # where OpenAI's file name differs from the encoder's name
 SUFFIXES = (".pt", ".safetensors")
+FOR_OTHERS = ("searched.yaml", "head.safetensors")  # files of a run that other runs read
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,10 @@ class Runner:
                 raise
             seconds = time.perf_counter() - start
             metrics = json.loads((files / "metrics.json").read_text(encoding="utf-8"))
+            for_others = [name for name in FOR_OTHERS if (files / name).is_file()]
+            cell = {"arguments": words, "identity": identity, "seconds": seconds, "for_others": for_others}
             with atomic_path(folder / "cell.json") as path:  # written last: marks the run as complete
-                path.write_text(json.dumps({"arguments": words, "identity": identity, "seconds": seconds}, indent=1))
+                path.write_text(json.dumps(cell, indent=1))
         return Outcome(metrics, files, seconds=seconds)
 
     def _make(self, job: Job, pairs: Mapping[str, str], folder: Path) -> list[str]:
@@ -194,13 +197,13 @@ def quiet(log: TextIO) -> Iterator[None]:
 def read_earlier(cell: Path, files: Path, identity: dict) -> dict | None:
     """The metrics of an earlier run with the same identity, from its folder `files`; None if missing or incomplete."""
     try:
-        if json.loads(cell.read_text(encoding="utf-8"))["identity"] != identity:
+        earlier = json.loads(cell.read_text(encoding="utf-8"))
+        if earlier["identity"] != identity or not all((files / name).is_file() for name in earlier["for_others"]):
             return None
         metrics = json.loads((files / "metrics.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     complete = isinstance(metrics, dict) and isinstance(metrics.get("notes", []), list)
-    complete = complete and (not identity["search"] or (files / "searched.yaml").is_file())
     return metrics if complete else None
 
 
@@ -225,7 +228,7 @@ def set_aside(cell: Path, files: Path) -> Iterator[None]:
 
 
 def _results(files: Path) -> list[bytes]:
-    paths = (files / name for name in ("metrics.json", "searched.yaml"))
+    paths = (files / name for name in ("metrics.json", *FOR_OTHERS))
     return [path.read_bytes() if path.is_file() else b"" for path in paths]
 
 

@@ -87,6 +87,14 @@ def test_bad_shape_stops_or_is_skipped_with_a_reason(kind):
     assert words in reader.bad[1]
 
 
+def test_pieces_left_out_by_settings_do_not_stop():
+    shapes = Listed([shape(), InputError("a#screw: too small."), shape()])
+    shapes.left_out = {1: "a#screw: too small."}
+    reader = BatchReader(shapes, 4)
+    assert [batch.indices for batch in reader] == [[0, 2]]
+    assert reader.bad == shapes.left_out
+
+
 @pytest.mark.parametrize("on_bad", ["stop", "skip"])
 def test_bug_in_a_data_set_always_stops(on_bad):
     with pytest.raises(InputError, match=r"Shape 1 of the data set Listed: .*line \d+: KeyError: 'x'; fix") as caught:

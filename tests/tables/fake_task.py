@@ -9,6 +9,7 @@ from pointclip.config import defaults, load_config
 from pointclip.config_files import find_config
 from pointclip.runs.output import write_json
 from pointclip.tables import Task, make_tables
+from pointclip.tables.runs import FOR_OTHERS
 from pointclip.writing.build import write_by_kind
 
 TABLE = {
@@ -70,7 +71,8 @@ class FakeTask:
         metrics["tuned_on_test_labels"] = bool(notes)
         folder.mkdir(parents=True, exist_ok=True)
         if search:
-            (folder / "searched.yaml").write_text(f"call: {len(self.calls)}")
+            for name in FOR_OTHERS:
+                (folder / name).write_text(f"call: {len(self.calls)}")
         metrics.update(answer)
         write_json(folder / "metrics.json", metrics)
         return metrics

@@ -15,6 +15,7 @@ from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
 from pointclip.runs.own_shapes import NONE
 from tests.zeroshot_cls.test_main import CONFIGS
+from zeroshot_cls import results
 from zeroshot_cls.main import main
 
 
@@ -97,13 +98,26 @@ def test_a_scene_gives_an_answer_a_node_and_lists_what_is_left_out(run):
     for name, extent in (("big", 1), ("bigger", 2), ("screw", 0.01)):
         scene.add_geometry(trimesh.creation.box([extent] * 3), node_name=name, geom_name=name)
     scene.export(run.folder / "scene.glb")
-    printed, rows, metrics = run(run.folder / "scene.glb", "--classes", "chair,car", "--split")
+    printed, rows, metrics = run(run.folder / "scene.glb", "--classes", "chair,car", "--split", "ON_BAD_SHAPE", "stop")
     assert [row["shape"].rpartition("#")[2] for row in rows] == ["big", "bigger"]
     assert [row["up_by"] for row in rows] == ["the format's convention"] * 2
     assert "left out:" in printed
     assert "screw" in printed
     assert metrics["answers"][0]["piece"] == "big"
     assert metrics["input"]["split"] == "auto"
+
+
+def test_the_page_and_metrics_say_how_many_shapes_are_shown(run, monkeypatch):
+    monkeypatch.setattr(results, "SHOWN", 1)
+    printed, rows, metrics = run(run.folder, "--classes", "chair,car")
+    note = f"The first 1 of {len(rows)} shapes are shown; all of them are in predictions.csv."
+    assert note in metrics["notes"]
+    assert note in printed
+
+
+def test_a_wrong_kind_of_split_names_the_right_ones(run):
+    with pytest.raises(InputError, match=r"--split: invalid choice: 'node'.*nodes.*parts"):
+        run(run.folder / "car.npy", "--classes", "chair,car", "--split", "node")
 
 
 @pytest.mark.parametrize("flag", ["--json", "--split"])

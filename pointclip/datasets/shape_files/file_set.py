@@ -27,7 +27,7 @@ class Entry:
 
     path: Path
     piece: str = ""  # "" for the whole file
-    reason: str = ""  # why it is left out
+    reason: str = ""  # why it cannot be read, or is left out
 
     @property
     def name(self) -> str:
@@ -92,6 +92,11 @@ class ShapeFiles:
         """The files and how they are read, as recorded in metrics.json."""
         split = {"split": self.split.by} if self.split else {}
         return {"files": [printable(path.absolute()) for path in self.paths], "up": self.up, **split}
+
+    @property
+    def left_out(self) -> dict[int, str]:
+        """Pieces that the settings SPLIT leave out, by index, with the reason; their files are sound."""
+        return {i: entry.reason for i, entry in enumerate(self.entries) if entry.piece and entry.reason}
 
     @property
     def guesses(self) -> dict[str, UpGuess]:

@@ -1,0 +1,82 @@
+"""Predictions beside zero-shot's: by class, by shape in predictions.csv, and those that changed, for the page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from fewshot_cls.report import Change
+from fewshot_cls.scores import Scores
+from pointclip.datasets.base import ShapeSet
+from pointclip.runs.output import write_csv
+from zeroshot_cls.classifier import Features
+
+SHOWN = 4  # shapes on the page for each kind of change
+
+
+def by_class(before: Scores, after: np.ndarray) -> dict[str, tuple[float, float, int]]:
+    """Zero-shot's accuracy, another one, and the number of shapes, of each class that has shapes.
+
+    Args:
+        after: [K] the other accuracies in percent, in the order of `before.names`.
+    """
+    counts = before.confusion.sum(1)
+    triples = zip(before.names, before.class_accuracy, after, counts.tolist(), strict=True)
+    return {name: (old, new, count) for name, old, new, count in triples if count}
+
+
+def class_rows(classes: dict[str, tuple[float, float, int]]) -> list[list]:
+    """Rows of a printed table from `by_class`."""
+    return [[name, count, f"{old:.1f}", f"{new:.1f}"] for name, (old, new, count) in classes.items()]
+
+
+def write_predictions(
+    folder: Path, tuned: bool, names: Sequence[str], test: Features, before: Scores, after: Scores
+) -> None:
+    """Write one row per shape: its true class if known, zero-shot's prediction and the first draw's."""
+    header = ["shape", "truth", "zeroshot", "prediction", "probability", "correct", "tuned_on_test_labels"]
+    first, second = before.probabilities.argmax(1), after.probabilities.argmax(1)
+    rows = []
+    for i, (name, label) in enumerate(zip(test.names, test.labels.tolist(), strict=True)):
+        share, known = after.probabilities[i, second[i]], label >= 0
+        row = [name, names[label] if known else "", names[first[i]], names[second[i]], f"{share:.6f}"]
+        rows.append([*row, int(second[i] == label) if known else "", int(tuned)])
+    write_csv(folder / "predictions.csv", header, rows)
+
+
+def changed_sections(before: Scores, after: Scores, test: Features, shapes: ShapeSet, projection: nn.Module):
+    """Sections of the page: predictions that became right and that became wrong, the most confident first."""
+    changed = {
+        ("Became right", "Wrong by zero-shot, right by few-shot."): after.correct & ~before.correct,
+        ("Became wrong", "Right by zero-shot, wrong by few-shot."): ~after.correct & before.correct,
+    }
+    sections = []
+    for (heading, explanation), mask in changed.items():
+        places = np.flatnonzero(mask)
+        places = places[np.argsort(-after.probabilities[places].max(1), kind="stable")]
+        cases = [_change(i, before, after, test, shapes, projection) for i in places[:SHOWN]]
+        sections.append((heading, f"{explanation} {len(places)} shape{'s' * (len(places) != 1)}.", cases))
+    return sections
+
+
+def _change(i: int, before: Scores, after: Scores, test: Features, shapes: ShapeSet, projection: nn.Module) -> Change:
+    names, first, second = after.names, before.probabilities[i], after.probabilities[i]
+    return Change(
+        test.names[i],
+        names[after.truth[i]],
+        names[first.argmax()],
+        float(first.max()),
+        names[second.argmax()],
+        float(second.max()),
+        depth_maps(shapes, test.indices[i], projection),
+    )
+
+
+@torch.no_grad()
+def depth_maps(shapes: ShapeSet, index: int, projection: nn.Module) -> np.ndarray:
+    """The depth maps of a shape, [V, H, W] in [0, 1]."""
+    points = torch.from_numpy(shapes[index].points)[None].to(projection.rotations.device)
+    maps = projection.depth_maps(points)[0].cpu().numpy()
+    return maps / max(1, maps.max())  # PointCLIP V1's reach 2.6

@@ -1,0 +1,32 @@
+"""Scores of few-shot logits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch import Tensor
+
+from zeroshot_cls import scores as zeroshot_scores
+
+
+@dataclass(frozen=True)
+class Scores(zeroshot_scores.Scores):
+    """Scores with every class's probability."""
+
+    probabilities: np.ndarray = field(kw_only=True)  # [n, K]
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Whether each prediction is correct, [n] bool; never if the class is unknown."""
+        return self.prediction == self.truth
+
+
+def evaluate(logits: Tensor, labels: Tensor, names: Sequence[str]) -> Scores:
+    """Score logits [n, K] against labels [n], -1 if unknown.
+
+    Raises:
+        InputError: if no label is known.
+    """
+    probabilities = logits.softmax(1).numpy()
+    scores = zeroshot_scores.evaluate(labels.numpy(), probabilities.argmax(1), names)
+    return Scores(scores.names, scores.truth, scores.prediction, probabilities=probabilities)
