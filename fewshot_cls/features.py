@@ -58,27 +58,13 @@ def open_method_extractor(
     return extractor
 
 
-@torch.no_grad()
-def extract(reader: BatchReader, extractor: FeatureExtractor, unit: bool) -> Features:
-    """View features of every shape of the reader, of unit length or as CLIP returns them."""
-    if unit:
-        return extract_features(reader, extractor)
-    views, shapes, indices = [], [], []
-    for batch, features in extractor.batches(reader, lambda images: {"views": extractor.encode_views(images, False)}):
-        views.append(features["views"].cpu())
-        shapes += [(shape.label, shape.name) for shape in batch.shapes]
-        indices += batch.indices
-    labels, names = zip(*shapes, strict=True)
-    return Features(torch.cat(views), torch.tensor(labels), list(names), indices)
-
-
 def extract_shots(
     settings: CfgNode, training: Augmented, draws: Sequence[Shots], extractor: FeatureExtractor, unit: bool
 ) -> Features:
     """The features of every shape in any draw; one that cannot be read stops the run, since draws are fixed."""
     wanted = sorted({i for draw in draws for i in (*training.with_copies(draw.train), *draw.validation)})
     size = settings.BATCH_SIZE or usual_batch_size(extractor.device)
-    return extract(BatchReader(training, size, "stop", wanted), extractor, unit)
+    return extract_features(BatchReader(training, size, "stop", wanted), extractor, unit)
 
 
 def labelled_shapes(settings: CfgNode, features: Features, indices: Sequence[int], shapes) -> LabelledShapes:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from yacs.config import CfgNode
 
-from fewshot_cls.features import extract, open_method_extractor, unit_views
+from fewshot_cls.features import open_method_extractor, unit_views
 from fewshot_cls.head_file import HeadFacts, check_fits, class_columns, load_head
 from fewshot_cls.head_results import report_head_on_set
 from fewshot_cls.heads import ZeroShot
@@ -25,7 +25,7 @@ from pointclip.runs.atomic_folder import atomic_folder
 from pointclip.runs.opening import open_shapes
 from pointclip.runs.poses import let_model_judge
 from pointclip.runs.run import describe_run
-from zeroshot_cls.classifier import Features
+from zeroshot_cls.classifier import Features, extract_features
 
 
 @torch.no_grad()
@@ -36,7 +36,7 @@ def logits_of(learned: Learned, test: Features, reader: BatchReader, extractor: 
     """
     if learned.projection is not None:
         smoothed = FeatureExtractor(learned.projection.eval(), extractor.encoder, progress=extractor.progress)
-        test = extract(reader, smoothed, unit)
+        test = extract_features(reader, smoothed, unit)
     return learned.head(test.views)
 
 
@@ -70,7 +70,7 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
 
     # predictions
     start = time.perf_counter()
-    test = extract(reader, extractor, unit)
+    test = extract_features(reader, extractor, unit)
     seconds = time.perf_counter() - start
     with torch.no_grad():
         logits = head(test.views)
@@ -100,7 +100,7 @@ def _by_fixed_projection(
     if not facts.smoothing:
         return test
     projection = open_projection(settings).to(extractor.device)
-    return extract(reader, FeatureExtractor(projection, extractor.encoder, progress=extractor.progress), True)
+    return extract_features(reader, FeatureExtractor(projection, extractor.encoder, progress=extractor.progress), True)
 
 
 def _check_projection(facts: HeadFacts, settings: CfgNode) -> None:

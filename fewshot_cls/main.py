@@ -17,7 +17,6 @@ from yacs.config import CfgNode
 
 from fewshot_cls.features import (
     draw_all,
-    extract,
     extract_shots,
     labelled_shapes,
     open_method_extractor,
@@ -42,6 +41,7 @@ from pointclip.runs.poses import let_model_judge
 from pointclip.runs.run import describe_run
 from pointclip.search.result import read_result
 from zeroshot_cls.classifier import TASK as ZERO_SHOT
+from zeroshot_cls.classifier import extract_features
 
 
 def main(words: Sequence[str] | None = None) -> dict:
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     # features: frozen CLIP sees every shape once
     shots = extract_shots(settings, training, draws, extractor, unit)
     start = time.perf_counter()
-    test = extract(reader, extractor, unit) if reader else None
+    test = extract_features(reader, extractor, unit) if reader else None
     seconds = time.perf_counter() - start
 
     # learning, once for each draw

@@ -86,6 +86,12 @@ def checkout(tmp_path):
             ["candidates", "16384", "mean of 1"],
         ),
         pytest.param(
+            "many_files",
+            "--files 3 --points 64 -- PROJECTION.VIEWS 0",
+            ["shapes done", "3 files of 64 points", "0 busy processes"],
+            marks=pytest.mark.slow,  # starts a process that loads torch
+        ),
+        pytest.param(
             "detection",
             "--boxes 2 --million 1 --scenes 2 --repeats 1",
             ["clusters", "encode", "million", "the meter: 2 scenes"],

@@ -17,21 +17,28 @@ TOP = 5  # classes reported per shape
 class Features:
     """The view features of a data set, with labels."""
 
-    views: Tensor  # [n, V, C] float32 on the CPU, unit length
+    views: Tensor  # [n, V, C] float32 on the CPU
     labels: Tensor  # [n] int64, -1 if unknown
     names: list[str]
     indices: list[int]  # indices in the data set
 
 
-def extract_features(reader: BatchReader, extractor: FeatureExtractor) -> Features:
-    """Project and encode all shapes of the reader; the next batch is projected while one is encoded."""
-    views, shapes, indices = [], [], []
-    for batch, features in extractor.view_features(reader):
-        views.append(features.cpu())
+@torch.no_grad()
+def extract_features(reader: BatchReader, extractor: FeatureExtractor, unit: bool = True) -> Features:
+    """Project and encode all shapes of the reader; the next batch is projected while one is encoded.
+
+    Args:
+        unit: whether features have unit length, or are as CLIP returns them.
+    """
+    views, shapes, indices = None, [], []
+    for batch, features in extractor.view_features(reader, unit):
+        if views is None:  # allocated once: rows kept one by one would fragment the heap
+            views = torch.empty(reader.total, *features.shape[1:])
+        views[len(shapes) : len(shapes) + len(features)] = features.cpu()
         shapes += [(shape.label, shape.name) for shape in batch.shapes]
         indices += batch.indices
     labels, names = zip(*shapes, strict=True)
-    return Features(torch.cat(views), torch.tensor(labels), list(names), indices)
+    return Features(views[: len(shapes)], torch.tensor(labels), list(names), indices)
 
 
 @dataclass(frozen=True)
@@ -60,14 +67,14 @@ def classify(
     for batch, views in extractor.view_features(reader):
         logits = view_weighted_logits(views, classes, weights)
         best, shares = top_classes(logits / temperature)
-        top.append(best)
-        probabilities.append(shares)
-        margins.append(cosine_margins(logits, views.shape[1]))
+        top += best.tolist()  # numbers, since small arrays between large ones that are freed fragment the heap
+        probabilities += shares.tolist()
+        margins += cosine_margins(logits, views.shape[1]).tolist()
         labels += [shape.label for shape in batch.shapes]
         names += [shape.name for shape in batch.shapes]
         indices += batch.indices
-    joined = map(np.concatenate, (top, probabilities, margins))
-    return Answers(np.array(labels), names, indices, *joined)
+    probabilities, margins = (np.array(numbers, np.float32) for numbers in (probabilities, margins))
+    return Answers(np.array(labels), names, indices, np.array(top, np.int64), probabilities, margins)
 
 
 def top_classes(logits: Tensor) -> tuple[np.ndarray, np.ndarray]:

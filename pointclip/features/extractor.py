@@ -1,5 +1,6 @@
 """CLIP features of sentences and shapes; the next shapes are projected while the current ones are encoded."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
@@ -15,8 +16,10 @@ from pointclip.errors import InputError
 from pointclip.features.prefetch import prefetch
 from pointclip.features.sentences import SentenceCache
 from pointclip.features.store import FeatureStore, Forms
+from pointclip.utils import memory
 
 R = TypeVar("R")
+HAND_BACK_EVERY = 10.0  # seconds
 
 
 class FeatureExtractor:
@@ -102,7 +105,7 @@ class FeatureExtractor:
         Raises:
             InputError: if no shape is left.
         """
-        done = 0
+        done, handed_back = 0, time.monotonic()
         with tqdm(total=reader.total, unit="shape", desc="project, encode", disable=not self.progress) as bar:
             for batch, (features, projected) in prefetch(lambda batch: self._prepare(batch, forms), reader):
                 if features is None:
@@ -112,16 +115,23 @@ class FeatureExtractor:
                 yield batch, {name: tensor.to(self.device) for name, tensor in features.items()}
                 done += len(batch.shapes)
                 bar.update(done + len(reader.bad) - bar.n)
+                if time.monotonic() - handed_back >= HAND_BACK_EVERY:
+                    memory.hand_back()
+                    handed_back = time.monotonic()
+        memory.hand_back()
         if not done:
             reason = next(iter(reader.bad.values()), "the data set is empty")
             raise InputError(f"No shape is left ({reason.rstrip('.')}); check the input.")
 
-    def view_features(self, reader: BatchReader) -> Iterator[tuple[Batch, Tensor]]:
-        """Yield every batch with its views' unit features [B, V, C], for a projection that returns images."""
+    def view_features(self, reader: BatchReader, unit: bool = True) -> Iterator[tuple[Batch, Tensor]]:
+        """Yield every batch with its views' features [B, V, C], of unit length or not; the projection returns images.
+
+        A store keeps one kind of features: give each kind its own.
+        """
         forms = {"views": (torch.float32, (None, None))}
 
         def encode(images: Tensor) -> dict[str, Tensor]:
-            return {"views": self.encode_views(images)}
+            return {"views": self.encode_views(images, unit)}
 
         for batch, features in self.batches(reader, encode, lambda points: forms):
             yield batch, features["views"]

@@ -7,6 +7,7 @@ from pointclip import FeatureExtractor, load_encoder
 from pointclip.datasets.batches import BatchReader
 from pointclip.datasets.synthetic import SyntheticShapes
 from pointclip.errors import InputError
+from pointclip.features import extractor as module
 from zeroshot_cls.realistic_projection import RealisticProjection
 
 
@@ -31,6 +32,16 @@ def test_view_features_match_single_views(extractor):
     views = torch.stack([extractor.encoder.encode_images(images[:, view])[0] for view in range(2)])
     # 1e-5 of unit features: float32 products of other batch sizes
     torch.testing.assert_close(batches[1][1][0], views, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("seconds", "times"), [(0, 6), (1000, 1)])
+def test_free_memory_is_handed_back_from_time_to_time_and_at_the_end(seconds, times, extractor, monkeypatch):
+    calls = []
+    monkeypatch.setattr(module, "HAND_BACK_EVERY", seconds)
+    monkeypatch.setattr(module.memory, "hand_back", lambda: calls.append("again"))
+    shapes = SyntheticShapes(per_class=1, num_points=64)
+    assert len(list(extractor.view_features(BatchReader(shapes, 1, indices=list(range(5)))))) == 5
+    assert len(calls) == times
 
 
 def test_no_shapes_is_an_error(extractor):
