@@ -1,8 +1,9 @@
 """How long does a command take for thousands of own files, and does its memory stay flat?
 
-Synthetic shapes, one .npy each, are classified by `pointclip classify` with the bundled encoder, in a separate process.
-Its resident memory is read every half second and shown at every tenth of the shapes. `--busy 2` loads the machine with
-two more processes, which changes how the threads that project and encode interleave, and so the layout of the heap.
+Synthetic shapes, one .npy each, are given to `pointclip classify` or `segment` with the bundled encoder, in a separate
+process. Its resident memory is read every half second and shown at every tenth of the shapes. `--busy 2` loads the
+machine with two more processes, which changes how the threads that project and encode interleave, and so the layout of
+the heap.
 """
 
 import argparse
@@ -33,18 +34,20 @@ INTERVAL = 0.5  # seconds
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time and resident memory of pointclip classify for very many files.")
+    parser = argparse.ArgumentParser(description="Time and resident memory of a command for very many files.")
+    parser.add_argument("--command", choices=("classify", "segment"), default="classify")
     parser.add_argument("--files", type=positive, default=5000)
     parser.add_argument("--points", type=positive, default=1024, help="points per file")
     parser.add_argument("--busy", type=int, default=0, metavar="N", help="processes that load the machine meanwhile")
-    parser.add_argument("words", nargs="*", help="further words for pointclip classify, such as PROJECTION.VIEWS 0")
+    parser.add_argument("words", nargs="*", help="further words for the command, such as PROJECTION.VIEWS 0")
     args = parser.parse_args()
     print(machine())
 
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         classes = write_shapes(folder / "shapes", args.files, args.points)
-        words = ["--config", "own_shapes", "--classes", ", ".join(classes), "--input", str(folder / "shapes")]
+        names = ["--classes", ", ".join(classes)] if args.command == "classify" else ["--category", "chair"]
+        words = [args.command, "--config", "own_shapes", *names, "--input", str(folder / "shapes")]
         words += ["ENCODER.NAME", "demo", "OUTPUT", str(folder / "outputs"), *args.words]
         with load(args.busy):
             seconds, memory = run(words, folder)
@@ -68,9 +71,9 @@ def write_shapes(folder: Path, files: int, points: int) -> tuple[str, ...]:
 
 
 def run(words: list[str], folder: Path) -> tuple[float, list[tuple[int, float]]]:
-    """The seconds that `pointclip classify` takes, and its (shapes done, resident MB) every half second."""
+    """The seconds that `pointclip` takes, and its (shapes done, resident MB) every half second."""
     environment = os.environ | {"POINTCLIP_CACHE": str(folder / "cache"), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "pointclip_cli", "classify", *words]
+    command = [sys.executable, "-m", "pointclip_cli", *words]
     memory, progress, start = [], Progress(), time.perf_counter()
     process = subprocess.Popen(
         command, env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, bufsize=0
