@@ -84,6 +84,18 @@ def test_invalid_chunk_table(tmp_path, place):
         read_shape(path)
 
 
+@pytest.mark.parametrize("place", [12, 32, 36], ids=["points per chunk", "items", "size of an item"])
+def test_invalid_packing_prints_no_stack_trace(tmp_path, place, capfd):
+    data = bytearray(READERS["las"].sound()[1])
+    record = data.index(b"laszip encoded") - 2 + 54
+    data[record + place : record + place + 4] = bytes(4)
+    path = tmp_path / "a.laz"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.laz has packed points of \d+ bytes, but its header says \d+"):
+        read_shape(path)
+    assert "panicked" not in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("header", ["{'descr': '<f4', 'shape': (", "{'descr': '<f4'", "[" * 900, "{1: 2}", "{}"])
 def test_array_header_that_is_not_a_literal(tmp_path, header):
     path = tmp_path / "a.npy"

@@ -50,10 +50,32 @@ def _check_header(data: bytes, path: Path) -> int:
         raise truncated(path, "extended records", number(243, 4), max(0, len(data) - number(235, 8)) // 60)
     is_packed = form & 0xC0
     if is_packed:
+        _check_items(data[:start], number(94, 2), records, width, path)
         _check_chunks(data, start, width, path)
     elif count * width > max(0, len(data) - start):
         raise truncated(path, "points", count, max(0, len(data) - start) // max(1, width))
     return count
+
+
+def _check_items(header: bytes, place: int, records: int, width: int, path: Path) -> None:
+    """Check what a LAZ file's header says of packed points: lazrs prints a stack trace if their sizes do not add up.
+
+    Args:
+        header: the file up to its points.
+        place: of the first variable length record.
+    """
+    for _ in range(records):
+        size = int.from_bytes(header[place + 20 : place + 22], "little")
+        if header[place + 2 : place + 18].rstrip(b"\0") == b"laszip encoded":
+            packing = header[place + 54 : place + 54 + size]
+            items = packing[34 : 34 + 6 * int.from_bytes(packing[32:34], "little")]  # type, size, version of each
+            packed = sum(int.from_bytes(items[i + 2 : i + 4], "little") for i in range(0, len(items), 6))
+            if packed != width or not any(packing[12:16]):  # the number of points per chunk
+                raise InputError(
+                    f"{path} has packed points of {packed} bytes, but its header says {width}; it is damaged, so fetch "
+                    "or export it again."
+                )
+        place += 54 + size
 
 
 def _check_chunks(data: bytes, start: int, width: int, path: Path) -> None:
