@@ -72,8 +72,8 @@ def _check_items(header: bytes, place: int, records: int, width: int, path: Path
             packed = sum(int.from_bytes(items[i + 2 : i + 4], "little") for i in range(0, len(items), 6))
             if packed != width or not any(packing[12:16]):  # the number of points per chunk
                 raise InputError(
-                    f"{path} has packed points of {packed} bytes, but its header says {width}; it is damaged, so fetch "
-                    "or export it again."
+                    f"{path} has packed points of {packed} bytes, but its header says {width}; it is damaged, so "
+                    "download or export it again."
                 )
         place += 54 + size
 
