@@ -41,6 +41,8 @@ def main() -> None:
     parser.add_argument("--busy", type=int, default=0, metavar="N", help="processes that load the machine meanwhile")
     parser.add_argument("words", nargs="*", help="further words for the command, such as PROJECTION.VIEWS 0")
     args = parser.parse_args()
+    if not Path("/proc/self/status").exists():
+        parser.error("resident memory is read from /proc, so this runs on Linux only")
     print(machine())
 
     with tempfile.TemporaryDirectory() as folder:
@@ -106,7 +108,7 @@ class Progress:
 
 
 def resident(process: int) -> float:
-    """Resident memory of a process in MB, on Linux; 0 if it has ended."""
+    """Resident memory of a process in MB; 0 if it has ended."""
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError):

@@ -31,13 +31,13 @@ class Answer:
 
     draw: Shots
     learned: Learned
-    logits: Tensor | None  # [n, K] of the shapes to classify, None where there are none
+    logits: Tensor | None  # [n, K] of the shapes to classify, None if there are none
 
 
 def write_learned(
     folder: Path, settings: CfgNode, answers: Sequence[Answer], training: Augmented, shots: Features, **facts
 ) -> None:
-    """Write every draw's shots and head, and the epochs where it was trained.
+    """Write the shots and the head of every draw, and the epochs if it was trained.
 
     Args:
         shots: features of the training shapes; their names are used.

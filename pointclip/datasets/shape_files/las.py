@@ -58,7 +58,7 @@ def _check_header(data: bytes, path: Path) -> int:
 
 
 def _check_items(header: bytes, place: int, records: int, width: int, path: Path) -> None:
-    """Check what a LAZ file's header says of packed points: lazrs prints a stack trace if their sizes do not add up.
+    """Check how a LAZ file says that points are packed: lazrs prints a stack trace if this is impossible.
 
     Args:
         header: the file up to its points.
@@ -70,11 +70,10 @@ def _check_items(header: bytes, place: int, records: int, width: int, path: Path
             packing = header[place + 54 : place + 54 + size]
             items = packing[34 : 34 + 6 * int.from_bytes(packing[32:34], "little")]  # type, size, version of each
             packed = sum(int.from_bytes(items[i + 2 : i + 4], "little") for i in range(0, len(items), 6))
-            if packed != width or not any(packing[12:16]):  # the number of points per chunk
-                raise InputError(
-                    f"{path} has packed points of {packed} bytes, but its header says {width}; it is damaged, so "
-                    "download or export it again."
-                )
+            has_points = any(packing[12:16])  # the number of points per chunk
+            if packed != width or not has_points:
+                reason = f"points of {packed} bytes, but declares {width}" if has_points else "chunks without points"
+                raise InputError(f"{path} has {reason}; it is damaged, so download or export it again.")
         place += 54 + size
 
 
