@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import sys
 import zipfile
 
 import numpy as np
@@ -101,6 +102,13 @@ def test_invalid_packing_prints_no_stack_trace(tmp_path, place, reason, capfd):
     with pytest.raises(InputError, match=rf"a\.laz has {reason}"):
         read_shape(path)
     assert "panicked" not in capfd.readouterr().err
+
+
+def test_laz_without_lazrs_names_the_package(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lazrs", None)
+    (tmp_path / "a.laz").write_bytes(READERS["las"].sound()[1])
+    with pytest.raises(InputError, match=r"a\.laz needs the package lazrs"):
+        read_shape(tmp_path / "a.laz")
 
 
 @pytest.mark.parametrize("header", ["{'descr': '<f4', 'shape': (", "{'descr': '<f4'", "[" * 900, "{1: 2}", "{}"])
