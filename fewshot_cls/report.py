@@ -82,7 +82,7 @@ def write_fewshot_report(
     )
     table = {
         "title": "Accuracy of each class",
-        "caption": "Of several draws, their mean.",
+        "caption": "The mean, if there are several draws.",
         "columns": columns,
         "rows": rows,
     }
