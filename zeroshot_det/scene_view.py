@@ -150,7 +150,7 @@ for (const canvas of document.querySelectorAll(".view")) {
     });
     filter();
   }
-  new ResizeObserver(soon).observe(canvas);
+  new ResizeObserver(redraw).observe(canvas);
   new IntersectionObserver(entries => { if (entries.some(entry => entry.isIntersecting)) redraw(); }).observe(canvas);
 }
 """
