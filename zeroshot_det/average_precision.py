@@ -37,21 +37,33 @@ class Scores:
     truth: np.ndarray  # [K] int, true boxes
     predictions: np.ndarray  # [K] int
 
-    def mean(self, name: str = "published") -> float:
-        """The mean average precision in [0, 1], over the classes described in `MEANS`; NaN when there are none.
+    def counted(self, name: str = "published") -> np.ndarray:
+        """Which classes a mean is over, [K] bool; see `MEANS`.
 
         Raises:
             InputError: for an unknown name.
         """
         if name not in MEANS:
-            raise InputError(f"The mean is {name!r}; one of {', '.join(map(repr, MEANS))} was expected.")
-        chosen = {
+            raise InputError(f"The mean is {name!r}; expected one of {', '.join(map(repr, MEANS))}.")
+        return {
             "published": (self.truth > 0) | (self.predictions > 0),
             "with truth": self.truth > 0,
             "with both": (self.truth > 0) & (self.predictions > 0),
         }[name]
-        values = np.nan_to_num(self.average_precision[chosen])
-        return float(values.mean()) if len(values) else float("nan")
+
+    def mean(self, name: str = "published") -> float:
+        """The mean average precision in [0, 1], over the classes described in `MEANS`; NaN when there are none."""
+        return self.mean_over(self.counted(name))
+
+    def mean_over(self, classes: np.ndarray) -> float:
+        """The same over given classes [K] bool, such as another meter's, so that both means are of the same classes."""
+        return mean_over(self.average_precision, classes)
+
+
+def mean_over(values: np.ndarray, classes: np.ndarray) -> float:
+    """The mean of values [K] over the classes [K] bool, NaN counting as 0; NaN without classes."""
+    chosen = np.nan_to_num(values[classes])
+    return float(chosen.mean()) if len(chosen) else float("nan")
 
 
 class AveragePrecision:

@@ -32,7 +32,7 @@ def box_rows(
     rows = []
     for i in np.argsort(-detected.scores, kind="stable"):
         numbers = [detected.scores[i], detected.probabilities[i].max(), detected.objectness[i], *centres[i], *sizes[i]]
-        rows.append([names[detected.labels[i]], *(round(float(n), 5) for n in (*numbers, detected.boxes[i, 6]))])
+        rows.append([names[detected.labels[i]], *(round(float(n), 7) for n in (*numbers, detected.boxes[i, 6]))])
     return rows
 
 

@@ -93,11 +93,12 @@ def write_detection_report(
     if scores:
         mean = run.settings.SCORING.MEAN
         for threshold in THRESHOLDS:
-            values = (scores.predicted, scores.ceiling, scores.chance)
-            predicted, ceiling, chance = (cell(100 * value[threshold].mean(mean)) for value in values)
+            predicted, true, chance, bound = (cell(100 * value) for value in scores.means(threshold, mean).values())
             facts[f"mAP at IoU {threshold:g}"] = (
-                f"{predicted} % (with true labels on the same boxes {ceiling} %, with chance labels {chance} %)"
+                f"{predicted} % (the same boxes with true labels {true} %, with chance labels {chance} %; "
+                f"at most {bound} % are possible)"
             )
+        facts["Means"] = f"over {scores.classes_counted(mean)}"
     page = render(
         CASE,
         script=scene_view.SCRIPT,

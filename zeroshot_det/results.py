@@ -69,7 +69,9 @@ def report_scenes(
         projection: draws the depth maps of the page.
     """
     if scores:
-        print(score_table(scores, run.settings.SCORING.MEAN), flush=True)
+        mean = run.settings.SCORING.MEAN
+        print(score_table(scores, mean), flush=True)
+        print(f"means over {scores.classes_counted(mean)}")
     else:
         print_detections(scenes, proposed, detections)
     summary = summarize(run, scenes, proposed, detections, scores, seconds)
@@ -103,15 +105,22 @@ def scan_answers(
 def write_predictions(
     folder: Path, scenes: PreparedScenes, proposed: Sequence[SceneProposals], detections: Sequence[Detections]
 ) -> None:
-    """Write predictions.csv with one row per detection, and a folder for each of the user's scans (`write_scene`)."""
+    """Write predictions.csv with one row per detection, and a folder for each of the user's scans (`write_scene`).
+
+    A row has the probability of every class, so that any evaluator can score the boxes: with EVERY_CLASS, a box counts
+    for class k with score p_k · objectness.
+    """
     rows = []
     for entry, detected in zip(proposed, detections, strict=True):
         scene = None if scenes.has_truth else scenes.scenes[scenes.indices[entry.scene_index]]  # with all its points
         frame = ("z",) if scene is None else (scene.up, scene.offset)
-        rows += [[scenes.names[entry.scene_index], *row] for row in box_rows(detected, scenes.class_names, *frame)]
+        order = np.argsort(-detected.scores, kind="stable")  # that of `box_rows`
+        boxes = zip(box_rows(detected, scenes.class_names, *frame), detected.probabilities[order], strict=True)
+        name = scenes.names[entry.scene_index]
+        rows += [[name, *row, *(f"{share:.9f}" for share in shares)] for row, shares in boxes]
         if scene is not None:
             write_scene(folder / f"scan-{entry.scene_index + 1}", scene, detected, scenes.class_names)
-    write_csv(folder / "predictions.csv", ["scene", *BOX_COLUMNS], rows)
+    write_csv(folder / "predictions.csv", ["scene", *BOX_COLUMNS, *(f"p_{name}" for name in scenes.class_names)], rows)
 
 
 def summarize(
@@ -151,16 +160,24 @@ def summarize(
 
 
 def _figures(scores: DetectionScores, names: Sequence[str], mean: str) -> dict:
-    figures: dict = {"true_boxes": scores.truth, "mean_over": MEANS[mean]}
+    figures: dict = {
+        "true_boxes": scores.truth,
+        "mean_over": MEANS[mean],
+        "classes_counted": scores.classes_counted(mean),
+    }
     for threshold in THRESHOLDS:
         short = f"{round(100 * threshold)}"
         predicted = scores.predicted[threshold]
+        means = {name: scores.means(threshold, name) for name in MEANS}
         figures |= {
-            f"map{short}": 100 * predicted.mean(mean),
-            f"map{short}_by_mean": {name: 100 * predicted.mean(name) for name in MEANS},
+            f"map{short}": 100 * means[mean]["predicted"],
+            f"true_labels_map{short}": 100 * means[mean]["true labels"],
+            f"chance_map{short}": 100 * means[mean]["chance labels"],
+            f"bound_map{short}": 100 * means[mean]["bound"],
+            f"map{short}_by_mean": {name: 100 * of["predicted"] for name, of in means.items()},
+            f"true_labels_map{short}_by_mean": {name: 100 * of["true labels"] for name, of in means.items()},
+            f"chance_map{short}_by_mean": {name: 100 * of["chance labels"] for name, of in means.items()},
             f"class_ap{short}": dict(zip(names, (100 * predicted.average_precision).tolist(), strict=True)),
-            f"ceiling_map{short}": 100 * scores.ceiling[threshold].mean(mean),
-            f"chance_map{short}": 100 * scores.chance[threshold].mean(mean),
             f"proposal_recall{short}": 100 * scores.recall[threshold],
             f"class_proposal_recall{short}": dict(
                 zip(names, (100 * scores.class_recall[threshold]).tolist(), strict=True)
@@ -170,7 +187,7 @@ def _figures(scores: DetectionScores, names: Sequence[str], mean: str) -> dict:
 
 
 def score_table(scores: DetectionScores, mean: str) -> str:
-    """AP and the proposals' recall by class, with the upper bound of the boxes and the chance level."""
+    """AP and the proposals' recall by class; below them their means, and the references' over the same classes."""
     low, high = THRESHOLDS
     rows = []
     for k, name in enumerate(scores.predicted[low].class_names):
@@ -179,11 +196,10 @@ def score_table(scores: DetectionScores, mean: str) -> str:
         if scores.predicted[low].truth[k] or scores.predicted[low].predictions[k]:
             rows.append([name, scores.predicted[low].truth[k], *map(_percent, values)])
     recall = [scores.recall[t] for t in THRESHOLDS]
-    rows.append(
-        ["mean", scores.truth, *(_percent(scores.predicted[t].mean(mean)) for t in THRESHOLDS), *map(_percent, recall)]
-    )
-    for name, bound in (("true labels", scores.ceiling), ("chance labels", scores.chance)):
-        rows.append([name, "", *(_percent(bound[t].mean(mean)) for t in THRESHOLDS), "", ""])
+    means = [scores.means(t, mean) for t in THRESHOLDS]
+    rows.append(["mean", scores.truth, *(_percent(of["predicted"]) for of in means), *map(_percent, recall)])
+    for name in ("true labels", "chance labels", "bound"):
+        rows.append([f"{name}, mean", "", *(_percent(of[name]) for of in means), "", ""])
     return table(["class", "boxes", f"AP{100 * low:.0f}", f"AP{100 * high:.0f}", "recall25", "recall50"], rows)
 
 

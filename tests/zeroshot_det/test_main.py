@@ -15,7 +15,9 @@ from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
 from tests.endings import exit_code
 from zeroshot_det import main as command
+from zeroshot_det.average_precision import AveragePrecision, every_class
 from zeroshot_det.boxes import inside
+from zeroshot_det.detection_files import BOX_COLUMNS
 from zeroshot_det.proposals.base import Proposals
 from zeroshot_det.proposals.files import write_proposals
 from zeroshot_det.scenes import frames
@@ -77,12 +79,29 @@ def test_run_scores_rooms_and_writes_its_files(run, capsys):
         rows = list(csv.DictReader(file))
     assert len(rows) == metrics["detections"]
     assert set(rows[0]) >= {"scene", "class", "score", "x", "dx", "heading"}
+    rescored = scores_from_csv(rows, make_room(2_000_000), list(metrics["class_ap25"]))
+    for threshold, name in ((0.25, "map25"), (0.5, "map50")):
+        assert 100 * rescored.scores(threshold).mean() == pytest.approx(metrics[name], abs=1e-6)
+    for name in ("true_labels_map25", "chance_map25"):
+        assert set(metrics[f"{name}_by_mean"]) == set(metrics["map25_by_mean"])
+        assert metrics[name] <= metrics["bound_map25"]
     assert "chance labels" in capsys.readouterr().out
     page = (folder / "report.html").read_text()
     assert "http" not in page.replace("http://www.w3.org", "")  # nothing is downloaded
     assert len(list((folder / "pictures").glob("*.png"))) == page.count("<figure>") > 0
     again, _ = run(more=("--encoder", "vit_b16", "REPORT", "False"))
     assert again["map25"] == metrics["map25"]
+
+
+def scores_from_csv(rows: list[dict], room, names: list[str]) -> AveragePrecision:
+    """The meter after the boxes of predictions.csv, scored as the run's settings say."""
+    numbers = [[float(row[column]) for column in BOX_COLUMNS[3:]] for row in rows]
+    objectness, boxes = np.array([line[0] for line in numbers]), np.array([line[1:] for line in numbers])
+    shares = np.array([[float(row[f"p_{name}"]) for name in names] for row in rows])
+    confident = objectness > 0.05
+    meter = AveragePrecision(tuple(names))
+    meter.add(*every_class(boxes[confident], shares[confident], objectness[confident]), room.boxes, room.labels)
+    return meter
 
 
 def test_settings_are_recorded_and_have_an_effect(run):
