@@ -13,22 +13,7 @@ from pointclip.report.album import Album, cell, column
 from pointclip.report.page import render
 from pointclip.report.pictures import INK, LINE
 
-CASE = """
-<article class="card">
-  {% if case.curve %}<h3>{{ case.name }}</h3>
-  <a href="{{ case.curve }}"><img src="{{ case.curve }}" alt="Loss and accuracy of every epoch, {{ case.name }}"></a>
-  {% else %}<div class="head"><h3>{{ case.name }}</h3>
-    {% if case.truth %}<span class="{{ 'right' if case.right else 'wrong' }}">
-      {{ '✓ now right' if case.right else '✗ now wrong' }}</span>{% endif %}</div>
-  <p>{% if case.truth %}<span class="soft">truth</span> <b>{{ case.truth }}</b> · {% endif -%}
-    <span class="soft">zero-shot</span> <b>{{ case.before }}</b> {{ '%.1f' % (100 * case.before_share) }} % ·
-    <span class="soft">few-shot</span> <b>{{ case.after }}</b> {{ '%.1f' % (100 * case.after_share) }} %
-    <span class="soft">(uncalibrated)</span></p>
-  {% if case.details %}<p class="soft">{{ case.details }}</p>{% endif %}
-  <a href="{{ case.picture }}"><img src="{{ case.picture }}" loading="lazy" alt="depth maps of {{ case.name }}"></a>
-  {% endif %}
-</article>
-"""
+TEMPLATE = Path(__file__).with_name("report.html.j2")
 COLOURS = ("#0072b2", "#d55e00")  # safe for colour-blind readers
 
 
@@ -87,7 +72,7 @@ def write_fewshot_report(
         "rows": rows,
     }
     page = render(
-        CASE,
+        TEMPLATE,
         title=title,
         facts=facts,
         notes=notes,

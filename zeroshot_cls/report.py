@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
@@ -12,30 +13,9 @@ from pointclip.report import pictures
 from pointclip.report.album import Album, cell, column
 from pointclip.report.page import render
 
+TEMPLATE = Path(__file__).with_name("report.html.j2")
 MAX_CONFUSIONS = 10  # listed below the matrix
 MAX_CLASSES = 60  # for which the matrix is drawn: names beside a larger one would be unreadable
-CASE = """
-<article class="card">
-  <div class="head"><h3>{{ case.name }}</h3>
-    {% if case.truth is not none %}
-    <span class="{{ 'right' if case.right else 'wrong' }}">{{ '✓ correct' if case.right else '✗ wrong' }}</span>
-    {% endif %}</div>
-  <p>{% if case.truth is not none %}<span class="soft">truth</span> <b>{{ case.truth }}</b> · {% endif -%}
-    <span class="soft">prediction</span> <b>{{ case.prediction }}</b>{% if case.named %}
-    {{ '%.1f' % (100 * case.confidence) }} %{% if not case.calibrated %} (uncalibrated){% endif %}{% endif %}</p>
-  {% if case.details %}<p class="soft">{{ case.details }}</p>{% endif %}
-  <div class="scroll guesses"><table>
-    <caption>Most probable classes{% if not case.calibrated %}, uncalibrated{% endif %}</caption>
-    <thead><tr><th scope="col" class="text">class</th><th scope="col" class="text">probability</th>
-      <th scope="col">%</th></tr></thead>
-    <tbody>{% for name, probability in case.top %}
-      <tr><th scope="row" class="text">{{ name }}</th><td class="bar">{{ bar(100 * probability) }}</td>
-        <td>{{ '%.1f' % (100 * probability) }}</td></tr>{% endfor %}
-    </tbody></table></div>
-  <a href="{{ case.picture }}"><img src="{{ case.picture }}" loading="lazy"
-    alt="{{ case.views }} depth maps of {{ case.name }}"></a>
-</article>
-"""
 
 
 @dataclass
@@ -92,7 +72,7 @@ def write_classification_report(
         ("Worst cases", "Wrong, with the highest confidence.", _classified(album, "worst", worst)),
     ]
     page = render(
-        CASE,
+        TEMPLATE,
         title=title,
         facts=facts,
         notes=notes,
@@ -125,7 +105,7 @@ def write_shapes_report(
     explanation = "Each with its most probable classes, and the depth maps that CLIP saw."
     album = Album(path)
     sections = [("Shapes", explanation, _classified(album, "shape", cases))]
-    album.write_page(render(CASE, title=title, facts=facts, notes=notes, sections=sections))
+    album.write_page(render(TEMPLATE, title=title, facts=facts, notes=notes, sections=sections))
 
 
 def _accuracy_rows(class_accuracy: Mapping[str, tuple[int, int]]) -> list[list]:

@@ -22,48 +22,12 @@ from zeroshot_det.scenes.base import Scene
 from zeroshot_det.scenes.opening import PreparedScenes
 from zeroshot_det.scores import DetectionScores
 
+TEMPLATE = Path(__file__).with_name("report.html.j2")
 SCENES = 4  # shown on the page
 ROWS = 40  # detections listed per scene
 BOXES = 9  # per scene, shown with crop and depth maps
 INITIAL_BOXES = 12  # drawn before the slider is moved
 TOP = 3  # classes listed per box
-
-CASE = """
-<article class="card scene">
-  <div class="head"><h3>{{ case.name }}</h3><span class="soft">{{ case.size }}</span></div>
-  <div class="sliders">
-    <label>minimum score
-      <input type="range" name="score" min="0" max="1" step="0.01" value="{{ '%.2f' % case.min_score }}">
-      <output>{{ '%.2f' % case.min_score }}</output></label>
-    <label>height <input type="range" name="height" min="0" max="1" step="0.01" value="1"></label>
-    {% if case.truth %}<label><input type="checkbox" name="truth" checked> {{ case.truth }} true boxes (dashed)</label>
-    {% endif %}
-  </div>
-  <canvas class="view" tabindex="0" role="img"
-    aria-label="The points of {{ case.name }} with {{ case.rows | length }} boxes; drag or use the arrow keys to
-    rotate"></canvas>
-  <script type="application/json">{{ case.json | safe }}</script>
-  <div class="turn">{% for move, label in (("left", "◀ rotate"), ("right", "rotate ▶"), ("closer", "zoom in"),
-    ("further", "zoom out"), ("reset", "reset")) %}<button type="button" data-move="{{ move }}">{{ label }}</button>
-  {% endfor %}</div>
-  {% if case.rows %}<div class="scroll"><table><caption>Detections by score; choose one to mark its box{{ case.more }}
-    </caption><thead><tr><th scope="col" class="text">class</th>{% for name in ("score", "uncalibrated %",
-    "objectness", "size (m)") %}<th scope="col">{{ name }}</th>{% endfor %}{% if case.truth %}
-    <th scope="col" class="text">true class</th>{% endif %}</tr></thead><tbody>{% for row in case.rows %}
-    <tr data-box="{{ row.box }}" data-score="{{ row.score }}" tabindex="0"><th scope="row" class="text">
-      <i class="swatch" style="background: {{ row.colour }}"></i>{{ row.name }}</th><td>{{ '%.2f' % row.score }}</td>
-      <td>{{ '%.0f' % row.probability }}</td><td>{{ '%.2f' % row.objectness }}</td><td>{{ row.size }}</td>
-      {% if case.truth %}<td class="text">{{ row.truth }}</td>{% endif %}</tr>{% endfor %}</tbody></table></div>
-  {% endif %}
-  {% if case.boxes %}<h3>Depth maps of the highest-scoring boxes</h3><div class="boxes">{% for box in case.boxes %}
-    <figure><b><i class="swatch" style="background: {{ box.colour }}"></i>{{ box.name }}</b>
-      <span class="soft">score {{ '%.2f' % box.score }}</span>
-      <canvas class="view crop" tabindex="0" role="img" aria-label="The points in the box of {{ box.name }}"></canvas>
-      <script type="application/json">{{ box.json | safe }}</script>
-      <img src="{{ box.picture }}" loading="lazy" alt="{{ box.views }} depth maps of the box">
-      <figcaption>{{ box.top }}</figcaption></figure>{% endfor %}</div>{% endif %}
-</article>
-"""
 
 
 def write_detection_report(
@@ -100,9 +64,7 @@ def write_detection_report(
             )
         facts["Means"] = f"over {scores.classes_counted(mean)}"
     page = render(
-        CASE,
-        script=scene_view.SCRIPT,
-        more_style=scene_view.STYLE,
+        TEMPLATE,
         title=title,
         facts=facts,
         notes=run.all_notes,

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -11,28 +12,9 @@ from pointclip.report import pictures
 from pointclip.report.album import Album, cell, column
 from pointclip.report.page import render
 
+TEMPLATE = Path(__file__).with_name("report.html.j2")
 TURN_BOTH = "Drag a cloud to rotate it; its neighbour follows. The depth maps below are what CLIP sees."
 TURN_ONE = "Drag a cloud to rotate it. The depth maps below are what CLIP sees."
-CASE = """
-<article class="card shape">
-  <div class="head"><h3>{{ case.name }}</h3>
-    <span>{{ case.category }}{% if case.iou is not none %} · <b>IoU {{ '%.1f' % case.iou }}</b>{% endif %}</span></div>
-  <ul class="legend" aria-label="Colours of the parts">{% for name, colour in case.legend %}
-    <li><i style="background: rgb{{ colour }}"></i>{{ name }}</li>{% endfor %}</ul>
-  {% if case.details %}<p class="soft">{{ case.details }}</p>{% endif %}
-  <div class="clouds">{% for title, figure in case.clouds %}
-    <figure><figcaption>{{ title }}</figcaption>
-      <div class="cloud" role="img" aria-label="{{ title }}: point cloud of {{ case.name }} coloured by part"></div>
-      <script type="application/json">{{ figure | safe }}</script></figure>{% endfor %}
-  </div>
-  <div class="turn">{% for move, label in (("left", "↺ left"), ("right", "↻ right"), ("closer", "+ closer"),
-      ("further", "− further"), ("reset", "reset")) %}
-    <button type="button" data-move="{{ move }}">{{ label }}</button>{% endfor %}</div>
-  <p class="soft">{{ case.size }}</p>
-  <a href="{{ case.picture }}"><img src="{{ case.picture }}" loading="lazy"
-    alt="{{ case.views }} depth maps of {{ case.name }} with the visible points in their predicted parts' colours"></a>
-</article>
-"""
 
 
 @dataclass
@@ -88,7 +70,7 @@ def write_segmentation_report(
     from plotly.offline import get_plotlyjs  # imported here since it is slow and not needed by many runs
 
     page = render(
-        CASE,
+        TEMPLATE,
         plotly=get_plotlyjs() if best or worst else "",  # 4.8 MB, once per page
         title=title,
         facts=facts,
