@@ -1,4 +1,6 @@
-"""The classes of the two detection benchmarks, in label order, with the names used in prompts."""
+"""The classes of the two detection benchmarks, in label order, with the names used in prompts; and of detections."""
+
+from collections.abc import Sequence
 
 SCANNET = {  # NYU40 id -> name; "garbagebin", "refridgerator" and "showercurtrain" in the published code
     3: "cabinet",
@@ -21,3 +23,9 @@ SCANNET = {  # NYU40 id -> name; "garbagebin", "refridgerator" and "showercurtra
     39: "garbage bin",
 }
 SUNRGBD = ("bed", "table", "sofa", "chair", "toilet", "desk", "dresser", "night_stand", "bookshelf", "bathtub")
+OBJECT = "object"  # the class of a box in a user's scan whose size fits none of the classes
+
+
+def named_classes(class_names: Sequence[str], keep_unnamed: bool) -> tuple[str, ...]:
+    """The classes of detections: the candidates, and `OBJECT` if boxes that fit none of them are kept."""
+    return (*class_names, OBJECT) if keep_unnamed else tuple(class_names)

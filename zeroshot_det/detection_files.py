@@ -7,6 +7,7 @@ import numpy as np
 
 from pointclip.runs.output import write_csv, write_json
 from pointclip.utils.files import atomic_path
+from zeroshot_det.annotation_files import write_annotations
 from zeroshot_det.boxes import SIZE, corners_of, inside
 from zeroshot_det.detector import Detections
 from zeroshot_det.scenes.base import Scene
@@ -14,7 +15,7 @@ from zeroshot_det.scenes.frames import from_z_up, sizes_from_z_up
 
 BOX_COLUMNS = ["class", "score", "probability", "objectness", "x", "y", "z", "dx", "dy", "dz", "heading"]
 EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7))
-MIN_SCORE = 0.05  # of a box whose points are labelled
+MIN_SCORE = 0.05  # of a box whose points are labelled, and of an annotation
 
 
 def box_rows(
@@ -30,14 +31,14 @@ def box_rows(
         sizes_from_z_up(detected.boxes[:, SIZE], up),
     )
     rows = []
-    for i in np.argsort(-detected.scores, kind="stable"):
+    for i in detected.ranked:
         numbers = [detected.scores[i], detected.probabilities[i].max(), detected.objectness[i], *centres[i], *sizes[i]]
         rows.append([names[detected.labels[i]], *(round(float(n), 7) for n in (*numbers, detected.boxes[i, 6]))])
     return rows
 
 
 def write_scene(folder: Path, scene: Scene, detected: Detections, names: Sequence[str]) -> None:
-    """Write boxes.json, boxes.csv, boxes.ply, boxes.obj and labels.npy for a scan.
+    """Write boxes.json, boxes.csv, boxes.ply, boxes.obj, labels.npy and the labels of annotation tools for a scan.
 
     labels.npy holds the class of every point, in the order of the file (for a mesh, of the points sampled from it), or
     -1 outside all boxes; where boxes overlap, the one of highest score counts.
@@ -45,7 +46,7 @@ def write_scene(folder: Path, scene: Scene, detected: Detections, names: Sequenc
     Args:
         scene: the scan with all its points.
     """
-    order = np.argsort(-detected.scores, kind="stable")
+    order = detected.ranked
     rows = box_rows(detected, names, scene.up, scene.offset)
     corners = from_z_up(corners_of(detected.boxes[order]), scene.up) + np.array(scene.offset)  # [n, 8, 3]
     boxes = [
@@ -55,6 +56,7 @@ def write_scene(folder: Path, scene: Scene, detected: Detections, names: Sequenc
     about = {"scan": scene.name, "up": scene.up, "unit": "as in the scan", "classes": list(names)}
     write_json(folder / "boxes.json", {**about, "boxes": boxes})
     write_csv(folder / "boxes.csv", BOX_COLUMNS, rows)
+    write_annotations(folder, scene.name, scene.up, [box for box in boxes if box["score"] >= MIN_SCORE])
     _write_text(folder / "boxes.ply", _ply(corners))
     _write_text(folder / "boxes.obj", _obj(corners, [row[0] for row in rows]))
     labels = point_labels(scene.points, detected)
@@ -69,7 +71,7 @@ def write_scene(folder: Path, scene: Scene, detected: Detections, names: Sequenc
 def point_labels(points: np.ndarray, detected: Detections) -> np.ndarray:
     """The class of each point, [N] int16, -1 for none."""
     labels = np.full(len(points), -1, np.int16)
-    for i in np.argsort(detected.scores, kind="stable"):  # the highest score last, so that it wins
+    for i in detected.ranked[::-1]:  # the highest score last, so that it wins
         if detected.scores[i] >= MIN_SCORE:
             near = np.flatnonzero(
                 (np.abs(points - detected.boxes[i, :3]) <= np.linalg.norm(detected.boxes[i, SIZE]) / 2).all(1)

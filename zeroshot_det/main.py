@@ -72,7 +72,7 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     per_scene = crops.by_scene(probabilities)
     overlap = settings.SUPPRESSION.OVERLAP
     detections = [
-        detect(entry.proposals, scene_probabilities, classes, extents, c.SIZE_FILTER, overlap)
+        detect(entry.proposals, scene_probabilities, classes, extents, c.SIZE_FILTER, overlap, scenes.keeps_unnamed)
         for entry, scene_probabilities in zip(proposed, per_scene, strict=True)
     ]
     scores = evaluate(proposed, detections, classes, settings) if scenes.has_truth else None

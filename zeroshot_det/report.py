@@ -100,10 +100,10 @@ def _case(
     projection: nn.Module,
 ) -> dict:
     """One scene as the template takes it."""
-    scene, names = scenes[entry.scene_index], scenes.class_names
-    order = np.argsort(-detected.scores, kind="stable")
+    scene, names = scenes[entry.scene_index], scenes.detected_classes
+    order = detected.ranked
     labels, ranked = detected.labels[order], detected.scores[order]
-    min_score = float(np.floor(100 * ranked[min(len(ranked), INITIAL_BOXES) - 1]) / 100) if len(ranked) else 0.0
+    min_score = float(np.floor(100 * ranked[:INITIAL_BOXES].min(initial=1)) / 100)
     true_names = [names[label] for label in entry.true_labels]
     drawn = (detected.boxes[order], [names[label] for label in labels], labels, ranked, entry.true_boxes, true_names)
     rows = [_row(detected, i, place, names, entry) for place, i in enumerate(order[:ROWS])]

@@ -96,7 +96,7 @@ def scan_answers(
     answers = []
     for entry, detected in zip(proposed, detections, strict=True):
         name, (up, up_by, offset) = scenes.names[entry.scene_index], scenes.frames[entry.scene_index]
-        rows = box_rows(detected, scenes.class_names, up, offset)
+        rows = box_rows(detected, scenes.detected_classes, up, offset)
         boxes = [dict(zip(BOX_COLUMNS, row, strict=True)) for row in rows]
         answers.append({"shape": name, "file": name, "boxes": boxes, "calibrated": False, "up": up, "up_by": up_by})
     return answers + [{"shape": name, "file": name, "error": reason} for name, reason in scenes.bad.items()]
@@ -114,13 +114,14 @@ def write_predictions(
     for entry, detected in zip(proposed, detections, strict=True):
         scene = None if scenes.has_truth else scenes.scenes[scenes.indices[entry.scene_index]]  # with all its points
         frame = ("z",) if scene is None else (scene.up, scene.offset)
-        order = np.argsort(-detected.scores, kind="stable")  # that of `box_rows`
-        boxes = zip(box_rows(detected, scenes.class_names, *frame), detected.probabilities[order], strict=True)
+        order = detected.ranked  # that of `box_rows`
+        boxes = zip(box_rows(detected, scenes.detected_classes, *frame), detected.probabilities[order], strict=True)
         name = scenes.names[entry.scene_index]
         rows += [[name, *row, *(f"{share:.9f}" for share in shares)] for row, shares in boxes]
         if scene is not None:
-            write_scene(folder / f"scan-{entry.scene_index + 1}", scene, detected, scenes.class_names)
-    write_csv(folder / "predictions.csv", ["scene", *BOX_COLUMNS, *(f"p_{name}" for name in scenes.class_names)], rows)
+            write_scene(folder / f"scan-{entry.scene_index + 1}", scene, detected, scenes.detected_classes)
+    shares_header = [f"p_{name}" for name in scenes.detected_classes]
+    write_csv(folder / "predictions.csv", ["scene", *BOX_COLUMNS, *shares_header], rows)
 
 
 def summarize(
@@ -208,14 +209,13 @@ def print_detections(
 ) -> None:
     """Print the detections of highest score in each scan."""
     for entry, detected in zip(proposed, detections, strict=True):
-        order = np.argsort(-detected.scores, kind="stable")[:SHOWN]
+        order = detected.ranked[:SHOWN]
         rows = []
         for i in order:
             size = " × ".join(f"{side:.2f}" for side in detected.boxes[i, 3:6])
-            share = detected.probabilities[i].max()
-            rows.append(
-                [scenes.class_names[detected.labels[i]], f"{detected.scores[i]:.2f}", f"{100 * share:.0f}", size]
-            )
+            label = detected.labels[i]
+            share = "–" if label == detected.unnamed else f"{100 * detected.probabilities[i].max():.0f}"
+            rows.append([scenes.detected_classes[label], f"{detected.scores[i]:.2f}", share, size])
         print(f"\n{table([Path(scenes.names[entry.scene_index]).name, 'score', 'uncalibrated %', 'size (m)'], rows)}")
 
 

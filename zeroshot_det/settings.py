@@ -12,10 +12,11 @@ from pointclip.errors import InputError
 from pointclip.prompts import PromptFile
 from pointclip.runs.arguments import add_json, check_needs_input, make_folder, run_folder, split_settings
 from pointclip.runs.atomic_folder import staging_place
-from pointclip.runs.inputs import names_argument
+from pointclip.runs.inputs import LIST_MARK, names_argument
 from pointclip.utils.command import ArgumentParser
 
 CONFIGS = Path(__file__).with_name("configs")
+CLASS_LISTS = Path(__file__).with_name("class_lists")
 CHOICES = {
     "PROPOSALS.METHOD": ("clusters", "sliding", "files"),
     "PROPOSALS.ORIENTATION": ("oriented", "aligned"),
@@ -93,8 +94,8 @@ def load(config: str | Path, overrides: Sequence[str] = (), encoder: str = "") -
             raise InputError(f"{name} is {_value(settings, name)}; {smallest} to {largest} was expected.")
     if settings.PROPOSALS.METHOD == "files" and not settings.PROPOSALS.FOLDER:
         raise InputError("PROPOSALS.METHOD is 'files'; set PROPOSALS.FOLDER to the folder of the .npz files.")
-    if settings.DATASET.CATEGORIES or settings.DATASET.TURN != "none" or settings.SEARCHED:
-        raise InputError("DATASET.CATEGORIES, DATASET.TURN and SEARCHED have no effect in detection; leave them out.")
+    if settings.DATASET.TURN != "none" or settings.SEARCHED:
+        raise InputError("DATASET.TURN and SEARCHED have no effect in detection; leave them out.")
     return config, settings
 
 
@@ -108,8 +109,11 @@ def parser() -> argparse.ArgumentParser:
         "your scans, instead of a data set: files, folders, patterns such as 'scans/*.ply', and @LIST, a file of them"
     )
     parser.add_argument("--input", nargs="+", metavar="FILE", help=input_help)
-    classes_help = "class names for --input, or @FILE with one per line"
-    parser.add_argument("--classes", type=names_argument, default=(), metavar="A,B,C", help=classes_help)
+    classes_help = (
+        f"class names, or @FILE with one per line ({' '.join(class_lists())} for bundled lists); of a data set, the "
+        "classes to score"
+    )
+    parser.add_argument("--classes", type=class_names, default=(), metavar="A,B,C", help=classes_help)
     up_help = "the up axis of the --input files; auto, the default, looks for a floor"
     parser.add_argument("--up", choices=("auto", "x", "y", "z"), default="auto", help=up_help)
     add_json(parser)
@@ -117,6 +121,18 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="settings that override the config's")
     return parser
+
+
+def class_lists() -> list[str]:
+    """The bundled lists of class names, as --classes takes them: "@scannet200"."""
+    return sorted(f"{LIST_MARK}{path.stem}" for path in CLASS_LISTS.glob("*.txt"))
+
+
+def class_names(text: str) -> tuple[str, ...]:
+    """--classes: names, @FILE, or the name of a bundled list if there is no such file."""
+    if text in class_lists() and not Path(text[1:]).exists():
+        text = f"{LIST_MARK}{CLASS_LISTS / text[1:]}.txt"
+    return names_argument(text)
 
 
 def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNode]:
@@ -127,8 +143,8 @@ def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNo
         args.overrides = [*args.overrides, *more]
     if args.proposals:
         args.overrides = [*args.overrides, "PROPOSALS.METHOD", args.proposals]
-    if args.classes and not args.input:
-        raise InputError("--classes needs --input FILE…; a data set has its own classes.")
+    if args.classes and not args.input:  # of a data set: which of its classes
+        args.overrides = [*args.overrides, "DATASET.CATEGORIES", ",".join(args.classes)]
     if args.up != "auto" and not args.input:
         raise InputError("--up needs --input FILE…; a data set's up axis is known.")
     check_needs_input(args, "json")

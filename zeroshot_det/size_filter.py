@@ -11,6 +11,8 @@ from pointclip.utils.files import read_yaml
 from zeroshot_det.boxes import SIZE
 
 EXTENTS = Path(__file__).with_name("typical_extents.yaml")
+# Sides, longest first, of any object in a room, in metres: for class names without typical extents.
+SMALLEST, LARGEST = (0.1, 0.08, 0.01), (4.0, 3.0, 3.0)
 
 
 def read_extents(path: str | Path = EXTENTS) -> dict[str, tuple[float, float, float]]:
@@ -29,27 +31,46 @@ def read_extents(path: str | Path = EXTENTS) -> dict[str, tuple[float, float, fl
     return {key_of(str(name)): tuple(map(float, sides)) for name, sides in values.items()}
 
 
+def extents_of(name: str, extents: Mapping[str, Sequence[float]]) -> Sequence[float] | None:
+    """The typical extents of a name, or else of its last words ("swivel chairs" has those of "chair"), or None."""
+    words = key_of(name).split()
+    for start in range(len(words)):
+        last_words = " ".join(words[start:])
+        for key in (last_words, last_words.removesuffix("s"), last_words.removesuffix("es")):
+            if key in extents:
+                return extents[key]
+    return None
+
+
 def fits(
     boxes: np.ndarray, class_names: Sequence[str], extents: Mapping[str, Sequence[float]], tolerance: float
 ) -> np.ndarray:
     """Which classes a box of its size may have.
 
     Along each axis, T < extent / typical extent < 1 / T. A box's longer and shorter horizontal side are compared with
-    the class's, whatever the box's heading.
+    the class's, whatever the box's heading. A class for which `extents_of` finds none fits boxes whose sides, longest
+    first, are from SMALLEST to LARGEST.
 
     Args:
         boxes: [n, 7].
-        class_names: K names; a class without typical extents fits every box.
+        class_names: K names.
         extents: from `read_extents`.
         tolerance: T in [0, 1); with 0 everything fits.
 
     Returns:
         [n, K] bool.
     """
-    sides = np.concatenate([-np.sort(-boxes[:, SIZE][:, :2], axis=1), boxes[:, 5:6]], axis=1)  # [n, 3]
     result = np.ones((len(boxes), len(class_names)), bool)
+    if tolerance == 0:
+        return result
+    sides = np.concatenate([-np.sort(-boxes[:, SIZE][:, :2], axis=1), boxes[:, 5:6]], axis=1)  # [n, 3]
+    longest_first = -np.sort(-sides, axis=1)
+    of_any_object = ((longest_first >= SMALLEST) & (longest_first <= LARGEST)).all(1)
     for k, name in enumerate(class_names):
-        if tolerance > 0 and key_of(name) in extents:
-            ratio = sides / np.array(extents[key_of(name)])
+        typical = extents_of(name, extents)
+        if typical is None:
+            result[:, k] = of_any_object
+        else:
+            ratio = sides / np.array(typical)
             result[:, k] = ((ratio > tolerance) & (ratio < 1 / tolerance)).all(1)
     return result

@@ -6,10 +6,11 @@ import torch
 
 from pointclip.errors import InputError
 from zeroshot_cls.realistic_projection import RealisticProjection
-from zeroshot_det.class_names import SCANNET, SUNRGBD
+from zeroshot_det.class_names import SCANNET, SUNRGBD, named_classes
 from zeroshot_det.crop_classifier import class_probabilities, crop
 from zeroshot_det.detector import detect
 from zeroshot_det.proposals.base import Proposals
+from zeroshot_det.settings import class_names
 from zeroshot_det.size_filter import fits, read_extents
 
 BOX = np.array([1, 2, 0.5, 2, 1, 1, 0.4])
@@ -63,7 +64,7 @@ def test_mean_and_published_logits():
 
 def test_bundled_extents_cover_both_benchmarks():
     extents = read_extents()
-    names = [*SCANNET.values(), *SUNRGBD]
+    names = [*SCANNET.values(), *SUNRGBD, *class_names("@scannet200")]
     sides = [extents[name.replace("_", " ")] for name in names]
     boxes = np.array([[0, 0, 0, *size, 0.0] for size in sides])
     assert fits(boxes, names, extents, 0.99).diagonal().all()
@@ -76,6 +77,10 @@ def test_size_filter_checks_each_axis_and_passes_unknown_classes():
     boxes = np.array([[0, 0, 0, 1.1, 1.5, 0.5, 0], [0, 0, 0, 0.9, 0.7, 0.5, 0]])
     assert fits(boxes, ["bed", "cup", "robot"], extents, 0.5).tolist() == [[True, False, True], [False, False, True]]
     assert fits(boxes, ["bed", "cup", "robot"], extents, 0.0).all()
+    slab, room, speck = ([0, 0, 0, *size, 0.0] for size in ([1.3, 0.8, 0.05], [5, 4, 2.4], [0.05, 0.04, 0.04]))
+    several = np.array([slab, room, speck, boxes[0]])
+    table_or_robot = fits(several, ["table", "office tables", "robot"], read_extents(), 0.2)
+    assert table_or_robot.tolist() == [[False, False, True], [False] * 3, [False] * 3, [True] * 3]
 
 
 @pytest.mark.parametrize("text", ["- 1", "bed: [1, 2]", "bed: [1, 2, 0]", "bed: [a, 1, 1]"])
@@ -96,5 +101,9 @@ def test_detections_are_filtered_and_suppressed():
     extents = {"a": (1.0, 1.0, 1.0), "b": (2.0, 2.0, 2.0)}
     filtered = detect(proposals, probabilities, ["a", "b"], extents, size_filter=0.6)
     assert filtered.objectness.tolist() == [0.9]  # the large box fits neither class, the others become a
+    kept = detect(proposals, probabilities, ["a", "b"], extents, size_filter=0.6, keep_unnamed=True)
+    assert kept.objectness.tolist() == [0.9, 0.8]
+    names = named_classes(["a", "b"], keep_unnamed=True)
+    assert [names[label] for label in kept.labels[kept.ranked]] == ["a", "object"]
     none = detect(Proposals(np.zeros((0, 7)), np.zeros(0)), np.zeros((0, 2)), ["a", "b"], {})
     assert len(none.labels) == len(none.scores) == 0

@@ -114,6 +114,9 @@ def test_settings_are_recorded_and_have_an_effect(run):
     assert other["reading"]["nothing"] == "wall, floor"
     assert plain["reading"]["nothing"] == ""
     assert (folder / "predictions.csv").read_text() != predictions
+    some, _ = run("--classes", "lamp, chair", more=("REPORT", "False"))
+    assert [*some["class_ap25"]] == ["chair", "lamp"]
+    assert some["true_boxes"] == sum(make_room(2_000_000).labels[:, None] == [0, 2]).sum()
     _, folder = run(config="demo_pointclip_v1", more=("REPORT", "False"))
     assert (folder / "predictions.csv").read_text() != predictions
 
@@ -133,7 +136,7 @@ def test_boxes_of_a_scan_are_in_its_frame(run, scan, tmp_path, capsys):
     assert "map25" not in metrics
     labels = np.load(folder / "scan-1/labels.npy")
     assert labels.shape == (len(points),)
-    assert set(np.unique(labels)) <= {-1, 0, 1, 2}
+    assert set(np.unique(labels)) <= {-1, 0, 1, 2, 3}  # 3: "object", whose size fits none of the classes
     best = written["boxes"][0]
     corners = np.array(best["corners"])
     assert ((points >= corners.min(0)) & (points <= corners.max(0))).all(1).sum() >= 5  # where the points are
@@ -146,6 +149,14 @@ def test_boxes_of_a_scan_are_in_its_frame(run, scan, tmp_path, capsys):
     lines = trimesh.load(folder / "scan-1/boxes.obj")
     all_corners = np.array([box["corners"] for box in written["boxes"]]).reshape(-1, 3)
     np.testing.assert_allclose(lines.bounds, [all_corners.min(0), all_corners.max(0)], atol=1e-4)
+    (cloud,), (points_tool,) = ((folder / "scan-1" / tool).iterdir() for tool in ("labelCloud", "SUSTechPOINTS"))
+    assert cloud.name == points_tool.name == "room.json"
+    label, psr = json.loads(cloud.read_text())["objects"][0], json.loads(points_tool.read_text())[0]["psr"]
+    assert label["name"] == best["class"]
+    assert psr["position"] == label["centroid"] == {axis: best[axis] for axis in "xyz"}
+    assert [*label["dimensions"].values()] == [*psr["scale"].values()] == [best[f"d{axis}"] for axis in "xyz"]
+    assert psr["rotation"] == {"x": 0, "y": best["heading"], "z": 0}  # about the scan's up axis
+    assert label["rotations"]["y"] == pytest.approx(np.rad2deg(best["heading"]) % 360, abs=1e-4)
     head = (folder / "scan-1/boxes.ply").read_text().splitlines()
     assert head[2:4] == [f"element vertex {8 * len(written['boxes'])}", "property double x"]
 
@@ -177,7 +188,8 @@ def test_boxes_from_files_with_a_bad_file(run, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--classes", "chair"], "needs --input"),
+        (["--classes", "chair, lmap"], "did you mean 'lamp'"),
+        (["DATASET.CATEGORIES", "zeppelin"], "it has chair, table"),
         (["--up", "y"], "needs --input"),
         (["PROPOSALS.METHOD", "guess"], "clusters"),
         (["PROPOSALS.METHOD", "files"], "PROPOSALS.FOLDER"),

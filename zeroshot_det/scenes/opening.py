@@ -9,11 +9,13 @@ from yacs.config import CfgNode
 
 from pointclip.datasets.shape_files import ENDINGS
 from pointclip.errors import InputError
-from pointclip.runs.inputs import expand_inputs
+from pointclip.runs.inputs import expand_inputs, names_or_list
+from zeroshot_det.class_names import named_classes
 from zeroshot_det.scenes.base import Scene, SceneSet, thinned
 from zeroshot_det.scenes.rooms import SyntheticRooms
 from zeroshot_det.scenes.scan_files import ScanFiles
 from zeroshot_det.scenes.scannet import ScanNet
+from zeroshot_det.scenes.subset import OfClasses
 from zeroshot_det.scenes.sunrgbd import SunRgbd
 from zeroshot_det.voxels import voxels_of
 
@@ -28,6 +30,12 @@ def open_scenes(settings: CfgNode, args: argparse.Namespace, class_names: Sequen
     """
     if args.input:
         return ScanFiles(expand_inputs(args.input, ENDINGS), args.up, class_names, settings.SEED)
+    scenes = _open_dataset(settings)
+    categories = settings.DATASET.CATEGORIES
+    return OfClasses(scenes, names_or_list(categories)) if categories else scenes
+
+
+def _open_dataset(settings: CfgNode) -> SceneSet:
     c = settings.DATASET
     if c.NAME == "synthetic_rooms":
         count = c.MAX_SHAPES or 12
@@ -46,6 +54,8 @@ class PreparedScenes:
             one is skipped.
 
     Attributes:
+        keeps_unnamed: whether boxes that fit no class are kept, see `zeroshot_det.detector.detect`.
+        detected_classes: the names of detections' labels.
         bad: scene name -> the error message.
         notes: about the other scenes, for the report.
         frames: scene index -> the up axis of a scene that was read, why it was chosen, and its offset.
@@ -53,6 +63,8 @@ class PreparedScenes:
 
     def __init__(self, scenes: SceneSet, settings: CfgNode):
         self.scenes, self.class_names, self.has_truth = scenes, scenes.class_names, scenes.has_truth
+        self.keeps_unnamed = not scenes.has_truth and settings.READING.SIZE_FILTER > 0
+        self.detected_classes = named_classes(scenes.class_names, self.keeps_unnamed)
         count = settings.DATASET.MAX_SHAPES or len(scenes)
         chosen = np.random.default_rng(settings.SEED).permutation(len(scenes))[:count]
         self.indices = np.sort(chosen).tolist()
