@@ -47,6 +47,11 @@ def draw_all(settings: CfgNode, args: argparse.Namespace, training: Augmented) -
     ]
 
 
+def drawn(draws: Sequence[Shots]) -> list[int]:
+    """The indices of the shapes of all draws, without augmented copies."""
+    return sorted({i for draw in draws for i in (*draw.train, *draw.validation)})
+
+
 def open_method_extractor(
     settings: CfgNode, projection: nn.Module, args: argparse.Namespace, unit: bool
 ) -> FeatureExtractor:

@@ -23,7 +23,7 @@ from pointclip.features.store import fingerprint_of_encoder
 from pointclip.origin import Origin
 from pointclip.runs.atomic_folder import atomic_folder
 from pointclip.runs.opening import open_shapes
-from pointclip.runs.poses import let_model_judge
+from pointclip.runs.poses import find_up_axes
 from pointclip.runs.run import describe_run
 from zeroshot_cls.classifier import Features, extract_features
 
@@ -66,7 +66,8 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
             )
 
     weights = torch.ones(len(projection.rotations))
-    let_model_judge(reader.shapes, extractor, extractor.class_features(facts.sentences), weights, list(facts.sentences))
+    named = extractor.class_features(facts.sentences), weights, list(facts.sentences)
+    find_up_axes(reader.shapes, reader.indices, extractor, *named)
 
     # predictions
     start = time.perf_counter()

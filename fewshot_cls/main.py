@@ -17,6 +17,7 @@ from yacs.config import CfgNode
 
 from fewshot_cls.features import (
     draw_all,
+    drawn,
     extract_shots,
     labelled_shapes,
     open_method_extractor,
@@ -37,7 +38,7 @@ from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.atomic_folder import atomic_folder
 from pointclip.runs.opening import open_shapes
 from pointclip.runs.own_shapes import answering, up_notes
-from pointclip.runs.poses import let_model_judge
+from pointclip.runs.poses import find_up_axes
 from pointclip.runs.run import describe_run
 from pointclip.search.result import read_result
 from zeroshot_cls.classifier import TASK as ZERO_SHOT
@@ -72,8 +73,9 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     encoder = extractor.encoder
     class_features = extractor.class_features(sentences)
     zero = ZeroShot(class_features.cpu(), weights.values)
-    for shapes in (training.files, reader and reader.shapes):
-        let_model_judge(shapes, extractor, class_features, weights.values, training.class_names)
+    named = class_features, weights.values, training.class_names
+    find_up_axes(training.files, drawn(draws), extractor, *named)
+    find_up_axes(reader and reader.shapes, reader and reader.indices, extractor, *named)
 
     # features: frozen CLIP sees every shape once
     shots = extract_shots(settings, training, draws, extractor, unit)

@@ -18,7 +18,7 @@ from yacs.config import CfgNode
 from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.opening import keep_result, open_extractor, open_shapes
 from pointclip.runs.own_shapes import answering
-from pointclip.runs.poses import let_model_judge
+from pointclip.runs.poses import find_up_axes
 from pointclip.runs.run import describe_run
 from pointclip.search.result import read_result
 from zeroshot_cls.calibrate import calibrate
@@ -65,7 +65,8 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     if args.calibrate:
         settings = calibrate(settings, args, extractor, class_features, weights.values)
     calibration = open_calibration(settings)
-    let_model_judge(reader.shapes, extractor, class_features, weights.values, reader.shapes.class_names)
+    named = class_features, weights.values, reader.shapes.class_names
+    find_up_axes(reader.shapes, reader.indices, extractor, *named)
     start = time.perf_counter()
     answers = classify(reader, extractor, class_features, weights.values, calibration.temperature if calibration else 1)
     seconds = time.perf_counter() - start

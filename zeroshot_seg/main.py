@@ -19,7 +19,7 @@ from pointclip.errors import InputError
 from pointclip.prompts import open_prompts, part_sentences
 from pointclip.runs.opening import keep_result, open_extractor, open_shapes
 from pointclip.runs.own_shapes import answering
-from pointclip.runs.poses import let_model_judge
+from pointclip.runs.poses import find_up_axes
 from pointclip.runs.run import describe_run
 from pointclip.search.result import read_result
 from zeroshot_seg.labelling import TASK, check_encoder, make_categories, segment
@@ -69,7 +69,8 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
 
     if args.category:  # the --input shapes' up axis, if it is undecided
         features = extractor.class_features({args.category: [f"a depth map of a {args.category}."]})
-        let_model_judge(reader.shapes, extractor, features, weights[args.category].values, [args.category])
+        named = features, weights[args.category].values, [args.category]
+        find_up_axes(reader.shapes, reader.indices, extractor, *named)
 
     # predictions
     start = time.perf_counter()

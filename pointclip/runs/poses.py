@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from pointclip.datasets import ShapeFiles, ShapeSet
 from pointclip.datasets.axes import to_y_up
@@ -19,18 +20,37 @@ LEAD = 0.01  # in cosine, by which a pose has to be surer
 MAX_POINTS = 2048  # of a shape, which is enough for a pose
 
 
-def let_model_judge(
-    shapes: ShapeSet, extractor: FeatureExtractor, classes: Tensor, weights: Tensor, names: Sequence[str]
+def find_up_axes(
+    shapes: ShapeSet | None,
+    indices: Sequence[int] | None,
+    extractor: FeatureExtractor,
+    classes: Tensor,
+    weights: Tensor,
+    names: Sequence[str],
 ) -> None:
-    """Let a model choose the up axis of --input shapes where base and symmetry leave it undecided.
+    """Find the up axes of shape files with `--up auto` before they are read, where needed with the model.
+
+    It is asked where format and geometry leave the axis undecided. Files that cannot be read are passed over; reading
+    their shapes reports them.
 
     Args:
+        shapes: any data set; only `ShapeFiles` have axes to find.
+        indices: of the shapes that will be read; None for all.
         classes: [K, C], unit features of the classes' sentences.
         weights: [V], view weights.
         names: of the K classes.
     """
-    if isinstance(shapes, ShapeFiles) and shapes.up == "auto":
-        shapes.judge = model_judge(extractor, classes, weights, names)
+    if not isinstance(shapes, ShapeFiles) or shapes.up != "auto":
+        return
+    judge = model_judge(extractor, classes, weights, names)
+    wanted = range(len(shapes)) if indices is None else indices
+    first = {shapes.entries[i].path: i for i in reversed(wanted) if not shapes.entries[i].reason}  # of each file
+    for index in tqdm(sorted(first.values()), "up axes", unit="file", leave=False, disable=not extractor.progress):
+        try:
+            guess, clouds = shapes.guess(index)
+        except InputError:
+            continue
+        shapes.set_up(index, guess if guess.decided else judge(clouds))
 
 
 def model_judge(
@@ -39,7 +59,7 @@ def model_judge(
     """A function from the clouds [N, 3] of one file to its up axis: that with the larger margin in cosine.
 
     The margin is of the best class over the next, or the cosine itself if there is a single class; those of several
-    clouds are averaged. See `let_model_judge` for the arguments.
+    clouds are averaged. See `find_up_axes` for the arguments.
     """
 
     @torch.no_grad()

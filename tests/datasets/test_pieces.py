@@ -125,13 +125,13 @@ def test_all_pieces_have_the_up_axis_of_their_file(tmp_path):
         assert shapes.up_of(i).axis == "z"
 
 
-def test_a_judge_is_asked_once_and_only_where_the_shape_decides_nothing(tmp_path):
+def test_an_axis_set_for_a_file_counts_for_its_shapes(tmp_path):
     ball = np.random.default_rng(0).normal(size=(300, 3))
     np.save(tmp_path / "ball.npy", ball / np.linalg.norm(ball, axis=1, keepdims=True))
     np.save(tmp_path / "car.npy", generate("car", 3).points)
     shapes = ShapeFiles([tmp_path / "ball.npy", tmp_path / "car.npy"], up="auto")
-    asked = []
-    shapes.judge = lambda clouds: asked.append(len(clouds)) or UpGuess("z", "asked")
+    guess, clouds = shapes.guess(0)
+    assert (guess.decided, len(clouds)) == (False, 1)
+    shapes.set_up(0, UpGuess("z", "asked"))
     assert len([shapes[i] for i in (0, 1, 0)]) == 3
-    assert asked == [1]
     assert [guess.axis for guess in shapes.guesses.values()] == ["z", "y"]

@@ -1,10 +1,16 @@
 """The up axis by a model that sees both poses."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
-from pointclip.runs.poses import model_judge
+from pointclip.datasets import ShapeFiles
+from pointclip.datasets.synthetic import generate
+from pointclip.datasets.up_axis import MODEL, UpGuess
+from pointclip.runs import poses
+from pointclip.runs.poses import find_up_axes, model_judge
 
 
 class Extractor:
@@ -35,3 +41,20 @@ def test_the_surer_pose_is_taken(classes, axis, remark):
     assert (guess.axis, guess.remark) == (axis, remark)
     assert guess.decided == (axis == "z")
     assert remark in guess.words
+
+
+def test_only_undecided_files_are_shown_to_the_model_and_none_while_reading(tmp_path, monkeypatch):
+    ball = np.random.default_rng(0).normal(size=(300, 3))
+    np.save(tmp_path / "ball.npy", ball / np.linalg.norm(ball, axis=1, keepdims=True))
+    np.save(tmp_path / "car.npy", generate("car", 3).points)
+    (tmp_path / "bad.npy").write_bytes(b"bad")
+    shapes = ShapeFiles([tmp_path / name for name in ("ball.npy", "car.npy", "bad.npy")], up="auto")
+    asked = []
+    answer = UpGuess("z", MODEL)
+    monkeypatch.setattr(poses, "model_judge", lambda *_: lambda clouds: asked.append(len(clouds)) or answer)
+    extractor = SimpleNamespace(progress=False)
+    find_up_axes(shapes, None, extractor, torch.zeros(1, 2), torch.ones(2), ("ball",))
+    assert asked == [1]
+    assert [shapes.up_of(i).axis for i in range(2)] == ["z", "y"]
+    assert len([shapes[i] for i in (0, 1, 0)]) == 3
+    assert asked == [1]

@@ -1,7 +1,7 @@
 """Shape files as a data set."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +17,7 @@ from pointclip.errors import InputError
 from pointclip.projection.points import check_num_points
 
 MAX_POSED = 20  # pieces of a file from which its up axis is guessed
-
-Judge = Callable[[Sequence[np.ndarray]], UpGuess]  # clouds [N, 3] of one file, with its axes -> its up axis
+KEPT_BYTES = 64 << 20  # of files read for their up axis, until their shapes are read
 
 
 @dataclass(frozen=True)
@@ -48,11 +47,10 @@ class ShapeFiles:
             same up axis.
         every_vertex: whether a mesh's vertices and the centres of its triangles belong to its points.
 
+    An up axis "auto" is guessed from format and geometry when a file's first shape is read, unless `set_up` gave it.
+
     Raises:
         InputError: if no file is given, or one twice.
-
-    Attributes:
-        judge: decides the up axis of a file that is undecided; None leaves it at y.
     """
 
     part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - no parts, but the protocol asks for a dict
@@ -81,8 +79,8 @@ class ShapeFiles:
         self.class_names = tuple(class_names)
         self.split = split
         self.every_vertex = every_vertex
-        self.judge: Judge | None = None
         self._ups: dict[Path, UpGuess] = {}
+        self._kept: dict[Path, dict[str, Geometry]] = {}  # files read for their up axis, as their pieces
         self._whole: set[int] = set()
         self._last: tuple[Path | None, dict[str, Geometry]] = (None, {})  # the file read last, as its pieces
         self.entries = [entry for path in self.paths for entry in self._entries_of(path)]
@@ -107,11 +105,9 @@ class ShapeFiles:
         return len(self.entries)
 
     def __getitem__(self, index: int) -> Shape:
-        shape = self.taken(index).shape
-        path = self.entries[index].path
-        if self.up == "auto" and path not in self._ups:
-            self._ups[path] = self._guess(path, [shape.points] if self.split is None else self._clouds(path))
-        return stand(shape, self.up_of(index).axis)
+        if self.up == "auto" and not self.entries[index].reason and self.entries[index].path not in self._ups:
+            self.set_up(index, self.guess(index)[0])
+        return stand(self.taken(index).shape, self.up_of(index).axis)
 
     def taken(self, index: int) -> Taken:
         """A shape with its file's axes, and where its points are in the file."""
@@ -132,14 +128,23 @@ class ShapeFiles:
         """The up axis of the file of a shape that was read, and how it was chosen; guessed once for each file."""
         return UpGuess(self.up, GIVEN) if self.up != "auto" else self._ups[self.entries[index].path]
 
-    def _guess(self, path: Path, clouds: list[np.ndarray]) -> UpGuess:
-        guess = guess_up(clouds, ending_of(path))
-        return self.judge(clouds) if self.judge and not guess.decided else guess
+    def guess(self, index: int) -> tuple[UpGuess, list[np.ndarray]]:
+        """The up axis of a shape's file by format and geometry, and the clouds [N, 3] of which it is that."""
+        path = self.entries[index].path
+        clouds = self._clouds(path)
+        return guess_up(clouds, ending_of(path)), clouds
+
+    def set_up(self, index: int, guess: UpGuess) -> None:
+        """Set the up axis of a shape's file, for all its pieces."""
+        self._ups[self.entries[index].path] = guess
 
     def _clouds(self, path: Path) -> list[np.ndarray]:
-        """The points of the first pieces of a file, from which its up axis is guessed."""
+        """The points of a file, or of its first pieces, from which its up axis is guessed."""
+        pieces = self._read(path, keep=True)
+        if self.split is None:
+            return [take(pieces[""], printable(path), self.num_points, self.seed, self.every_vertex).shape.points]
         clouds = []
-        for name, geometry in list(self._read(path).items())[:MAX_POSED]:
+        for name, geometry in list(pieces.items())[:MAX_POSED]:
             try:
                 clouds.append(take(geometry, name, self.num_points or POINTS, self.seed).shape.points)
             except InputError:  # reported when that piece itself is read
@@ -157,12 +162,28 @@ class ShapeFiles:
         names = [(piece.name, piece.reason) for piece in pieces]
         return [Entry(path, name, reason and f"{printable(path)}#{name}: {reason}.") for name, reason in names]
 
-    def _read(self, path: Path) -> dict[str, Geometry]:
-        """The pieces of a file that are read; the whole file is the piece "". Those of the last file are kept."""
+    def _read(self, path: Path, keep: bool = False) -> dict[str, Geometry]:
+        """The pieces of a file that are read; the whole file is the piece "".
+
+        With a split, those of the last file are held. With `keep`, a small file is kept until it is read again.
+        """
+        pieces = self._last[1] if self._last[0] == path else self._kept.pop(path, None)
+        if pieces is None:
+            self._last = (None, {})  # so that no two large files are in memory
+            pieces = self._pieces(path)
+        if self.split is not None:
+            self._last = path, pieces
+        elif keep and sum(map(_bytes, (*self._kept.values(), pieces))) <= KEPT_BYTES:
+            self._kept[path] = pieces
+        return pieces
+
+    def _pieces(self, path: Path) -> dict[str, Geometry]:
+        geometry = read_geometry(path)
         if self.split is None:
-            return {"": read_geometry(path)}
-        if self._last[0] != path:
-            self._last = (None, {})
-            pieces = pieces_of(read_geometry(path), self.split)
-            self._last = path, {piece.name: piece.geometry for piece in pieces if piece.geometry is not None}
-        return self._last[1]
+            return {"": geometry}
+        return {piece.name: piece.geometry for piece in pieces_of(geometry, self.split) if piece.geometry is not None}
+
+
+def _bytes(pieces: dict[str, Geometry]) -> int:
+    arrays = (array for piece in pieces.values() for array in (piece.points, piece.triangles) if array is not None)
+    return sum(array.nbytes for array in arrays)
