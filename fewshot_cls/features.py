@@ -25,7 +25,8 @@ def open_training(settings: CfgNode, args: argparse.Namespace) -> Augmented:
     """The split of SHOTS_SPLIT, or the shapes under --train, with AUGMENT copies of each shape."""
     if args.train:
         num_points = settings.DATASET.NUM_POINTS or None
-        return Augmented(FolderShapes(args.train, num_points, args.up, settings.SEED), settings.AUGMENT, settings.SEED)
+        shapes = FolderShapes(args.train, num_points, args.up, settings.SEED, settings.READING.COLUMNS)
+        return Augmented(shapes, settings.AUGMENT, settings.SEED)
     changes = {"DATASET.SPLIT": settings.SHOTS_SPLIT, "DATASET.MAX_SHAPES": 0, "DATASET.CATEGORIES": ""}
     return Augmented(open_split(with_changes(settings, changes)).shapes, settings.AUGMENT, settings.SEED)
 

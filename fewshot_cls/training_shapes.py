@@ -19,7 +19,7 @@ class FolderShapes:
 
     Args:
         folder: hidden files and folders in it are ignored, and so are files beside the subfolders.
-        num_points, up, seed: see `pointclip.datasets.shape_files.read_shape`.
+        num_points, up, seed, columns: see `pointclip.datasets.shape_files.read_shape`.
 
     Raises:
         InputError: for a folder that cannot be read, fewer than two classes, or an empty class.
@@ -27,7 +27,9 @@ class FolderShapes:
 
     part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - no parts, but the protocol asks for a dict
 
-    def __init__(self, folder: str | Path, num_points: int | None = None, up: str = "y", seed: int = 0):
+    def __init__(
+        self, folder: str | Path, num_points: int | None = None, up: str = "y", seed: int = 0, columns: str = ""
+    ):
         root = expanded(folder)
         if not root.is_dir():
             raise InputError(
@@ -41,9 +43,8 @@ class FolderShapes:
             raise InputError(f"The folder {root / empty[0]} is empty; put that class's shapes there.")
         self.class_names = tuple(files)
         self.labels = np.repeat(np.arange(len(files)), [len(paths) for paths in files.values()])
-        self.files = ShapeFiles(
-            [path for paths in files.values() for path in paths], num_points, up, self.class_names, seed
-        )
+        paths = [path for paths in files.values() for path in paths]
+        self.files = ShapeFiles(paths, num_points, up, self.class_names, seed, columns=columns)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -36,6 +36,10 @@ def defaults() -> CfgNode:
     c.DATASET.MAX_SHAPES = 0  # size of a random subset of the shapes (by SEED); 0 for all
     c.DATASET.TURN = "none"  # random rotation of every shape (by SEED): "up" about the up axis, "free" in 3-D
 
+    c.READING = CfgNode()  # how shape files are read
+    # the columns of x, y, z in text files and arrays, as numbers from 1 or as names: "2,3,4", "easting,northing,height"
+    c.READING.COLUMNS = ""  # if empty, those with such names, or the first three of a table without names
+
     c.SPLIT = CfgNode()  # the pieces of --split
     c.SPLIT.MOST = 100  # pieces of a file, the largest; others are left out and listed
     c.SPLIT.LEAST = 0.02  # extent of a piece, as a share of the largest one's; smaller ones are left out and listed

@@ -18,6 +18,7 @@ if __name__ == "__main__":  # the imports take seconds; Ctrl-C ends them without
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
 
 import torch
+from yacs.config import CfgNode
 
 from pointclip.datasets.shape_files import ShapeFiles
 from pointclip.datasets.synthetic import generate
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> Path:
         raise InputError(f"--output is {str(output)!r}, but the picture is a PNG file; give a name that ends in .png.")
 
     # shapes
-    names, clouds = _shapes(args, settings.DATASET.NUM_POINTS or None, settings.SEED)
+    names, clouds = _shapes(args, settings.DATASET.NUM_POINTS or None, settings)
     sides = _sides(args, len(names))
     prompts = open_prompts(settings.PROMPTS.FILE)
 
@@ -149,7 +150,7 @@ def _parse(arguments: Sequence[str] | None):
     return args, overrides
 
 
-def _shapes(args, num_points: int | None, seed: int) -> tuple[tuple[str, ...], list[torch.Tensor]]:
+def _shapes(args, num_points: int | None, settings: CfgNode) -> tuple[tuple[str, ...], list[torch.Tensor]]:
     """Class names and clouds [N, 3] of the files, or of the bundled shapes."""
     if not args.shapes:
         if args.up != "auto" or args.classes:
@@ -163,7 +164,8 @@ def _shapes(args, num_points: int | None, seed: int) -> tuple[tuple[str, ...], l
     names = _one_per_shape(
         "--classes", args.classes or [name_from_file(path) for path in args.shapes], len(args.shapes)
     )
-    clouds = [torch.from_numpy(shape.points) for shape in ShapeFiles(args.shapes, num_points, args.up, (), seed)]
+    shapes = ShapeFiles(args.shapes, num_points, args.up, (), settings.SEED, columns=settings.READING.COLUMNS)
+    clouds = [torch.from_numpy(shape.points) for shape in shapes]
     for cloud, path in zip(clouds, args.shapes, strict=True):
         check_points(cloud[None], [path])
     return tuple(names), clouds

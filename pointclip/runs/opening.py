@@ -43,8 +43,8 @@ def open_shapes(
         return open_split(settings, parts_wanted)
     files = expand_inputs(args.input, ENDINGS)
     split = Split(args.split, settings.SPLIT.MOST, settings.SPLIT.LEAST) if args.split else None
-    num_points = settings.DATASET.NUM_POINTS or None
-    shapes = ShapeFiles(files, num_points, args.up, tuple(class_names), settings.SEED, split, every_vertex)
+    num_points, columns = settings.DATASET.NUM_POINTS or None, settings.READING.COLUMNS
+    shapes = ShapeFiles(files, num_points, args.up, tuple(class_names), settings.SEED, split, every_vertex, columns)
     return _reader(shapes, settings, list(range(len(shapes))), False)
 
 

@@ -43,6 +43,11 @@ CLOUDS = {
     "modelnet_normals.txt": 41,
     "plain.xyz.gz": 41,
     "nan_rows.xyz": 36,
+    **dict.fromkeys(("t01_pandas_index.csv", "t02_easting.csv", "t03_units.csv", "t04_ros.csv"), 50),
+    **dict.fromkeys(("t05_point_number_first.txt", "t07_blank_in_name.csv", "t08_numbered.csv"), 50),
+    "t10_msvc_nan.xyz": 49,
+    "t11_cloud_index.asc": 50,
+    **dict.fromkeys(("structured.npy", "organised_5x10x3.npy"), 50),
 }  # clouds -> number of points
 FIRSTS = {
     "pcl_several_spaces.pcd": (72.25, -18.179, 0.85),
@@ -50,6 +55,14 @@ FIRSTS = {
     **dict.fromkeys(("modelnet_normals.txt", "plain.xyz.gz"), (0.03665, -0.01466, 0.11612)),
     **dict.fromkeys((name for name, count in CLOUDS.items() if count == 60), (0.036652, -0.014656, 0.11615)),
 }  # first points other than FIRST
+NOTED = {
+    "04_channel_first_3xN.npy": "taken as 1024 points",
+    "nan_rows.xyz": "5 of 41 rows have NaN",
+    "t05_point_number_first.txt": "first column counts the points",
+    "t10_msvc_nan.xyz": "1 of 50 rows have NaN",
+    "t11_cloud_index.asc": "columns 2 to 4 were taken as x, y, z",
+    "organised_5x10x3.npy": "taken as one cloud of 5 × 10 points",
+}  # all other clouds have no notes
 REJECTED = {
     "02_one_part_draco.glb": "needs the extension KHR_draco_mesh_compression, which is not supported",
     "06_count_short_ascii.ply": "declares 60 rows of vertex, but has 50",
@@ -62,6 +75,9 @@ REJECTED = {
     "gltf_without_bin.gltf": "its file Mesh_PrimitiveMode_04.bin is missing",
     "vlr.las": "declares 4294967295 variable length records, but has 0",
     "count_of_1e8.pcd": "COUNT 2147483647 for y; 1 was expected",
+    "t06_row_col.xyz": "count rows and columns; say which columns are x, y and z by READING.COLUMNS 3,4,5",
+    "t09_time_lat_lon.csv": "has the columns time, latitude, longitude, elevation; which are x, y and z is not clear",
+    "depth_map_48x64.npy": "is a table of 48 × 64 numbers without names",
 }
 
 
@@ -77,7 +93,7 @@ def test_clouds(name):
     shape = read_shape(FILES / name)
     assert len(shape.points) == CLOUDS[name]
     assert np.allclose(shape.points[0], FIRSTS.get(name, FIRST), atol=1e-5)
-    noted = {"04_channel_first_3xN.npy": "taken as 1024 points", "nan_rows.xyz": "5 of 41 rows have NaN"}
+    noted = NOTED
     assert [note for note in shape.notes if noted.get(name, "-") not in note] == []
     assert bool(shape.notes) == (name in noted)
 

@@ -234,11 +234,12 @@ def test_any_numbers_are_kept(tmp_path_factory, array):
         np.zeros((0, 3)),
         np.zeros((5, 2)),
         np.zeros(3),
-        np.zeros((2, 5, 3)),
+        np.stack([CLOUD - CLOUD.mean(axis=0)] * 2),
+        np.zeros((4, 5, 3), np.uint8),
         np.zeros((5, 3), complex),
         np.full((5, 3), "a"),
     ],
-    ids=["no points", "two columns", "one point", "batch", "complex", "text"],
+    ids=["no points", "two columns", "one point", "batch", "picture", "complex", "text"],
 )
 def test_other_arrays_are_rejected(tmp_path, array):
     np.save(tmp_path / "a.npy", array)

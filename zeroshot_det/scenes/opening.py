@@ -29,7 +29,8 @@ def open_scenes(settings: CfgNode, args: argparse.Namespace, class_names: Sequen
         InputError: for an unknown name, and where files are missing.
     """
     if args.input:
-        return ScanFiles(expand_inputs(args.input, ENDINGS), args.up, class_names, settings.SEED)
+        paths = expand_inputs(args.input, ENDINGS)
+        return ScanFiles(paths, args.up, class_names, settings.SEED, settings.READING.COLUMNS)
     scenes = _open_dataset(settings)
     categories = settings.DATASET.CATEGORIES
     return OfClasses(scenes, names_or_list(categories)) if categories else scenes

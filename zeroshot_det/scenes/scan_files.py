@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pointclip.datasets.shape_files import MESH_POINTS, printable, read_shape
+from pointclip.datasets.shape_files.columns import parse_columns
 from pointclip.datasets.shape_files.reading import ending_of
 from pointclip.datasets.up_axis import CONVENTION, CONVENTIONS, GIVEN, UpGuess
 from pointclip.errors import InputError
@@ -25,6 +26,7 @@ class ScanFiles:
             if it has one, otherwise by `guess_up_axis`.
         class_names: the classes to detect.
         seed: for points sampled from a mesh.
+        columns: of x, y and z in text files and arrays, as for `read_shape`.
 
     Raises:
         InputError: for an unknown axis, no files, or a file given twice.
@@ -32,7 +34,9 @@ class ScanFiles:
 
     has_truth = False
 
-    def __init__(self, paths: Sequence[str | Path], up: str, class_names: Sequence[str], seed: int = 0):
+    def __init__(
+        self, paths: Sequence[str | Path], up: str, class_names: Sequence[str], seed: int = 0, columns: str = ""
+    ):
         check_up(up, auto=True)
         self.paths = [Path(path) for path in paths]
         self.names = [printable(path) for path in self.paths]
@@ -41,15 +45,17 @@ class ScanFiles:
         if len(set(self.paths)) < len(self.paths):
             raise InputError("A scan was given twice; name each file once.")
         self.class_names, self.up, self.seed = tuple(class_names), up, seed
+        self.columns = columns
+        parse_columns(columns)  # fails now rather than at every file
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Scene:
         path, name = self.paths[index], self.names[index]
-        shape = read_shape(path, seed=self.seed)
+        shape = read_shape(path, seed=self.seed, columns=self.columns)
         if len(shape.points) == MESH_POINTS:  # probably a mesh, which is sampled at this many points by default
-            shape = read_shape(path, SCAN_POINTS, seed=self.seed)
+            shape = read_shape(path, SCAN_POINTS, seed=self.seed, columns=self.columns)
         points = check_scene(shape.points, name)
         if np.ptp(points, axis=0).max() == 0:
             raise InputError(f"{name}: all points coincide; a scan of a room was expected.")

@@ -5,11 +5,12 @@ import math
 import struct
 import tokenize
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from pointclip.datasets.shape_files.columns import named_columns, unnamed_columns, wanted_columns
 from pointclip.datasets.shape_files.geometry import Geometry
 from pointclip.datasets.shape_files.pickled import read_pickled
 from pointclip.errors import InputError, first_line
@@ -25,18 +26,22 @@ _ERRORS = (
 )  # fmt: skip  # numpy parses the header of an array as Python source
 
 
-def read_npy(data: bytes, path: Path) -> Geometry:
-    """Read an .npy file: [N, 3] or wider, or a dict with such an array."""
+def read_npy(data: bytes, path: Path, wanted: Sequence[str] = ()) -> Geometry:
+    """Read an .npy file: [N, 3] or wider, [H, W, 3], fields named x, y, z, or a dict with such an array.
+
+    Args:
+        wanted: the columns or fields of x, y and z, as READING.COLUMNS says; () to find them.
+    """
     try:
         array = _array(data, path)
     except InputError:
         raise
     except _ERRORS as error:
         raise _no_array(path, error) from error
-    return _points(_chosen(array, path) if isinstance(array, Mapping) else array, path)
+    return _points(_chosen(array, path) if isinstance(array, Mapping) else array, wanted, path)
 
 
-def read_npz(data: bytes, path: Path) -> Geometry:
+def read_npz(data: bytes, path: Path, wanted: Sequence[str] = ()) -> Geometry:
     """Read an .npz file: the array with the first existing name of `KEYS`, or the only array, or the only [N, 3]."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -49,7 +54,7 @@ def read_npz(data: bytes, path: Path) -> Geometry:
         raise
     except (*_ERRORS, zipfile.BadZipFile, zipfile.zlib.error) as error:
         raise _no_array(path, error) from error
-    return _points(_chosen(arrays, path), path)
+    return _points(_chosen(arrays, path), wanted, path)
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> object:
@@ -69,6 +74,8 @@ def _array(data: bytes, path: Path) -> np.ndarray | Mapping:
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = read(file)
+    if min(shape, default=0) < 0:
+        raise InputError(f"{path} has the shape {list(shape)} in its header; export it again.")
     if dtype.hasobject:
         return _dict(read_pickled(data[file.tell() :], path), path)
     count, room = math.prod(shape), len(data) - file.tell()
@@ -91,6 +98,10 @@ def _chosen(arrays: Mapping[str, object], path: Path) -> np.ndarray:
     for key in KEYS:
         if key in lower:
             return arrays[lower[key]]
+    if {"x", "y", "z"} <= lower.keys():
+        axes = [arrays[lower[axis]] for axis in "xyz"]
+        if len({axis.shape for axis in axes}) == 1 and axes[0].ndim == 1:
+            return np.stack(axes, axis=1)
     fitting = [value for value in arrays.values() if value.dtype.kind == "f" and _squeezed(value).shape[1:] == (3,)]
     if len(fitting) == 1:
         return fitting[0]
@@ -101,14 +112,18 @@ def _chosen(arrays: Mapping[str, object], path: Path) -> np.ndarray:
     )
 
 
-def _points(array: np.ndarray, path: Path) -> Geometry:
-    """The x, y and z of an array, with a note if it had one coordinate per row."""
-    given = f"{array.dtype} of shape {list(array.shape)}"
+def _points(array: np.ndarray, wanted: Sequence[str], path: Path) -> Geometry:
+    """The x, y and z of an array, with a note if it had one coordinate per row, or is an organised cloud."""
+    given = _given(array)
     array = _squeezed(array)
-    if array.ndim != 2 or array.dtype.kind not in "fiu":
-        raise InputError(f"{path} contains {given}; expected numbers of shape [N, 3].")
-    rows, columns = array.shape
+    if array.dtype.names:
+        return _of_fields(array.reshape(-1), wanted, path)
+    if array.dtype.kind not in "fiu" or array.ndim not in (2, 3):
+        raise _no_points(path, given)
     notes: tuple[str, ...] = ()
+    if array.ndim == 3:
+        array, notes = _organised(array, path)
+    rows, columns = array.shape
     if 3 <= rows <= MAX_COORDINATE_ROWS < columns:
         array = array.T
         notes = (f"Its array of shape [{rows}, {columns}] was taken as {columns} points, with one coordinate per row.",)
@@ -117,8 +132,46 @@ def _points(array: np.ndarray, path: Path) -> Geometry:
             f"{path} contains {given}, which is ambiguous: 3 points, or {columns} as columns; store it as [N, 3]."
         )
     if array.shape[1] < 3:
-        raise InputError(f"{path} contains {given}; expected numbers of shape [N, 3].")
-    return Geometry(array[:, :3].astype(np.float64), notes=notes)
+        raise _no_points(path, given)
+    chosen = wanted_columns(wanted, (), array.shape[1], path) if wanted else unnamed_columns(array, path)
+    return Geometry(array[:, list(chosen.columns)].astype(np.float64), notes=(*notes, *chosen.notes))
+
+
+def _of_fields(array: np.ndarray, wanted: Sequence[str], path: Path) -> Geometry:
+    """The points of a structured array [N] by the names of its fields."""
+    names = array.dtype.names
+    chosen = wanted_columns(wanted, names, len(names), path) if wanted else named_columns(names, path)
+    fields = [array[names[column]] for column in chosen.columns]
+    if any(field.ndim != 1 or field.dtype.kind not in "fiu" for field in fields):
+        raise InputError(f"{path} has fields {', '.join(names)} that are not one number per point; store it as [N, 3].")
+    return Geometry(np.stack(fields, axis=1).astype(np.float64), notes=chosen.notes)
+
+
+def _organised(array: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    """An array [H, W, 3] of the points of a picture's pixels as [H·W, 3], and a note.
+
+    Raises:
+        InputError: for another width, for pictures of bytes, and for several shapes of the same size.
+    """
+    rows, columns, width = array.shape
+    if width != 3 or array.dtype.itemsize == 1:
+        raise _no_points(path, _given(array))
+    centres, sizes = array.mean(axis=1), np.linalg.norm(array, axis=2).max(axis=1)
+    if np.abs(centres).max(initial=0) < 0.01 * sizes.max(initial=0) and np.ptp(sizes) <= 0.01 * sizes.max(initial=0):
+        raise InputError(
+            f"{path} contains {_given(array)}, which is {rows} shapes, each about its own centre; store each of them "
+            "as [N, 3] in a file of its own."
+        )
+    note = f"Its array of shape [{rows}, {columns}, 3] was taken as one cloud of {rows} × {columns} points."
+    return array.reshape(-1, 3), (note,)
+
+
+def _given(array: np.ndarray) -> str:
+    return f"{array.dtype} of shape {list(array.shape)}"
+
+
+def _no_points(path: Path, given: str) -> InputError:
+    return InputError(f"{path} contains {given}; expected numbers of shape [N, 3].")
 
 
 def _squeezed(array: np.ndarray) -> np.ndarray:

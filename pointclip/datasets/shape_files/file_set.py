@@ -9,6 +9,7 @@ import numpy as np
 
 from pointclip.datasets.axes import check_up
 from pointclip.datasets.base import Shape
+from pointclip.datasets.shape_files.columns import parse_columns
 from pointclip.datasets.shape_files.geometry import Geometry
 from pointclip.datasets.shape_files.pieces import Split, pieces_of
 from pointclip.datasets.shape_files.reading import Taken, ending_of, printable, read_geometry, stand, take
@@ -46,11 +47,12 @@ class ShapeFiles:
             are left out, and files that cannot be read, raise InputError when accessed. All pieces of a file have the
             same up axis.
         every_vertex: whether a mesh's vertices and the centres of its triangles belong to its points.
+        columns: of x, y and z in text files and arrays, as for `read_shape`.
 
     An up axis "auto" is guessed from format and geometry when a file's first shape is read, unless `set_up` gave it.
 
     Raises:
-        InputError: if no file is given, or one twice.
+        InputError: if no file is given, or one twice, and for columns that are not three.
     """
 
     part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - no parts, but the protocol asks for a dict
@@ -64,6 +66,7 @@ class ShapeFiles:
         seed: int = 0,
         split: Split | None = None,
         every_vertex: bool = False,
+        columns: str = "",
     ) -> None:
         check_up(up, auto=True)
         check_num_points(num_points)
@@ -79,6 +82,7 @@ class ShapeFiles:
         self.class_names = tuple(class_names)
         self.split = split
         self.every_vertex = every_vertex
+        self.columns = parse_columns(columns)
         self._ups: dict[Path, UpGuess] = {}
         self._kept: dict[Path, dict[str, Geometry]] = {}  # files read for their up axis, as their pieces
         self._whole: set[int] = set()
@@ -155,7 +159,7 @@ class ShapeFiles:
         if self.split is None:
             return [Entry(path)]
         try:
-            pieces = pieces_of(read_geometry(path), self.split)
+            pieces = pieces_of(read_geometry(path, self.columns), self.split)
         except InputError as error:
             text = str(error)
             return [Entry(path, reason=text if str(path) in text else f"{printable(path)}: {text}")]
@@ -178,7 +182,7 @@ class ShapeFiles:
         return pieces
 
     def _pieces(self, path: Path) -> dict[str, Geometry]:
-        geometry = read_geometry(path)
+        geometry = read_geometry(path, self.columns)
         if self.split is None:
             return {"": geometry}
         return {piece.name: piece.geometry for piece in pieces_of(geometry, self.split) if piece.geometry is not None}

@@ -8,6 +8,8 @@ import numpy as np
 
 from pointclip.errors import InputError
 
+MISSING = ("", "nan", "na", "n/a", "#n/a", "null", "none", "-", "-nan", "nan(ind)", "-nan(ind)", "nan(snan)")
+COUNT_DIGITS = 18
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -28,17 +30,31 @@ def decoded(data: bytes, path: Path) -> str:
 
 
 def as_numbers(tokens: Sequence[str], path: Path) -> np.ndarray:
-    """The tokens as float64, [n]."""
+    """The tokens as float64, [n].
+
+    Raises:
+        InputError: for anything else than numbers; Python's underscores between digits are none of a file's.
+    """
     try:
-        return np.array(tokens, dtype=np.float64)
+        numbers = np.array(tokens, dtype=np.float64)
     except ValueError:
-        wrong = next(token for token in tokens if not _is_number(token))
+        numbers = None
+    if numbers is None or "_" in "".join(tokens):
+        wrong = next(token for token in tokens if as_number(token) is None or not token)
         raise InputError(f"{path} has {wrong[:40]!r} instead of a number; is it the right file?") from None
+    return numbers
 
 
-def _is_number(token: str) -> bool:
+def as_number(token: str) -> float | None:
+    """The token as a number, NaN for an empty one or a word for a missing value; None for anything else."""
+    if token.lower() in MISSING:
+        return float("nan")
     try:
-        float(token)
+        return None if "_" in token else float(token)
     except ValueError:
-        return False
-    return True
+        return None
+
+
+def as_count(token: str) -> int | None:
+    """The token as a count; None for anything else, and for more digits than a count has."""
+    return int(token) if token.isdecimal() and len(token) <= COUNT_DIGITS else None

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from pointclip.datasets.axes import check_up, to_y_up
 from pointclip.datasets.base import Shape
 from pointclip.datasets.shape_files import packed
 from pointclip.datasets.shape_files.arrays import read_npy, read_npz
+from pointclip.datasets.shape_files.columns import parse_columns
 from pointclip.datasets.shape_files.geometry import MESH_POINTS, Geometry, sample_surface
 from pointclip.datasets.shape_files.gltf import read_gltf
 from pointclip.datasets.shape_files.las import read_las
@@ -36,19 +37,24 @@ _READERS: dict[str, Callable[[bytes, Path], Geometry]] = {
     ".pcd": read_pcd,
     ".las": read_las,
     ".laz": read_las,
+}
+_TABLE_READERS: dict[str, Callable[[bytes, Path, Sequence[str]], Geometry]] = {  # with the columns of x, y and z
     ".npy": read_npy,
     ".npz": read_npz,
     **dict.fromkeys((".xyz", ".txt", ".csv", ".pts", ".asc"), read_text),
 }
+_KNOWN = (*_READERS, *_TABLE_READERS)
 
 
-def read_shape(path: str | Path, num_points: int | None = None, up: str = "y", seed: int = 0) -> Shape:
+def read_shape(
+    path: str | Path, num_points: int | None = None, up: str = "y", seed: int = 0, columns: str = ""
+) -> Shape:
     """Read one shape.
 
     Meshes and scenes (.ply .obj .off .stl .glb .gltf) are sampled uniformly over their surface, with polygons as
     fans and scene transforms applied; in a scene with meshes, loose points and lines are dropped. Clouds (.ply .pcd
     .las .laz .npy .npz, and as text .xyz .txt .csv .pts .asc) are read unchanged; if there are more points than
-    `num_points`, a random subset is drawn. Arrays are [N, 3] or wider: the first three columns are x, y, z. A .gz or
+    `num_points`, a random subset is drawn. Tables without names have x, y, z in their first three columns. A .gz or
     .zip file with one shape is unpacked. Coordinates too large for float32 precision (as in surveys) are shifted
     towards the origin first.
 
@@ -60,6 +66,8 @@ def read_shape(path: str | Path, num_points: int | None = None, up: str = "y", s
         up: the axis that points up in the file, "x", "y" or "z"; the shape is rotated to y up. "auto" guesses it (see
             `pointclip.datasets.up_axis`), with a note.
         seed: for sampling; the result is deterministic for a file and seed.
+        columns: of x, y and z in text files and arrays, as numbers from 1 or as names, such as "2,3,4"; by default
+            those with such names, or the first three.
 
     Returns:
         A `Shape` with label -1, named by its path. Infinite values are kept.
@@ -72,7 +80,7 @@ def read_shape(path: str | Path, num_points: int | None = None, up: str = "y", s
     check_num_points(num_points)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError(f"The seed is {seed!r}; expected an integer of at least 0.")
-    shape = take(read_geometry(path), printable(path), num_points, seed).shape
+    shape = take(read_geometry(path, parse_columns(columns)), printable(path), num_points, seed).shape
     if up != "auto":
         return stand(shape, up)
     guess = guess_up(shape.points, ending_of(path))
@@ -151,7 +159,7 @@ def _with_vertices(mesh: Geometry, sampled: Geometry, faces: np.ndarray) -> tupl
     return Geometry(points, notes=sampled.notes), rows, faces
 
 
-ENDINGS = (*_READERS, *packed.ENDINGS)  # extensions supported by `read_shape`
+ENDINGS = (*_KNOWN, *packed.ENDINGS)  # extensions supported by `read_shape`
 
 
 def printable(path: Path) -> str:
@@ -159,23 +167,28 @@ def printable(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", errors="replace")
 
 
-def read_geometry(path: Path) -> Geometry:
-    """The content of the file, after checking its type."""
+def read_geometry(path: Path, columns: Sequence[str] = ()) -> Geometry:
+    """The content of the file, after checking its type.
+
+    Args:
+        columns: of x, y and z in a table; see `pointclip.datasets.shape_files.columns.parse_columns`.
+    """
     if os.path.isdir(path):  # Path.is_dir raises for names that are too long
         raise InputError(f"{path} is not a file; give a file with one shape.")
-    if path.suffix.lower() not in (*_READERS, *packed.ENDINGS):
-        known = " ".join((*_READERS, *packed.ENDINGS))
+    if path.suffix.lower() not in (*_KNOWN, *packed.ENDINGS):
+        known = " ".join((*_KNOWN, *packed.ENDINGS))
         raise InputError(f"{path} has the unknown extension {path.suffix!r}; supported are {known}.")
     data = _content(path)
     check_not_placeholder(path, data[:HEAD_BYTES])
     if path.suffix.lower() in packed.ENDINGS:
-        data, path = packed.unpacked(data, path, _READERS)
-        if path.suffix.lower() not in _READERS:
+        data, path = packed.unpacked(data, path, _KNOWN)
+        if path.suffix.lower() not in _KNOWN:
             raise InputError(
-                f"{path}.gz has the unknown inner extension {path.suffix!r}; supported are {' '.join(_READERS)}."
+                f"{path}.gz has the unknown inner extension {path.suffix!r}; supported are {' '.join(_KNOWN)}."
             )
         check_not_placeholder(path, data[:HEAD_BYTES])
-    return _READERS[path.suffix.lower()](data, path)
+    ending = path.suffix.lower()
+    return _TABLE_READERS[ending](data, path, columns) if ending in _TABLE_READERS else _READERS[ending](data, path)
 
 
 def _content(path: Path) -> bytes:
