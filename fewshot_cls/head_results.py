@@ -43,7 +43,7 @@ def report_head_on_set(
     run = replace(run, notes=[*run.notes, note])
     summary = {
         "task": TASK,
-        **summary_of(run, reader, scores.shapes),
+        **summary_of(run, scores.shapes),
         "method": facts.method,
         "trained_on": facts.shots,
         "chosen_on": facts.chosen_on,

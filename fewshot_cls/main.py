@@ -101,11 +101,11 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     facts |= {"view_count": len(weights.values), "sentences": dict(sentences), "features": "unit" if unit else "raw"}
     with atomic_folder(args.folder) as folder:
         write_learned(folder, settings, answers, training, shots, **facts)
-        if not reader:
-            return report_training(folder, settings, answers, facts["encoder"], args.folder)
         origins = sentences.origin, weights.origin
         described = describe_run(args, settings, extractor, reader, sentences, origins, result, seconds)
         described = with_notes(described, settings, [f"training shapes: {note}" for note in up_notes(training.files)])
+        if not reader:
+            return report_training(folder, described, answers)
         before = zero(unit_views(test))
         if args.input:
             learned, draw = answers[0].learned, answers[0].draw

@@ -68,7 +68,7 @@ def report_own_shapes(
         notes.append(f"The first {PAGED} of {count:,} shapes are shown; all of them are in predictions.csv.")
     run = replace(run, notes=notes)
     given = {"input": reader.shapes.given, "classes": list(names), "threshold": threshold}
-    summary = {"task": TASK, **given, **summary_of(run, reader, count), ANSWERS: listed}
+    summary = {"task": TASK, **given, **summary_of(run, count), ANSWERS: listed}
     summary["method"] = run.settings.METHOD
     write_json(folder / "metrics.json", summary)
     rows = [

@@ -18,6 +18,7 @@ from fewshot_cls.settings import TASK
 from fewshot_cls.shots import Shots, listing
 from fewshot_cls.training_shapes import Augmented
 from pointclip.datasets.batches import BatchReader
+from pointclip.errors import escaped
 from pointclip.runs.output import table, write_csv, write_json, write_settings
 from pointclip.runs.run import Run, summary_of
 from zeroshot_cls.classifier import Features
@@ -99,7 +100,7 @@ def report_test(
     per_class = np.mean([scores.class_accuracy for scores in after], axis=0)
     summary = {
         "task": TASK,
-        **summary_of(run, reader, before.shapes, len(before.truth)),
+        **summary_of(run, before.shapes, len(before.truth)),
         **method_summary(settings, answers),
         "accuracy": float(np.mean(accuracies)),
         "accuracy_deviation": deviation,
@@ -131,18 +132,16 @@ def report_test(
     return summary
 
 
-def report_training(
-    folder: Path, settings: CfgNode, answers: Sequence[Answer], encoder: str, final_folder: Path
-) -> dict:
-    """Write to `folder` what was learned, and print it, where there are no shapes to classify.
-
-    `final_folder` is where the files will be.
-    """
-    summary = {"task": TASK, "dataset": "own shapes", "encoder": encoder, "shapes": 0}
-    summary |= {**method_summary(settings, answers), "training_shapes": len(answers[0].draw.train)}
+def report_training(folder: Path, run: Run, answers: Sequence[Answer]) -> dict:
+    """Write to `folder` what was learned from the user's shapes, and print it, where there are none to classify."""
+    run, settings = replace(run, data="own shapes"), run.settings
+    summary = {"task": TASK, **summary_of(run, 0), **method_summary(settings, answers)}
+    summary["training_shapes"] = len(answers[0].draw.train)
     write_json(folder / "metrics.json", summary)
     write_settings(folder / "config.yaml", settings)
-    print(f"{method_in_words(settings)}; {_chosen(answers[0])}; the head is in {final_folder / 'head.safetensors'}")
+    print(f"{method_in_words(settings)}; {_chosen(answers[0])}; the head is in {run.folder / 'head.safetensors'}")
+    for note in run.all_notes:
+        print(f"note: {escaped(note)}")
     return summary
 
 

@@ -37,7 +37,7 @@ def report_test(
         run = replace(run, notes=[*run.notes, note])
     summary = {
         "task": TASK,
-        **summary_of(run, reader, scores.shapes, len(scores.truth)),
+        **summary_of(run, scores.shapes, len(scores.truth)),
         "accuracy": scores.accuracy,
         "mean_class_accuracy": scores.mean_class_accuracy,
         "class_accuracy": dict(zip(scores.names, scores.class_accuracy.tolist(), strict=True)),
@@ -92,7 +92,7 @@ def report_own_shapes(
     listed = answers_of(reader, answers.indices, called)
     more = f"The first {SHOWN} of {count:,} shapes are shown; all of them are in predictions.csv."
     run = replace(run, notes=[*run.notes, more] if count > SHOWN else run.notes)
-    summary = {"task": TASK, **given, **summary_of(run, reader, count), ANSWERS: listed}
+    summary = {"task": TASK, **given, **summary_of(run, count), ANSWERS: listed}
     print_classes(listed, threshold, SHOWN)
 
     with run_files(run, summary) as folder:

@@ -19,11 +19,12 @@ from pointclip.datasets.batches import BatchReader, usual_batch_size
 from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.opening import open_extractor
 from pointclip.runs.own_shapes import answering
+from pointclip.runs.run import describe_run
 from zeroshot_cls.projections import open_projection, open_view_weights
 from zeroshot_det.crop_classifier import Crops, classify_crops
 from zeroshot_det.detector import detect
 from zeroshot_det.proposals.scene_proposals import propose
-from zeroshot_det.results import describe_run, report_scenes
+from zeroshot_det.results import of_scenes, report_scenes
 from zeroshot_det.scenes.opening import PreparedScenes, open_scenes
 from zeroshot_det.scores import evaluate
 from zeroshot_det.settings import parse, scan_classes
@@ -77,5 +78,6 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     ]
     scores = evaluate(proposed, detections, classes, settings) if scenes.has_truth else None
     origins = sentences.origin, weights.origin
-    described = describe_run(args, settings, extractor, reader, sentences, origins, scenes)
+    described = describe_run(args, settings, extractor, reader, sentences, origins, None, sum(seconds.values()))
+    described = of_scenes(described, scenes)
     return report_scenes(described, scenes, proposed, detections, scores, seconds, extractor.projection)

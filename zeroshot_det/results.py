@@ -1,21 +1,15 @@
 """What a detection run writes: a table, metrics.json, predictions.csv, a folder per scan, report.html, config.yaml."""
 
-import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from torch import nn
-from yacs.config import CfgNode
 
-from pointclip.datasets.batches import BatchReader
-from pointclip.features import FeatureExtractor
-from pointclip.origin import Origin
-from pointclip.prompts import Sentences
 from pointclip.runs.output import table, write_csv
 from pointclip.runs.own_shapes import ANSWERS
-from pointclip.runs.provenance import provenance, run_notes
-from pointclip.runs.run import Run, data_in_words, run_files
+from pointclip.runs.run import Run, run_files, summary_of
 from zeroshot_det.average_precision import MEANS, THRESHOLDS
 from zeroshot_det.detection_files import BOX_COLUMNS, box_rows, write_scene
 from zeroshot_det.detector import TASK, Detections
@@ -27,28 +21,10 @@ from zeroshot_det.scores import DetectionScores
 SHOWN = 20  # detections per scan in the terminal
 
 
-def describe_run(
-    args: argparse.Namespace,
-    settings: CfgNode,
-    extractor: FeatureExtractor,
-    reader: BatchReader,
-    sentences: Sentences,
-    origins: tuple[Origin, Origin],
-    scenes: PreparedScenes,
-) -> Run:
-    """The run, once its boxes are classified."""
-    encoder = extractor.encoder
-    notes = run_notes(settings, extractor, reader, sentences) + scenes.notes
-    notes += [f"{name} was left out: {reason}" for name, reason in scenes.bad.items()]
-    return Run(
-        folder=args.folder,
-        settings=settings,
-        data="own scans" if args.input else data_in_words(settings),
-        encoder=f"{encoder.name}, {encoder.precision}",
-        origin=provenance(settings, origins, None, encoder, reader, bool(args.input)),
-        seconds=None,
-        notes=notes,
-    )
+def of_scenes(run: Run, scenes: PreparedScenes) -> Run:
+    """The run, of scenes rather than of the boxes that CLIP read: its notes and what was left out."""
+    notes = [*run.notes, *scenes.notes, *(f"{name} was left out: {reason}" for name, reason in scenes.bad.items())]
+    return replace(run, data=run.data if scenes.has_truth else "own scans", notes=notes, left_out=scenes.bad)
 
 
 def report_scenes(
@@ -137,16 +113,10 @@ def summarize(
     boxes = sum(len(entry.proposals) for entry in proposed)
     summary = {
         "task": TASK,
-        "dataset": run.data,
-        "encoder": run.encoder,
-        "shapes": len(proposed),
+        **summary_of(run, len(proposed)),
         "scenes": len(proposed),
         "scenes_left_out": scenes.bad,
         "classes": list(scenes.class_names),
-        "prompts": run.origin.prompts,
-        "view_weights": run.origin.view_weights,
-        "tuned_on_test_labels": run.origin.tuned,
-        "notes": run.all_notes,
         "proposals": {"boxes": boxes, **{key.lower(): value for key, value in c.PROPOSALS.items()}},
         "reading": {key.lower(): value for key, value in c.READING.items()},
         "suppression": {"overlap": c.SUPPRESSION.OVERLAP, "order": "objectness", "within": "likeliest class",

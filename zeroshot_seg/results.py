@@ -80,7 +80,7 @@ def report_own_shapes(
     given, count = {"input": reader.shapes.given, "parts": parts}, len(shapes)
     found = [part_answer(shape, file_labels(reader.shapes, shape, parts), parts) for shape in shapes]
     listed = answers_of(reader, [shape.index for shape in shapes], found)
-    summary = {"task": TASK, **given, **summary_of(run, reader, count), ANSWERS: listed}
+    summary = {"task": TASK, **given, **summary_of(run, count), ANSWERS: listed}
     print_parts(listed[:count])
     more = f"The first {SHOWN} of {count:,} shapes are on the page; all of them are in predictions.csv."
     run = replace(run, notes=[*run.notes, more] if count > SHOWN else run.notes)
@@ -164,7 +164,7 @@ def summarize(run: Run, reader: BatchReader, shapes: list[Segmented], scores: Sc
     """The content of metrics.json."""
     return {
         "task": TASK,
-        **summary_of(run, reader, len(shapes)),
+        **summary_of(run, len(shapes)),
         "instance_miou": scores.iou.mean(),
         "mean_category_miou": float(np.mean([row["mIoU"] for row in rows])),
         "category_miou": {row["category"]: row["mIoU"] for row in rows},

@@ -33,7 +33,7 @@ def provenance(
     origins: tuple[Origin, Origin],
     search: SearchResult | None,
     encoder: Encoder,
-    reader: BatchReader,
+    reader: BatchReader | None,
     own_shapes: bool,
 ) -> Provenance:
     """The sentences and view weights that a run used, with notes for readers.
@@ -42,25 +42,31 @@ def provenance(
         settings: of the run.
         origins: of the sentences and of the view weights that it used.
         search: the search that chose any of them.
-        reader: of the reported shapes, after they were read.
+        reader: of the reported shapes, after they were read; None if there are none.
         own_shapes: whether the shapes are --input files rather than those of DATASET.
     """
     sentences, weights = origins
     notes = [origin.note for origin in (weights, sentences) if origin.note]
     tuned = sentences.tuned or weights.tuned
     if search:
-        shown = ("" if own_shapes else Path(settings.DATASET.NAME).stem, settings.DATASET.SPLIT, reader.fingerprint)
+        shown = ("", "", "")
+        if reader:
+            name = "" if own_shapes else Path(settings.DATASET.NAME).stem
+            shown = (name, settings.DATASET.SPLIT, reader.fingerprint)
         tuned = tuned or search.on_same(*shown)
         notes += [search.note(*shown), *search.differences(settings, encoder.name)]
-        if missing := search.missing(reader.classes_read()):
+        if missing := search.missing(reader.classes_read() if reader else ()):
             notes.append(f"Nothing was chosen for {some_of(missing)}, of which the search had no shapes.")
     return Provenance(sentences.words, weights.words, notes, tuned, search)
 
 
 def run_notes(
-    settings: CfgNode, extractor: FeatureExtractor, reader: BatchReader, sentences: Mapping[str, Sequence[str]]
+    settings: CfgNode, extractor: FeatureExtractor, reader: BatchReader | None, sentences: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    """Notes common to all tasks: on the encoder, truncated sentences, damaged caches, rotated and bad shapes."""
+    """Notes common to all tasks: on the encoder, truncated sentences, damaged caches, rotated and bad shapes.
+
+    Without a `reader` no shapes are reported.
+    """
     encoder = extractor.encoder
     notes = list(encoder.notes)
     if cut := encoder.count_cut([sentence for group in sentences.values() for sentence in group]):
@@ -74,8 +80,12 @@ def run_notes(
         notes.append(f"Every shape was randomly rotated {axis} (seed {settings.SEED}).")
     if extractor.store and (damaged := extractor.store.damaged):
         notes.append(f"{len(damaged)} damaged file(s) of cached features were replaced, such as {min(damaged)}.")
-    notes += up_notes(reader.shapes)
-    notes += reader.notes[:3]
+    return notes + shape_notes(reader) if reader else notes
+
+
+def shape_notes(reader: BatchReader) -> list[str]:
+    """Notes on the shapes that were read: their up axes, and what is wrong with some of them."""
+    notes = up_notes(reader.shapes) + reader.notes[:3]
     if len(reader.notes) > 3:
         notes.append(f"{len(reader.notes) - 3} more shape(s) have notes of this kind.")
     if reader.bad and getattr(reader.shapes, "labels", None) is None:  # a user's own files

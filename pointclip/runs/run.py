@@ -31,6 +31,7 @@ class Run:
     origin: Provenance  # of its sentences and view weights
     seconds: float | None  # from reading all shapes to their features or labels; None if features may have been cached
     notes: list[str] = field(default_factory=list)  # further notes for readers
+    left_out: Mapping[int | str, str] = field(default_factory=dict)  # bad shape -> what is wrong with it
     environment: dict = field(default_factory=dict)  # see `pointclip.runs.environment`
 
     @property
@@ -67,7 +68,7 @@ def describe_run(
     args: argparse.Namespace,
     settings: CfgNode,
     extractor: FeatureExtractor,
-    reader: BatchReader,
+    reader: BatchReader | None,
     sentences: Mapping[str, Sequence[str]],
     origins: tuple[Origin, Origin],
     search: SearchResult | None,
@@ -76,6 +77,7 @@ def describe_run(
     """Describe the run of a task, after its shapes were read.
 
     Args:
+        reader: of the reported shapes; None for a run that only learns.
         sentences: of every class or part.
         origins: of the sentences and of the view weights.
         search: the search that chose any of them, or None.
@@ -90,6 +92,7 @@ def describe_run(
         origin=provenance(settings, origins, search, encoder, reader, bool(args.input)),
         seconds=None if extractor.store else seconds,
         notes=run_notes(settings, extractor, reader, sentences),
+        left_out=reader.bad if reader else {},
         environment=environment(encoder.device, encoder.precision, settings.SEED),
     )
 
@@ -99,7 +102,7 @@ def data_in_words(settings: CfgNode) -> str:
     return f"{Path(settings.DATASET.NAME).stem} ({settings.DATASET.SPLIT})"
 
 
-def summary_of(run: Run, reader: BatchReader, shapes: int, predicted: int | None = None) -> dict:
+def summary_of(run: Run, shapes: int, predicted: int | None = None) -> dict:
     """The content of metrics.json except the scores; `shapes` and `predicted` as for `Run.print_footer`."""
     names = ("dataset", "split", "shapes", "data", "encoder", "procedure", "score")
     search = run.origin.search
@@ -108,13 +111,13 @@ def summary_of(run: Run, reader: BatchReader, shapes: int, predicted: int | None
         "dataset": run.data,
         "encoder": run.encoder,
         "shapes": shapes,
-        "shapes_left_out": len(reader.bad),
+        "shapes_left_out": len(run.left_out),
         "prompts": run.origin.prompts,
         "view_weights": run.origin.view_weights,
         "searched": None if search is None else {name: getattr(search, name) for name in names},
         "tuned_on_test_labels": run.origin.tuned,
         "notes": run.all_notes,
-        "bad_shapes": reader.bad,
+        "bad_shapes": run.left_out,
         "shapes_per_second": run.rate(shapes if predicted is None else predicted),
     }
 

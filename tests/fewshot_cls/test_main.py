@@ -19,6 +19,7 @@ from pointclip.datasets.synthetic.unseen import KINDS, generate_unseen
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
 from pointclip.tables import make_tables
+from tests.promises import PROMISED, read_metrics
 
 CONFIGS = Path(command.__file__).with_name("configs")
 QUICK = ["PROJECTION.VIEWS", "4, 9", "DATASET.NUM_POINTS", 64, "DATASET.MAX_SHAPES", 9, "TRAIN.EPOCHS", 2]
@@ -44,10 +45,6 @@ def run(encoder, tmp_path, monkeypatch):
     return run
 
 
-def metrics(folder: Path) -> dict:
-    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-
-
 @pytest.fixture(scope="module")
 def classes(tmp_path_factory) -> Path:
     """A user's training shapes: two folders of three files."""
@@ -63,7 +60,7 @@ def classes(tmp_path_factory) -> Path:
 @pytest.mark.parametrize("method", sorted({*METHODS} - {*SMOOTHING}))
 def test_methods_on_fixed_views(run, method):
     folder = run("METHOD", method, "--shots", 1, "--seeds", 2, "REPORT", False)
-    summary = metrics(folder)
+    summary = read_metrics(folder)
     assert summary["task"] == "few-shot classification"
     assert (summary["method"], summary["shots"], summary["seeds"]) == (method, 1, [0, 1])
     assert summary["accuracy"] == pytest.approx(np.mean(summary["accuracy_by_seed"]))
@@ -82,7 +79,7 @@ def test_methods_on_fixed_views(run, method):
 @pytest.mark.parametrize("method", ["kernel_ridge", "adapter"])
 def test_published_protocol_is_marked_everywhere(run, method):
     folder = run("--shots", 2, "PROTOCOL", "published", "METHOD", method)
-    summary = metrics(folder)
+    summary = read_metrics(folder)
     assert summary["tuned_on_test_labels"] is True
     assert any("PROTOCOL published" in note for note in summary["notes"])
     assert "PROTOCOL published" in (folder / "report.html").read_text(encoding="utf-8")
@@ -101,11 +98,11 @@ def test_saved_head_scores_the_same(run, capsys, method):
     more = ["METHOD", method, "REPORT", False, *SMALL]
     protocol = ["PROTOCOL", "fixed" if method == "smoothing" else "validation"]
     first = run("--shots", 1, *more, *protocol)
-    assert metrics(first)["method"] == method
+    assert read_metrics(first)["method"] == method
     again = run("--head", first / "head.safetensors", *more, output="again")
     for name in ("accuracy", "zeroshot_accuracy", "gain", "class_accuracy", "zeroshot_class_accuracy"):
-        assert metrics(again)[name] == pytest.approx(metrics(first)[name])
-    assert "4 of 4 classes" in metrics(again)["notes"][-1]
+        assert read_metrics(again)[name] == pytest.approx(read_metrics(first)[name])
+    assert "4 of 4 classes" in read_metrics(again)["notes"][-1]
     # a data set with none of its classes
     with pytest.raises(InputError, match="none of the data set's classes"):
         run("--init", first / "head.safetensors", "DATASET.NAME", "synthetic", *more)
@@ -134,7 +131,7 @@ def test_a_table_scores_heads_elsewhere(run, tmp_path):
 
 def test_head_tuned_on_test_labels_stays_marked(run):
     first = run("--shots", 1, "PROTOCOL", "published", "REPORT", False)
-    again = metrics(run("--head", first / "head.safetensors", "REPORT", False, output="again"))
+    again = read_metrics(run("--head", first / "head.safetensors", "REPORT", False, output="again"))
     assert again["tuned_on_test_labels"] is True
 
 
@@ -148,6 +145,7 @@ def test_own_shapes(run, classes, tmp_path, capsys):
         return command.main([*map(str, [*base, *words, *QUICK[:4], *more, "OUTPUT", tmp_path / output])])
 
     summary = main("--train", classes, "--input", shape)
+    assert summary.keys() >= PROMISED
     assert summary["classes"] == ["bottle", "ladder"]
     head = tmp_path / "own" / "own_shapes_vit_b16" / "input" / "head.safetensors"
     answer = (head.parent / "predictions.csv").read_text()
@@ -157,6 +155,7 @@ def test_own_shapes(run, classes, tmp_path, capsys):
     assert not (head.parent / "shots.json").exists()
     train_only = main("--train", classes, output="train_only")
     assert train_only["training_shapes"] == 6
+    assert train_only.keys() >= PROMISED
     capsys.readouterr()
     main("--head", head, "--input", shape, "--threshold", 0.1, "--json", output="later")
     (found,) = json.loads(capsys.readouterr().out)
@@ -166,7 +165,8 @@ def test_own_shapes(run, classes, tmp_path, capsys):
 
 
 def test_augmented_copies(run):
-    assert any("2 scaled copies" in note for note in metrics(run("--shots", 1, "AUGMENT", 2, "REPORT", False))["notes"])
+    summary = read_metrics(run("--shots", 1, "AUGMENT", 2, "REPORT", False))
+    assert any("2 scaled copies" in note for note in summary["notes"])
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_interrupted_run_resumes(run, monkeypatch):
         run(*words)
     resumed = run(*words)
     assert seen == [0, 1, 2, 2, 3, 4]  # the epoch after the last checkpoint is repeated
-    assert metrics(resumed)["accuracy"] == metrics(uninterrupted)["accuracy"]
+    assert read_metrics(resumed)["accuracy"] == read_metrics(uninterrupted)["accuracy"]
     assert (resumed / "epochs.csv").read_text() == (uninterrupted / "epochs.csv").read_text()
     heads = [load_head(folder / "head.safetensors")[0].state_dict() for folder in (uninterrupted, resumed)]
     assert all(torch.equal(heads[0][name], heads[1][name]) for name in heads[0])

@@ -15,6 +15,7 @@ from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
 from tests.datasets.layouts import write_shapenetpart
 from tests.datasets.some_unknown import write_some_unknown
+from tests.promises import read_metrics
 from zeroshot_seg import main as command
 
 CONFIGS = Path(command.__file__).with_name("configs")
@@ -40,13 +41,9 @@ def run(encoder, tmp_path, monkeypatch):
     return run
 
 
-def metrics_of(folder: Path) -> dict:
-    return json.loads((folder / "metrics.json").read_text())
-
-
 def test_run_writes_its_files(run, capsys):
     folder = run("DATASET.MAX_SHAPES", "5", "--save-ply")
-    metrics = metrics_of(folder)
+    metrics = read_metrics(folder)
     assert metrics["task"] == "zero-shot part segmentation"
     assert metrics["dataset"] == "synthetic (test)"
     assert metrics["shapes"] == 5
@@ -81,7 +78,7 @@ def test_written_settings_reproduce_the_run(run):
 def test_shapenetpart_one_category(run, tmp_path):
     write_shapenetpart(tmp_path, per_class=2)
     words = ("DATASET.ROOT", tmp_path, "DATASET.CATEGORIES", "mug, lamp", "VIEW_WEIGHTS", "published")
-    metrics = metrics_of(run(*words, config="shapenetpart_vit_b16"))
+    metrics = read_metrics(run(*words, config="shapenetpart_vit_b16"))
     assert metrics["shapes"] == 4
     assert set(metrics["category_miou"]) == {"mug", "lamp"}
     assert any("labels of the test split" in note for note in metrics["notes"])  # the published view weights
@@ -90,7 +87,7 @@ def test_shapenetpart_one_category(run, tmp_path):
 def test_protocol_and_rule_are_reported(run):
     words = ("DATASET.MAX_SHAPES", "4", "DATASET.CATEGORIES", "lamp")
     results = {
-        rule: metrics_of(run(*words, "PROTOCOL", "published", "IOU_RULE", rule)) for rule in ("standard", "skip")
+        rule: read_metrics(run(*words, "PROTOCOL", "published", "IOU_RULE", rule)) for rule in ("standard", "skip")
     }
     for rule, metrics in results.items():
         assert (metrics["protocol"], metrics["iou_rule"]) == ("published", rule)
@@ -106,7 +103,7 @@ def test_own_shapes(run, tmp_path, capsys):
     with open(folder / "input" / "predictions.csv", newline="") as file:
         assert [int(row["points"]) for row in csv.DictReader(file)] == [2048, 700]
     assert (folder / "input" / "report.html").exists()
-    metrics = json.loads((folder / "input" / "metrics.json").read_text())
+    metrics = read_metrics(folder / "input")
     assert metrics["input"] == {"files": [str(tmp_path / "a.npy"), str(tmp_path / "b.npy")], "up": "auto"}
     assert [list(parts) for parts in metrics["parts"].values()] == [["seat", "back", "leg"]]
 
@@ -139,7 +136,7 @@ def test_shape_without_part_labels_stops_or_is_skipped(run, tmp_path):
     dataset = write_some_unknown(tmp_path, [0, -1, 0])
     with pytest.raises(InputError, match=r"mug 1: no part label is known.* Set ON_BAD_SHAPE skip"):
         run("DATASET.NAME", dataset)
-    metrics = metrics_of(run("DATASET.NAME", dataset, "ON_BAD_SHAPE", "skip"))
+    metrics = read_metrics(run("DATASET.NAME", dataset, "ON_BAD_SHAPE", "skip"))
     assert (metrics["shapes"], metrics["shapes_left_out"]) == (2, 1)
 
 
@@ -156,7 +153,7 @@ def test_an_own_file_is_written_whole_in_its_own_frame(run, tmp_path, capsys):
     cloud, ball = (PlyData.read(path) for path in sorted((folder / "ply").glob("*.ply")))
     assert np.flatnonzero(cloud["vertex"]["label"] == -1).tolist() == [0, 7]
     assert np.array_equal(np.stack([cloud["vertex"][axis] for axis in "xyz"], axis=1), points, equal_nan=True)
-    assert any("2 of 60 rows have NaN" in note for note in metrics_of(folder)["notes"])
+    assert any("2 of 60 rows have NaN" in note for note in read_metrics(folder)["notes"])
     vertices = np.stack([ball["vertex"][axis] for axis in "xyz"], axis=1)
     np.testing.assert_allclose(vertices, mesh.vertices, atol=1e-4)
     assert np.stack(ball["face"]["vertex_indices"]).tolist() == mesh.faces.tolist()
