@@ -16,14 +16,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.machine import best_time, machine, positive
-from fewshot_cls.adapter import InterViewAdapter
-from fewshot_cls.grid_search import CLOSED_FORMS, grid_search
-from fewshot_cls.head_file import AdaptedHead
-from fewshot_cls.heads import ZeroShot
+from fewshot_cls.grid_search import grid_search
+from fewshot_cls.methods import METHODS, Method
+from fewshot_cls.methods.adapter import AdaptedHead, InterViewAdapter
+from fewshot_cls.methods.tip_adapter_f import TipAdapterF
+from fewshot_cls.methods.zero_shot import ZeroShot
 from fewshot_cls.projections import LearnedProjection
-from fewshot_cls.recipe import TIP_ADAPTER_F, Recipe
+from fewshot_cls.recipe import Recipe
 from fewshot_cls.training import train
-from fewshot_cls.training_free import tip_adapter
 from pointclip.datasets.synthetic import generate
 from pointclip.runs.output import table
 from pointclip.utils.command import run_command
@@ -45,16 +45,18 @@ def main() -> None:
     zero = ZeroShot(unit(args.classes, args.width), torch.ones(VIEWS))
     support, validation = (labelled(args.classes, count, args.width) for count in (args.shots, min(args.shots, 4)))
     test = unit(args.test, VIEWS, args.width)
-    rows = [closed_row(method, zero, support, validation, test, args.repeats) for method in CLOSED_FORMS]
+    closed = [method for method in METHODS.values() if not method.trains]
+    rows = [closed_row(method, zero, support, validation, test, args.repeats) for method in closed]
     adapter = AdaptedHead(InterViewAdapter(VIEWS, args.width), zero.classes)
-    rows.append(trained_row("tip_adapter_f", tip_adapter(zero, *support), support, test, TIP_ADAPTER_F, args.repeats))
+    fine_tuned = TipAdapterF.fit(zero, *support)
+    rows.append(trained_row("tip_adapter_f", fine_tuned, support, test, TipAdapterF.recipe, args.repeats))
     rows.append(trained_row("adapter", adapter, support, test, Recipe(), args.repeats))
     print(table(["method", "fit or step s", "grid search or all epochs s", f"classify {args.test} shapes s"], rows))
     print(f"smoothing: {smoothing(args.views, args.repeats):.2f} s for {args.views} views, forward and backward")
 
 
 def closed_row(
-    method: str,
+    method: Method,
     zero: ZeroShot,
     support: tuple[Tensor, Tensor],
     validation: tuple[Tensor, Tensor],
@@ -62,10 +64,10 @@ def closed_row(
     repeats: int,
 ) -> list[str]:
     """Seconds of a closed-form method: to fit, to search its grid, to classify the test shapes."""
-    head = CLOSED_FORMS[method](zero, *support)
-    fit = best_time(lambda: CLOSED_FORMS[method](zero, *support), repeats)
-    search = best_time(lambda: grid_search(method, zero, support, validation), 1)
-    return [method, f"{fit:.3f}", f"{search:.1f}", f"{classify(head, test, repeats):.2f}"]
+    head = method.head.fit(zero, *support)
+    fit = best_time(lambda: method.head.fit(zero, *support), repeats)
+    search = best_time(lambda: grid_search(method.head, zero, support, validation), 1)
+    return [method.name, f"{fit:.3f}", f"{search:.1f}", f"{classify(head, test, repeats):.2f}"]
 
 
 def trained_row(

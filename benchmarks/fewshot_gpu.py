@@ -16,8 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.machine import best_time, machine, positive
-from fewshot_cls.adapter import InterViewAdapter
-from fewshot_cls.head_file import AdaptedHead
+from fewshot_cls.methods.adapter import AdaptedHead, InterViewAdapter
 from fewshot_cls.projections import LearnedProjection
 from fewshot_cls.recipe import Recipe
 from fewshot_cls.smoothed_model import SmoothedModel

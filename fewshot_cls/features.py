@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from yacs.config import CfgNode
 
-from fewshot_cls.head_file import HeadFacts
+from fewshot_cls.head_facts import HeadFacts
 from fewshot_cls.learn import LabelledShapes
-from fewshot_cls.settings import SMOOTHING
+from fewshot_cls.methods import METHODS
 from fewshot_cls.shots import Shots, draw_shots
 from fewshot_cls.training_shapes import Augmented, FolderShapes
 from pointclip.config import with_changes
@@ -80,7 +80,8 @@ def labelled_shapes(settings: CfgNode, features: Features, indices: Sequence[int
     """
     row_of = {index: row for row, index in enumerate(features.indices)}
     rows = [row_of[index] for index in indices]
-    clouds = [torch.from_numpy(shapes[index].points) for index in indices] if settings.METHOD in SMOOTHING else []
+    smoothing = METHODS[settings.METHOD].smoothing
+    clouds = [torch.from_numpy(shapes[index].points) for index in indices] if smoothing else []
     return LabelledShapes(features.views[rows], features.labels[rows], clouds)
 
 
@@ -107,6 +108,6 @@ def facts_of(settings: CfgNode, class_names: Sequence[str], **rest) -> HeadFacts
         method=settings.METHOD,
         class_names=tuple(class_names),
         projection={"METHOD": c.METHOD, "STEPS": c.STEPS, "VIEWS": c.VIEWS},
-        smoothing=smoothing if settings.METHOD in SMOOTHING else {},
+        smoothing=smoothing if METHODS[settings.METHOD].smoothing else {},
         **rest,
     )

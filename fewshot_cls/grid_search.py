@@ -1,6 +1,6 @@
-"""Grid search for a training-free head's hyperparameters, on labelled validation shapes."""
+"""Grid search for a closed-form head's hyperparameters, on labelled validation shapes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -8,24 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fewshot_cls.heads import Head, ZeroShot
-from fewshot_cls.training_free import gaussian_discriminant, kernel_ridge, linear_probe, tip_adapter
-
-ALPHAS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000)
-BETAS = (1, 3, 5.5, 10, 30, 100, 300)
-
-CLOSED_FORMS: dict[str, Callable[..., Head]] = {
-    "tip_adapter": tip_adapter,
-    "gaussian_discriminant": gaussian_discriminant,
-    "kernel_ridge": kernel_ridge,
-    "linear_probe": linear_probe,
-}
-GRIDS: dict[str, dict[str, Sequence[float]]] = {
-    "tip_adapter": {"beta": BETAS, "alpha": ALPHAS},
-    "gaussian_discriminant": {"alpha": ALPHAS},
-    "kernel_ridge": {"beta": BETAS, "ridge": (0.001, 0.01, 0.1, 1, 10), "alpha": ALPHAS},
-    "linear_probe": {"penalty": (0.3, 3, 30, 300)},
-}
+from fewshot_cls.methods.vector_head import VectorHead
+from fewshot_cls.methods.zero_shot import ZeroShot
 
 
 @dataclass(frozen=True)
@@ -39,7 +23,7 @@ class GridResult:
 
 @torch.no_grad()
 def grid_search(
-    method: str,
+    kind: type[VectorHead],
     zero: ZeroShot,
     support: tuple[Tensor, Tensor],
     validation: tuple[Tensor, Tensor],
@@ -49,20 +33,20 @@ def grid_search(
     """Try every combination of a grid and keep the most accurate; ties go to the lower loss.
 
     Args:
-        method: of `CLOSED_FORMS`.
+        kind: the head's class.
         zero: the zero-shot head.
         support: unit view features [m, V, C] and labels [m] of the shapes to learn from.
         validation: the same of the shapes that combinations are compared on.
-        how: see `shape_vectors`.
-        grid: hyperparameter -> its values; the method's default where None.
+        how: see `fewshot_cls.methods.vector_head.shape_vectors`.
+        grid: hyperparameter -> its values; the head's own where None.
     """
-    grid = dict(GRIDS[method] if grid is None else grid)
+    grid = dict(kind.grid if grid is None else grid)
     alphas = grid.pop("alpha", None)
     views, labels = validation
     prior, best, tried = zero(views), None, 0
     for values in product(*grid.values()):
         hyperparameters = dict(zip(grid, values, strict=True))
-        head = CLOSED_FORMS[method](zero, *support, how=how, **hyperparameters)
+        head = kind.fit(zero, *support, how=how, **hyperparameters)
         scores = head.scores(head.vectors(views))  # [n, K]
         for alpha in alphas or [1.0]:
             logits = prior * head.prior + alpha * scores

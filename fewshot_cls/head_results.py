@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from fewshot_cls.comparison import by_class, changed_sections, class_rows, write_predictions
-from fewshot_cls.head_file import HeadFacts
+from fewshot_cls.head_facts import HeadFacts
 from fewshot_cls.learn import selection
 from fewshot_cls.report import write_fewshot_report
 from fewshot_cls.scores import evaluate

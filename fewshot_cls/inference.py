@@ -5,14 +5,14 @@ import time
 from dataclasses import replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from yacs.config import CfgNode
 
 from fewshot_cls.features import open_method_extractor, unit_views
-from fewshot_cls.head_file import HeadFacts, check_fits, class_columns, load_head
+from fewshot_cls.head_facts import HeadFacts
 from fewshot_cls.head_results import report_head_on_set
-from fewshot_cls.heads import ZeroShot
 from fewshot_cls.learn import Learned
+from fewshot_cls.methods.head import Head
 from fewshot_cls.own_shapes import report_own_shapes
 from fewshot_cls.projections import LearnedProjection, open_projection, open_view_weights, selected_views
 from pointclip.config import with_changes
@@ -43,21 +43,20 @@ def logits_of(learned: Learned, test: Features, reader: BatchReader, extractor: 
 def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
     """Classify with a head from a file; returns what metrics.json holds."""
     # settings and model
-    head, facts, smoothing = load_head(settings.HEAD)
+    saved = Head.load(settings.HEAD)
+    head, facts = saved.head, saved.facts
     settings = with_changes(settings, {"METHOD": facts.method})
     _check_projection(facts, settings)
-    projection = _open_projection(facts, settings, smoothing)
+    projection = _open_projection(facts, settings, saved.smoothing)
     unit = facts.features == "unit"
     extractor = open_method_extractor(settings, projection, args, unit)
     encoder = extractor.encoder
-    check_fits(
-        facts, fingerprint_of_encoder(encoder), f"{encoder.name}, {encoder.precision}", len(projection.rotations)
-    )
+    facts.check_fits(fingerprint_of_encoder(encoder), f"{encoder.name}, {encoder.precision}", len(projection.rotations))
 
     # data
     reader = open_shapes(settings, args, facts.class_names)
     if not args.input:
-        columns, shared_labels = class_columns(facts, reader.shapes.class_names)
+        columns, shared_labels = facts.class_columns(reader.shapes.class_names)
         reader = replace(reader, indices=_of_classes(reader, shared_labels))
         if not reader.indices:
             raise InputError(
@@ -76,7 +75,8 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
     with torch.no_grad():
         logits = head(test.views)
     # zero-shot beside it, whose projection learns nothing
-    before = _zero_shot(head, settings)(unit_views(_by_fixed_projection(settings, facts, test, reader, extractor)))
+    zero = head.zero_shot(open_view_weights(settings, False).values)
+    before = zero(unit_views(_by_fixed_projection(settings, facts, test, reader, extractor)))
     origins = Origin(f"of the head ({facts.shots})", tuned=facts.tuned_on_test), Origin("of the head")
     run = describe_run(args, settings, extractor, reader, facts.sentences, origins, None, seconds)
     with atomic_folder(args.folder) as folder:
@@ -86,12 +86,6 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
         labels = torch.tensor([shared_labels.index(label) for label in test.labels.tolist()])
         test, zero = replace(test, labels=labels), before[:, columns]
         return report_head_on_set(folder, run, facts, reader, test, zero, logits[:, columns], columns, projection)
-
-
-def _zero_shot(head: nn.Module, settings: CfgNode) -> ZeroShot:
-    """Zero-shot of the head's classes; an adapter's has the settings' view weights."""
-    zero = getattr(head, "zero", head)
-    return zero if isinstance(zero, ZeroShot) else ZeroShot(zero.classes, open_view_weights(settings, False).values)
 
 
 def _by_fixed_projection(

@@ -10,23 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from yacs.config import CfgNode
 
-from fewshot_cls.adapter import InterViewAdapter
-from fewshot_cls.grid_search import CLOSED_FORMS, grid_search
-from fewshot_cls.head_file import AdaptedHead
-from fewshot_cls.heads import ZeroShot
+from fewshot_cls.grid_search import grid_search
+from fewshot_cls.methods import METHODS
+from fewshot_cls.methods.head import Head
+from fewshot_cls.methods.zero_shot import ZeroShot
 from fewshot_cls.projections import LearnedProjection, selected_views
-from fewshot_cls.recipe import TIP_ADAPTER_F, Recipe
-from fewshot_cls.settings import CLOSED, SMOOTHING
+from fewshot_cls.recipe import Recipe
 from fewshot_cls.smoothed_model import SmoothedModel
 from fewshot_cls.training import Epoch, Training, Validate, train
 from pointclip.encoder import Encoder
 
-HYPERPARAMETERS = {  # of each closed-form method, with the keys of CLOSED that set them
-    "tip_adapter": {"alpha": "ALPHA", "beta": "BETA"},
-    "gaussian_discriminant": {"alpha": "ALPHA"},
-    "kernel_ridge": {"alpha": "ALPHA", "beta": "BETA", "ridge": "RIDGE"},
-    "linear_probe": {"penalty": "PENALTY"},
-}
 CHOSEN_ON = {"validation": "validation shots", "fixed": "nothing", "published": "test labels"}
 
 
@@ -47,8 +40,7 @@ class LabelledShapes:
 class Learned:
     """A head, and how it was obtained."""
 
-    head: nn.Module  # view features -> logits, in evaluation mode
-    hyperparameters: dict  # that rebuild it from its tensors
+    head: Head  # in evaluation mode
     chosen: dict  # what was selected, for the report: α, β …, the epoch
     training: Training | None = None
     projection: LearnedProjection | None = None  # where the smoothing was learned
@@ -76,30 +68,22 @@ def learn(
         seed: of initial weights, dropout and shuffling.
         checkpoint, on_epoch: see `train`.
     """
-    method = settings.METHOD
-    if method in CLOSED or method == "tip_adapter_f":
-        hyperparameters, chosen = _hyperparameters(settings, zero, support, validation)
-        form = CLOSED_FORMS[method.removesuffix("_f")]
-        head = form(zero, support.unit, support.labels, how=settings.VECTORS, **hyperparameters)
-        built = {name: getattr(head, name) for name in ("alpha", "beta", "how") if hasattr(head, name)}
-        if method in CLOSED:
-            return Learned(head.eval().requires_grad_(False), built, chosen)
-        model, inputs, recipe = head, (lambda part: part.unit), TIP_ADAPTER_F
-    else:
-        head, built = _untrained_head(settings, zero, support, seed)
-        model, inputs, recipe, chosen = head, (lambda part: part.views), recipe_of(settings), {}
-    projection = None
-    if method in SMOOTHING:
+    method = METHODS[settings.METHOD]
+    head, chosen = _start(settings, method.head, zero, support, validation, seed)
+    if not method.trains:
+        return Learned(head.eval().requires_grad_(False), chosen)
+    model, projection = head, None
+    if method.smoothing:
         views, _ = selected_views(settings)
         projection = LearnedProjection(views, settings.DENSIFY, settings.SMOOTHING.STATISTICS, seed).to(encoder.device)
         c, unit = settings.TRAIN, takes_unit(settings)
         model = SmoothedModel(projection, head.to(encoder.device), encoder, unit, c.CHUNK, c.PRECISION)
-    logits_of, validate = _forward_functions(model, support, validation, inputs, encoder)
+    logits_of, validate = _forward_functions(model, support, validation, method.raw, encoder)
     training = train(
         model,
         logits_of,
         support.labels.to(next(model.parameters()).device),
-        recipe,
+        method.head.recipe or recipe_of(settings),
         seed=seed,
         validate=validate,
         checkpoint=checkpoint,
@@ -108,7 +92,7 @@ def learn(
         share=lambda name: settings.SMOOTHING.RATE if name.startswith("projection.") else 1.0,
     )
     model.requires_grad_(False)
-    return Learned(head.cpu(), built, chosen | {"epoch": training.chosen + 1}, training, projection)
+    return Learned(head.cpu(), chosen | {"epoch": training.chosen + 1}, training, projection)
 
 
 def recipe_of(settings: CfgNode) -> Recipe:
@@ -128,7 +112,7 @@ def recipe_of(settings: CfgNode) -> Recipe:
 
 def takes_unit(settings: CfgNode) -> bool:
     """Whether the method's head takes unit view features; V1's adapter takes them as CLIP returns them."""
-    return not settings.METHOD.startswith("adapter") or settings.ADAPTER.FEATURES == "unit"
+    return not METHODS[settings.METHOD].raw or settings.ADAPTER.FEATURES == "unit"
 
 
 def selection(chosen_on: str) -> str:
@@ -136,37 +120,36 @@ def selection(chosen_on: str) -> str:
     return "no selection" if chosen_on == "nothing" else f"selected on {chosen_on}"
 
 
-def _hyperparameters(
-    settings: CfgNode, zero: ZeroShot, support: LabelledShapes, validation: LabelledShapes | None
-) -> tuple[dict, dict]:
-    """α, β … of a closed-form method, and what to report about their selection."""
-    method = settings.METHOD.removesuffix("_f")
+def _start(
+    settings: CfgNode,
+    kind: type[Head],
+    zero: ZeroShot,
+    support: LabelledShapes,
+    validation: LabelledShapes | None,
+    seed: int,
+) -> tuple[Head, dict]:
+    """A closed-form head, or an untrained one, and what to report about the selection of its hyperparameters."""
+    if not kind.grid:
+        scale, dropout = settings.ADAPTER.SCALE, settings.ADAPTER.DROPOUT
+        return kind.untrained(zero, support.views, seed, scale=scale, dropout=dropout), {}
+    shots = support.unit, support.labels
     if validation is None:
-        fixed = {name: settings.CLOSED[key] for name, key in HYPERPARAMETERS[method].items()}
-        return fixed, fixed
-    shots, others = (support.unit, support.labels), (validation.unit, validation.labels)
-    best = grid_search(method, zero, shots, others, settings.VECTORS)
-    report = {"accuracy_where_chosen": best.accuracy, "tried": best.tried}
-    return best.hyperparameters, best.hyperparameters | report
-
-
-def _untrained_head(settings: CfgNode, zero: ZeroShot, support: LabelledShapes, seed: int) -> tuple[nn.Module, dict]:
-    """The adapter, or the zero-shot head where only the smoothing learns, and the hyperparameters to rebuild it."""
-    if settings.METHOD == "smoothing":
-        return zero, {}
-    hyperparameters = {"scale": settings.ADAPTER.SCALE, "dropout": settings.ADAPTER.DROPOUT}
-    adapter = InterViewAdapter(*support.views.shape[1:], **hyperparameters, seed=seed)
-    return AdaptedHead(adapter, zero.classes), hyperparameters
+        hyperparameters = chosen = {name: settings.CLOSED[name.upper()] for name in kind.grid}
+    else:
+        best = grid_search(kind, zero, shots, (validation.unit, validation.labels), settings.VECTORS)
+        hyperparameters = best.hyperparameters
+        chosen = hyperparameters | {"accuracy_where_chosen": best.accuracy, "tried": best.tried}
+    return kind.fit(zero, *shots, how=settings.VECTORS, **hyperparameters), chosen
 
 
 def _forward_functions(
     model: nn.Module,
     support: LabelledShapes,
     validation: LabelledShapes | None,
-    inputs: Callable[[LabelledShapes], Tensor],
+    raw: bool,
     encoder: Encoder,
 ) -> tuple[Callable[[Tensor], Tensor], Validate | None]:
-    """`logits_of` and `validate` as `train` takes them."""
+    """`logits_of` and `validate` as `train` takes them; `raw` keeps the features' length."""
     if isinstance(model, SmoothedModel):
 
         def logits_of(places: Tensor) -> Tensor:
@@ -178,10 +161,11 @@ def _forward_functions(
 
         return logits_of, validate_all if validation else None
     model.to(encoder.device)
-    views = inputs(support).to(encoder.device)
+    views = (support.views if raw else support.unit).to(encoder.device)
     if validation is None:
         return (lambda places: model(views[places])), None
-    others, labels = inputs(validation).to(encoder.device), validation.labels.to(encoder.device)
+    others = (validation.views if raw else validation.unit).to(encoder.device)
+    labels = validation.labels.to(encoder.device)
     return (lambda places: model(views[places])), (lambda: (model(others), labels))
 
 

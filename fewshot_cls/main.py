@@ -25,9 +25,9 @@ from fewshot_cls.features import (
     unit_views,
     validation_shapes,
 )
-from fewshot_cls.heads import ZeroShot
 from fewshot_cls.inference import apply_head, logits_of
 from fewshot_cls.learn import learn, takes_unit
+from fewshot_cls.methods.zero_shot import ZeroShot
 from fewshot_cls.own_shapes import report_own_shapes
 from fewshot_cls.progress import training_progress
 from fewshot_cls.projections import open_projection, open_view_weights, selected_views

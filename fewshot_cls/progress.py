@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from tqdm import tqdm
 from yacs.config import CfgNode
 
-from fewshot_cls.settings import TRAINED
+from fewshot_cls.methods import METHODS
 from fewshot_cls.shots import Shots
 from fewshot_cls.training import Epoch
 from pointclip.errors import InputError
@@ -16,9 +16,9 @@ from pointclip.errors import InputError
 @contextmanager
 def training_progress(args: argparse.Namespace, settings: CfgNode, draw: Shots) -> Iterator[Callable[[Epoch], None]]:
     """A callback for `train` that shows every epoch of a draw's training."""
-    writer = _writer(args, draw) if settings.TRAIN.TENSORBOARD and settings.METHOD in TRAINED else None
-    quiet = args.quiet or settings.METHOD not in TRAINED
-    with tqdm(desc=f"train, {draw.words}", unit="epoch", disable=quiet) as bar:
+    trains = METHODS[settings.METHOD].trains
+    writer = _writer(args, draw) if settings.TRAIN.TENSORBOARD and trains else None
+    with tqdm(desc=f"train, {draw.words}", unit="epoch", disable=args.quiet or not trains) as bar:
 
         def on_epoch(epoch: Epoch) -> None:
             bar.n = epoch.number + 1

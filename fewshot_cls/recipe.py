@@ -54,9 +54,6 @@ class Recipe:
         return torch.optim.SGD(groups, self.rate, momentum=self.momentum, weight_decay=self.decay, fused=fused)
 
 
-TIP_ADAPTER_F = Recipe(epochs=20, batch=256, rate=1e-3, warm_up=0, spread=0.0, optimizer="adamw", decay=0.01)
-
-
 def spread_cross_entropy(logits: Tensor, labels: Tensor, spread: float) -> Tensor:
     """Mean cross-entropy with `spread` of each label shared by the other classes (PointCLIP V1's published code).
 

@@ -10,8 +10,8 @@ from yacs.config import CfgNode
 
 from fewshot_cls.comparison import by_class, changed_sections, class_rows, write_predictions
 from fewshot_cls.features import facts_of
-from fewshot_cls.head_file import save_head
 from fewshot_cls.learn import CHOSEN_ON, Learned, selection
+from fewshot_cls.methods import METHODS
 from fewshot_cls.report import write_fewshot_report
 from fewshot_cls.scores import evaluate
 from fewshot_cls.settings import TASK
@@ -55,13 +55,13 @@ def write_learned(
         head_facts = facts_of(
             settings,
             training.class_names,
-            numbers=learned.hyperparameters,
+            numbers=learned.head.numbers,
             shots=f"{draw.dataset}, {draw.words}",
             chosen_on=chosen_on,
             **facts,
         )
         smoothing = learned.projection and learned.projection.smoothing
-        save_head(folder / f"head{ending}.safetensors", learned.head, head_facts, smoothing)
+        learned.head.save(folder / f"head{ending}.safetensors", head_facts, smoothing)
         if learned.training:
             rows = [list(asdict(epoch).values()) for epoch in learned.training.epochs]
             header = ["epoch", "rate", "loss", "accuracy", "chosen_on_accuracy", "chosen_on_loss"]
@@ -149,7 +149,7 @@ def method_in_words(settings: CfgNode) -> str:
     """The method, the shots and the protocol, as text."""
     shots = f"{settings.SHOTS} shots" if settings.SHOTS else "all training shapes"
     seeds = f", mean of {settings.SEEDS} draws" if settings.SEEDS > 1 else ""
-    return f"{settings.METHOD.replace('_', ' ')}, {shots}{seeds}; {selection(CHOSEN_ON[settings.PROTOCOL])}"
+    return f"{METHODS[settings.METHOD].words}, {shots}{seeds}; {selection(CHOSEN_ON[settings.PROTOCOL])}"
 
 
 def method_summary(settings: CfgNode, answers: Sequence[Answer]) -> dict:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from yacs.config import CfgNode
 
+from fewshot_cls.methods import METHODS
 from pointclip.config import defaults, load_config, with_changes
 from pointclip.config_files import Config, find_config
 from pointclip.errors import InputError
@@ -14,13 +15,9 @@ from zeroshot_cls.settings import PUBLISHED_SETS
 
 TASK = "few-shot classification"
 CONFIGS = Path(__file__).with_name("configs")
-CLOSED = ("tip_adapter", "gaussian_discriminant", "kernel_ridge", "linear_probe")  # without training
-TRAINED = ("tip_adapter_f", "adapter", "smoothing", "adapter_smoothing")
-METHODS = (*CLOSED, *TRAINED)
-SMOOTHING = ("smoothing", "adapter_smoothing")  # those that learn V2's smoothing
 PROTOCOLS = ("validation", "fixed", "published")
 CHOICES = {
-    "METHOD": METHODS,
+    "METHOD": tuple(METHODS),
     "PROTOCOL": PROTOCOLS,
     "VECTORS": ("joined", "pooled"),
     "DENSIFY": ("zeroshot", "paper"),
@@ -81,7 +78,7 @@ def load(config: str | Path, overrides: Sequence[str] = (), encoder: str = "") -
     settings = PUBLISHED_SETS.with_prompts(load_config(fewshot_defaults(), config, overrides))
     settings = PUBLISHED_SETS.with_view_weights(settings)
     _check(settings)
-    if settings.METHOD in SMOOTHING:
+    if METHODS[settings.METHOD].smoothing:
         settings = with_changes(settings, {"ENCODER.PRECISION": "fp32"})  # gradients pass through it
     return config, settings
 
@@ -120,17 +117,18 @@ def _check(settings: CfgNode) -> None:
         raise InputError("SHOTS 0 takes all training shapes and leaves none to validate on; set PROTOCOL fixed.")
     if settings.TRAIN.CHUNK < 1:
         raise InputError(f"TRAIN.CHUNK is {settings.TRAIN.CHUNK}; 1 or more was expected.")
-    if settings.METHOD.startswith("adapter") and settings.TRAIN.BATCH == 1:
-        raise InputError(f"TRAIN.BATCH is 1; METHOD {settings.METHOD} has batch norm, which needs 2 or more.")
-    if settings.METHOD in SMOOTHING:
+    method = METHODS[settings.METHOD]
+    if method.batch_norm and settings.TRAIN.BATCH == 1:
+        raise InputError(f"TRAIN.BATCH is 1; METHOD {method.name} has batch norm, which needs 2 or more.")
+    if method.smoothing:
         if settings.PROJECTION.METHOD != "realistic" or settings.PROJECTION.STEPS != "all":
             raise InputError(
-                f"METHOD {settings.METHOD} learns the smoothing of the realistic projection; set PROJECTION.METHOD "
+                f"METHOD {method.name} learns the smoothing of the realistic projection; set PROJECTION.METHOD "
                 "realistic and PROJECTION.STEPS all."
             )
         if settings.ENCODER.PRECISION not in ("auto", "fp32"):
             raise InputError(
-                f"METHOD {settings.METHOD} needs ENCODER.PRECISION fp32, not {settings.ENCODER.PRECISION}; to save "
+                f"METHOD {method.name} needs ENCODER.PRECISION fp32, not {settings.ENCODER.PRECISION}; to save "
                 "memory set TRAIN.PRECISION bf16."
             )
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fewshot_cls.heads import ZeroShot
+from fewshot_cls.methods.zero_shot import ZeroShot
 
 CLASSES, VIEWS, WIDTH = 5, 4, 12
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fewshot_cls.adapter import InterViewAdapter, joined_logits
+from fewshot_cls.methods.adapter import InterViewAdapter, joined_logits
 from fewshot_cls.projections import V1_FEW_SHOT
 from fewshot_cls.recipe import Recipe, spread_cross_entropy
 from tests.fewshot_cls.samples import labelled_views, zero_shot

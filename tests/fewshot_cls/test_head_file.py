@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from fewshot_cls.adapter import InterViewAdapter
-from fewshot_cls.grid_search import CLOSED_FORMS
-from fewshot_cls.head_file import AdaptedHead, HeadFacts, check_fits, class_columns, load_head, save_head
+from fewshot_cls.head_facts import HeadFacts
+from fewshot_cls.methods import METHODS
+from fewshot_cls.methods.adapter import AdaptedHead, InterViewAdapter
+from fewshot_cls.methods.head import Head
 from fewshot_cls.smoothing import LearnedSmoothing
 from pointclip.errors import InputError
 from tests.fewshot_cls.samples import VIEWS, WIDTH, labelled_views, zero_shot
@@ -22,51 +23,48 @@ def facts(method: str = "tip_adapter", numbers: dict | None = None) -> HeadFacts
     )  # fmt: skip
 
 
-def make_head(method: str):
-    """A head, its method's name and the hyperparameters to rebuild it."""
-    views, labels = labelled_views(3)
-    if method == "zero":
-        return zero_shot(), "smoothing", {}
+def make_head(method: str) -> Head:
+    if method == "smoothing":
+        return zero_shot()
     if method == "adapter":
-        adapter = InterViewAdapter(VIEWS, WIDTH, 0.3, 0.1)
-        return AdaptedHead(adapter, zero_shot().classes), method, {"scale": 0.3, "dropout": 0.1}
-    head = CLOSED_FORMS[method](zero_shot(), views, labels, **NUMBERS.get(method, {}))
-    return head, method, NUMBERS.get(method, {})
+        return AdaptedHead(InterViewAdapter(VIEWS, WIDTH, 0.3, 0.1), zero_shot().classes)
+    return METHODS[method].head.fit(zero_shot(), *labelled_views(3), how="pooled", **NUMBERS.get(method, {}))
 
 
-@pytest.mark.parametrize("method", ["zero", "adapter", *CLOSED_FORMS])
+@pytest.mark.parametrize("method", METHODS)
 def test_head_reads_back_bit_identical(tmp_path, method):
-    head, name, numbers = make_head(method)
-    smoothing = LearnedSmoothing(SPEC, seed=3) if name == "smoothing" else None
+    head = make_head(method.removesuffix("_smoothing"))
+    smoothing = LearnedSmoothing(SPEC, seed=3) if METHODS[method].smoothing else None
     path = tmp_path / "head.safetensors"
-    save_head(path, head, facts(name, numbers), smoothing)
-    again, read, tensors = load_head(path)
+    head.save(path, facts(method, head.numbers), smoothing)
+    again = Head.load(path)
     test, _ = labelled_views(2, seed=4)
     with torch.no_grad():
-        assert torch.equal(again(test), head.eval()(test))
-    assert read == facts(name, numbers)
+        assert torch.equal(again.head(test), head.eval()(test))
+    assert again.facts == facts(method, head.numbers)
+    assert torch.equal(again.head.zero_shot(zero_shot().weights)(test), zero_shot()(test))
     if smoothing is not None:
-        LearnedSmoothing(SPEC).load_state_dict(tensors)
-    assert bool(tensors) == (smoothing is not None)
+        LearnedSmoothing(SPEC).load_state_dict(again.smoothing)
+    assert bool(again.smoothing) == (smoothing is not None)
 
 
 def test_rejects_other_encoder_and_view_count():
-    check_fits(facts(), "key", "demo, fp32", VIEWS)
+    facts().check_fits("key", "demo, fp32", VIEWS)
     with pytest.raises(InputError, match="trained for the encoder demo, fp32, but this one is RN50"):
-        check_fits(facts(), "other", "RN50, fp32", VIEWS)
+        facts().check_fits("other", "RN50, fp32", VIEWS)
     with pytest.raises(InputError, match=f"trained for {VIEWS} views, but the projection has 10"):
-        check_fits(facts(), "key", "demo, fp32", 10)
+        facts().check_fits("key", "demo, fp32", 10)
 
 
 def test_shared_classes():
-    assert class_columns(facts(), ("table", "night stand", "chair")) == ([0, 1], [2, 1])
+    assert facts().class_columns(("table", "night stand", "chair")) == ([0, 1], [2, 1])
     with pytest.raises(InputError, match="none of the data set's classes"):
-        class_columns(facts(), ("table",))
+        facts().class_columns(("table",))
 
 
 def test_rejects_missing_and_foreign_files(tmp_path):
     with pytest.raises(InputError, match="There is no file"):
-        load_head(tmp_path / "none.safetensors")
+        Head.load(tmp_path / "none.safetensors")
     (tmp_path / "bad.safetensors").write_bytes(b"no")
     with pytest.raises(InputError, match="is not a few-shot head"):
-        load_head(tmp_path / "bad.safetensors")
+        Head.load(tmp_path / "bad.safetensors")

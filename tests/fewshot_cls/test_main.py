@@ -12,9 +12,10 @@ import torch
 import yaml
 
 from fewshot_cls import main as command
-from fewshot_cls.head_file import load_head
+from fewshot_cls.methods import METHODS
+from fewshot_cls.methods.head import Head
 from fewshot_cls.reproduce import TASK
-from fewshot_cls.settings import METHODS, SMOOTHING, load, parse
+from fewshot_cls.settings import load, parse
 from pointclip.datasets.synthetic.unseen import KINDS, generate_unseen
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
@@ -57,7 +58,7 @@ def classes(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("method", sorted({*METHODS} - {*SMOOTHING}))
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if not method.smoothing])
 def test_methods_on_fixed_views(run, method):
     folder = run("METHOD", method, "--shots", 1, "--seeds", 2, "REPORT", False)
     summary = read_metrics(folder)
@@ -93,7 +94,7 @@ def test_page_shows_learning_curve_and_classes(run):
         assert words in page
 
 
-@pytest.mark.parametrize("method", ["tip_adapter", *SMOOTHING])
+@pytest.mark.parametrize("method", ["tip_adapter", "smoothing", "adapter_smoothing"])
 def test_saved_head_scores_the_same(run, capsys, method):
     more = ["METHOD", method, "REPORT", False, *SMALL]
     protocol = ["PROTOCOL", "fixed" if method == "smoothing" else "validation"]
@@ -230,7 +231,7 @@ def test_interrupted_run_resumes(run, monkeypatch):
     assert seen == [0, 1, 2, 2, 3, 4]  # the epoch after the last checkpoint is repeated
     assert read_metrics(resumed)["accuracy"] == read_metrics(uninterrupted)["accuracy"]
     assert (resumed / "epochs.csv").read_text() == (uninterrupted / "epochs.csv").read_text()
-    heads = [load_head(folder / "head.safetensors")[0].state_dict() for folder in (uninterrupted, resumed)]
+    heads = [Head.load(folder / "head.safetensors").head.state_dict() for folder in (uninterrupted, resumed)]
     assert all(torch.equal(heads[0][name], heads[1][name]) for name in heads[0])
 
 

@@ -5,12 +5,11 @@ import torch
 from torch import nn
 
 from fewshot_cls import training
-from fewshot_cls.adapter import InterViewAdapter
 from fewshot_cls.checkpoint import load_checkpoint, save_checkpoint
-from fewshot_cls.head_file import AdaptedHead
-from fewshot_cls.recipe import TIP_ADAPTER_F, Recipe
+from fewshot_cls.methods.adapter import AdaptedHead, InterViewAdapter
+from fewshot_cls.methods.tip_adapter_f import TipAdapterF
+from fewshot_cls.recipe import Recipe
 from fewshot_cls.training import train
-from fewshot_cls.training_free import tip_adapter
 from pointclip.errors import InputError
 from tests.fewshot_cls.samples import VIEWS, WIDTH, labelled_views, zero_shot
 
@@ -116,9 +115,9 @@ def test_last_epoch_is_kept_without_validation():
 
 def test_tip_adapter_f_trains_only_its_keys():
     views, labels = labelled_views(3)
-    head = tip_adapter(zero_shot(), views, labels)
+    head = TipAdapterF.fit(zero_shot(), views, labels)
     before = {name: tensor.clone() for name, tensor in head.state_dict().items()}
-    train(head, lambda places: head(views[places]), labels, TIP_ADAPTER_F)
+    train(head, lambda places: head(views[places]), labels, head.recipe)
     changed = [name for name, tensor in head.state_dict().items() if not torch.equal(tensor, before[name])]
     assert changed == ["keys"]
 

@@ -10,19 +10,17 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.kernel_ridge import KernelRidge as SklearnKernelRidge
 from sklearn.linear_model import LogisticRegression
 
-from fewshot_cls.grid_search import CLOSED_FORMS, GRIDS, grid_search
-from fewshot_cls.heads import shape_vectors
-from fewshot_cls.training_free import (
-    gaussian_discriminant,
-    kernel_ridge,
-    ledoit_wolf,
-    linear_probe,
-    solve_shrunk,
-    tip_adapter,
-)
+from fewshot_cls.grid_search import grid_search
+from fewshot_cls.methods import METHODS
+from fewshot_cls.methods.gaussian_discriminant import GaussianDiscriminant, ledoit_wolf, solve_shrunk
+from fewshot_cls.methods.kernel_ridge import KernelRidge
+from fewshot_cls.methods.linear_probe import LinearProbe
+from fewshot_cls.methods.tip_adapter import TipAdapter
+from fewshot_cls.methods.vector_head import shape_vectors
 from tests.fewshot_cls.samples import CLASSES, labelled_views, zero_shot
 
 TEST, _ = labelled_views(4, seed=9)
+CLOSED_FORMS = [method.head for method in METHODS.values() if not method.trains]
 HOWS = ["joined", "pooled"]
 
 
@@ -44,7 +42,7 @@ def test_tip_adapter(how):
         for key, label in zip(keys, labels, strict=True):
             votes[i, label] += np.exp(-4.0 * (1 - row @ key))
     assert_agrees(
-        tip_adapter(zero_shot(), views, labels, alpha=2.0, beta=4.0, how=how)(TEST),
+        TipAdapter.fit(zero_shot(), views, labels, alpha=2.0, beta=4.0, how=how)(TEST),
         zero_shot()(TEST).numpy() + 2 * votes,
     )
 
@@ -55,7 +53,7 @@ def test_kernel_ridge_against_scikit_learn(how):
     residual = np.eye(CLASSES)[labels] - zero_shot()(views).double().softmax(1).numpy()
     # exp(−β(1 − x · x')) of unit vectors is exp(−γ‖x − x'‖²) with γ = β / 2
     reference = SklearnKernelRidge(alpha=0.3, kernel="rbf", gamma=2.5).fit(exact(views, how), residual)
-    head = kernel_ridge(zero_shot(), views, labels, beta=5.0, ridge=0.3, how=how)
+    head = KernelRidge.fit(zero_shot(), views, labels, beta=5.0, ridge=0.3, how=how)
     assert_agrees(head.scores(head.vectors(TEST)), reference.predict(exact(TEST, how)))
 
 
@@ -63,7 +61,7 @@ def test_kernel_ridge_against_scikit_learn(how):
 @pytest.mark.parametrize("shrinkage", [0.2, 1.0])
 def test_discriminant_against_direct_solution(how, shrinkage):
     views, labels = labelled_views(6)
-    head = gaussian_discriminant(zero_shot(), views, labels, shrinkage=shrinkage, how=how)
+    head = GaussianDiscriminant.fit(zero_shot(), views, labels, shrinkage=shrinkage, how=how)
     x = exact(views, how)
     means = np.stack([x[labels == k].mean(0) for k in range(CLASSES)])
     spread = (x - means[labels]).T @ (x - means[labels]) / len(x)
@@ -75,7 +73,7 @@ def test_discriminant_against_direct_solution(how, shrinkage):
 
 def test_discriminant_against_scikit_learn_lda():
     views, labels = labelled_views(40)
-    head = gaussian_discriminant(zero_shot(), views, labels, shrinkage=1e-9, how="pooled")
+    head = GaussianDiscriminant.fit(zero_shot(), views, labels, shrinkage=1e-9, how="pooled")
     reference = LinearDiscriminantAnalysis(solver="lsqr").fit(exact(views, "pooled"), labels)
     expected = reference.decision_function(exact(TEST, "pooled"))
     scores = head.scores(head.vectors(TEST)).numpy()
@@ -100,7 +98,7 @@ def test_ledoit_wolf_and_shrunk_solution(m, d, seed, shrinkage):
 
 def test_one_shot_discriminant_classifies_its_support():
     views, labels = labelled_views(1)
-    head = gaussian_discriminant(zero_shot(), views, labels, alpha=1e6)
+    head = GaussianDiscriminant.fit(zero_shot(), views, labels, alpha=1e6)
     assert torch.equal(head(views).argmax(1), labels)
 
 
@@ -109,22 +107,22 @@ def test_linear_probe_against_scikit_learn(classes):
     views, labels = labelled_views(5)
     zero, kept = zero_shot(), labels < classes
     zero.classes = zero.classes[:classes]
-    head = linear_probe(zero, views[kept], labels[kept], penalty=3.0)
+    head = LinearProbe.fit(zero, views[kept], labels[kept], penalty=3.0)
     reference = LogisticRegression(C=3.0, max_iter=1000).fit(exact(views[kept], "joined"), labels[kept])
     probabilities = head(TEST).softmax(1).numpy()
     np.testing.assert_allclose(probabilities, reference.predict_proba(exact(TEST, "joined")), atol=1e-5)
 
 
-@pytest.mark.parametrize("method", list(CLOSED_FORMS))
-def test_grid_search_finds_the_best(method):
+@pytest.mark.parametrize("kind", CLOSED_FORMS)
+def test_grid_search_finds_the_best(kind):
     support, validation = labelled_views(2), labelled_views(3, seed=1)
-    grid = {name: tuple(values)[::3] for name, values in GRIDS[method].items()}
-    best = grid_search(method, zero_shot(), support, validation, grid=grid)
+    grid = {name: tuple(values)[::3] for name, values in kind.grid.items()}
+    best = grid_search(kind, zero_shot(), support, validation, grid=grid)
     assert best.hyperparameters.keys() == grid.keys()
     assert best.tried == np.prod([len(values) for values in grid.values()])
 
     def accuracy(hyperparameters):
-        head = CLOSED_FORMS[method](zero_shot(), *support, **hyperparameters)
+        head = kind.fit(zero_shot(), *support, **hyperparameters)
         return 100 * (head(validation[0]).argmax(1) == validation[1]).double().mean().item()
 
     assert accuracy(best.hyperparameters) == pytest.approx(best.accuracy)

@@ -1,8 +1,13 @@
 """PointCLIP's inter-view adapter: a small network on the frozen features of a shape's views."""
 
+from collections.abc import Mapping
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from fewshot_cls.methods.head import Head
+from fewshot_cls.methods.zero_shot import ZeroShot
 
 RESIDUAL = 0.6  # weight of the adapted features in the result; the frozen ones get the rest
 SCALE = 100  # CLIP's logit scale
@@ -25,6 +30,7 @@ class InterViewAdapter(nn.Module):
 
     def __init__(self, views: int, width: int, scale: float = 0.5, dropout: float = 0.075, seed: int = 0):
         super().__init__()
+        self.numbers = {"scale": scale, "dropout": dropout}  # that rebuild it
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.view_scale = nn.Parameter(torch.full((views,), scale))
@@ -43,6 +49,37 @@ class InterViewAdapter(nn.Module):
         overall = self.dropout(F.relu(self.global_norm(gathered)))  # [n, C], the global feature
         spread = F.relu(_weights_first(self.spread, F.relu(self.hidden(overall))))  # [n, V · C]
         return torch.lerp(features, spread.reshape(features.shape), RESIDUAL)
+
+
+class AdaptedHead(Head):
+    """The inter-view adapter and the classes it scores against."""
+
+    def __init__(self, adapter: InterViewAdapter, classes: Tensor):
+        super().__init__()
+        self.adapter = adapter
+        self.register_buffer("classes", classes)
+
+    @property
+    def numbers(self) -> dict:
+        return self.adapter.numbers
+
+    @classmethod
+    def untrained(cls, zero: ZeroShot, views: Tensor, seed: int, *, scale: float, dropout: float) -> "AdaptedHead":
+        return cls(InterViewAdapter(*views.shape[1:], scale, dropout, seed), zero.classes)
+
+    @classmethod
+    def rebuild(cls, tensors: Mapping[str, Tensor], numbers: Mapping) -> "AdaptedHead":
+        views, width = len(tensors["adapter.view_scale"]), tensors["classes"].shape[1]
+        head = cls(InterViewAdapter(views, width, **numbers), tensors["classes"])
+        head.load_state_dict(tensors)
+        return head
+
+    def zero_shot(self, weights: Tensor) -> ZeroShot:
+        return ZeroShot(self.classes, weights)
+
+    def forward(self, views: Tensor) -> Tensor:
+        """View features [n, V, C] -> logits [n, K]."""
+        return joined_logits(self.adapter(views), self.classes)
 
 
 def _weights_first(layer: nn.Linear, x: Tensor) -> Tensor:

@@ -1,0 +1,59 @@
+"""What a head was trained for, and whether a run's encoder, views and classes fit it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pointclip.errors import InputError
+from pointclip.prompts import key_of
+
+
+@dataclass(frozen=True)
+class HeadFacts:
+    """What a head was trained for, and how; the file's metadata."""
+
+    method: str  # "tip_adapter", "adapter", …
+    encoder: str  # its name, for messages
+    encoder_key: str  # a fingerprint of its weights and precision
+    view_count: int
+    class_names: tuple[str, ...]
+    projection: dict  # the PROJECTION settings
+    sentences: dict  # class -> its sentences
+    numbers: dict  # hyperparameters of the method: α, β …
+    features: str  # what it takes: "unit", or "raw" as CLIP returns them
+    smoothing: dict  # arguments of its learned smoothing, {} where it has none
+    shots: str  # "modelnet40, 16 shots, seed 0"
+    chosen_on: str  # "validation shots", "test labels", "nothing"
+
+    @property
+    def tuned_on_test(self) -> bool:
+        return self.chosen_on == "test labels"
+
+    def check_fits(self, encoder_key: str, encoder: str, view_count: int) -> None:
+        """Raise an InputError where a head was trained for another encoder or another number of views."""
+        if self.encoder_key != encoder_key:
+            raise InputError(
+                f"The head was trained for the encoder {self.encoder}, but this one is {encoder}, or has other weights "
+                "or another precision; set ENCODER to the head's, or train a head for this one."
+            )
+        if self.view_count != view_count:
+            raise InputError(
+                f"The head was trained for {self.view_count} views, but the projection has {view_count}; set "
+                "PROJECTION.VIEWS to the head's, or train a head for these."
+            )
+
+    def class_columns(self, class_names: Sequence[str]) -> tuple[list[int], list[int]]:
+        """The classes that a head and a data set share, as columns of the head's logits and as labels of the data set.
+
+        Raises:
+            InputError: where they share none.
+        """
+        labels = {key_of(name): number for number, name in enumerate(class_names)}
+        keys = map(key_of, self.class_names)
+        shared = [(column, labels[key]) for column, key in enumerate(keys) if key in labels]
+        if not shared:
+            raise InputError(
+                f"The head has the classes {', '.join(self.class_names)}, but none of the data set's classes "
+                f"{', '.join(class_names)}; score it on a data set that shares some of its classes."
+            )
+        columns, shared_labels = zip(*shared, strict=True)
+        return list(columns), list(shared_labels)

@@ -1,0 +1,107 @@
+"""Heads: modules that turn a shape's view features into class logits, each with its file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from torch import Tensor, nn
+
+from fewshot_cls.checkpoint import load_checkpoint, save_checkpoint, with_prefix
+from fewshot_cls.head_facts import HeadFacts
+from fewshot_cls.methods import METHODS
+from fewshot_cls.recipe import Recipe
+from pointclip.errors import InputError
+from pointclip.utils.files import expanded
+
+if TYPE_CHECKING:
+    from fewshot_cls.methods.zero_shot import ZeroShot
+
+FORMAT = 1
+
+
+class Head(nn.Module):
+    """View features -> class logits. A method's head says how it is fitted, saved and rebuilt.
+
+    Attributes:
+        grid: hyperparameter -> the values to select from; empty where none is selected. Where nothing selects, the
+            setting CLOSED.<hyperparameter> holds.
+        recipe: of its training where that is the method's own; None for TRAIN's.
+    """
+
+    grid: ClassVar[Mapping[str, Sequence[float]]] = {}
+    recipe: ClassVar[Recipe | None] = None
+
+    @property
+    def numbers(self) -> dict:
+        """The hyperparameters that rebuild it from its tensors."""
+        return {}
+
+    @classmethod
+    def fit(cls, zero: ZeroShot, views: Tensor, labels: Tensor, *, how: str, **hyperparameters: float) -> Head:
+        """A head from the support in closed form.
+
+        Args:
+            zero: the zero-shot head, of K classes.
+            views: [m, V, C], unit view features of the support.
+            labels: [m] int64.
+            how: see `fewshot_cls.methods.vector_head.shape_vectors`.
+            hyperparameters: the names of `grid`.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def untrained(cls, zero: ZeroShot, views: Tensor, seed: int, *, scale: float, dropout: float) -> Head:
+        """A head to be trained, where there is no closed form to start from.
+
+        Args:
+            zero: the zero-shot head.
+            views: [m, V, C], of the support.
+            seed: of the initial weights.
+            scale, dropout: see `fewshot_cls.methods.adapter.InterViewAdapter`.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def rebuild(cls, tensors: Mapping[str, Tensor], numbers: Mapping) -> Head:
+        """The head with these tensors and `numbers`."""
+        raise NotImplementedError
+
+    def zero_shot(self, weights: Tensor) -> ZeroShot:
+        """Zero-shot of the head's classes; `weights` [V] are used where the head has no view weights."""
+        raise NotImplementedError
+
+    def save(self, path: Path, facts: HeadFacts, smoothing: nn.Module | None = None) -> None:
+        """Write it, and the learned smoothing that goes with it, to a safetensors file; whole or not at all."""
+        tensors = {f"head.{name}": tensor for name, tensor in self.state_dict().items()}
+        if smoothing is not None:
+            tensors |= {f"smoothing.{name}": tensor for name, tensor in smoothing.state_dict().items()}
+        save_checkpoint(path, tensors, {"format": FORMAT, **asdict(facts)})
+
+    @staticmethod
+    def load(path: str | Path) -> SavedHead:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: for a file that does not exist, or is not a head.
+        """
+        path = expanded(path)
+        if not path.is_file():
+            raise InputError(f"There is no file {path}; give the head.safetensors that a few-shot run wrote.")
+        tensors, metadata = load_checkpoint(path)
+        if metadata.pop("format", None) != FORMAT:
+            raise InputError(f"{path} is not a few-shot head; give the head.safetensors that a few-shot run wrote.")
+        facts = HeadFacts(**{**metadata, "class_names": tuple(metadata["class_names"])})
+        head = METHODS[facts.method].head.rebuild(with_prefix("head", tensors), facts.numbers)
+        return SavedHead(head.eval().requires_grad_(False), facts, with_prefix("smoothing", tensors))
+
+
+@dataclass(frozen=True)
+class SavedHead:
+    """The content of a head's file."""
+
+    head: Head  # in evaluation mode
+    facts: HeadFacts
+    smoothing: dict[str, Tensor]  # tensors of its learned smoothing, {} where it has none

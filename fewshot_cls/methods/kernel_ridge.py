@@ -1,0 +1,55 @@
+"""Kernel ridge regression of what zero-shot leaves (ProKeR, CVPR 2025; ReHARK).
+
+Solved in float64: float32 is too inexact for inverses over hundreds of nearly parallel vectors.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fewshot_cls.methods.grids import ALPHAS, BETAS
+from fewshot_cls.methods.vector_head import VectorHead, rbf, shape_vectors
+from fewshot_cls.methods.zero_shot import ZeroShot
+
+
+class KernelRidge(VectorHead):
+    """Scores kernel(x, X) · A.
+
+    Args:
+        keys: [m, d], the support vectors.
+        coefficients: A, [m, K].
+        beta: see `rbf`.
+    """
+
+    grid = {"alpha": ALPHAS, "beta": BETAS, "ridge": (0.001, 0.01, 0.1, 1, 10)}  # noqa: RUF012 - a constant
+
+    def __init__(
+        self, zero: ZeroShot, keys: Tensor, coefficients: Tensor, alpha: float, beta: float, how: str = "joined"
+    ):
+        super().__init__(zero, alpha, how)
+        self.beta = beta
+        self.register_buffer("keys", keys)
+        self.register_buffer("coefficients", coefficients)
+
+    @classmethod
+    def fit(
+        cls,
+        zero: ZeroShot,
+        views: Tensor,
+        labels: Tensor,
+        *,
+        alpha: float = 1.0,
+        beta: float = 5.5,
+        ridge: float = 0.1,
+        how: str = "joined",
+    ) -> "KernelRidge":
+        """A = (G + λI)⁻¹ (L − softmax z(X)), with G the support's kernel matrix; see `Head.fit`. `ridge` is λ > 0."""
+        keys = shape_vectors(views, zero.weights, how)  # [m, d]
+        residual = F.one_hot(labels, len(zero.classes)) - zero(views).double().softmax(1)  # [m, K]
+        kernel = rbf(keys.double(), keys.double(), beta)  # [m, m]
+        kernel += ridge * torch.eye(len(keys), dtype=kernel.dtype, device=kernel.device)
+        coefficients = torch.cholesky_solve(residual, torch.linalg.cholesky(kernel))
+        return cls(zero, keys, coefficients.to(views), alpha, beta, how)
+
+    def scores(self, vectors: Tensor) -> Tensor:
+        return rbf(vectors, self.keys, self.beta) @ self.coefficients

@@ -1,0 +1,87 @@
+"""Heads on one vector a shape: zero-shot logits plus α times a method's scores."""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fewshot_cls.methods.head import Head
+from fewshot_cls.methods.zero_shot import ZeroShot
+
+VECTORS = ("joined", "pooled")
+
+
+class VectorHead(Head):
+    """Zero-shot logits plus α times a method's scores.
+
+    Args:
+        zero: the zero-shot head.
+        alpha: weight of the scores.
+        how: see `shape_vectors`.
+    """
+
+    prior = True  # whether the zero-shot logits are added
+
+    def __init__(self, zero: ZeroShot, alpha: float, how: str = "joined"):
+        super().__init__()
+        self.zero, self.alpha, self.how = zero, alpha, how
+
+    @property
+    def numbers(self) -> dict:
+        return {name: getattr(self, name) for name in ("alpha", "beta", "how") if hasattr(self, name)}
+
+    @classmethod
+    def rebuild(cls, tensors: Mapping[str, Tensor], numbers: Mapping) -> "VectorHead":
+        zero = ZeroShot(tensors["zero.classes"], tensors["zero.weights"])
+        own = {name: tensor for name, tensor in tensors.items() if not name.startswith("zero.")}
+        return cls(zero, **own, **numbers)
+
+    def zero_shot(self, weights: Tensor) -> ZeroShot:
+        return self.zero
+
+    def vectors(self, views: Tensor) -> Tensor:
+        """[n, V, C] -> [n, d]."""
+        return shape_vectors(views, self.zero.weights, self.how)
+
+    def scores(self, vectors: Tensor) -> Tensor:
+        """[n, d] -> [n, K]."""
+        raise NotImplementedError
+
+    def forward(self, views: Tensor) -> Tensor:
+        """View features [n, V, C] of unit length -> logits [n, K]."""
+        scores = self.alpha * self.scores(self.vectors(views))
+        return self.zero(views) + scores if self.prior else scores
+
+
+class LinearHead(VectorHead):
+    """Scores that are linear in the shape's vector.
+
+    Args:
+        weight: [K, d].
+        bias: [K].
+    """
+
+    def __init__(self, zero: ZeroShot, weight: Tensor, bias: Tensor, alpha: float = 1.0, how: str = "joined"):
+        super().__init__(zero, alpha, how)
+        self.register_buffer("weight", weight.contiguous())  # so that a head read from a file is bit-identical
+        self.register_buffer("bias", bias)
+
+    def scores(self, vectors: Tensor) -> Tensor:
+        return vectors @ self.weight.T + self.bias
+
+
+def shape_vectors(views: Tensor, weights: Tensor, how: str = "joined") -> Tensor:
+    """One unit vector per shape: its weighted views concatenated ("joined"), [n, V · C], or summed ("pooled"), [n, C].
+
+    Args:
+        views: [n, V, C], unit features.
+        weights: [V].
+    """
+    weighted = views * weights.to(views)[:, None]  # [n, V, C]
+    return F.normalize(weighted.flatten(1) if how == "joined" else weighted.sum(1), dim=-1)
+
+
+def rbf(x: Tensor, keys: Tensor, beta: float) -> Tensor:
+    """exp(−β(1 − x · Xᵀ)), for unit vectors the Gaussian kernel exp(−β/2 · ‖x − X‖²): [n, d], [m, d] -> [n, m]."""
+    return torch.exp(beta * (x @ keys.T - 1))
