@@ -28,7 +28,7 @@ from pointclip.features import FeatureExtractor
 from pointclip.projection.points import check_points
 from pointclip.prompts import PromptFile, check_names, class_sentences, key_of, open_prompts, spoken
 from pointclip.report.pictures import save_picture
-from pointclip.runs.arguments import split_settings
+from pointclip.runs.arguments import UPS, split_settings, with_values
 from pointclip.runs.opening import open_encoder
 from pointclip.utils.command import ArgumentParser, names_from, run_command
 from pointclip.utils.files import expanded
@@ -142,10 +142,10 @@ def _parse(arguments: Sequence[str] | None):
     parser.add_argument("--view", metavar="A,B,C", help="the side from which each shape is seen, or one for all: V1's "
                         "view 0 to 3 (around), 4 (below) or 5 (above), which is V2's 4 to 9 (default: 1)")  # fmt: skip
     what = "the up axis of the files; auto guesses it (default)"
-    parser.add_argument("--up", choices=("auto", "x", "y", "z"), default="auto", help=what)
+    parser.add_argument("--up", choices=UPS, default="auto", help=what)
     parser.add_argument("--centred", action="store_true", help="subtract the mean from each similarity map")
     parser.add_argument("--output", type=Path, metavar="FILE", help="the picture (default: OUTPUT/v1_v2.png)")
-    args = parser.parse_intermixed_args(arguments)
+    args = parser.parse_intermixed_args(with_values(sys.argv[1:] if arguments is None else arguments))
     args.shapes, overrides = split_settings(args.shapes, classification_defaults())
     return args, overrides
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
+from pointclip.datasets.axes import from_z_up, sizes_from_z_up
 from pointclip.runs.output import write_csv, write_json
 from pointclip.utils.files import atomic_path
 from zeroshot_det.annotation_files import write_annotations
 from zeroshot_det.boxes import SIZE, corners_of, inside
 from zeroshot_det.detector import Detections
 from zeroshot_det.scenes.base import Scene
-from zeroshot_det.scenes.frames import from_z_up, sizes_from_z_up
 
 BOX_COLUMNS = ["class", "score", "probability", "objectness", "x", "y", "z", "dx", "dy", "dz", "heading"]
 EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7))

@@ -1,6 +1,7 @@
 """Detection's settings and arguments. Imports no torch, so that errors in them are reported at once."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,15 @@ from pointclip.config import defaults, load_config
 from pointclip.config_files import Config, find_config
 from pointclip.errors import InputError
 from pointclip.prompts import PromptFile
-from pointclip.runs.arguments import add_json, check_needs_input, make_folder, run_folder, split_settings
+from pointclip.runs.arguments import (
+    UPS,
+    add_json,
+    check_needs_input,
+    make_folder,
+    run_folder,
+    split_settings,
+    with_values,
+)
 from pointclip.runs.atomic_folder import staging_place
 from pointclip.runs.inputs import LIST_MARK, names_argument
 from pointclip.utils.command import ArgumentParser
@@ -18,6 +27,7 @@ from pointclip.utils.command import ArgumentParser
 CONFIGS = Path(__file__).with_name("configs")
 CLASS_LISTS = Path(__file__).with_name("class_lists")
 CHOICES = {
+    "SCENE.UP": UPS,
     "PROPOSALS.METHOD": ("clusters", "sliding", "files"),
     "PROPOSALS.ORIENTATION": ("oriented", "aligned"),
     "READING.LOGITS": ("mean", "published"),
@@ -48,6 +58,7 @@ def detection_defaults() -> CfgNode:
     c.SCENE = CfgNode()
     c.SCENE.POINTS = 40_000  # per scene, sampled at random with SEED, as in the published evaluations; 0 takes all
     c.SCENE.VOXEL = 0.0  # metres; above 0, a scan is first thinned to one point per voxel, the mean
+    c.SCENE.UP = "auto"  # the up axis of --input scans: x, y, z, -x, -y or -z; auto guesses it
     c.SCENE.CAMERAS = 3  # of a synthetic room
     c.SCENE.NOISE = 0.004  # metres, in a synthetic room
 
@@ -114,8 +125,7 @@ def parser() -> argparse.ArgumentParser:
         "classes to score"
     )
     parser.add_argument("--classes", type=class_names, default=(), metavar="A,B,C", help=classes_help)
-    up_help = "the up axis of the --input files; auto, the default, looks for a floor"
-    parser.add_argument("--up", choices=("auto", "x", "y", "z"), default="auto", help=up_help)
+    parser.add_argument("--up", choices=UPS, help="short for SCENE.UP")
     add_json(parser)
     parser.add_argument("--proposals", choices=CHOICES["PROPOSALS.METHOD"], help="short for PROPOSALS.METHOD")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -137,18 +147,20 @@ def class_names(text: str) -> tuple[str, ...]:
 
 def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNode]:
     """A run's arguments and settings, from `words` or the process's arguments; makes the run's folder."""
-    args = parser().parse_intermixed_args(words)
+    args = parser().parse_intermixed_args(with_values(sys.argv[1:] if words is None else words, "SCENE.UP"))
     if args.input:
         args.input, more = split_settings(args.input, detection_defaults())
         args.overrides = [*args.overrides, *more]
     if args.proposals:
         args.overrides = [*args.overrides, "PROPOSALS.METHOD", args.proposals]
+    if args.up:
+        args.overrides = [*args.overrides, "SCENE.UP", args.up]
     if args.classes and not args.input:  # of a data set: which of its classes
         args.overrides = [*args.overrides, "DATASET.CATEGORIES", ",".join(args.classes)]
-    if args.up != "auto" and not args.input:
-        raise InputError("--up needs --input FILE…; a data set's up axis is known.")
     check_needs_input(args, "json")
     args.config, settings = load(args.config, args.overrides, args.encoder)
+    if settings.SCENE.UP != "auto" and not args.input:
+        raise InputError("--up and SCENE.UP need --input FILE…; a data set's up axis is known.")
     args.search = ()  # this task has no search
     args.folder = run_folder(args, settings)
     make_folder(args.folder, "OUTPUT")

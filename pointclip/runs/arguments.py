@@ -17,6 +17,7 @@ from pointclip.utils.command import ArgumentParser, names_from
 from pointclip.utils.files import expanded
 
 SPLITS = ("auto", "nodes", "parts")  # see `pointclip.datasets.shape_files.pieces.Split`
+UPS = ("auto", "x", "y", "z", "-x", "-y", "-z")  # see `pointclip.datasets.axes`
 Load = Callable[..., tuple[Config, CfgNode]]  # (config, overrides, encoder) -> config and settings; a task's `load`
 
 
@@ -30,8 +31,8 @@ def argument_parser(description: str) -> argparse.ArgumentParser:
         "your shapes, instead of a data set: files, folders, patterns such as 'scans/*.ply', and @LIST, a file of them"
     )
     parser.add_argument("--input", nargs="+", metavar="FILE", help=what)
-    what = "the up axis of the --input files; auto guesses it for each file (default)"
-    parser.add_argument("--up", choices=("auto", "x", "y", "z"), default="auto", help=what)
+    what = "the up axis of the --input files, such as z or -y; auto guesses it for each file (default)"
+    parser.add_argument("--up", choices=UPS, default="auto", help=what)
     what = "split each --input file: scenes by nodes, others into connected parts (auto), or as named"
     parser.add_argument("--split", nargs="?", const="auto", choices=SPLITS, help=what)
     add_json(parser)
@@ -76,7 +77,7 @@ def parse_settings(
     Returns:
         The arguments, whose `config` is the `Config` found and whose `folder` is the run's, and the settings.
     """
-    args = parser.parse_intermixed_args(_with_bare_split(sys.argv[1:] if words is None else words))
+    args = parser.parse_intermixed_args(with_values(sys.argv[1:] if words is None else words))
     if args.input:
         args.input, settings_words = split_settings(args.input, base)
         args.overrides = [*args.overrides, *settings_words]
@@ -107,11 +108,21 @@ def split_settings(words: Sequence[str], base: CfgNode) -> tuple[list[str], list
     return list(words), []
 
 
-def _with_bare_split(words: Sequence[str]) -> list[str]:
-    """The words with --split as --split=auto if a flag, a KEY or nothing follows it."""
-    following = [*words[1:], "-"]
-    return ["--split=auto" if word == "--split" and re.match("-|[A-Z]", after) else word
-            for word, after in zip(words, following, strict=True)]  # fmt: skip
+def with_values(words: Sequence[str], up_setting: str = "--up") -> list[str]:
+    """The command line with values that argparse would take for flags, or miss, in the same word as their flag.
+
+    --split is --split=auto if a flag, a KEY or nothing follows it, and --up -y is --up=-y.
+
+    Args:
+        up_setting: a task's setting that --up is short for.
+    """
+    result: list[str] = []
+    for word, after in zip(words, [*words[1:], "-"], strict=True):
+        if word in UPS and word.startswith("-") and result and result[-1] in ("--up", up_setting):
+            result[-1] = f"--up={word}"
+        else:
+            result.append("--split=auto" if word == "--split" and re.match("-|[A-Z]", after) else word)
+    return result
 
 
 def check_needs_input(args: argparse.Namespace, *flags: str) -> None:

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from pointclip.datasets.axes import to_y_up
+from pointclip.datasets.axes import UPS, from_z_up, to_y_up, to_z_up
 from pointclip.datasets.shape_files import read_shape
 from pointclip.datasets.synthetic import SyntheticShapes, generate
 from pointclip.datasets.up_axis import guess_up
 from pointclip.errors import InputError
+from pointclip.runs.arguments import UPS as AUTO_UPS
 
 
 def z_up(points):
@@ -51,9 +52,12 @@ def test_file_is_rotated_by_the_guess_with_a_note(tmp_path):
 
 
 def test_every_axis_is_rotated_without_reflection():
-    for up, axis in zip("xyz", np.eye(3), strict=True):
-        turned = to_y_up(np.vstack([np.eye(3), axis]), up)
-        assert turned[3].tolist() == [0, 1, 0]
-        assert np.linalg.det(turned[:3]) == pytest.approx(1)
-    with pytest.raises(InputError, match="'x', 'y' or 'z'"):
+    assert (*AUTO_UPS[:1], *UPS) == AUTO_UPS
+    for up, axis in zip(UPS, np.vstack([np.eye(3), -np.eye(3)]), strict=True):
+        points = np.vstack([np.eye(3), axis])
+        for turned, upwards in ((to_y_up(points, up), [0, 1, 0]), (to_z_up(points, up), [0, 0, 1])):
+            assert turned[3].tolist() == upwards
+            assert np.linalg.det(turned[:3]) == pytest.approx(1)
+        np.testing.assert_array_equal(from_z_up(to_z_up(points, up), up), points)
+    with pytest.raises(InputError, match="expected one of x, y, z, -x, -y, -z"):
         to_y_up(np.eye(3), "w")

@@ -11,6 +11,7 @@ import pytest
 import torch
 import trimesh
 
+from pointclip.datasets import axes
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
 from tests.endings import exit_code
@@ -21,7 +22,6 @@ from zeroshot_det.boxes import inside
 from zeroshot_det.detection_files import BOX_COLUMNS
 from zeroshot_det.proposals.base import Proposals
 from zeroshot_det.proposals.files import write_proposals
-from zeroshot_det.scenes import frames
 from zeroshot_det.scenes.rooms import make_room
 from zeroshot_det.settings import parse
 
@@ -57,7 +57,7 @@ def run(tmp_path):
 def scan(tmp_path_factory):
     """A room with y up and far from the origin, as a double-precision .ply: path, room, points of the file."""
     room = make_room(3)
-    points = frames.from_z_up(room.points.astype(np.float64), "y") + np.array([10, 20, 30])
+    points = axes.from_z_up(room.points.astype(np.float64), "y") + np.array([10, 20, 30])
     path = tmp_path_factory.mktemp("scans") / "room.ply"
     trimesh.PointCloud(points).export(path)
     return path, room, points
@@ -142,7 +142,7 @@ def test_boxes_of_a_scan_are_in_its_frame(run, scan, tmp_path, capsys):
     corners = np.array(best["corners"])
     assert ((points >= corners.min(0)) & (points <= corners.max(0))).all(1).sum() >= 5  # where the points are
     np.testing.assert_allclose(corners.mean(0), [best[axis] for axis in "xyz"], atol=1e-4)
-    centre = frames.to_z_up(corners.mean(0) - (10, 20, 30), "y")
+    centre = axes.to_z_up(corners.mean(0) - (10, 20, 30), "y")
     z_box = np.array([*centre, best["dx"], best["dz"], best["dy"], best["heading"]])
     assert inside(room.points, z_box).sum() >= 5  # heading and sizes mean what box_rows says
     with open(folder / "scan-1/boxes.csv") as file:

@@ -1,46 +1,11 @@
-"""Scans whose up axis is not z: rotation to z up and back, and a guess of the up axis."""
+"""A guess of the up axis of a scan."""
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from pointclip.errors import InputError
 from zeroshot_det.voxels import normals_of, voxels_of
 
 AXES = "xyz"
-_TO_Z_UP = {
-    "x": ((1, 1), (2, 1), (0, 1)),
-    "y": ((0, 1), (2, -1), (1, 1)),
-    "z": ((0, 1), (1, 1), (2, 1)),
-}  # (column, sign)
-
-
-def check_up(up: str, auto: bool = False) -> None:
-    """Raise InputError unless `up` names an axis, or is "auto" where that is allowed."""
-    known = ("auto", *AXES) if auto else tuple(AXES)
-    if up not in known:
-        raise InputError(f"The up axis is {up!r}; one of {', '.join(known)} was expected.")
-
-
-def to_z_up(points: np.ndarray, up: str) -> np.ndarray:
-    """Rotate points [..., 3] whose axis `up` points up so that z does; never a reflection."""
-    check_up(up)
-    return points if up == "z" else np.stack([sign * points[..., column] for column, sign in _TO_Z_UP[up]], axis=-1)
-
-
-def from_z_up(points: np.ndarray, up: str) -> np.ndarray:
-    """Undo `to_z_up`."""
-    check_up(up)
-    if up == "z":
-        return points
-    rotated = np.empty_like(points)
-    for axis, (column, sign) in enumerate(_TO_Z_UP[up]):
-        rotated[..., column] = sign * points[..., axis]
-    return rotated
-
-
-def sizes_from_z_up(sizes: np.ndarray, up: str) -> np.ndarray:
-    """Box sizes [..., 3] along the z-up axes, reordered to the scan's axes."""
-    return np.abs(from_z_up(sizes, up))
 
 
 def guess_up_axis(points: np.ndarray) -> str:

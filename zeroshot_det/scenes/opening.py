@@ -30,7 +30,7 @@ def open_scenes(settings: CfgNode, args: argparse.Namespace, class_names: Sequen
     """
     if args.input:
         paths = expand_inputs(args.input, ENDINGS)
-        return ScanFiles(paths, args.up, class_names, settings.SEED, settings.READING.COLUMNS)
+        return ScanFiles(paths, settings.SCENE.UP, class_names, settings.SEED, settings.READING.COLUMNS)
     scenes = _open_dataset(settings)
     categories = settings.DATASET.CATEGORIES
     return OfClasses(scenes, names_or_list(categories)) if categories else scenes

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
+from pointclip.datasets.axes import check_up, to_z_up
 from pointclip.datasets.shape_files import MESH_POINTS, printable, read_shape
 from pointclip.datasets.shape_files.columns import parse_columns
 from pointclip.datasets.shape_files.reading import ending_of
 from pointclip.datasets.up_axis import CONVENTION, CONVENTIONS, GIVEN, UpGuess
 from pointclip.errors import InputError
 from zeroshot_det.scenes.base import Scene, check_scene
-from zeroshot_det.scenes.frames import check_up, guess_up_axis, to_z_up
+from zeroshot_det.scenes.frames import guess_up_axis
 
 SCAN_POINTS = 400_000  # sampled from a mesh
 FLOOR = "its likeliest floor"  # why a scan's up axis was chosen
@@ -22,7 +23,7 @@ class ScanFiles:
 
     Args:
         paths: the files, each once.
-        up: the axis that points up in them, "x", "y" or "z"; "auto" guesses it by the format's convention
+        up: the axis that points up in them, such as "z" or "-y"; "auto" guesses it by the format's convention
             if it has one, otherwise by `guess_up_axis`.
         class_names: the classes to detect.
         seed: for points sampled from a mesh.

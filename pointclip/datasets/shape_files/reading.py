@@ -63,8 +63,8 @@ def read_shape(
     Args:
         path: the file; its extension determines the format.
         num_points: number of points to sample, or maximum number; None for a full cloud, or 2048 from a mesh.
-        up: the axis that points up in the file, "x", "y" or "z"; the shape is rotated to y up. "auto" guesses it (see
-            `pointclip.datasets.up_axis`), with a note.
+        up: the axis that points up in the file, such as "z" or "-y"; the shape is rotated to y up. "auto" guesses it
+            (see `pointclip.datasets.up_axis`), with a note.
         seed: for sampling; the result is deterministic for a file and seed.
         columns: of x, y and z in text files and arrays, as numbers from 1 or as names, such as "2,3,4"; by default
             those with such names, or the first three.
