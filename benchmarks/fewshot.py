@@ -75,8 +75,8 @@ def trained_row(
 ) -> list[str]:
     """Seconds of a trained method: a step, all epochs at that rate, classifying the test shapes."""
     views, labels = support
-    once = Recipe(epochs=1, batch=recipe.batch, optimizer=recipe.optimizer)
-    steps = max(len(labels) // recipe.batch, 1)
+    once = Recipe(epochs=1, batch_size=recipe.batch_size, optimizer=recipe.optimizer)
+    steps = max(len(labels) // recipe.batch_size, 1)
     seconds = best_time(lambda: train(model, lambda places: model(views[places]), labels, once), repeats) / steps
     classified = classify(model, test, repeats)
     return [method, f"{seconds:.3f}", f"{seconds * steps * recipe.epochs:.1f}", f"{classified:.2f}"]

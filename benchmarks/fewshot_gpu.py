@@ -64,7 +64,7 @@ def step_row(encoder: Encoder, clouds: list[Tensor], views: int, precision: str,
     try:
         model = start(encoder, views, precision, chunk)
         labels = torch.arange(len(clouds), device=encoder.device) % CLASSES
-        once = Recipe(epochs=1, batch=len(clouds))  # a single step with all clouds
+        once = Recipe(epochs=1, batch_size=len(clouds))  # a single step with all clouds
 
         def step() -> float:
             return (

@@ -103,7 +103,7 @@ def unit_views(features: Features) -> Tensor:
 def facts_of(settings: CfgNode, class_names: Sequence[str], **rest) -> HeadFacts:
     """What a head's file records about how it was made; `rest` are the fields that do not follow from settings."""
     c = settings.PROJECTION
-    smoothing = {"densify": settings.DENSIFY, "statistics": settings.SMOOTHING.STATISTICS}
+    smoothing = {"densify": settings.DENSIFY, "statistics": settings.SMOOTHING.BATCH_NORM}
     return HeadFacts(
         method=settings.METHOD,
         class_names=tuple(class_names),

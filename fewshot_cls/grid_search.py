@@ -27,7 +27,7 @@ def grid_search(
     zero: ZeroShot,
     support: tuple[Tensor, Tensor],
     validation: tuple[Tensor, Tensor],
-    how: str = "joined",
+    how: str = "concat",
     grid: Mapping[str, Sequence[float]] | None = None,
 ) -> GridResult:
     """Try every combination of a grid and keep the most accurate; ties go to the lower loss.

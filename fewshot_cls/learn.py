@@ -60,7 +60,7 @@ def learn(
     """Learn a head from the support.
 
     Args:
-        settings: METHOD says which; CLOSED, ADAPTER, SMOOTHING and TRAIN how.
+        settings: METHOD says which; CLOSED_FORM, ADAPTER, SMOOTHING and TRAIN how.
         zero: the zero-shot head.
         support: the shapes to learn from.
         validation: the shapes that select hyperparameters and the epoch; None takes the settings' and the last epoch.
@@ -75,7 +75,7 @@ def learn(
     model, projection = head, None
     if method.smoothing:
         views, _ = selected_views(settings)
-        projection = LearnedProjection(views, settings.DENSIFY, settings.SMOOTHING.STATISTICS, seed).to(encoder.device)
+        projection = LearnedProjection(views, settings.DENSIFY, settings.SMOOTHING.BATCH_NORM, seed).to(encoder.device)
         c, unit = settings.TRAIN, takes_unit(settings)
         model = SmoothedModel(projection, head.to(encoder.device), encoder, unit, c.CHUNK, c.PRECISION)
     logits_of, validate = _forward_functions(model, support, validation, method.raw, encoder)
@@ -89,7 +89,7 @@ def learn(
         checkpoint=checkpoint,
         key=_key(settings, zero, support, validation, encoder, seed),
         on_epoch=on_epoch,
-        share=lambda name: settings.SMOOTHING.RATE if name.startswith("projection.") else 1.0,
+        share=lambda name: settings.SMOOTHING.LR_MULT if name.startswith("projection.") else 1.0,
     )
     model.requires_grad_(False)
     return Learned(head.cpu(), chosen | {"epoch": training.chosen + 1}, training, projection)
@@ -100,12 +100,12 @@ def recipe_of(settings: CfgNode) -> Recipe:
     c = settings.TRAIN
     return Recipe(
         epochs=c.EPOCHS,
-        batch=c.BATCH,
-        rate=c.RATE,
-        warm_up=c.WARM_UP,
-        spread=c.SPREAD,
+        batch_size=c.BATCH_SIZE,
+        lr=c.LR,
+        warmup_epochs=c.WARMUP_EPOCHS,
+        label_smoothing=c.LABEL_SMOOTHING,
         optimizer=c.OPTIMIZER,
-        decay=c.DECAY,
+        weight_decay=c.WEIGHT_DECAY,
         patience=c.PATIENCE,
     )
 
@@ -134,12 +134,12 @@ def _start(
         return kind.untrained(zero, support.views, seed, scale=scale, dropout=dropout), {}
     shots = support.unit, support.labels
     if validation is None:
-        hyperparameters = chosen = {name: settings.CLOSED[name.upper()] for name in kind.grid}
+        hyperparameters = chosen = {name: settings.CLOSED_FORM[name.upper()] for name in kind.grid}
     else:
-        best = grid_search(kind, zero, shots, (validation.unit, validation.labels), settings.VECTORS)
+        best = grid_search(kind, zero, shots, (validation.unit, validation.labels), settings.VIEW_FUSION)
         hyperparameters = best.hyperparameters
         chosen = hyperparameters | {"accuracy_where_chosen": best.accuracy, "tried": best.tried}
-    return kind.fit(zero, *shots, how=settings.VECTORS, **hyperparameters), chosen
+    return kind.fit(zero, *shots, how=settings.VIEW_FUSION, **hyperparameters), chosen
 
 
 def _forward_functions(
@@ -178,7 +178,8 @@ def _key(
     seed: int,
 ) -> str:
     """A digest that identifies a training: its settings and everything it learns from."""
-    names = ("METHOD", "PROTOCOL", "VECTORS", "DENSIFY", "PROJECTION", "CLOSED", "ADAPTER", "SMOOTHING", "TRAIN")
+    names = ["METHOD", "PROTOCOL", "VIEW_FUSION", "DENSIFY", "PROJECTION"]
+    names += ["CLOSED_FORM", "ADAPTER", "SMOOTHING", "TRAIN"]
     values = [seed, encoder.name, encoder.precision, *(settings[name] for name in names)]
     digest = hashlib.blake2b(repr(values).encode(), digest_size=16)
     tensors = [zero.classes, zero.weights, support.views, support.labels]

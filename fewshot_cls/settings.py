@@ -19,9 +19,9 @@ PROTOCOLS = ("validation", "fixed", "published")
 CHOICES = {
     "METHOD": tuple(METHODS),
     "PROTOCOL": PROTOCOLS,
-    "VECTORS": ("joined", "pooled"),
+    "VIEW_FUSION": ("concat", "sum"),
     "DENSIFY": ("zeroshot", "paper"),
-    "SMOOTHING.STATISTICS": ("frozen", "batch"),
+    "SMOOTHING.BATCH_NORM": ("frozen", "batch"),
     "ADAPTER.FEATURES": ("raw", "unit"),
     "TRAIN.PRECISION": ("fp32", "bf16"),
 }
@@ -38,14 +38,14 @@ def fewshot_defaults() -> CfgNode:
     c.SEEDS = 1  # number of draws of the shots, with seeds SEED, SEED + 1 …; scores are their mean
     c.PROTOCOL = "validation"  # selects hyperparameters and epoch on min(K, 4) more training shapes per class; "fixed"
     # takes those below and the last epoch; "published" selects on the labels of the test split, as the papers did
-    c.VECTORS = "joined"  # concatenates a shape's views; "pooled" sums them
+    c.VIEW_FUSION = "concat"  # concatenates the features of a shape's views; "sum" adds them
     c.AUGMENT = 0  # randomly scaled and shifted copies added for every training shape
 
-    c.CLOSED = CfgNode()  # hyperparameters of the closed-form methods where nothing is selected
-    c.CLOSED.ALPHA = 100.0  # weight of their scores, which are about 1, beside zero-shot logits, which vary by about 10
-    c.CLOSED.BETA = 5.5  # how fast a training shape's vote falls off with distance
-    c.CLOSED.RIDGE = 0.1  # λ of kernel ridge
-    c.CLOSED.PENALTY = 30.0  # scikit-learn's C of the linear probe
+    c.CLOSED_FORM = CfgNode()  # hyperparameters of the closed-form methods where nothing is selected
+    c.CLOSED_FORM.ALPHA = 100.0  # weight of their scores (about 1) beside the zero-shot logits, which vary by about 10
+    c.CLOSED_FORM.BETA = 5.5  # how fast a training shape's vote falls off with distance
+    c.CLOSED_FORM.RIDGE = 0.1  # λ of kernel ridge
+    c.CLOSED_FORM.C = 30.0  # of the linear probe, inverse regularisation strength as in scikit-learn
 
     c.ADAPTER = CfgNode()
     c.ADAPTER.SCALE = 0.5  # initial value of each view's learned scale
@@ -54,17 +54,17 @@ def fewshot_defaults() -> CfgNode:
 
     c.DENSIFY = "zeroshot"  # windows before the learned smoothing; "paper" gives maps of 112 x 112, not 110 x 110
     c.SMOOTHING = CfgNode()
-    c.SMOOTHING.RATE = 0.001  # its fraction of TRAIN.RATE; from 0.01 up the loss rises from the first steps
-    c.SMOOTHING.STATISTICS = "frozen"  # of batch norm; "batch" departs from zero-shot at the first step
+    c.SMOOTHING.LR_MULT = 0.001  # its learning rate as a fraction of TRAIN.LR; from 0.01 up the loss rises at once
+    c.SMOOTHING.BATCH_NORM = "frozen"  # its statistics; "batch" departs from zero-shot at the first step
 
     c.TRAIN = CfgNode()  # PointCLIP V1's published recipe
     c.TRAIN.EPOCHS = 250
-    c.TRAIN.BATCH = 32
-    c.TRAIN.RATE = 0.01
-    c.TRAIN.WARM_UP = 1
-    c.TRAIN.SPREAD = 0.2
+    c.TRAIN.BATCH_SIZE = 32
+    c.TRAIN.LR = 0.01
+    c.TRAIN.WARMUP_EPOCHS = 1  # at a learning rate of 1e-5
+    c.TRAIN.LABEL_SMOOTHING = 0.2  # share of each label that goes to the other classes
     c.TRAIN.OPTIMIZER = "sgd"  # or "adamw"
-    c.TRAIN.DECAY = 5e-4  # weight decay
+    c.TRAIN.WEIGHT_DECAY = 5e-4
     c.TRAIN.PATIENCE = 0  # stop after this many epochs without improvement; 0 never stops early
     c.TRAIN.PRECISION = "fp32"  # or "bf16", for the smoothing and CLIP
     c.TRAIN.CHUNK = 20  # views whose activations are kept at once where the smoothing learns; others are recomputed
@@ -118,8 +118,8 @@ def _check(settings: CfgNode) -> None:
     if settings.TRAIN.CHUNK < 1:
         raise InputError(f"TRAIN.CHUNK is {settings.TRAIN.CHUNK}; 1 or more was expected.")
     method = METHODS[settings.METHOD]
-    if method.batch_norm and settings.TRAIN.BATCH == 1:
-        raise InputError(f"TRAIN.BATCH is 1; METHOD {method.name} has batch norm, which needs 2 or more.")
+    if method.batch_norm and settings.TRAIN.BATCH_SIZE == 1:
+        raise InputError(f"TRAIN.BATCH_SIZE is 1; METHOD {method.name} has batch norm, which needs 2 or more.")
     if method.smoothing:
         if settings.PROJECTION.METHOD != "realistic" or settings.PROJECTION.STEPS != "all":
             raise InputError(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from fewshot_cls.checkpoint import load_checkpoint, save_checkpoint, with_prefix
-from fewshot_cls.recipe import Recipe, spread_cross_entropy
+from fewshot_cls.recipe import Recipe, smoothed_cross_entropy
 
 SAVE_SECONDS = 30  # between checkpoints
 
@@ -113,17 +113,17 @@ class _Trainer:
 
     def run_epoch(self, logits_of: Callable[[Tensor], Tensor], labels: Tensor) -> Epoch:
         """Train on every shot once, dropping a last batch that is not full."""
-        number, batch = len(self.epochs), self.recipe.batch
-        rate = self.recipe.rate_at(number)
+        number, batch_size = len(self.epochs), self.recipe.batch_size
+        rate = self.recipe.lr_at(number)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["share"]
         self.model.train()
         order = torch.randperm(len(labels))
         losses, right, seen = [], 0, 0
-        for start in range(0, max(len(order) - batch + 1, 1), batch):
-            places = order[start : start + batch].to(labels.device)
+        for start in range(0, max(len(order) - batch_size + 1, 1), batch_size):
+            places = order[start : start + batch_size].to(labels.device)
             logits = logits_of(places)  # [b, K]
-            loss = spread_cross_entropy(logits, labels[places], self.recipe.spread)
+            loss = smoothed_cross_entropy(logits, labels[places], self.recipe.label_smoothing)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self.optimizer.step()

@@ -11,6 +11,7 @@ from yacs.config import CfgNode
 from pointclip.bundled import DATA
 from pointclip.config_files import Config, find_config, sentence_file
 from pointclip.errors import InputError
+from pointclip.renamed import RENAMED, RenamedSettings, current_name
 
 MAX_POINTS = 10_000_000  # per shape; more is most likely a mistake, and would run out of memory
 
@@ -21,7 +22,7 @@ def defaults() -> CfgNode:
     c.BATCH_SIZE = 0  # shapes projected and encoded at a time; 0 for 4 on a CPU (fits its caches) or 32 on a GPU
     c.DEVICE = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
     c.ON_BAD_SHAPE = "auto"  # "stop", or "skip": report it and continue without it; "auto" skips shape files only
-    c.SEED = 0  # for sampling points of shape files, DATASET.TURN, DATASET.MAX_SHAPES and random baselines
+    c.SEED = 0  # for sampling points of shape files, DATASET.ROTATION, DATASET.MAX_SHAPES and random baselines
     c.OUTPUT = "output"  # a run writes OUTPUT/<config name>/
     c.REPORT = True  # write report.html and its pictures, which takes a few seconds
     c.CACHE = ""  # folder in which to cache features for later runs; if empty, searches use OUTPUT/cache
@@ -34,15 +35,17 @@ def defaults() -> CfgNode:
     c.DATASET.NUM_POINTS = 1024  # the first points, or a random sample of shape files and raw text; 0 for all
     c.DATASET.CATEGORIES = ""  # comma-separated names; empty for all
     c.DATASET.MAX_SHAPES = 0  # size of a random subset of the shapes (by SEED); 0 for all
-    c.DATASET.TURN = "none"  # random rotation of every shape (by SEED): "up" about the up axis, "free" in 3-D
+    c.DATASET.ROTATION = "none"  # random rotation of every shape (by SEED): "vertical" about the up axis, "so3" in 3-D
 
     c.READING = CfgNode()  # how shape files are read
     # the columns of x, y, z in text files and arrays, as numbers from 1 or as names: "2,3,4", "easting,northing,height"
     c.READING.COLUMNS = ""  # if empty, those with such names, or the first three of a table without names
 
     c.SPLIT = CfgNode()  # the pieces of --split
-    c.SPLIT.MOST = 100  # pieces of a file, the largest; others are left out and listed
-    c.SPLIT.LEAST = 0.02  # extent of a piece, as a share of the largest one's; smaller ones are left out and listed
+    c.SPLIT.MAX_PIECES = 100  # of a file, the largest; others are left out and listed
+    c.SPLIT.MIN_EXTENT = (
+        0.02  # of a piece, as a share of the largest one's extent; smaller ones are left out and listed
+    )
 
     c.ENCODER = CfgNode()
     c.ENCODER.NAME = "demo"  # "demo" is bundled; all others are models of open_clip
@@ -81,7 +84,7 @@ def load_config(base: CfgNode, config: str | Path | Config | None, overrides: Se
     A config may list others under BASE (paths relative to its folder, later ones override earlier ones) and overrides
     their settings. ENCODER may be the name of an encoder preset instead of a group of settings. A relative PROMPTS.FILE
     is resolved against the folder of its config, other paths against the working directory; a bare name is a bundled
-    file.
+    file. Old names of settings are accepted with a note (see `pointclip.renamed`).
 
     Args:
         base: the task's defaults, which also define the types.
@@ -89,17 +92,20 @@ def load_config(base: CfgNode, config: str | Path | Config | None, overrides: Se
         overrides: KEY, VALUE, KEY, VALUE, ...
 
     Raises:
-        InputError: for an unknown key (naming the nearest one), a value of the wrong type, or an unreadable file.
+        InputError: for an unknown key (naming the nearest one), a key given by its old and its new name, a value of the
+            wrong type, or an unreadable file.
     """
-    settings = base.clone()
+    settings, renamed = base.clone(), RenamedSettings(_names(base))
     if isinstance(config, str | Path):
         config = find_config(config)
     for source, values in config.layers() if config else []:
-        _merge(settings, base, values, where=source)
+        _merge(settings, base, renamed.in_groups(values, source), where=source)
     if len(overrides) % 2:
         raise InputError(f"Overrides come as KEY VALUE pairs, but {overrides[-1]!r} stands alone; give its value too.")
-    for key, text in zip(overrides[::2], overrides[1::2], strict=True):
+    pairs = list(zip(overrides[::2], overrides[1::2], strict=True))
+    for key, text in renamed.in_pairs(pairs, "the command line"):
         _merge(settings, base, _nested(key, _from_text(base, key, text)), where="the command line")
+    renamed.print_note()
     settings.PROMPTS.FILE = sentence_file(settings.PROMPTS.FILE)
     _validate(settings)
     settings.freeze()
@@ -117,8 +123,8 @@ def with_changes(settings: CfgNode, changes: Mapping[str, object]) -> CfgNode:
 
 
 def is_setting(base: CfgNode, name: str) -> bool:
-    """Whether `name` is the dotted name of a setting."""
-    return name in _names(base)
+    """Whether `name` is the dotted name of a setting, perhaps an old one."""
+    return current_name(name) in _names(base)
 
 
 def _merge(
@@ -187,8 +193,10 @@ def _names(base: CfgNode, prefix: str = "") -> list[str]:
 
 
 def _nearest(name: str, base: CfgNode) -> str:
-    """The known setting most similar to `name`, by its full dotted name or only its last part."""
-    by_spelling = {full: full for full in _names(base)} | {full.split(".")[-1]: full for full in _names(base)}
+    """The known setting most similar to `name`, by its full dotted name, only its last part, or an old name."""
+    names = _names(base)
+    by_spelling = {old: new for old, new in RENAMED.items() if new in names}
+    by_spelling |= {full.split(".")[-1]: full for full in names} | {full: full for full in names}
     return by_spelling[get_close_matches(name, by_spelling, n=1, cutoff=0)[0]]
 
 
@@ -196,16 +204,16 @@ def _validate(settings: CfgNode) -> None:
     if settings.ON_BAD_SHAPE not in ("auto", "stop", "skip"):
         raise InputError(f"ON_BAD_SHAPE is {settings.ON_BAD_SHAPE!r}; expected 'auto', 'stop' or 'skip'.")
     least = {"BATCH_SIZE": 0, "SEED": 0, "DATASET.NUM_POINTS": 0, "DATASET.MAX_SHAPES": 0, "SEARCH.MAX_SHAPES": 0}
-    least |= {"SPLIT.MOST": 1, "SPLIT.LEAST": 0}
+    least |= {"SPLIT.MAX_PIECES": 1, "SPLIT.MIN_EXTENT": 0}
     for name, smallest in least.items():
         value = settings
         for part in name.split("."):
             value = value[part]
         if value < smallest:
             raise InputError(f"{name} is {value}; expected at least {smallest}.")
-    if settings.SPLIT.LEAST > 1:
+    if settings.SPLIT.MIN_EXTENT > 1:
         raise InputError(
-            f"SPLIT.LEAST is {settings.SPLIT.LEAST}; expected 0 to 1, a share of the largest piece's extent."
+            f"SPLIT.MIN_EXTENT is {settings.SPLIT.MIN_EXTENT}; expected 0 to 1, a share of the largest piece's extent."
         )
     if settings.DATASET.NUM_POINTS > MAX_POINTS:
         raise InputError(f"DATASET.NUM_POINTS is {settings.DATASET.NUM_POINTS}; expected at most {MAX_POINTS}.")

@@ -54,8 +54,8 @@ def test_later_value_may_have_another_form(tmp_path, setting):
         ({"PROMPTS": {"FILE": True}}, "expected text"),
         ({"NUM_POINTS": 5}, "nearest known one is DATASET.NUM_POINTS"),
         ({"SEED": -1}, "expected at least 0"),
-        ({"SPLIT": {"MOST": 0}}, "expected at least 1"),
-        ({"SPLIT": {"LEAST": 1.5}}, "expected 0 to 1"),
+        ({"SPLIT": {"MAX_PIECES": 0}}, "expected at least 1"),
+        ({"SPLIT": {"MIN_EXTENT": 1.5}}, "expected 0 to 1"),
     ],
 )
 def test_bad_files(values, words, tmp_path):

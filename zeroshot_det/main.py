@@ -40,16 +40,16 @@ def main(words: Sequence[str] | None = None) -> dict:
 def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     """Detect as the arguments and settings say; returns what stands in metrics.json."""
     # settings
-    c = settings.READING
+    c = settings.CLASSIFIER
     weights = open_view_weights(settings, searched=False)
-    extents = read_extents(c.EXTENTS or EXTENTS)
+    extents = read_extents(c.TYPICAL_EXTENTS or EXTENTS)
 
     # data
     prompts = open_prompts(settings.PROMPTS.FILE)
     scenes = PreparedScenes(open_scenes(settings, args, scan_classes(args, prompts)), settings)
     classes = scenes.class_names
-    nothing = tuple(name.strip() for name in c.NOTHING.split(",") if name.strip())
-    sentences = class_sentences((*classes, *nothing), prompts, settings.PROMPTS.TEMPLATE)
+    background = tuple(name.strip() for name in c.BACKGROUND.split(",") if name.strip())
+    sentences = class_sentences((*classes, *background), prompts, settings.PROMPTS.TEMPLATE)
 
     # boxes, without classes yet
     start = time.perf_counter()
@@ -58,11 +58,11 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
 
     # model
     extractor = open_extractor(settings, open_projection(settings), args)
-    class_features = extractor.class_features(sentences)  # [K + nothing, C]
+    class_features = extractor.class_features(sentences)  # [K + background, C]
 
     # classification of each box's points, as of a shape
     start = time.perf_counter()
-    crops = Crops(scenes, proposed, c.MARGIN, c.POINTS)
+    crops = Crops(scenes, proposed, settings.CROPS.MARGIN, settings.CROPS.NUM_POINTS)
     reader = BatchReader(crops, settings.BATCH_SIZE or usual_batch_size(extractor.device), "skip")
     probabilities = classify_crops(
         reader, extractor, class_features, weights.values, c.LOGITS, len(classes)
@@ -71,9 +71,9 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
 
     # predictions
     per_scene = crops.by_scene(probabilities)
-    overlap = settings.SUPPRESSION.OVERLAP
+    threshold = settings.NMS.IOU_THRESHOLD
     detections = [
-        detect(entry.proposals, scene_probabilities, classes, extents, c.SIZE_FILTER, overlap, scenes.keeps_unnamed)
+        detect(entry.proposals, scene_probabilities, classes, extents, c.SIZE_FILTER, threshold, scenes.keeps_unnamed)
         for entry, scene_probabilities in zip(proposed, per_scene, strict=True)
     ]
     scores = evaluate(proposed, detections, classes, settings) if scenes.has_truth else None

@@ -149,8 +149,8 @@ def _box(
     projection: nn.Module,
 ) -> dict:
     """One detection with its crop, its depth maps and its most probable classes."""
-    box, margin = detected.boxes[i], run.settings.READING.MARGIN
-    points = torch.from_numpy(crop(scene.points, box, margin, run.settings.READING.POINTS))[None]
+    box, margin = detected.boxes[i], run.settings.CROPS.MARGIN
+    points = torch.from_numpy(crop(scene.points, box, margin, run.settings.CROPS.NUM_POINTS))[None]
     maps = projection.depth_maps(points.to(projection.rotations.device))[0].cpu().numpy()
     near = inside(scene.points, box, margin)
     colours = None if scene.colours is None else scene.colours[near]

@@ -67,20 +67,20 @@ def evaluate(
     Args:
         proposed: the proposals and the ground truth of each scene.
         detections: of each scene, in the same order.
-        settings: SCORING.* and SUPPRESSION.*.
+        settings: SCORING.* and NMS.*.
     """
-    c, overlap = settings.SCORING, settings.SUPPRESSION.OVERLAP
-    expand = every_class if c.EVERY_CLASS else top_class
+    c, iou_threshold = settings.SCORING, settings.NMS.IOU_THRESHOLD
+    expand = every_class if c.PER_CLASS_PROPOSALS else top_class
     names = ("predicted", "true_labels", "chance")
     meters = {name: AveragePrecision(tuple(class_names), c.INTERPOLATION) for name in names}
     hits: dict[float, list[np.ndarray]] = {threshold: [] for threshold in THRESHOLDS}
     matched = {threshold: np.zeros(len(class_names)) for threshold in THRESHOLDS}
     for entry, detected in zip(proposed, detections, strict=True):
-        confident = detected.objectness > c.CONFIDENCE
-        boxes, objectness = detected.boxes[confident], detected.objectness[confident]
+        counted = detected.objectness > c.OBJECTNESS_THRESHOLD
+        boxes, objectness = detected.boxes[counted], detected.objectness[counted]
         truth = entry.true_boxes, entry.true_labels
-        meters["predicted"].add(*expand(boxes, detected.probabilities[confident], objectness), *truth)
-        meters["true_labels"].add(*_with_true_labels(entry, c.CONFIDENCE, overlap), *truth)
+        meters["predicted"].add(*expand(boxes, detected.probabilities[counted], objectness), *truth)
+        meters["true_labels"].add(*_with_true_labels(entry, c.OBJECTNESS_THRESHOLD, iou_threshold), *truth)
         even = np.full((len(boxes), len(class_names)), 1 / len(class_names))
         meters["chance"].add(*every_class(boxes, even, objectness), *truth)
         overlaps = iou(entry.proposals.boxes, entry.true_boxes)
@@ -124,7 +124,7 @@ def most_matched(enough: np.ndarray, labels: np.ndarray, classes: int) -> np.nda
 
 
 def _with_true_labels(
-    entry: SceneProposals, confidence: float, overlap: float
+    entry: SceneProposals, min_objectness: float, iou_threshold: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Proposals labelled by the true box that each overlaps most, after suppression.
 
@@ -134,9 +134,9 @@ def _with_true_labels(
     if not len(boxes) or not len(entry.true_boxes):
         return np.zeros((0, 7)), np.zeros(0, np.int64), np.zeros(0)
     overlaps = iou(boxes, entry.true_boxes)
-    good = np.flatnonzero((overlaps.max(1) > THRESHOLDS[0]) & (objectness > confidence))
+    good = np.flatnonzero((overlaps.max(1) > THRESHOLDS[0]) & (objectness > min_objectness))
     labels = entry.true_labels[overlaps[good].argmax(1)]
-    kept = suppress(boxes[good], objectness[good], labels, overlap)
+    kept = suppress(boxes[good], objectness[good], labels, iou_threshold)
     return boxes[good][kept], labels[kept], objectness[good][kept]
 
 

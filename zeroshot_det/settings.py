@@ -30,20 +30,20 @@ CHOICES = {
     "SCENE.UP": UPS,
     "PROPOSALS.METHOD": ("clusters", "sliding", "files"),
     "PROPOSALS.ORIENTATION": ("oriented", "aligned"),
-    "READING.LOGITS": ("mean", "published"),
+    "CLASSIFIER.LOGITS": ("mean", "published"),
     "SCORING.INTERPOLATION": ("all", "11"),
     "SCORING.MEAN": ("published", "with truth", "with both"),
 }
 RANGES = {  # smallest and largest
-    "SCENE.POINTS": (0, 10_000_000),
-    "SCENE.VOXEL": (0, 1),
-    "PROPOSALS.MOST": (1, 4096),
-    "READING.MARGIN": (0, 1),
-    "READING.LEAST": (2, 10_000),
-    "READING.POINTS": (64, 100_000),
-    "READING.SIZE_FILTER": (0, 0.99),
-    "SUPPRESSION.OVERLAP": (0, 1),
-    "SCORING.CONFIDENCE": (0, 1),
+    "SCENE.NUM_POINTS": (0, 10_000_000),
+    "SCENE.VOXEL_SIZE": (0, 1),
+    "PROPOSALS.MAX_BOXES": (1, 4096),
+    "CROPS.MARGIN": (0, 1),
+    "CROPS.MIN_POINTS": (2, 10_000),
+    "CROPS.NUM_POINTS": (64, 100_000),
+    "CLASSIFIER.SIZE_FILTER": (0, 0.99),
+    "NMS.IOU_THRESHOLD": (0, 1),
+    "SCORING.OBJECTNESS_THRESHOLD": (0, 1),
 }
 
 
@@ -56,33 +56,35 @@ def detection_defaults() -> CfgNode:
     c.PROJECTION.METHOD = "realistic"  # or "pointclip_v1", the baseline's: six perspective views
 
     c.SCENE = CfgNode()
-    c.SCENE.POINTS = 40_000  # per scene, sampled at random with SEED, as in the published evaluations; 0 takes all
-    c.SCENE.VOXEL = 0.0  # metres; above 0, a scan is first thinned to one point per voxel, the mean
+    c.SCENE.NUM_POINTS = 40_000  # per scene, sampled at random with SEED, as in the published evaluations; 0 takes all
+    c.SCENE.VOXEL_SIZE = 0.0  # metres; above 0, a scan is first thinned to one point per voxel, the mean
     c.SCENE.UP = "auto"  # the up axis of --input scans: x, y, z, -x, -y or -z; auto guesses it
     c.SCENE.CAMERAS = 3  # of a synthetic room
-    c.SCENE.NOISE = 0.004  # metres, in a synthetic room
+    c.SCENE.NOISE = 0.004  # metres, of the points of a synthetic room
 
     c.PROPOSALS = CfgNode()
     c.PROPOSALS.METHOD = "clusters"  # or "sliding"; "files" reads PROPOSALS.FOLDER/<scene>.npz
     c.PROPOSALS.FOLDER = ""
     c.PROPOSALS.ORIENTATION = "oriented"  # of clusters; "aligned" for axis-aligned boxes, like ScanNet's
-    c.PROPOSALS.MOST = 128  # boxes per scene, those of highest objectness
+    c.PROPOSALS.MAX_BOXES = 128  # per scene, those of highest objectness
 
-    c.READING = CfgNode()
-    c.READING.MARGIN = 0.05  # metres around a box that are included in its crop
-    c.READING.LEAST = 5  # points in a box; boxes with fewer are dropped, except the best if all have fewer
-    c.READING.POINTS = 2048  # per crop
-    c.READING.LOGITS = "mean"  # 100 × the mean cosine of the views; "published" is classification's, √V times as large
-    c.READING.NOTHING = ""  # comma-separated names that together mean "none of these", such as "wall, floor, clutter"
-    c.READING.SIZE_FILTER = 0.0  # T: a class needs T < extent / typical extent < 1 / T along each axis; 0 turns it off
-    c.READING.EXTENTS = ""  # a YAML file of typical extents; empty takes zeroshot_det/typical_extents.yaml
+    c.CROPS = CfgNode()  # the points in a box, which are classified like a shape
+    c.CROPS.MARGIN = 0.05  # metres around the box that are included
+    c.CROPS.MIN_POINTS = 5  # boxes with fewer are dropped, except the best if all have fewer
+    c.CROPS.NUM_POINTS = 2048  # per crop
 
-    c.SUPPRESSION = CfgNode()
-    c.SUPPRESSION.OVERLAP = 0.25  # IoU of axis-aligned bounds above which the box of lower objectness is dropped
+    c.CLASSIFIER = CfgNode()
+    c.CLASSIFIER.LOGITS = "mean"  # 100 × the mean cosine of the views; "published": classification's, √V times as large
+    c.CLASSIFIER.BACKGROUND = ""  # comma-separated names for "none of the classes", such as "wall, floor, clutter"
+    c.CLASSIFIER.SIZE_FILTER = 0.0  # T: a class needs T < extent / typical extent < 1 / T along every axis; 0 is off
+    c.CLASSIFIER.TYPICAL_EXTENTS = ""  # a YAML file of typical extents; empty takes zeroshot_det/typical_extents.yaml
+
+    c.NMS = CfgNode()
+    c.NMS.IOU_THRESHOLD = 0.25  # IoU of axis-aligned bounds above which the box of lower objectness is dropped
 
     c.SCORING = CfgNode()
-    c.SCORING.EVERY_CLASS = True  # every box counts for every class; False: only for its most probable class
-    c.SCORING.CONFIDENCE = 0.05  # only boxes of higher objectness count
+    c.SCORING.PER_CLASS_PROPOSALS = True  # every box counts for every class; False: only for its most probable class
+    c.SCORING.OBJECTNESS_THRESHOLD = 0.05  # only boxes of higher objectness count
     c.SCORING.INTERPOLATION = "all"  # points of the curve; "11" is Pascal VOC 2007's
     c.SCORING.MEAN = "published"  # over classes with true boxes or predictions; or "with truth", "with both"
     return c
@@ -105,8 +107,8 @@ def load(config: str | Path, overrides: Sequence[str] = (), encoder: str = "") -
             raise InputError(f"{name} is {_value(settings, name)}; {smallest} to {largest} was expected.")
     if settings.PROPOSALS.METHOD == "files" and not settings.PROPOSALS.FOLDER:
         raise InputError("PROPOSALS.METHOD is 'files'; set PROPOSALS.FOLDER to the folder of the .npz files.")
-    if settings.DATASET.TURN != "none" or settings.SEARCHED:
-        raise InputError("DATASET.TURN and SEARCHED have no effect in detection; leave them out.")
+    if settings.DATASET.ROTATION != "none" or settings.SEARCHED:
+        raise InputError("DATASET.ROTATION and SEARCHED have no effect in detection; leave them out.")
     return config, settings
 
 

@@ -26,7 +26,7 @@ class GaussianDiscriminant(LinearHead):
         *,
         alpha: float = 1.0,
         shrinkage: float | None = None,
-        how: str = "joined",
+        how: str = "concat",
     ) -> "GaussianDiscriminant":
         """Σ is shrunk to (1 − s)Σ + s · tr(Σ)/d · I; see `Head.fit`. Every class needs a shape.
 

@@ -27,7 +27,7 @@ class Head(nn.Module):
 
     Attributes:
         grid: hyperparameter -> the values to select from; empty where none is selected. Where nothing selects, the
-            setting CLOSED.<hyperparameter> holds.
+            setting CLOSED_FORM.<hyperparameter> holds.
         recipe: of its training where that is the method's own; None for TRAIN's.
     """
 

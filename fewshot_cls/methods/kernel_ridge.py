@@ -24,7 +24,7 @@ class KernelRidge(VectorHead):
     grid = {"alpha": ALPHAS, "beta": BETAS, "ridge": (0.001, 0.01, 0.1, 1, 10)}  # noqa: RUF012 - a constant
 
     def __init__(
-        self, zero: ZeroShot, keys: Tensor, coefficients: Tensor, alpha: float, beta: float, how: str = "joined"
+        self, zero: ZeroShot, keys: Tensor, coefficients: Tensor, alpha: float, beta: float, how: str = "concat"
     ):
         super().__init__(zero, alpha, how)
         self.beta = beta
@@ -41,7 +41,7 @@ class KernelRidge(VectorHead):
         alpha: float = 1.0,
         beta: float = 5.5,
         ridge: float = 0.1,
-        how: str = "joined",
+        how: str = "concat",
     ) -> "KernelRidge":
         """A = (G + λI)⁻¹ (L − softmax z(X)), with G the support's kernel matrix; see `Head.fit`. `ridge` is λ > 0."""
         keys = shape_vectors(views, zero.weights, how)  # [m, d]

@@ -15,7 +15,7 @@ from fewshot_cls.methods.zero_shot import ZeroShot
 class LinearProbe(LinearHead):
     """A linear head to which the zero-shot logits are not added."""
 
-    grid = {"penalty": (0.3, 3, 30, 300)}  # noqa: RUF012 - a constant
+    grid = {"C": (0.3, 3, 30, 300)}  # noqa: RUF012 - a constant
     prior = False
 
     @classmethod
@@ -25,16 +25,16 @@ class LinearProbe(LinearHead):
         views: Tensor,
         labels: Tensor,
         *,
-        penalty: float = 30.0,
-        how: str = "joined",
+        C: float = 30.0,
+        how: str = "concat",
         max_iter: int = 1000,
     ) -> "LinearProbe":
-        """See `Head.fit`; `penalty` is scikit-learn's C, the inverse of the penalty's weight, `max_iter` its own.
+        """See `Head.fit`; `C`, the inverse of the penalty's weight, and `max_iter` are scikit-learn's.
 
         The CLIP paper's linear probes use 0.3 or so on features about ten times as long.
         """
         x = shape_vectors(views, zero.weights, how).double().cpu().numpy()
-        probe = LogisticRegression(C=penalty, max_iter=max_iter)
+        probe = LogisticRegression(C=C, max_iter=max_iter)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # predictions are stable long before 1,000 iterations
             probe.fit(x, labels.cpu().numpy())

@@ -19,7 +19,7 @@ class TipAdapter(VectorHead):
 
     grid = {"alpha": ALPHAS, "beta": BETAS}  # noqa: RUF012 - a constant
 
-    def __init__(self, zero: ZeroShot, keys: Tensor, values: Tensor, alpha: float, beta: float, how: str = "joined"):
+    def __init__(self, zero: ZeroShot, keys: Tensor, values: Tensor, alpha: float, beta: float, how: str = "concat"):
         super().__init__(zero, alpha, how)
         self.keys, self.beta = nn.Parameter(keys), beta
         self.register_buffer("values", values)
@@ -33,7 +33,7 @@ class TipAdapter(VectorHead):
         *,
         alpha: float = 1.0,
         beta: float = 5.5,
-        how: str = "joined",
+        how: str = "concat",
     ) -> "TipAdapter":
         """See `Head.fit`; alpha and beta default to the paper's."""
         values = F.one_hot(labels, len(zero.classes)).to(views)  # [m, K]

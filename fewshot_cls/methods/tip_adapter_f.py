@@ -7,4 +7,6 @@ from fewshot_cls.recipe import Recipe
 class TipAdapterF(TipAdapter):
     """A Tip-Adapter whose keys are trained, by the paper's recipe."""
 
-    recipe = Recipe(epochs=20, batch=256, rate=1e-3, warm_up=0, spread=0.0, optimizer="adamw", decay=0.01)
+    recipe = Recipe(
+        epochs=20, batch_size=256, lr=1e-3, warmup_epochs=0, label_smoothing=0.0, optimizer="adamw", weight_decay=0.01
+    )

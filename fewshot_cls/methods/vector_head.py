@@ -8,8 +8,10 @@ from torch import Tensor
 
 from fewshot_cls.methods.head import Head
 from fewshot_cls.methods.zero_shot import ZeroShot
+from pointclip.errors import InputError
+from pointclip.renamed import current_value
 
-VECTORS = ("joined", "pooled")
+VIEW_FUSIONS = ("concat", "sum")
 
 
 class VectorHead(Head):
@@ -23,7 +25,7 @@ class VectorHead(Head):
 
     prior = True  # whether the zero-shot logits are added
 
-    def __init__(self, zero: ZeroShot, alpha: float, how: str = "joined"):
+    def __init__(self, zero: ZeroShot, alpha: float, how: str = "concat"):
         super().__init__()
         self.zero, self.alpha, self.how = zero, alpha, how
 
@@ -35,6 +37,7 @@ class VectorHead(Head):
     def rebuild(cls, tensors: Mapping[str, Tensor], numbers: Mapping) -> "VectorHead":
         zero = ZeroShot(tensors["zero.classes"], tensors["zero.weights"])
         own = {name: tensor for name, tensor in tensors.items() if not name.startswith("zero.")}
+        numbers = {name: current_value("VIEW_FUSION", value) for name, value in numbers.items()}
         return cls(zero, **own, **numbers)
 
     def zero_shot(self, weights: Tensor) -> ZeroShot:
@@ -62,7 +65,7 @@ class LinearHead(VectorHead):
         bias: [K].
     """
 
-    def __init__(self, zero: ZeroShot, weight: Tensor, bias: Tensor, alpha: float = 1.0, how: str = "joined"):
+    def __init__(self, zero: ZeroShot, weight: Tensor, bias: Tensor, alpha: float = 1.0, how: str = "concat"):
         super().__init__(zero, alpha, how)
         self.register_buffer("weight", weight.contiguous())  # so that a head read from a file is bit-identical
         self.register_buffer("bias", bias)
@@ -71,15 +74,20 @@ class LinearHead(VectorHead):
         return vectors @ self.weight.T + self.bias
 
 
-def shape_vectors(views: Tensor, weights: Tensor, how: str = "joined") -> Tensor:
-    """One unit vector per shape: its weighted views concatenated ("joined"), [n, V · C], or summed ("pooled"), [n, C].
+def shape_vectors(views: Tensor, weights: Tensor, how: str = "concat") -> Tensor:
+    """One unit vector per shape: its weighted views concatenated ("concat"), [n, V · C], or summed ("sum"), [n, C].
 
     Args:
         views: [n, V, C], unit features.
         weights: [V].
+
+    Raises:
+        InputError: for another `how`.
     """
+    if how not in VIEW_FUSIONS:
+        raise InputError(f"The views are fused by {how!r}; expected {' or '.join(VIEW_FUSIONS)}.")
     weighted = views * weights.to(views)[:, None]  # [n, V, C]
-    return F.normalize(weighted.flatten(1) if how == "joined" else weighted.sum(1), dim=-1)
+    return F.normalize(weighted.flatten(1) if how == "concat" else weighted.sum(1), dim=-1)
 
 
 def rbf(x: Tensor, keys: Tensor, beta: float) -> Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 from pointclip.datasets.base import Shape, ShapeSet
 from pointclip.errors import InputError
 
-TURNS = ("none", "up", "free")
+ROTATIONS = ("none", "vertical", "so3")
 
 
 def rotated(shapes: ShapeSet, how: str, seed: int = 0) -> ShapeSet:
@@ -15,15 +15,15 @@ def rotated(shapes: ShapeSet, how: str, seed: int = 0) -> ShapeSet:
 
     Args:
         shapes: any data set, y up.
-        how: "none" leaves it unchanged; "up" rotates by a random angle about the up axis, "free" by a uniformly random
-            3-D rotation.
+        how: "none" leaves it unchanged; "vertical" rotates by a random angle about the up axis, "so3" by a uniformly
+            random 3-D rotation.
         seed: a shape's rotation only depends on it and on the shape's index in the data set.
 
     Raises:
         InputError: for an unknown `how`.
     """
-    if how not in TURNS:
-        raise InputError(f"DATASET.TURN is {how!r}; expected one of {', '.join(TURNS)}.")
+    if how not in ROTATIONS:
+        raise InputError(f"DATASET.ROTATION is {how!r}; expected one of {', '.join(ROTATIONS)}.")
     return shapes if how == "none" else _Rotated(shapes, how, seed)
 
 
@@ -39,8 +39,8 @@ class _Rotated:
 
     def __getitem__(self, index: int) -> Shape:
         shape = self._shapes[index]
-        rng = np.random.default_rng([self._seed, TURNS.index(self._how), index])
-        matrix = about_up(rng.uniform(0, 2 * np.pi)) if self._how == "up" else any_rotation(rng)
+        rng = np.random.default_rng([self._seed, ROTATIONS.index(self._how), index])
+        matrix = about_up(rng.uniform(0, 2 * np.pi)) if self._how == "vertical" else any_rotation(rng)
         return replace(shape, points=(shape.points @ matrix.T).astype(np.float32))
 
 

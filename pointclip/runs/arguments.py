@@ -155,7 +155,7 @@ def make_folder(folder: Path, setting: str) -> None:
 
 
 def _check_settings_of_input(args: argparse.Namespace, settings: CfgNode) -> None:
-    for name, rest in (("TURN", "none"), ("CATEGORIES", ""), ("MAX_SHAPES", 0)):
+    for name, rest in (("ROTATION", "none"), ("CATEGORIES", ""), ("MAX_SHAPES", 0)):
         value = settings.DATASET[name]
         if args.input and value != rest:
             raise InputError(f"DATASET.{name} is {value!r}, but has no effect on --input files; leave it {rest!r}.")

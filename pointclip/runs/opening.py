@@ -42,7 +42,7 @@ def open_shapes(
     if not args.input:
         return open_split(settings, parts_wanted)
     files = expand_inputs(args.input, ENDINGS)
-    split = Split(args.split, settings.SPLIT.MOST, settings.SPLIT.LEAST) if args.split else None
+    split = Split(args.split, settings.SPLIT.MAX_PIECES, settings.SPLIT.MIN_EXTENT) if args.split else None
     num_points, columns = settings.DATASET.NUM_POINTS or None, settings.READING.COLUMNS
     shapes = ShapeFiles(files, num_points, args.up, tuple(class_names), settings.SEED, split, every_vertex, columns)
     return _reader(shapes, settings, list(range(len(shapes))), False)
@@ -51,7 +51,7 @@ def open_shapes(
 def open_split(settings: CfgNode, parts_wanted: bool = False) -> BatchReader:
     """A reader of the selected shapes of the settings' data set and split."""
     c = settings.DATASET
-    shapes = rotated(open_dataset(c.NAME, expanded(c.ROOT), c.SPLIT, c.NUM_POINTS or None), c.TURN, settings.SEED)
+    shapes = rotated(open_dataset(c.NAME, expanded(c.ROOT), c.SPLIT, c.NUM_POINTS or None), c.ROTATION, settings.SEED)
     of_categories = _of_categories(shapes, c.CATEGORIES)
     wanted = of_categories[subset(len(of_categories), c.MAX_SHAPES, settings.SEED)].tolist()
     return _reader(shapes, settings, wanted, parts_wanted)

@@ -75,8 +75,8 @@ def run_notes(
         notes.append(
             "The bundled demo encoder only knows 16 kinds of synthetic shapes: its figures are not research results."
         )
-    if settings.DATASET.TURN != "none":
-        axis = {"up": "about the up axis", "free": "in 3-D"}[settings.DATASET.TURN]
+    if settings.DATASET.ROTATION != "none":
+        axis = {"vertical": "about the up axis", "so3": "in 3-D"}[settings.DATASET.ROTATION]
         notes.append(f"Every shape was randomly rotated {axis} (seed {settings.SEED}).")
     if extractor.store and (damaged := extractor.store.damaged):
         notes.append(f"{len(damaged)} damaged file(s) of cached features were replaced, such as {min(damaged)}.")

@@ -15,6 +15,7 @@ from pointclip.encoder import Encoder
 from pointclip.errors import InputError
 from pointclip.origin import Origin
 from pointclip.prompts import PartSentences, Sentences, count_in_words, key_of
+from pointclip.renamed import current_name, current_value
 from pointclip.search.procedure import in_words
 from pointclip.utils.files import atomic_path, read_yaml
 from pointclip.view_weights import ViewWeights
@@ -191,7 +192,7 @@ class SearchResult:
 
 
 RELEVANT_SETTINGS = (
-    "PROJECTION.METHOD", "PROJECTION.STEPS", "LOOKUP", "FEATURES", "PROTOCOL", "IOU_RULE", "DATASET.TURN",
+    "PROJECTION.METHOD", "PROJECTION.STEPS", "LOOKUP", "FEATURES", "PROTOCOL", "IOU_RULE", "DATASET.ROTATION",
     "DATASET.NUM_POINTS",
 )  # fmt: skip
 
@@ -279,7 +280,8 @@ def read_result(path: str | Path, task: str, by_part: bool = False) -> SearchRes
     invalid = [name for name, valid in _VALID.items() if not valid(values[name])] or _invalid_choices(values, by_part)
     if invalid:
         raise InputError(f"SEARCHED {path} has an invalid entry {invalid[0]!r}; search again.")
-    return SearchResult(**values)
+    settings = {current_name(name): current_value(name, value) for name, value in values["settings"].items()}
+    return SearchResult(**values | {"settings": settings})
 
 
 def _by_key(entries: Mapping[str, object]) -> dict:

@@ -28,6 +28,7 @@ from pathlib import Path
 
 from pointclip.config_files import find_config, is_name
 from pointclip.errors import InputError
+from pointclip.renamed import RENAMED, RenamedSettings
 from pointclip.tables.schema import check
 from pointclip.utils.files import expanded, read_yaml
 
@@ -97,8 +98,9 @@ def read_table(path: Path, configs: Path, config: str = "", extra: Sequence[str]
     if len(extra) % 2:
         raise InputError(f"{extra[-1]!r} has no value; give KEY VALUE pairs.")
     rows, columns = _entries(path, top, stem)
-    maker = _CellMaker(path, configs, top, dict(zip(extra[::2], extra[1::2], strict=True)))
+    maker = _CellMaker(path, configs, top, list(zip(extra[::2], extra[1::2], strict=True)))
     cells = [maker.cell(row, column, columns) for row in rows for column in columns]
+    maker.renamed.print_note()
     tolerance = top.get("tolerance") or {}
     if "value" not in tolerance and any(cell.published is not None for cell in cells):
         raise InputError(f"{path.name} has published figures but no tolerance; give {{value, reason}}.")
@@ -140,8 +142,10 @@ def _percent(value: float, path: Path) -> float:
 class _CellMaker:
     """Makes cells from a table's rows and columns."""
 
-    def __init__(self, path: Path, configs: Path, top: dict, extra: dict[str, str]):
-        self.path, self.configs, self.top, self.extra = path, configs, top, extra
+    def __init__(self, path: Path, configs: Path, top: dict, extra: list[tuple[str, str]]):
+        self.path, self.configs, self.top = path, configs, top
+        self.renamed = RenamedSettings(RENAMED.values())
+        self.extra = dict(self.renamed.in_pairs(extra, "the command line"))
 
     def cell(self, row: dict, column: dict, columns: Sequence[dict]) -> Cell:
         published = row.get("published", column.get("published"))
@@ -163,8 +167,8 @@ class _CellMaker:
         config = row.get("config") or column.get("config") or self.top.get("config")
         if not config:
             raise InputError(f"{self.path.name}: {row['name']!r} has no config; give one for the row or the table.")
-        cell = {**column.get("settings", {}), **row.get("settings", {})}
-        settings = {**self._filled(self.top.get("settings", {}), words), **self.extra, **self._filled(cell, words)}
+        cell = {**self._filled(column.get("settings", {}), words), **self._filled(row.get("settings", {}), words)}
+        settings = {**self._filled(self.top.get("settings", {}), words), **self.extra, **cell}
         path = config_path(_fill(str(config), words), self.configs)
         job = Job(path, tuple(settings.items()), kind=row.get("kind", ""))
         search, head = row.get("search"), row.get("head")
@@ -182,7 +186,8 @@ class _CellMaker:
         return Job(job.config, job.settings, **source, kind=job.kind)
 
     def _filled(self, settings: Mapping[str, object], words: Mapping[str, str]) -> dict[str, str]:
-        filled = {key: _fill(str(value), words) for key, value in settings.items()}
+        pairs = [(key, _fill(str(value), words)) for key, value in settings.items()]
+        filled = dict(self.renamed.in_pairs(pairs, self.path.name))
         if not is_name(filled.get("PROMPTS.FILE", "")):
             filled["PROMPTS.FILE"] = str((self.path.parent / expanded(filled["PROMPTS.FILE"])).resolve())
         return filled

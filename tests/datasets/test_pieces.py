@@ -36,7 +36,7 @@ def test_a_scene_is_split_by_its_nodes_in_its_own_frame(tmp_path):
     assert names_of(shapes) == ["chair", "lamp", "screw"]
     assert shapes[1].name == f"{path}#lamp"
     np.testing.assert_allclose(shapes.taken(1).geometry.points.mean(0), [5, 0, 0], atol=1e-6)
-    with pytest.raises(InputError, match=r"a\.glb#screw: its extent is 0\.5 % of the largest.*SPLIT\.LEAST"):
+    with pytest.raises(InputError, match=r"a\.glb#screw: its extent is 0\.5 % of the largest.*SPLIT\.MIN_EXTENT"):
         shapes[2]
     assert len(ShapeFiles([path])) == 1
 
@@ -85,9 +85,9 @@ def test_a_cloud_is_split_by_distance_and_its_rows_with_nan_are_left_out():
 
 def test_no_more_than_the_largest_pieces_are_read(tmp_path):
     path = scene(tmp_path / "a.glb", a=(1, 0), b=(3, 5), c=(2, 10))
-    shapes = ShapeFiles([path], split=Split("nodes", most=2))
+    shapes = ShapeFiles([path], split=Split("nodes", max_pieces=2))
     assert [bool(entry.reason) for entry in shapes.entries] == [True, False, False]
-    assert "raise SPLIT.MOST" in shapes.entries[0].reason
+    assert "raise SPLIT.MAX_PIECES" in shapes.entries[0].reason
 
 
 def test_a_name_of_half_a_character_can_be_written(tmp_path):

@@ -10,7 +10,7 @@ from pointclip.errors import InputError
 SHAPES = SyntheticShapes(per_class=2, num_points=64)
 
 
-@pytest.mark.parametrize("how", ["up", "free"])
+@pytest.mark.parametrize("how", ["vertical", "so3"])
 def test_rotation_keeps_distances_and_metadata(how):
     other = rotated(SHAPES, how, seed=4)
     assert (len(other), other.class_names, other.part_names) == (len(SHAPES), SHAPES.class_names, SHAPES.part_names)
@@ -27,13 +27,13 @@ def test_rotation_keeps_distances_and_metadata(how):
 
 
 def test_up_keeps_the_height_and_free_does_not():
-    up, free = (rotated(SHAPES, how, seed=1) for how in ("up", "free"))
+    up, free = (rotated(SHAPES, how, seed=1) for how in ("vertical", "so3"))
     np.testing.assert_allclose(up[5].points[:, 1], SHAPES[5].points[:, 1], atol=1e-6)
     assert not np.allclose(free[5].points[:, 1], SHAPES[5].points[:, 1], atol=0.05)
 
 
 def test_rotation_depends_on_seed_and_index():
-    first, again, other = (rotated(SHAPES, "free", seed) for seed in (1, 1, 2))
+    first, again, other = (rotated(SHAPES, "so3", seed) for seed in (1, 1, 2))
     assert np.array_equal(first[4].points, again[4].points)
     assert not np.allclose(first[4].points, other[4].points, atol=0.01)
 
@@ -47,5 +47,5 @@ def test_rotations_are_uniform():
 
 def test_none_returns_the_data_set():
     assert rotated(SHAPES, "none") is SHAPES
-    with pytest.raises(InputError, match="TURN is 'sideways'"):
+    with pytest.raises(InputError, match="ROTATION is 'sideways'"):
         rotated(SHAPES, "sideways")

@@ -8,7 +8,7 @@ import torch
 
 from fewshot_cls.methods.adapter import InterViewAdapter, joined_logits
 from fewshot_cls.projections import V1_FEW_SHOT
-from fewshot_cls.recipe import Recipe, spread_cross_entropy
+from fewshot_cls.recipe import Recipe, smoothed_cross_entropy
 from tests.fewshot_cls.samples import labelled_views, zero_shot
 from zeroshot_cls.perspective_projection import Camera, PerspectiveProjection
 
@@ -61,7 +61,7 @@ def test_logits(published, adapter):
 
 
 def test_loss(published):
-    loss = spread_cross_entropy(published["loss_logits"], published["loss_labels"], 0.2)
+    loss = smoothed_cross_entropy(published["loss_logits"], published["loss_labels"], 0.2)
     torch.testing.assert_close(loss, published["loss"], atol=1e-6, rtol=0)
 
 
@@ -92,12 +92,12 @@ def test_points_outside_the_image_are_dropped():
 
 def test_schedule():
     recipe = Recipe()
-    assert [recipe.rate_at(epoch) for epoch in (0, 1, 126)] == pytest.approx([1e-5, 0.01, 0.005])
-    assert 0 < recipe.rate_at(249) < 1e-5
+    assert [recipe.lr_at(epoch) for epoch in (0, 1, 126)] == pytest.approx([1e-5, 0.01, 0.005])
+    assert 0 < recipe.lr_at(249) < 1e-5
 
 
 def test_spread_loss_differs_from_torch_label_smoothing():
     logits, labels = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 0])
     exact = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=0.3)
-    torch.testing.assert_close(spread_cross_entropy(logits, labels, 0.2), exact)  # 0.3 over all = 0.2 over the others
-    assert spread_cross_entropy(logits, labels, 0.3) != exact
+    torch.testing.assert_close(smoothed_cross_entropy(logits, labels, 0.2), exact)  # 0.3 over all = 0.2 over the others
+    assert smoothed_cross_entropy(logits, labels, 0.3) != exact

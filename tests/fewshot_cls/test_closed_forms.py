@@ -21,7 +21,7 @@ from tests.fewshot_cls.samples import CLASSES, labelled_views, zero_shot
 
 TEST, _ = labelled_views(4, seed=9)
 CLOSED_FORMS = [method.head for method in METHODS.values() if not method.trains]
-HOWS = ["joined", "pooled"]
+HOWS = ["concat", "sum"]
 
 
 def exact(views: torch.Tensor, how: str) -> np.ndarray:
@@ -73,9 +73,9 @@ def test_discriminant_against_direct_solution(how, shrinkage):
 
 def test_discriminant_against_scikit_learn_lda():
     views, labels = labelled_views(40)
-    head = GaussianDiscriminant.fit(zero_shot(), views, labels, shrinkage=1e-9, how="pooled")
-    reference = LinearDiscriminantAnalysis(solver="lsqr").fit(exact(views, "pooled"), labels)
-    expected = reference.decision_function(exact(TEST, "pooled"))
+    head = GaussianDiscriminant.fit(zero_shot(), views, labels, shrinkage=1e-9, how="sum")
+    reference = LinearDiscriminantAnalysis(solver="lsqr").fit(exact(views, "sum"), labels)
+    expected = reference.decision_function(exact(TEST, "sum"))
     scores = head.scores(head.vectors(TEST)).numpy()
     # scikit-learn drops terms common to all classes, which differences between classes cancel
     np.testing.assert_allclose(scores - scores[:, :1], expected - expected[:, :1], rtol=1e-3, atol=1e-2)
@@ -107,10 +107,10 @@ def test_linear_probe_against_scikit_learn(classes):
     views, labels = labelled_views(5)
     zero, kept = zero_shot(), labels < classes
     zero.classes = zero.classes[:classes]
-    head = LinearProbe.fit(zero, views[kept], labels[kept], penalty=3.0)
-    reference = LogisticRegression(C=3.0, max_iter=1000).fit(exact(views[kept], "joined"), labels[kept])
+    head = LinearProbe.fit(zero, views[kept], labels[kept], C=3.0)
+    reference = LogisticRegression(C=3.0, max_iter=1000).fit(exact(views[kept], "concat"), labels[kept])
     probabilities = head(TEST).softmax(1).numpy()
-    np.testing.assert_allclose(probabilities, reference.predict_proba(exact(TEST, "joined")), atol=1e-5)
+    np.testing.assert_allclose(probabilities, reference.predict_proba(exact(TEST, "concat")), atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", CLOSED_FORMS)

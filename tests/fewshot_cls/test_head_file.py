@@ -28,7 +28,7 @@ def make_head(method: str) -> Head:
         return zero_shot()
     if method == "adapter":
         return AdaptedHead(InterViewAdapter(VIEWS, WIDTH, 0.3, 0.1), zero_shot().classes)
-    return METHODS[method].head.fit(zero_shot(), *labelled_views(3), how="pooled", **NUMBERS.get(method, {}))
+    return METHODS[method].head.fit(zero_shot(), *labelled_views(3), how="sum", **NUMBERS.get(method, {}))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -68,3 +68,9 @@ def test_rejects_missing_and_foreign_files(tmp_path):
     (tmp_path / "bad.safetensors").write_bytes(b"no")
     with pytest.raises(InputError, match="is not a few-shot head"):
         Head.load(tmp_path / "bad.safetensors")
+
+
+def test_older_files_name_the_fusion_of_views_otherwise(tmp_path):
+    head = make_head("tip_adapter")
+    head.save(tmp_path / "head.safetensors", facts("tip_adapter", {**head.numbers, "how": "pooled"}))
+    assert Head.load(tmp_path / "head.safetensors").head.how == head.how == "sum"

@@ -183,7 +183,7 @@ def test_augmented_copies(run):
         (["--search", "weights"], "zeroshot_cls"),
         (["--head", "a", "--train", "b"], "given together"),
         (["METHOD", "smoothing", "PROJECTION.METHOD", "pointclip_v1"], "realistic"),
-        (["METHOD", "adapter", "TRAIN.BATCH", "1"], "batch norm"),
+        (["METHOD", "adapter", "TRAIN.BATCH_SIZE", "1"], "batch norm"),
         (["METHOD", "smoothing", "ENCODER.PRECISION", "bf16"], "fp32"),
     ],
 )

@@ -13,7 +13,7 @@ from fewshot_cls.training import train
 from pointclip.errors import InputError
 from tests.fewshot_cls.samples import VIEWS, WIDTH, labelled_views, zero_shot
 
-RECIPE = Recipe(epochs=6, batch=8, warm_up=1)
+RECIPE = Recipe(epochs=6, batch_size=8, warmup_epochs=1)
 
 
 class Stop(Exception):
@@ -43,7 +43,7 @@ def fit(recipe=RECIPE, checkpoint=None, on_epoch=lambda epoch: None, key="a", se
 @pytest.mark.parametrize("stop_after", [0, 1, 4])
 def test_resumed_training_is_bit_identical(tmp_path, monkeypatch, optimizer, stop_after):
     monkeypatch.setattr(training, "SAVE_SECONDS", 0)
-    recipe = Recipe(epochs=6, batch=8, optimizer=optimizer)
+    recipe = Recipe(epochs=6, batch_size=8, optimizer=optimizer)
     model, outcome = fit(recipe)
     path = tmp_path / "training.safetensors"
 
@@ -91,7 +91,7 @@ def test_training_keeps_the_global_random_state():
 
 
 def test_learns_and_keeps_the_best_epoch():
-    model, outcome = fit(Recipe(epochs=40, batch=8))
+    model, outcome = fit(Recipe(epochs=40, batch_size=8))
     assert outcome.epochs[-1].loss < outcome.epochs[0].loss
     best = max(outcome.epochs, key=lambda epoch: (epoch.chosen_on, -epoch.chosen_on_loss, -epoch.number))
     assert outcome.chosen == best.number
@@ -100,7 +100,7 @@ def test_learns_and_keeps_the_best_epoch():
 
 
 def test_early_stop():
-    _, outcome = fit(Recipe(epochs=400, batch=8, patience=3))
+    _, outcome = fit(Recipe(epochs=400, batch_size=8, patience=3))
     assert outcome.stopped
     assert len(outcome.epochs) == outcome.chosen + 4
 
@@ -108,7 +108,7 @@ def test_early_stop():
 def test_last_epoch_is_kept_without_validation():
     model = nn.Linear(2, 3)
     points, labels = torch.randn(9, 2), torch.arange(9) % 3
-    outcome = train(model, lambda places: model(points[places]), labels, Recipe(epochs=3, batch=4))
+    outcome = train(model, lambda places: model(points[places]), labels, Recipe(epochs=3, batch_size=4))
     assert outcome.chosen == 2
     assert not outcome.stopped
 
@@ -140,7 +140,7 @@ def test_checkpoint_round_trip(tmp_path):
     assert load_checkpoint(path) == ({}, {})
 
 
-@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch": 0}, {"patience": -1}, {"optimizer": "lion"}])
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch_size": 0}, {"patience": -1}, {"optimizer": "lion"}])
 def test_invalid_recipes_are_rejected(wrong):
     with pytest.raises(InputError):
         Recipe(**wrong)

@@ -54,4 +54,4 @@ def test_wrappers_keep_the_number_of_rows_per_object():
     shapes = UnseenShapes(split="val", num_points=10)
     assert Augmented(shapes, 0).rows_per_object == 1
     shapes.copies = 5  # as ScanObjectNN's PB_T50_RS
-    assert Augmented(rotated(shapes, "up"), 1).rows_per_object == 5
+    assert Augmented(rotated(shapes, "vertical"), 1).rows_per_object == 5

@@ -76,7 +76,7 @@ def test_classes_without_a_choice_are_listed():
 
 
 def test_run_notes():
-    settings = load_config(defaults(), None, ["DATASET.TURN", "up"])
+    settings = load_config(defaults(), None, ["DATASET.ROTATION", "vertical"])
     notes = run_notes(settings, EXTRACTOR, READER, {"chair": ["one", "two"]})
     assert notes[0] == "Of its weights."
     notes = notes[1:]

@@ -22,7 +22,7 @@ RESULT = SearchResult(
     data="abc",
     encoder="tiny",
     views=[0, 3],
-    settings={"DATASET.TURN": "none"},
+    settings={"DATASET.ROTATION": "none"},
     procedure="by hand",
     tuned_on_test_labels=False,
     score=62.5,
@@ -97,12 +97,17 @@ def test_weights_are_matched_to_views_by_number():
 
 
 def test_differences_from_the_search_are_noted():
-    settings = load_config(defaults(), None, ["DATASET.TURN", "up"])
+    settings = load_config(defaults(), None, ["DATASET.ROTATION", "vertical"])
     assert RESULT.differences(load_config(defaults(), None), "tiny") == []
     assert RESULT.differences(settings, "another") == [
         "The sentences and view weights were chosen with another encoder, tiny.",
-        "The sentences and view weights were chosen with DATASET.TURN none, but are used with up.",
+        "The sentences and view weights were chosen with DATASET.ROTATION none, but are used with vertical.",
     ]
+
+
+def test_older_files_have_old_names_of_settings(tmp_path):
+    write_result(tmp_path / "searched.yaml", replace(RESULT, settings={"DATASET.TURN": "up"}))
+    assert read_result(tmp_path / "searched.yaml", RESULT.task).settings == {"DATASET.ROTATION": "vertical"}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ TABLE = {
     "metric": "accuracy",
     "config": "demo",
     "tolerance": {"value": 0.5, "reason": "Because."},
-    "columns": [{"name": "canonical pose"}, {"name": "turned", "settings": {"DATASET.TURN": "free"}}],
+    "columns": [{"name": "canonical pose"}, {"name": "turned", "settings": {"DATASET.ROTATION": "so3"}}],
     "rows": [
         {"name": "template", "settings": {"PROMPTS.FILE": ""}, "published": {"canonical pose": 60.4}},
         {"name": "searched", "search": {"what": "prompts", "split": "test", "in": "canonical pose"}},

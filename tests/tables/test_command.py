@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_cells_can_depend_on_each_other(fake, capsys):
     assert fake.make() == 0
-    assert [(search, pairs.get("DATASET.TURN")) for _, search, pairs in fake.calls] == [
-        ("", None), ("", "free"), ("prompts", None), ("", "free")]  # fmt: skip
+    assert [(search, pairs.get("DATASET.ROTATION")) for _, search, pairs in fake.calls] == [
+        ("", None), ("", "so3"), ("prompts", None), ("", "so3")]  # fmt: skip
     searched = Path(fake.calls[3][2]["SEARCHED"])
     assert searched.read_text() == "call: 3"
     rows = fake.rows()

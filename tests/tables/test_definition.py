@@ -37,7 +37,7 @@ def test_command_line_settings_override_the_table_but_not_its_rows(fake):
     fake.make("SEED", 2, "DATASET.TURN", "up", "PROMPTS.FILE", "x.json")
     pairs = [pairs for _, _, pairs in fake.calls]
     assert {run_settings["SEED"] for run_settings in pairs} == {"2"}
-    assert [run_settings["DATASET.TURN"] for run_settings in pairs] == ["up", "free", "up", "free"]
+    assert [run_settings["DATASET.ROTATION"] for run_settings in pairs] == ["vertical", "so3", "vertical", "so3"]
     assert [run_settings["PROMPTS.FILE"] for run_settings in pairs] == ["", "", "x.json", "x.json"]
     assert "SEED 2" in (fake.output / "t_demo.md").read_text()
 

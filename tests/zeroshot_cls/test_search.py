@@ -62,7 +62,7 @@ def test_search_on_train_and_report_on_test(run, tmp_path):
 def test_search_score_equals_the_runs_score(run, monkeypatch):
     """With a search on the reported shapes, the search's score and the evaluation must agree."""
     monkeypatch.setattr("pointclip.runs.opening.load_encoder", lambda *_: load_encoder("demo"))
-    words = ("DATASET.NUM_POINTS", "1024", "DATASET.TURN", "free")  # so that the demo encoder is not always right
+    words = ("DATASET.NUM_POINTS", "1024", "DATASET.ROTATION", "so3")  # so that the demo encoder is not always right
     metrics = run("--search", BOTH, "--search-split", "test", *words)
     assert metrics["accuracy"] == pytest.approx(metrics["searched"]["score"], abs=1e-9)
     assert metrics["accuracy"] > run(*words, output="plain")["accuracy"]
@@ -162,7 +162,7 @@ def test_marked_prompt_file_marks_the_run(run, tmp_path):
         (["--search", BOTH, "--input", "a.npy"], "--search needs labels"),
         (["--search-split", "val"], "--search-split needs --search"),
         (["--search", "weights", "PROJECTION.VIEWS", "0, 1"], "leave no weights to choose for the views 0, 1"),
-        (["--input", "a.npy", "DATASET.TURN", "free"], "TURN is 'free', but has no effect on --input"),
+        (["--input", "a.npy", "DATASET.ROTATION", "so3"], "ROTATION is 'so3', but has no effect on --input"),
         (["SEARCHED", "no.yaml"], "Cannot read SEARCHED no.yaml"),
     ],
 )

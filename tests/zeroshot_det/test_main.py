@@ -45,7 +45,7 @@ def run(tmp_path):
     """Run main() on few rooms with a tiny encoder and the template; returns metrics and the run's folder."""
 
     def run(*words: object, config: str = "demo", more: tuple = ()) -> tuple[dict, Path]:
-        settings = ["OUTPUT", tmp_path / "out", "DATASET.MAX_SHAPES", 1, "PROPOSALS.MOST", 4, "PROMPTS.FILE", ""]
+        settings = ["OUTPUT", tmp_path / "out", "DATASET.MAX_SHAPES", 1, "PROPOSALS.MAX_BOXES", 4, "PROMPTS.FILE", ""]
         flags = ["--quiet", "--config", CONFIGS / config]
         metrics = command.main(list(map(str, [*flags, *words, *([] if "--input" in words else settings), *more])))
         return metrics, tmp_path / "out" / config
@@ -73,9 +73,9 @@ def test_run_scores_rooms_and_writes_its_files(run, capsys):
     assert 0 <= metrics["map50"] <= metrics["map25"] <= 100
     assert metrics["proposal_recall50"] <= metrics["proposal_recall25"] <= 100
     assert set(metrics["map25_by_mean"]) == {"published", "with truth", "with both"}
-    assert metrics["scoring"]["every_class"] is True
-    assert metrics["reading"]["logits"] == "mean"
-    assert metrics["suppression"]["order"] == "objectness"
+    assert metrics["scoring"]["per_class_proposals"] is True
+    assert metrics["classifier"]["logits"] == "mean"
+    assert metrics["nms"]["order"] == "objectness"
     with open(folder / "predictions.csv") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == metrics["detections"]
@@ -108,12 +108,13 @@ def scores_from_csv(rows: list[dict], room, names: list[str]) -> AveragePrecisio
 def test_settings_are_recorded_and_have_an_effect(run):
     plain, folder = run(more=("REPORT", "False"))
     predictions = (folder / "predictions.csv").read_text()
-    words = ("SCORING.EVERY_CLASS", "False", "READING.NOTHING", "wall, floor", "READING.SIZE_FILTER", "0.2")
-    other, folder = run("--proposals", "sliding", more=(*words, "READING.LOGITS", "published", "REPORT", "False"))
+    words = ("SCORING.PER_CLASS_PROPOSALS", "False", "CLASSIFIER.LOGITS", "published", "REPORT", "False")
+    words += ("CLASSIFIER.BACKGROUND", "wall, floor", "CLASSIFIER.SIZE_FILTER", "0.2")
+    other, folder = run("--proposals", "sliding", more=words)
     assert other["proposals"]["method"] == "sliding"
-    assert other["scoring"]["every_class"] is False
-    assert other["reading"]["nothing"] == "wall, floor"
-    assert plain["reading"]["nothing"] == ""
+    assert other["scoring"]["per_class_proposals"] is False
+    assert other["classifier"]["background"] == "wall, floor"
+    assert plain["classifier"]["background"] == ""
     assert (folder / "predictions.csv").read_text() != predictions
     some, _ = run("--classes", "lamp, chair", more=("REPORT", "False"))
     assert [*some["class_ap25"]] == ["chair", "lamp"]
@@ -124,7 +125,7 @@ def test_settings_are_recorded_and_have_an_effect(run):
 
 def test_boxes_of_a_scan_are_in_its_frame(run, scan, tmp_path, capsys):
     path, room, points = scan
-    flags = ("--input", path.parent / "*.ply", "OUTPUT", tmp_path / "out", "PROPOSALS.MOST", 4, "--json")
+    flags = ("--input", path.parent / "*.ply", "OUTPUT", tmp_path / "out", "PROPOSALS.MAX_BOXES", 4, "--json")
     metrics, folder = run(*flags, "--classes", "chair, table, lamp", config="own_scans")
     folder = next((tmp_path / "out").glob("own_scans*/input"))
     written = json.loads((folder / "scan-1/boxes.json").read_text())
@@ -170,7 +171,7 @@ def test_boxes_from_files_with_a_bad_file(run, tmp_path, capsys):
     degrees = rooms[1].boxes.copy()
     degrees[:, 6] = 90
     write_proposals(tmp_path / "test-room-1.npz", Proposals(degrees, np.full(len(degrees), 0.9)))
-    words = ("PROPOSALS.METHOD", "files", "PROPOSALS.FOLDER", tmp_path, "PROPOSALS.MOST", 20)
+    words = ("PROPOSALS.METHOD", "files", "PROPOSALS.FOLDER", tmp_path, "PROPOSALS.MAX_BOXES", 20)
     words += ("REPORT", "False", "DATASET.MAX_SHAPES", 2)
     metrics, _ = run(more=words)
     assert metrics["scenes"] == 1
@@ -194,9 +195,9 @@ def test_boxes_from_files_with_a_bad_file(run, tmp_path, capsys):
         (["--up", "y"], "needs --input"),
         (["PROPOSALS.METHOD", "guess"], "clusters"),
         (["PROPOSALS.METHOD", "files"], "PROPOSALS.FOLDER"),
-        (["READING.SIZE_FILTER", "1.5"], "0 to 0.99"),
+        (["CLASSIFIER.SIZE_FILTER", "1.5"], "0 to 0.99"),
         (["SCORING.MEAN", "all"], "with truth"),
-        (["DATASET.TURN", "up"], "have no effect"),
+        (["DATASET.ROTATION", "vertical"], "have no effect"),
         (["DATASET.NAME", "kitti"], "synthetic_rooms, scannet, sunrgbd"),
         (["DATASET.NAME", "scannet", "DATASET.SPLIT", "val", "DATASET.ROOT", "/nowhere"], "agree to the terms"),
         (["--input", "nowhere.ply", "--classes", "chair"], "does not exist"),

@@ -39,7 +39,7 @@ def propose(scenes: PreparedScenes, settings: CfgNode, progress: bool = True) ->
         try:
             scene = scenes[index]
             proposals, note = propose_for(scene, settings)
-            proposals = enough_points(scene, proposals, settings.READING.LEAST)
+            proposals = enough_points(scene, proposals, settings.CROPS.MIN_POINTS)
         except InputError as error:
             scenes.record_bad(index, error)
             continue
@@ -59,7 +59,7 @@ def propose_for(scene: Scene, settings: CfgNode) -> tuple[Proposals, str]:
     """The boxes of one scene of highest objectness, and a note for the report ("" for none)."""
     c = settings.PROPOSALS
     if c.METHOD == "files":
-        proposals = read_proposals(expanded(c.FOLDER) / f"{Path(scene.name).stem}.npz").best(c.MOST)
+        proposals = read_proposals(expanded(c.FOLDER) / f"{Path(scene.name).stem}.npz").best(c.MAX_BOXES)
         low, high = scene.points.min(0), scene.points.max(0)
         far = ((proposals.boxes[:, :3] < low - 1) | (proposals.boxes[:, :3] > high + 1)).any(1)
         note = f"{far.sum()} proposed box(es) lie outside the scan and were dropped." if far.any() else ""
@@ -67,8 +67,8 @@ def propose_for(scene: Scene, settings: CfgNode) -> tuple[Proposals, str]:
     room = room_of(scene.points)
     note = "" if room.floor_found else "no floor was found; the 1st percentile of the heights is used instead."
     if c.METHOD == "sliding":
-        return sliding.propose(room, c.MOST), note
-    return clusters.propose(room, c.ORIENTATION, c.MOST), note
+        return sliding.propose(room, c.MAX_BOXES), note
+    return clusters.propose(room, c.ORIENTATION, c.MAX_BOXES), note
 
 
 def enough_points(scene: Scene, proposals: Proposals, min_points: int) -> Proposals:

@@ -64,7 +64,7 @@ class PreparedScenes:
 
     def __init__(self, scenes: SceneSet, settings: CfgNode):
         self.scenes, self.class_names, self.has_truth = scenes, scenes.class_names, scenes.has_truth
-        self.keeps_unnamed = not scenes.has_truth and settings.READING.SIZE_FILTER > 0
+        self.keeps_unnamed = not scenes.has_truth and settings.CLASSIFIER.SIZE_FILTER > 0
         self.detected_classes = named_classes(scenes.class_names, self.keeps_unnamed)
         count = settings.DATASET.MAX_SHAPES or len(scenes)
         chosen = np.random.default_rng(settings.SEED).permutation(len(scenes))[:count]
@@ -83,12 +83,12 @@ class PreparedScenes:
         if self._last is None or self._last[0] != place:
             self._last = None  # so that no two large scans are in memory
             scene = self.scenes[self.indices[place]]
-            if self._c.VOXEL > 0:
+            if self._c.VOXEL_SIZE > 0:
                 scene = replace(
-                    scene, points=voxels_of(scene.points, self._c.VOXEL)[0].astype(np.float32), colours=None
+                    scene, points=voxels_of(scene.points, self._c.VOXEL_SIZE)[0].astype(np.float32), colours=None
                 )
             self.frames[place] = scene.up, scene.up_by, scene.offset
-            self._last = place, thinned(scene, self._c.POINTS, self._seed)
+            self._last = place, thinned(scene, self._c.NUM_POINTS, self._seed)
         return self._last[1]
 
     def record_bad(self, place: int, error: InputError) -> None:

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from pointclip.datasets.shape_files.geometry import Geometry
 from pointclip.errors import InputError
 
-LEAST_POINTS = 16  # of a cloud's piece
+MIN_POINTS = 16  # of a cloud's piece
 GAP = 8.0  # between pieces of a cloud, in distances of neighbouring points
 SPACING_POINTS = 10_000  # from which that distance is estimated
 
@@ -20,8 +20,8 @@ class Split:
     """How a file is split, and which pieces are read."""
 
     by: str  # "nodes" of a scene, connected "parts", or "auto": nodes if there are several, otherwise parts
-    most: int = 100  # pieces of a file, the largest
-    least: float = 0.02  # extent of a piece, as a share of the largest one's
+    max_pieces: int = 100  # of a file, the largest
+    min_extent: float = 0.02  # extent of a piece, as a share of the largest one's
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Piece:
 
 
 def pieces_of(geometry: Geometry, split: Split) -> list[Piece]:
-    """The pieces of a file's content in order; one that is too small or beyond `split.most` has a reason instead.
+    """The pieces of a file's content in order; one that is too small or beyond `split.max_pieces` has a reason instead.
 
     Nodes keep their order; connected parts are "part1", "part2" … from the largest on. Triangles are connected by
     vertices at the same place, points by distances of at most `GAP` times that of neighbours.
@@ -56,7 +56,7 @@ def pieces_of(geometry: Geometry, split: Split) -> list[Piece]:
     if not names:
         geometries, extents, order = [geometries[i] for i in order], extents[order], np.arange(len(order))
         names = [f"part{number}" for number in range(1, len(geometries) + 1)]
-    chosen = set(order[: split.most].tolist())
+    chosen = set(order[: split.max_pieces].tolist())
     return [
         _piece(name, piece, extent / max(extents.max(), 1e-300), i in chosen, split)
         for i, (name, piece, extent) in enumerate(zip(names, geometries, extents, strict=True))
@@ -65,12 +65,12 @@ def pieces_of(geometry: Geometry, split: Split) -> list[Piece]:
 
 def _piece(name: str, geometry: Geometry, share: float, chosen: bool, split: Split) -> Piece:
     reason = ""
-    if share < split.least:
-        reason = f"its extent is {100 * share:.3g} % of the largest piece's; SPLIT.LEAST is {split.least:g}"
-    elif geometry.triangles is None and len(geometry.points) < LEAST_POINTS:
-        reason = f"it has {len(geometry.points)} point(s); a piece of a cloud needs {LEAST_POINTS}"
+    if share < split.min_extent:
+        reason = f"its extent is {100 * share:.3g} % of the largest piece's; SPLIT.MIN_EXTENT is {split.min_extent:g}"
+    elif geometry.triangles is None and len(geometry.points) < MIN_POINTS:
+        reason = f"it has {len(geometry.points)} point(s); a piece of a cloud needs {MIN_POINTS}"
     elif not chosen:
-        reason = f"it is not among the {split.most} largest pieces; raise SPLIT.MOST to read it"
+        reason = f"it is not among the {split.max_pieces} largest pieces; raise SPLIT.MAX_PIECES to read it"
     return Piece(name, None if reason else geometry, reason)
 
 
