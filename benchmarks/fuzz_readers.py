@@ -1,5 +1,6 @@
 """The readers of untrusted files, each with small valid files to damage."""
 
+import base64
 import gzip
 import io
 import json
@@ -75,11 +76,65 @@ def _gltf() -> list[bytes]:
     scene.graph.update("twice", matrix=trimesh.transformations.translation_matrix([1, 0, 0]), geometry="geometry_0")
     files = scene.export(file_type="gltf")
     document = json.loads(files["model.gltf"])
-    import base64
-
     for buffer in document["buffers"]:
-        buffer["uri"] = "data:application/octet-stream;base64," + base64.b64encode(files[buffer["uri"]]).decode()
-    return [json.dumps(document).encode()]
+        buffer["uri"] = _embedded(files[buffer["uri"]])
+    return [json.dumps(document).encode(), json.dumps(posed_document()).encode()]
+
+
+def _embedded(data: bytes) -> str:
+    return "data:application/octet-stream;base64," + base64.b64encode(data).decode()
+
+
+def posed_document() -> dict:
+    """A glTF of one triangle thrice: bent by a skin, morphed, and placed two times.
+
+    Its vertices are (0, 0, 0), (1, 0, 0) and (0, 1, 0). The skin's second joint is 10 along z; the first vertex is
+    bound to the first joint, the second to the second, the last to both. The morph target moves every vertex by 4
+    along x, with weight 0.5. The instances are at 20 and 30 along y, the latter twice as large.
+    """
+    ones = np.eye(4, dtype=np.float32)
+    arrays = [
+        (np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], np.float32), "VEC3"),
+        (np.array([[0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0]], np.uint8), "VEC4"),
+        (np.array([[1, 0, 0, 0], [1, 0, 0, 0], [0.5, 0.5, 0, 0]], np.float32), "VEC4"),
+        (np.stack([ones.ravel(), ones.ravel()]), "MAT4"),
+        (np.array([[4, 0, 0]] * 3, np.float32), "VEC3"),
+        (np.array([[0, 20, 0], [0, 30, 0]], np.float32), "VEC3"),
+        (np.array([[1, 1, 1], [2, 2, 2]], np.float32), "VEC3"),
+    ]
+    data = b"".join(array.tobytes() for array, _ in arrays)
+    ends = np.cumsum([array.nbytes for array, _ in arrays]).tolist()
+    views = [
+        {"buffer": 0, "byteOffset": end - array.nbytes, "byteLength": array.nbytes}
+        for end, (array, _) in zip(ends, arrays, strict=True)
+    ]
+    accessors = [
+        {"bufferView": k, "componentType": 5121 if array.dtype == np.uint8 else 5126, "count": len(array), "type": kind}
+        for k, (array, kind) in enumerate(arrays)
+    ]
+    triangle = {"attributes": {"POSITION": 0}}
+    bent = {"attributes": {"POSITION": 0, "JOINTS_0": 1, "WEIGHTS_0": 2}}
+    instances = {"EXT_mesh_gpu_instancing": {"attributes": {"TRANSLATION": 5, "SCALE": 6}}}
+    return {
+        "asset": {"version": "2.0"},
+        "nodes": [
+            {"mesh": 0, "skin": 0, "translation": [99, 0, 0], "name": "bent"},
+            {"name": "root", "children": [2]},
+            {"name": "tip", "translation": [0, 0, 10]},
+            {"mesh": 1},
+            {"mesh": 2, "extensions": instances},
+        ],
+        "skins": [{"joints": [1, 2], "inverseBindMatrices": 3}],
+        "meshes": [
+            {"primitives": [bent]},
+            {"primitives": [triangle | {"targets": [{"POSITION": 4}]}], "weights": [0.5], "name": "morphed"},
+            {"primitives": [triangle]},
+        ],
+        "accessors": accessors,
+        "bufferViews": views,
+        "buffers": [{"byteLength": len(data), "uri": _embedded(data)}],
+        "extensionsUsed": ["EXT_mesh_gpu_instancing"],
+    }
 
 
 @cache

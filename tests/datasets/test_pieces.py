@@ -67,6 +67,11 @@ def test_objects_of_an_obj_are_nodes(tmp_path):
     text = [*vertices, "o left side", *faces[:4], "o", *faces[4:]]
     (tmp_path / "a.obj").write_text("\n".join(text))
     assert names_of(ShapeFiles([tmp_path / "a.obj"], split=Split("nodes"))) == ["left side", "object2"]
+    text = [*vertices, "g left side", *faces[:4], "g b", *faces[4:6], "g left side", *faces[6:]]
+    (tmp_path / "c.obj").write_text("\n".join(text))  # groups, where there are no objects
+    groups = ShapeFiles([tmp_path / "c.obj"], split=Split("nodes"))
+    assert names_of(groups) == ["left side", "b"]
+    assert [len(groups.taken(i).geometry.triangles) for i in (0, 1)] == [10, 2]
     (tmp_path / "b.obj").write_text(two)
     with pytest.raises(InputError, match=r"b\.obj: It has no nodes.*--split parts"):
         ShapeFiles([tmp_path / "b.obj"], split=Split("nodes"))[0]

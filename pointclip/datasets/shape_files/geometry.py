@@ -67,10 +67,12 @@ def join(parts: Sequence[tuple[str, Geometry]]) -> Geometry:
 
 def unique(name: str, given: Counter) -> str:
     """The name, with a number if it has been `given` before."""
-    given[name] += 1
-    if given[name] == 1:
-        return name
-    return unique(f"{name}_{given[name]}", given)
+    own = name
+    while own in given:
+        given[name] += 1
+        own = f"{name}_{given[name]}"
+    given[own] = 1
+    return own
 
 
 def sample_surface(mesh: Geometry, count: int, rng: np.random.Generator, name: str) -> tuple[Geometry, np.ndarray]:
@@ -83,6 +85,9 @@ def sample_surface(mesh: Geometry, count: int, rng: np.random.Generator, name: s
     """
     import trimesh  # imported here since it is slow and often not needed
 
+    infinite = np.isinf(mesh.points).any(axis=1)
+    if infinite.any() and (faces := infinite[mesh.triangles].any(axis=1).sum()):
+        raise InputError(f"{name} has infinite coordinates in {faces} of {len(mesh.triangles)} faces; export it again.")
     bad = np.isnan(mesh.points).any(axis=1)[mesh.triangles].any(axis=1)  # [T]
     notes = mesh.notes
     if bad.any():

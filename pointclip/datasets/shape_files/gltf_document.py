@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import urllib.parse
 from pathlib import Path
 
@@ -9,11 +10,16 @@ import numpy as np
 
 from pointclip.errors import InputError
 from pointclip.utils.file_errors import cannot_open, truncated
+from pointclip.utils.limits import within
 
 COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
-WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
-HARMLESS = ("KHR_materials_", "KHR_texture_", "KHR_lights_", "EXT_texture_", "KHR_xmp", "KHR_animation_", "EXT_lights_")
-DECODED = ("KHR_mesh_quantization",)
+WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
+HARMLESS = re.compile(
+    r"material|texture|light|xmp|animation|camera|audio|image_based|environment|packing|techniques|outline"
+    r"|metadata|mesh_features|instance_features|physics|interactivity|draw_order|VRM"
+)  # extensions that leave the geometry as it is
+DECODED = ("KHR_mesh_quantization", "EXT_mesh_gpu_instancing", "KHR_node_visibility")
+MAX_ZEROS = 2_000_000  # rows of an accessor without data of its own
 
 
 class Document:
@@ -27,6 +33,7 @@ class Document:
         self.content, self.chunk = _split(data, path)
         self.path = path
         self._buffers: dict[int, bytes] = {}
+        self.bytes_read = len(data)  # of the file, and the files that it refers to
         check_extensions(self.content.get("extensionsRequired", []), path)
 
     def accessor(self, index: int) -> np.ndarray:
@@ -35,7 +42,8 @@ class Document:
         kind, width, count = np.dtype(COMPONENTS[entry["componentType"]]), WIDTHS[entry["type"]], entry["count"]
         if "bufferView" in entry:
             values = self._view(entry["bufferView"], entry.get("byteOffset", 0), kind, width, count)
-        elif "sparse" in entry and count * width * kind.itemsize <= 1 << 28:
+        elif "sparse" in entry:
+            within(count, MAX_ZEROS, str(self.path), f"rows in the accessor {index}, which has no data of its own,")
             values = np.zeros((count, width), kind)
         else:
             raise InputError(f"{self.path} has an accessor {index} without data, which is not supported.")
@@ -87,13 +95,15 @@ class Document:
         if "://" in name or name.startswith("/") or ".." in Path(name).parts:
             raise InputError(f"{self.path} refers to {name}, which is outside its folder; move it there.")
         try:
-            return (self.path.parent / name).read_bytes()
+            content = (self.path.parent / name).read_bytes()
         except (FileNotFoundError, NotADirectoryError) as error:
             raise InputError(
                 f"{self.path}: its file {name} is missing; put it beside the file, or export as .glb."
             ) from error
         except OSError as error:
             raise cannot_open(self.path.parent / name, error) from error
+        self.bytes_read += len(content)
+        return content
 
 
 def _split(data: bytes, path: Path) -> tuple[dict, bytes | None]:
@@ -117,7 +127,7 @@ def _split(data: bytes, path: Path) -> tuple[dict, bytes | None]:
 
 def check_extensions(required: list[str], path: Path) -> None:
     """Raise an InputError that names the extensions that are not decoded and not harmless."""
-    unknown = [name for name in required if name not in DECODED and not str(name).startswith(HARMLESS)]
+    unknown = [name for name in required if name not in DECODED and not HARMLESS.search(str(name))]
     if unknown:
         raise InputError(
             f"{path} needs the extension {', '.join(map(str, unknown))}, which is not supported; export without it."

@@ -1,4 +1,4 @@
-"""OBJ: vertices, polygons and objects; normals, textures, groups and materials are skipped."""
+"""OBJ: vertices, polygons, and objects or groups; normals, textures and materials are skipped."""
 
 import re
 from collections import Counter
@@ -25,7 +25,10 @@ def read_obj(data: bytes, path: Path) -> Geometry:
     corners: list[str] = []
     seen: list[int] = []  # number of vertices before each face, for relative indices
     objects: list[str] = []  # names of `o` lines
+    groups: dict[str, int] = {}  # names of `g` lines
+    group = -1
     object_of: list[int] = []  # of each face
+    group_of: list[int] = []
     curved = ""
     for line in text.splitlines():
         word, *rest = line.split("#")[0].split() or [""]
@@ -38,8 +41,11 @@ def read_obj(data: bytes, path: Path) -> Geometry:
             corners += rest
             seen.append(len(coordinates) // 3)
             object_of.append(len(objects) - 1)
+            group_of.append(group)
         elif word == "o":
             objects.append(" ".join(rest))
+        elif word == "g":
+            group = groups.setdefault(" ".join(rest), len(groups))
         elif word in CURVED:
             curved = word
     if curved and not sizes:
@@ -55,6 +61,8 @@ def read_obj(data: bytes, path: Path) -> Geometry:
     check_triangles(triangles, len(points), path)
     if not len(triangles):
         return Geometry(points)
+    if not objects:
+        objects, object_of = list(groups), group_of
     nodes, node_of = _objects(objects, np.repeat(object_of, np.maximum(counts - 2, 0)))
     return Geometry(points, triangles, nodes=nodes, node_of=node_of)
 
