@@ -3,12 +3,13 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 
 from yacs.config import CfgNode
 
 from pointclip.config import defaults, load_config
-from pointclip.config_files import Config, find_config
+from pointclip.config_files import PUBLISHED, Config, find_config
 from pointclip.errors import InputError
 from pointclip.prompts import PromptFile
 from pointclip.runs.arguments import (
@@ -44,6 +45,11 @@ RANGES = {  # smallest and largest
     "CLASSIFIER.SIZE_FILTER": (0, 0.99),
     "NMS.IOU_THRESHOLD": (0, 1),
     "SCORING.OBJECTNESS_THRESHOLD": (0, 1),
+}
+UNUSED = ("DATASET.NUM_POINTS", "DATASET.ROTATION", "SEARCHED", "SEARCH", "SPLIT")  # settings, and groups of them
+NOT_PUBLISHED = {  # settings that may be "published" in other tasks: what they may be here
+    "PROMPTS.FILE": "a file, or a bundled one such as modelnet40",
+    "VIEW_WEIGHTS": "uniform, one number per view, or a published set's name such as modelnet40_vit_b16",
 }
 
 
@@ -107,8 +113,7 @@ def load(config: str | Path, overrides: Sequence[str] = (), encoder: str = "") -
             raise InputError(f"{name} is {_value(settings, name)}; {smallest} to {largest} was expected.")
     if settings.PROPOSALS.METHOD == "files" and not settings.PROPOSALS.FOLDER:
         raise InputError("PROPOSALS.METHOD is 'files'; set PROPOSALS.FOLDER to the folder of the .npz files.")
-    if settings.DATASET.ROTATION != "none" or settings.SEARCHED:
-        raise InputError("DATASET.ROTATION and SEARCHED have no effect in detection; leave them out.")
+    _check_unused(settings)
     return config, settings
 
 
@@ -178,6 +183,19 @@ def scan_classes(args: argparse.Namespace, prompts: PromptFile) -> tuple[str, ..
     return classes if args.input else ()
 
 
+def _check_unused(settings: CfgNode) -> None:
+    """Raise an InputError for settings that only other tasks have a use for."""
+    base = detection_defaults()
+    for name in UNUSED:
+        value, default = _value(settings, name), _value(base, name)
+        if value != default:
+            group = isinstance(value, CfgNode)
+            changed = [f"{name}.{key}" for key in value if value[key] != default[key]] if group else [name]
+            raise InputError(f"Detection has no use for {' and '.join(changed)}; leave it out.")
+    for name, others in NOT_PUBLISHED.items():
+        if _value(settings, name) == PUBLISHED:
+            raise InputError(f"{name} is {PUBLISHED!r}, but nothing is published for detection; use {others}.")
+
+
 def _value(settings: CfgNode, name: str) -> object:
-    group, key = name.split(".")
-    return settings[group][key]
+    return reduce(lambda group, key: group[key], name.split("."), settings)

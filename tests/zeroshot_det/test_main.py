@@ -23,7 +23,7 @@ from zeroshot_det.detection_files import BOX_COLUMNS
 from zeroshot_det.proposals.base import Proposals
 from zeroshot_det.proposals.files import write_proposals
 from zeroshot_det.scenes.rooms import make_room
-from zeroshot_det.settings import parse
+from zeroshot_det.settings import load, parse
 
 CONFIGS = Path(command.__file__).with_name("configs")
 CHROMIUM = shutil.which("chromium")
@@ -197,7 +197,6 @@ def test_boxes_from_files_with_a_bad_file(run, tmp_path, capsys):
         (["PROPOSALS.METHOD", "files"], "PROPOSALS.FOLDER"),
         (["CLASSIFIER.SIZE_FILTER", "1.5"], "0 to 0.99"),
         (["SCORING.MEAN", "all"], "with truth"),
-        (["DATASET.ROTATION", "vertical"], "have no effect"),
         (["DATASET.NAME", "kitti"], "synthetic_rooms, scannet, sunrgbd"),
         (["DATASET.NAME", "scannet", "DATASET.SPLIT", "val", "DATASET.ROOT", "/nowhere"], "agree to the terms"),
         (["--input", "nowhere.ply", "--classes", "chair"], "does not exist"),
@@ -210,6 +209,20 @@ def test_bad_input_is_rejected_in_one_sentence(run, tmp_path, words, message):
     with pytest.raises(InputError, match=message) as caught:
         run(*words)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["DATASET.ROTATION", "vertical"], "no use for DATASET.ROTATION"),
+        (["SEARCH.SWEEPS", "3", "SEARCH.START", "all"], "no use for SEARCH.START and SEARCH.SWEEPS"),
+        (["PROMPTS.FILE", "published"], "PROMPTS.FILE is 'published', but nothing is published for detection"),
+        (["VIEW_WEIGHTS", "published"], "VIEW_WEIGHTS is 'published', but nothing is published for detection"),
+    ],
+)
+def test_settings_of_other_tasks_are_refused(overrides, message):
+    with pytest.raises(InputError, match=message):
+        load("demo", overrides)
 
 
 def test_help(capsys):
