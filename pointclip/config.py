@@ -50,7 +50,8 @@ def defaults() -> CfgNode:
     c.ENCODER = CfgNode()
     c.ENCODER.NAME = "demo"  # "demo" is bundled; all others are models of open_clip
     c.ENCODER.PRETRAINED = "auto"  # an open_clip tag, or a .pt or .safetensors file; "auto" is "openai", or bundled
-    c.ENCODER.PRECISION = "auto"  # "fp32", "bf16", "fp16"; "auto" is the fastest with native support on the device
+    # "fp32", "bf16", "fp16"; "auto" is the fastest with native support on the device, "published" fp16 on a CUDA GPU
+    c.ENCODER.PRECISION = "auto"
     c.ENCODER.QUICK_GELU = "auto"  # by tag or archive; "yes" for OpenAI's weights in a file other than their archive
 
     c.PROJECTION = CfgNode()
@@ -73,6 +74,9 @@ def defaults() -> CfgNode:
     c.SEARCH.WEIGHTS = "grid"  # all combinations of VALUES; "descent" optimises one view at a time in steps of 0.025
     c.SEARCH.VALUES = "0.25, 0.5, 0.75, 1"
     c.SEARCH.FIXED_VIEWS = 3  # number of views, from the first, fixed at 0.75 in the grid
+    c.SEARCH.BASELINE = (
+        "initial"  # weights that the chosen ones must beat; "none" takes the best of the grid, as V1 did
+    )
     c.SEARCH.ALTERNATE = False  # alternate sentences and weights until neither improves
     c.SEARCH.MAX_SHAPES = 0  # like DATASET.MAX_SHAPES, for the split to search on; 0 for the same value
     return c
@@ -228,6 +232,7 @@ SEARCH_CHOICES = {
     "SENTENCES": ("greedy", "ensemble"),
     "START": ("first", "all", "published"),
     "WEIGHTS": ("grid", "descent"),
+    "BASELINE": ("initial", "none"),
 }
 
 

@@ -5,7 +5,18 @@ import torch
 from pointclip.errors import InputError
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-PRECISIONS = ("auto", *DTYPES)
+PRECISIONS = ("auto", "published", *DTYPES)
+
+
+def precision_on(device: torch.device, precision: str) -> str:
+    """The precision that a setting means on a device: "auto" is `native_precision`.
+
+    "published" is the published code's, fp16, on a CUDA GPU; elsewhere fp32, since CPUs emulate fp16. Logits, which the
+    published code computes in fp16 too, are in fp32 in both cases.
+    """
+    if precision == "published":
+        return "fp16" if device.type == "cuda" else "fp32"
+    return native_precision(device) if precision == "auto" else precision
 
 
 def native_precision(device: torch.device) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pointclip.bundled import bundled
 from pointclip.encoder.checkpoints import read_state_dict
 from pointclip.encoder.clip import Encoder
-from pointclip.encoder.device import PRECISIONS, check_device, native_precision
+from pointclip.encoder.device import PRECISIONS, check_device, precision_on
 from pointclip.encoder.hub import is_location, weights_at
 from pointclip.encoder.installed import check_torchvision
 from pointclip.encoder.reachable import check_reachable
@@ -36,7 +36,8 @@ def load_encoder(
             .pt or .safetensors file or of a folder with one, "hf-hub:organisation/repository", or None for random
             weights (timings and tests). "auto" is "openai", or the included weights for "demo" and locations.
         device: where it runs.
-        precision: "fp32", "bf16", "fp16", or "auto": the fastest with native support (see `native_precision`).
+        precision: "fp32", "bf16", "fp16", "auto": the fastest with native support (see `native_precision`), or
+            "published": fp16 on a CUDA GPU, else fp32.
         quick_gelu: whether a file's model was trained with QuickGELU, as OpenAI's were. None determines this from the
             tag, or for a file from the model's config or the file itself (see `read_state_dict`).
 
@@ -50,7 +51,7 @@ def load_encoder(
     if precision not in PRECISIONS:
         raise InputError(f"Unknown precision {precision!r}; choose one of {', '.join(PRECISIONS)}.")
     device = check_device(device)
-    precision = native_precision(device) if precision == "auto" else precision
+    precision = precision_on(device, precision)
     if is_location(name):
         weights = None if pretrained is None else _weights_at_location(name, str(pretrained), quick_gelu)
         source = "random weights" if pretrained is None else "its own weights"

@@ -28,7 +28,7 @@ def search(
     """Search for sentences, then for view weights for them, as defined by the settings `c` (SEARCH).
 
     Without "prompts" all sentences are averaged; without "weights" the given weights are kept. New weights are only
-    accepted if they improve the score.
+    accepted if they improve the score, except with BASELINE none.
 
     Args:
         problem: features and labels to search on.
@@ -67,7 +67,11 @@ def search(
     if baseline is not None:
         baseline_choice = evaluate_choice(problem, candidates, baseline, best.choices)
         best = replace(baseline_choice, history=best.history, evaluations=best.evaluations + 1)
-    return better(best, replace(by_weights, choices=best.choices))
+    by_weights = replace(by_weights, choices=best.choices)
+    if c.BASELINE == "none":  # a set of the grid, even where the weights used so far are as good
+        evaluations = best.evaluations + by_weights.evaluations
+        return replace(by_weights, history=best.history + by_weights.history, evaluations=evaluations)
+    return better(best, by_weights)
 
 
 def evaluate_choice(problem: Problem, candidates: Sequence[Tensor], weights: Tensor, choices: tuple) -> Choice:
@@ -105,5 +109,6 @@ def in_words(what: Sequence[str], c: CfgNode) -> str:
             "grid": f"all combinations of {c.VALUES}, the first {c.FIXED_VIEWS} views fixed at {PUBLISHED_WEIGHT}",
             "descent": f"one view at a time, {c.SWEEPS} sweeps",
         }
-        words.append(f"view weights: {kinds[c.WEIGHTS]}")
+        accepted = "" if c.BASELINE == "initial" else ", the best set whatever it is compared with"
+        words.append(f"view weights: {kinds[c.WEIGHTS]}{accepted}")
     return "; ".join(words) + ("; alternating until neither improves" if c.ALTERNATE else "")

@@ -12,6 +12,7 @@ from torch import nn
 
 from pointclip.encoder import load_encoder, native_precision
 from pointclip.encoder.checkpoints import read_state_dict
+from pointclip.encoder.device import precision_on
 from pointclip.errors import InputError
 
 
@@ -118,7 +119,7 @@ def test_files_without_a_state_dict(content, tmp_path):
         ({"name": "ViT-B-16", "pretrained": "openai", "quick_gelu": False}, "determine QuickGELU"),
         ({"name": "demo", "pretrained": "other.pt"}, "includes its weights"),
         ({"name": "tiny-vit", "pretrained": "missing.pt"}, "no weights file missing.pt"),
-        ({"name": "tiny-vit", "pretrained": None, "precision": "fp8"}, "choose one of auto, fp32"),
+        ({"name": "tiny-vit", "pretrained": None, "precision": "fp8"}, "choose one of auto, published, fp32"),
         ({"name": "tiny-vit", "pretrained": None, "device": "gpu"}, "no device 'gpu'"),
         ({"name": "tiny-vit", "pretrained": None, "device": "cuda:99"}, "not available"),
         ({"name": "tiny-vit", "pretrained": None, "device": "meta"}, "is not supported"),
@@ -204,7 +205,12 @@ def test_bad_sentences(sentences):
 def test_native_precision_follows_the_processor(monkeypatch):
     for able, precision in (({"amx_bf16": True}, "bf16"), ({"avx512_bf16": True}, "bf16"), ({"avx2": True}, "fp32")):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able)
-        assert native_precision(torch.device("cpu")) == precision
+        assert native_precision(torch.device("cpu")) == precision_on(torch.device("cpu"), "auto") == precision
+    assert [precision_on(torch.device(name), "published") for name in ("cpu", "cuda:0", "mps")] == [
+        "fp32",
+        "fp16",
+        "fp32",
+    ]
 
 
 @pytest.mark.parametrize("name", ["tiny-vit", "tiny-resnet"])

@@ -56,6 +56,21 @@ def test_parts_not_searched_are_unchanged(random_problem):
     assert only_weights.choices == ((0, 1, 2, 3, 4, 5),) * 4  # all averaged
 
 
+def test_v1_takes_the_first_best_set_of_its_grid(random_problem):
+    """PointCLIP V1's search starts at an accuracy of 0: the initial weights do not keep a set that is as good out."""
+    problem, candidates = random_problem
+    c = settings_with("SEARCH.FIXED_VIEWS", 0, "SEARCH.BASELINE", "none").SEARCH
+    sets, texts = weight_sets(VIEWS), texts_of(candidates, [tuple(range(6))] * 4)
+    scores = problem.weight_scorer(texts)(sets)
+    best = sets[int(scores.argmax())]  # the first
+    for initial in (torch.ones(VIEWS), 2 * best.float()):
+        found = search(problem, candidates, initial, ["weights"], c)
+        assert found.weights == tuple(best.tolist())
+        assert found.score == scores.max()
+    kept = search(problem, candidates, 2 * best.float(), ["weights"], settings_with("SEARCH.FIXED_VIEWS", 0).SEARCH)
+    assert kept.weights == tuple((2 * best).tolist())
+
+
 def test_worse_weights_are_not_accepted(random_problem):
     problem, candidates = random_problem
     initial = torch.ones(VIEWS)
