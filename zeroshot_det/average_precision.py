@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pointclip.errors import InputError
-from zeroshot_det.boxes import best_overlaps, iou
+from zeroshot_det.boxes import best_overlaps, check_boxes, iou
 
 THRESHOLDS = (0.25, 0.5)
 INTERPOLATIONS = ("all", "11")  # over all points of the curve, or over eleven recall values (Pascal VOC 2007)
@@ -94,12 +94,17 @@ class AveragePrecision:
         """Add a scene: predicted boxes [n, 7], labels [n], scores [n]; true boxes [m, 7], labels [m].
 
         Raises:
-            InputError: for arrays of different lengths, labels out of range and scores that are not finite.
+            InputError: for bad boxes (see `check_boxes`), arrays of different lengths, labels that are no whole numbers
+                or out of range, and scores outside [0, 1].
         """
-        boxes, truth = np.asarray(boxes).reshape(-1, 7), np.asarray(truth).reshape(-1, 7)
-        labels, truth_labels = np.asarray(labels, np.int64), np.asarray(truth_labels, np.int64)
-        scores = np.asarray(scores, np.float64)
-        self._check(boxes, labels, scores, truth, truth_labels)
+        boxes, truth = check_boxes(boxes, "Predictions"), check_boxes(truth, "True boxes")
+        labels, truth_labels = self._labels_of(labels, "Predictions"), self._labels_of(truth_labels, "True boxes")
+        scores = _checked_scores(scores)
+        if not len(boxes) == len(labels) == len(scores) or len(truth) != len(truth_labels):
+            raise InputError(
+                f"{len(boxes)} boxes have {len(labels)} labels and {len(scores)} scores, {len(truth)} true boxes "
+                f"have {len(truth_labels)} labels; one of each was expected for every box."
+            )
         overlap, which = best_overlaps(boxes, labels, truth, truth_labels)
         self._labels.append(labels)
         self._scores.append(scores)
@@ -109,7 +114,12 @@ class AveragePrecision:
         self.scenes += 1
 
     def scores(self, threshold: float) -> Scores:
-        """Average precision and recall of each class over all scenes added so far, at an IoU threshold in [0, 1)."""
+        """Average precision and recall of each class over all scenes added so far, at an IoU threshold in (0, 1].
+
+        Raises:
+            InputError: for another threshold.
+        """
+        threshold = _checked_threshold(threshold)
         joined = [np.concatenate([np.zeros(0), *parts]) for parts in (self._labels, self._scores, self._overlap)]
         labels, scores, overlap = joined
         match = np.concatenate([np.zeros(0, np.int64), *self._match])
@@ -123,19 +133,42 @@ class AveragePrecision:
             counts.append(len(of_class))
         return Scores(self.class_names, np.array(precision), np.array(recall), self._truth.copy(), np.array(counts))
 
-    def _check(self, boxes, labels, scores, truth, truth_labels) -> None:
-        if not len(boxes) == len(labels) == len(scores) or len(truth) != len(truth_labels):
+    def _labels_of(self, labels: np.ndarray, what: str) -> np.ndarray:
+        """The labels as int64 [n]."""
+        given = np.asarray(labels)
+        if not given.size:
+            return np.zeros(0, np.int64)
+        if given.ndim != 1 or given.dtype.kind not in "fiu" or not (given == np.floor(given)).all():
             raise InputError(
-                f"{len(boxes)} boxes have {len(labels)} labels and {len(scores)} scores, {len(truth)} true boxes "
-                f"have {len(truth_labels)} labels; one of each was expected for every box."
+                f"{what}: labels are {given.dtype} of shape {list(given.shape)}; whole numbers [n] were expected, the "
+                "places of the names in class_names."
             )
-        for given in (labels, truth_labels):
-            if len(given) and not 0 <= given.min() <= given.max() < len(self.class_names):
-                raise InputError(
-                    f"Labels range from {given.min()} to {given.max()}; 0 to {len(self.class_names) - 1} were expected."
-                )
-        if not np.isfinite(scores).all():
-            raise InputError("A score is NaN or infinite; finite scores were expected.")
+        if not 0 <= given.min() <= given.max() < len(self.class_names):
+            raise InputError(
+                f"{what}: labels range from {given.min():g} to {given.max():g}; 0 to {len(self.class_names) - 1} were "
+                "expected, the places of the names in class_names."
+            )
+        return given.astype(np.int64)
+
+
+def _checked_scores(scores: np.ndarray) -> np.ndarray:
+    """The scores as float64 [n]."""
+    given = np.asarray(scores)
+    if not given.size:
+        return np.zeros(0)
+    if given.ndim != 1 or given.dtype.kind not in "fiu" or not ((given >= 0) & (given <= 1)).all():
+        extent = f", from {given.min():g} to {given.max():g}" if given.dtype.kind in "fiu" else ""
+        raise InputError(
+            f"Scores are {given.dtype} of shape {list(given.shape)}{extent}; numbers [n] from 0 to 1 were expected: "
+            "pass logits through a sigmoid or softmax, and divide percentages by 100."
+        )
+    return given.astype(np.float64)
+
+
+def _checked_threshold(threshold: float) -> float:
+    if not isinstance(threshold, int | float | np.integer | np.floating) or not 0 < threshold <= 1:
+        raise InputError(f"The IoU threshold is {threshold!r}; above 0 and at most 1 was expected, such as 0.25.")
+    return float(threshold)
 
 
 def every_class(
@@ -162,7 +195,13 @@ def top_class(
 
 
 def recalled(boxes: np.ndarray, truth: np.ndarray, threshold: float) -> np.ndarray:
-    """Which true boxes [m, 7] have an IoU over `threshold` with some box [n, 7], whatever its label -> [m] bool."""
+    """Which true boxes [m, 7] have an IoU over `threshold` with some box [n, 7], whatever its label -> [m] bool.
+
+    Raises:
+        InputError: for bad boxes (see `check_boxes`), and a threshold outside (0, 1].
+    """
+    boxes, truth = check_boxes(boxes, "Boxes"), check_boxes(truth, "True boxes")
+    threshold = _checked_threshold(threshold)
     if not len(boxes) or not len(truth):
         return np.zeros(len(truth), bool)
     return iou(boxes, truth).max(0) > threshold

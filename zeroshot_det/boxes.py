@@ -16,6 +16,13 @@ LARGEST_HEADING = 2 * np.pi + 0.01  # an angle beyond a full turn is probably in
 # The corners of a unit box around the origin: four above, counter-clockwise, then the four below them.
 _UNIT = np.array([(x, y, z) for z in (0.5, -0.5) for x, y in ((0.5, 0.5), (-0.5, 0.5), (-0.5, -0.5), (0.5, -0.5))])
 
+_ADVICE = {
+    (6,): " (append a heading of 0 to centres and sizes; from_bounds takes minimum and maximum corners)",
+    (8, 3): " (from_camera_corners takes corners)",
+    (24,): " (from_camera_corners takes corners)",
+}  # shape of one box -> what to do
+CORNER_TOLERANCE = 0.01  # of corners from those of a box, as a share of its diagonal
+
 
 def check_boxes(boxes: np.ndarray, where: str) -> np.ndarray:
     """The boxes as float64 [n, 7].
@@ -25,13 +32,17 @@ def check_boxes(boxes: np.ndarray, where: str) -> np.ndarray:
         where: where they come from, for messages: "scene0011_00.npz".
 
     Raises:
-        InputError: for another shape, NaN or infinite numbers, boxes without size, and headings in degrees.
+        InputError: for another shape, such as [n, 6] and corners, NaN or infinite numbers, boxes without size, and
+            headings in degrees.
     """
     boxes = np.asarray(boxes)
+    if not boxes.size and boxes.ndim < 3:
+        return np.zeros((0, 7))
     if boxes.ndim != 2 or boxes.shape[1] != 7 or boxes.dtype.kind not in "fiu":
+        kind = "numbers" if boxes.dtype.kind in "fiu" else f"{boxes.dtype}"
         raise InputError(
-            f"{where}: boxes are {boxes.dtype} of shape {list(boxes.shape)}; numbers [n, 7] were expected: centre, "
-            "full sizes and heading."
+            f"{where}: boxes are {kind} of shape {list(boxes.shape)}; numbers [n, 7] were expected: centre, full sizes "
+            f"and heading{_ADVICE.get(boxes.shape[1:], '')}."
         )
     boxes = boxes.astype(np.float64)
     if (bad := np.flatnonzero(~np.isfinite(boxes).all(1))).size:
@@ -82,15 +93,38 @@ def from_camera_corners(corners: np.ndarray) -> np.ndarray:
         corners: [n, 8, 3].
 
     Returns:
-        Boxes [n, 7] in the scan's frame, z up, where camera (x, y, z) becomes (x, z, -y).
+        Boxes [n, 7] in the scan's frame, z up, where camera (x, y, z) becomes (x, z, -y). Corners with NaN or infinite
+        numbers give such boxes, which `check_boxes` rejects.
+
+    Raises:
+        InputError: for another shape, and for corners in another order or frame, which are no upright boxes.
     """
-    corners = np.asarray(corners, np.float64).reshape(-1, 8, 3)
+    corners = np.asarray(corners, np.float64)
+    if corners.size and corners.shape[1:] not in ((8, 3), (24,)):
+        raise InputError(f"Corners have the shape {list(corners.shape)}; [n, 8, 3] was expected.")
+    corners = corners.reshape(-1, 8, 3)
     corners = np.stack([corners[..., 0], corners[..., 2], -corners[..., 1]], axis=-1)
     along, across = corners[:, 0] - corners[:, 3], corners[:, 0] - corners[:, 1]  # [n, 3], the box's x and y edges
     upwards = corners[:, 4] - corners[:, 0]
     size = [np.linalg.norm(edge, axis=1) for edge in (along, across, upwards)]
     heading = np.arctan2(along[:, 1], along[:, 0])
-    return np.concatenate([corners.mean(1), np.stack([*size, heading], axis=1)], axis=1)
+    boxes = np.concatenate([corners.mean(1), np.stack([*size, heading], axis=1)], axis=1)
+    _check_corners(corners, boxes)
+    return boxes
+
+
+def _check_corners(corners: np.ndarray, boxes: np.ndarray) -> None:
+    """Raise an InputError unless the corners [n, 8, 3] are those of the boxes [n, 7], in any order."""
+    sound = np.isfinite(corners).all((1, 2))
+    given, own = corners[sound], corners_of(boxes[sound])
+    apart = np.linalg.norm(given[:, :, None] - own[:, None], axis=-1).min(axis=2).max(axis=1, initial=0)  # [n]
+    wrong = apart > CORNER_TOLERANCE * np.linalg.norm(boxes[sound, SIZE], axis=1) + 1e-6
+    if wrong.any():
+        number = np.flatnonzero(sound)[wrong.argmax()]
+        raise InputError(
+            f"The corners of box {number} are not those of an upright box; VoteNet's order in camera axes (y down) was "
+            "expected: four lower corners around, then those above them."
+        )
 
 
 def corners_of(boxes: np.ndarray) -> np.ndarray:

@@ -144,12 +144,47 @@ def test_recall_without_labels():
     assert recalled(np.zeros((0, 7)), BOX[None], 0.5).tolist() == [False]
 
 
+SIX, DEGREES, FLAT = BOX[None, :6], BOX[None] + [0, 0, 0, 0, 0, 0, 90], BOX[None] - [0, 0, 0, 2, 0, 0, 0]
+
+
 @pytest.mark.parametrize(
-    ("labels", "scores", "message"),
-    [([0, 1], [0.5], "2 labels and 1 scores"), ([7], [0.5], "Labels range from 7"), ([0], [np.nan], "NaN")],
+    ("arrays", "message"),
+    [
+        ({"labels": [0, 1]}, "2 labels and 1 scores"),
+        ({"labels": [7]}, "Predictions: labels range from 7 to 7; 0 to 1 were expected"),
+        ({"labels": [0.5]}, "Predictions: labels are float64 .* whole numbers"),
+        ({"labels": ["a"]}, "whole numbers"),
+        ({"truth_labels": [np.nan]}, "True boxes: labels are float64"),
+        ({"truth_labels": [True]}, "True boxes: labels are bool"),
+        ({"scores": [np.nan]}, "Scores are float64"),
+        ({"scores": [87]}, "from 87 to 87; numbers .* from 0 to 1 were expected: pass logits through a sigmoid"),
+        ({"scores": [-0.1]}, "from 0 to 1 were expected"),
+        ({"boxes": BOX[None] * np.nan}, "Predictions: box 0 holds NaN"),
+        ({"truth": FLAT}, "True boxes: box 0 has the size -1 × 1 × 1"),
+        ({"truth": DEGREES}, "True boxes: box 0 has the heading 90; radians .* degrees"),
+        ({"boxes": np.tile(SIX, (7, 1))}, r"shape \[7, 6\]; numbers \[n, 7\] .*append a heading of 0"),
+        ({"boxes": np.zeros((1, 8, 3))}, "from_camera_corners takes corners"),
+    ],
 )
-def test_invalid_arrays_are_rejected(labels, scores, message):
+def test_invalid_arrays_are_rejected(arrays, message):
+    sound = {"boxes": BOX[None], "labels": [0], "scores": [0.5], "truth": BOX[None], "truth_labels": [0]}
+    meter = AveragePrecision(("a", "b"))
     with pytest.raises(InputError, match=message):
-        AveragePrecision(("a", "b")).add(BOX[None], labels, scores, BOX[None], [0])
+        meter.add(**sound | arrays)
+    assert meter.scenes == 0
+    meter.add(**sound)
+    meter.add([], [], [], [], [])
+    assert meter.scores(1).recall[0] == 0  # an IoU of 1 is not over 1
+
+
+@pytest.mark.parametrize("threshold", [0, 25, -0.5, np.nan, "0.5", None])
+def test_thresholds_are_over_0_and_at_most_1(threshold):
+    with pytest.raises(InputError, match=r"IoU threshold is .* above 0 and at most 1"):
+        AveragePrecision(("a",)).scores(threshold)
+    with pytest.raises(InputError, match="IoU threshold"):
+        recalled(BOX[None], BOX[None], threshold)
+
+
+def test_other_interpolations_are_rejected():
     with pytest.raises(InputError, match="'all' or '11'"):
         AveragePrecision(("a",), "40")

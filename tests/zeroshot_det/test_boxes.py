@@ -155,3 +155,14 @@ def test_bad_boxes_are_rejected_in_one_sentence(change, message):
     with pytest.raises(InputError, match=message) as caught:
         check_boxes(boxes, "room.npz")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("order", [[0, 2, 1, 3, 4, 6, 5, 7], [0, 1, 2, 4, 3, 5, 6, 7]])
+def test_corners_in_another_order_are_rejected(order):
+    corners = corners_of(np.array([[1, 2, 3, 1, 2, 3, 0.5]]))[:, [4, 5, 6, 7, 0, 1, 2, 3]] @ CAMERA.T
+    assert from_camera_corners(corners).shape == (1, 7)
+    for wrong in (corners[:, order], corners[..., [1, 2, 0]]):
+        with pytest.raises(InputError, match="corners of box 0 are not those of an upright box"):
+            from_camera_corners(wrong)
+    with pytest.raises(InputError, match=r"\[n, 8, 3\] was expected"):
+        from_camera_corners(np.zeros((3, 7)))

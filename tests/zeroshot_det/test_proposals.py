@@ -135,10 +135,13 @@ def test_votenet_and_3detr_outputs_are_converted(tmp_path, capsys):
     ("arrays", "message"),
     [
         ({"centre": BOXES[:, :3]}, "but not size, objectness"),
-        ({"centre": BOXES[:, :3], "size": BOXES[:1, 3:6], "objectness": OBJECTNESS}, "the same n was expected"),
+        ({"centre": BOXES[:, :3], "size": BOXES[:1, 3:6], "objectness": OBJECTNESS}, "the same n in all"),
         ({"centre": BOXES[:, :3], "size": BOXES[:, 3:6], "objectness": [3.0, 0]}, "sigmoid"),
         ({"centre": BOXES[:, :3], "size": BOXES[:, 3:6], "objectness": [1.0]}, r"\[2\] was expected"),
         ({"centre": BOXES[:, :3], "size": -BOXES[:, 3:6], "objectness": OBJECTNESS}, "greater than 0"),
+        ({"centre": BOXES[:, :2], "size": BOXES[:, 3:6], "objectness": OBJECTNESS}, r"\[2, 2\], \[2, 3\], \[2\]"),
+        ({"centre": BOXES[:, :3], "size": BOXES[:, 3:6], "objectness": ["a", "b"]}, "objectness is <U1"),
+        ({"centre": BOXES[:, :3], "size": BOXES[:, 3:6], "heading": [90.0, 0], "objectness": OBJECTNESS}, "degrees"),
     ],
 )
 def test_bad_files_are_rejected_in_one_sentence(tmp_path, arrays, message):

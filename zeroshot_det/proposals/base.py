@@ -35,7 +35,10 @@ def checked_proposals(boxes: np.ndarray, objectness: np.ndarray, where: str) -> 
     Raises:
         InputError: for bad boxes (see `check_boxes`), and objectness that is not one number in [0, 1] per box.
     """
-    boxes, objectness = check_boxes(boxes, where), np.asarray(objectness, np.float64)
+    boxes, objectness = check_boxes(boxes, where), np.asarray(objectness)
+    if objectness.dtype.kind not in "fiu":
+        raise InputError(f"{where}: objectness is {objectness.dtype}; numbers [{len(boxes)}] were expected.")
+    objectness = objectness.astype(np.float64)
     if objectness.shape != (len(boxes),):
         raise InputError(f"{where}: objectness has the shape {list(objectness.shape)}; [{len(boxes)}] was expected.")
     if not ((objectness >= 0) & (objectness <= 1)).all():

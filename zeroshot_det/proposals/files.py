@@ -30,16 +30,16 @@ def read_proposals(path: str | Path) -> Proposals:
     arrays = _read_npz(Path(path))
     if missing := [key for key in KEYS if key not in arrays]:
         raise InputError(_missing_arrays(path, arrays, missing))
-    count = len(np.atleast_1d(arrays["centre"]))
-    heading = arrays.get("heading", np.zeros(count))
-    parts = [arrays["centre"], arrays["size"], np.asarray(heading).reshape(-1, 1)]
-    try:
-        boxes = np.concatenate(parts, axis=1)
-    except ValueError as error:
-        shapes = ", ".join(str(list(np.shape(part))) for part in parts)
+    centre, size = arrays["centre"], arrays["size"]
+    heading = arrays.get("heading", np.zeros(centre.shape[:1]))
+    shapes, count = [centre.shape, size.shape, heading.shape], len(np.atleast_1d(centre))
+    if shapes[:2] != [(count, 3)] * 2 or shapes[2] not in ((count,), (count, 1)):
+        given = ", ".join(str(list(shape)) for shape in shapes)
         raise InputError(
-            f"{path}: centre, size and heading have the shapes {shapes}; the same n was expected in all."
-        ) from error
+            f"{path}: centre, size and heading have the shapes {given}; [n, 3], [n, 3] and [n] were expected, and the "
+            "same n in all."
+        )
+    boxes = np.concatenate([centre, size, heading.reshape(-1, 1)], axis=1)
     return checked_proposals(boxes, arrays["objectness"], str(path))
 
 
@@ -59,7 +59,7 @@ def from_votenet(path: str | Path) -> Proposals:
     class, or just once; either way its scores p_k · objectness sum to its objectness.
 
     Raises:
-        InputError: for a line in another format, and invalid boxes.
+        InputError: for a line in another format, scores outside [0, 1], and invalid boxes.
     """
     corners, scores = [], []
     for number, line in enumerate(_lines(Path(path)), 1):
@@ -71,9 +71,11 @@ def from_votenet(path: str | Path) -> Proposals:
             raise InputError(
                 f"{path}, line {number}: a class, 24 coordinates joined by commas and a score were expected."
             ) from error
+        if not 0 <= scores[-1] <= 1:
+            raise InputError(f"{path}, line {number}: the score is {score}; 0 to 1 was expected.")
     rows, owner = np.unique(np.array(corners).reshape(-1, 24), axis=0, return_inverse=True)
     objectness = np.bincount(owner.ravel(), scores, minlength=len(rows))
-    return checked_proposals(from_camera_corners(rows), np.clip(objectness, 0, 1), str(path))
+    return checked_proposals(_boxes_of(rows, path), np.clip(objectness, 0, 1), str(path))
 
 
 def from_3detr(path: str | Path) -> Proposals:
@@ -89,9 +91,18 @@ def from_3detr(path: str | Path) -> Proposals:
     if missing := [key for key in ("box_corners", "objectness_prob") if key not in arrays]:
         raise InputError(_missing_arrays(path, arrays, missing))
     corners = arrays["box_corners"]
-    if corners.ndim != 3 or corners.shape[1:] != (8, 3):
-        raise InputError(f"{path}: box_corners has the shape {list(corners.shape)}; [n, 8, 3] was expected.")
-    return checked_proposals(from_camera_corners(corners), arrays["objectness_prob"], str(path))
+    if corners.ndim != 3 or corners.shape[1:] != (8, 3) or corners.dtype.kind not in "fiu":
+        given = f"{corners.dtype} of shape {list(corners.shape)}"
+        raise InputError(f"{path}: box_corners is {given}; numbers [n, 8, 3] were expected.")
+    return checked_proposals(_boxes_of(corners, path), arrays["objectness_prob"], str(path))
+
+
+def _boxes_of(corners: np.ndarray, path: str | Path) -> np.ndarray:
+    """Boxes [n, 7] of the corners in a file."""
+    try:
+        return from_camera_corners(corners)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def _missing_arrays(path: str | Path, arrays: dict[str, np.ndarray], missing: list[str]) -> str:
