@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from benchmarks.machine import best_time, machine, peak_memory, positive
+from pointclip.datasets.voxels import voxels_of
 from pointclip.encoder import load_encoder
 from pointclip.features import FeatureExtractor
 from pointclip.runs.output import table
@@ -27,7 +28,6 @@ from zeroshot_det.proposals.structure import room_of
 from zeroshot_det.scenes.rooms import make_room
 from zeroshot_det.scenes.scan_files import ScanFiles
 from zeroshot_det.suppression import suppress
-from zeroshot_det.voxels import voxels_of
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from fewshot_cls.settings import TASK
 from fewshot_cls.training import Training
 from pointclip.datasets.batches import BatchReader
 from pointclip.runs.output import write_csv, write_json, write_settings
-from pointclip.runs.own_shapes import ANSWERS, answers_of, class_answers, details, print_classes
+from pointclip.runs.own_shapes import ANSWERS, UP_COLUMNS, answers_of, class_answers, details, print_classes
 from pointclip.runs.run import Run, summary_of
 from zeroshot_cls.classifier import TOP, Features
 
@@ -72,9 +72,10 @@ def report_own_shapes(
     summary["method"] = run.settings.METHOD
     write_json(folder / "metrics.json", summary)
     rows = [
-        [one["shape"], one["class"], f"{one['probability']:.6f}", one["up"], one["up_by"]] for one in listed[:count]
+        [one["shape"], one["class"], f"{one['probability']:.6f}", *(one[name] for name in UP_COLUMNS)]
+        for one in listed[:count]
     ]
-    write_csv(folder / "predictions.csv", ["shape", "prediction", "probability", "up", "up_by"], rows)
+    write_csv(folder / "predictions.csv", ["shape", "prediction", "probability", *UP_COLUMNS], rows)
     if run.settings.REPORT:
         explanation = "Zero-shot's prediction, few-shot's, and the depth maps that CLIP saw."
         sections = [("Shapes", explanation, cases)]

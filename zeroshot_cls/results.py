@@ -10,7 +10,7 @@ import torch
 from pointclip.datasets.base import ShapeSet
 from pointclip.datasets.batches import BatchReader
 from pointclip.runs.output import table, write_csv
-from pointclip.runs.own_shapes import ANSWERS, answers_of, class_answers, details, print_classes
+from pointclip.runs.own_shapes import ANSWERS, UP_COLUMNS, answers_of, class_answers, details, print_classes
 from pointclip.runs.run import Run, run_files, summary_of
 from zeroshot_cls.calibration import Calibration, note_of
 from zeroshot_cls.classifier import TASK, Answers
@@ -151,7 +151,7 @@ def write_predictions(
     header = ["shape", "truth", "prediction", "correct"]
     for rank in range(1, answers.top.shape[1] + 1):
         header += [f"class_{rank}", f"probability_{rank}"]
-    header += ["margin", "calibrated", *(["up", "up_by"] if listed else []), "tuned_on_test_labels"]
+    header += ["margin", "calibrated", *(UP_COLUMNS if listed else []), "tuned_on_test_labels"]
 
     def rows() -> Iterator[list]:
         of_shapes = zip(answers.names, answers.labels.tolist(), answers.top, answers.probabilities, strict=True)
@@ -160,7 +160,7 @@ def write_predictions(
             row = [name, names[label] if known else "", called, int(best[0] == label) if known else ""]
             for k, share in zip(best, shares, strict=True):
                 row += [names[k], f"{share:.6f}"]
-            up = [listed[i]["up"], listed[i]["up_by"]] if listed else []
+            up = [listed[i][name] for name in UP_COLUMNS] if listed else []
             yield [*row, f"{answers.margins[i]:.6f}", int(calibrated), *up, int(run.origin.tuned)]
 
     write_csv(folder / "predictions.csv", header, rows())

@@ -71,10 +71,11 @@ def scan_answers(
     """One dict per scan: its boxes in its frame (see `box_rows`), and its up axis; bad ones come last."""
     answers = []
     for entry, detected in zip(proposed, detections, strict=True):
-        name, (up, up_by, offset) = scenes.names[entry.scene_index], scenes.frames[entry.scene_index]
+        name, (up, up_by, up_sure, offset) = scenes.names[entry.scene_index], scenes.frames[entry.scene_index]
         rows = box_rows(detected, scenes.detected_classes, up, offset)
         boxes = [dict(zip(BOX_COLUMNS, row, strict=True)) for row in rows]
-        answers.append({"shape": name, "file": name, "boxes": boxes, "calibrated": False, "up": up, "up_by": up_by})
+        of_up = {"up": up, "up_by": up_by, "up_sure": up_sure}
+        answers.append({"shape": name, "file": name, "boxes": boxes, "calibrated": False, **of_up})
     return answers + [{"shape": name, "file": name, "error": reason} for name, reason in scenes.bad.items()]
 
 

@@ -14,7 +14,7 @@ from pointclip.datasets.shape_files.labelling import FileLabels, labels_in_file,
 from pointclip.report.labelled_files import write_glb, write_ply
 from pointclip.report.pictures import even_choice
 from pointclip.runs.output import table, write_csv
-from pointclip.runs.own_shapes import ANSWERS, FEW, answers_of, details, up_cell
+from pointclip.runs.own_shapes import ANSWERS, FEW, UP_COLUMNS, answers_of, details, up_cell
 from pointclip.runs.run import Run, run_files, summary_of
 from zeroshot_seg.labelling import TASK, Segmented
 from zeroshot_seg.realistic_projection import RealisticProjection
@@ -230,7 +230,7 @@ def write_predictions(folder: Path, run: Run, shapes: list[Segmented], ious: np.
 def write_own_predictions(folder: Path, run: Run, answers: Sequence[Mapping]) -> None:
     """One row per own shape, with the count and the share of each part."""
     names = [part["part"] for part in answers[0]["parts"]]
-    plain = ["shape", "category", "points", "unseen_points", "up", "up_by", "counted"]
+    plain = ["shape", "category", "points", "unseen_points", *UP_COLUMNS, "counted"]
     header = [*plain, *(f"{name} count" for name in names), *(f"{name} share" for name in names)]
     rows = [
         [*(answer[column] for column in plain), *(part["count"] for part in answer["parts"]),

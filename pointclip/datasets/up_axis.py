@@ -1,95 +1,83 @@
-"""Guess the up axis of a shape from its file format and geometry.
+"""Guess the up axis of a shape or a scan from its file format, its frame and its shape, and say how sure that is.
 
-Formats with a convention decide by themselves: glTF is y up, survey formats (LAS, LAZ) are z up. Otherwise two cues are
-combined. Most objects have a wide base: the convex hull of the lowest slice covers much of the footprint. And most
-objects are symmetric about a vertical plane, but not about the horizontal one. Where these leave it undecided, a model
-can compare the poses (see `pointclip.runs.poses`).
+Formats with a convention decide by themselves: glTF is y up, survey formats (LAS, LAZ) are z up. A survey's easting and
+northing are too large to be heights. A depth camera's frame has y down, unless it looks down itself. Otherwise y and z
+are compared by their base, symmetry and floor (see `up_cues`). Where these are unsure, a model can compare the poses
+(see `pointclip.runs.poses`).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import ConvexHull, QhullError, cKDTree
+
+from pointclip.datasets.up_cues import up_scores
 
 CONVENTIONS = {".glb": "y", ".gltf": "y", ".las": "z", ".laz": "z"}
-POINTS = 1024  # used for the cues
-SLICE = 0.05  # thickness of the lowest slice, as a share of the height
-# Weights of the two cues, from a logistic model fitted on synthetic training shapes (benchmarks/up_axis.py prints its
-# accuracy), and the margin needed for a decision.
-BASE, SYMMETRY, LEAD = 5.2, 11.3, 1.0
+SURE = 2.0  # margin of a sure guess: with it 3 % of the shapes that the cues were fitted on are wrong and sure
+FAR = 1e5  # the coordinates of a survey; a height is smaller
+IMAGE_LEAD = 4.0  # of a level camera over one that looks down, if the points are a camera's pixels
 
-
-GIVEN, CONVENTION, CUES, MODEL = "--up", "the format's convention", "its base and symmetry", "the model's surer pose"
+GIVEN, CONVENTION, SURVEY = "--up", "the format's convention", "the size of its coordinates"
+CAMERA, CUES, MODEL = "its camera's frame", "its base, symmetry and floor", "the model's surer pose"
+UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True)
 class UpGuess:
-    """The up axis, and the reason for it."""
+    """The up axis, the reason for it, and whether it can be relied on."""
 
-    axis: str  # "x", "y" or "z"
-    reason: str  # one of the above, or "undecided"
+    axis: str  # one of `pointclip.datasets.axes.UPS`
+    reason: str  # one of the above
     remark: str = ""  # what else a reader has to know, such as poses that disagree
-
-    @property
-    def decided(self) -> bool:
-        return self.reason != "undecided"
+    sure: bool = True
+    margin: float | None = None  # of a guess by shape over the next best axis, as the logarithm of odds
 
     @property
     def words(self) -> str:
         """A note for readers of a result."""
-        how = f"by {self.reason}" if self.decided else "by default"
-        return f"assumed {self.axis} up {how}{self.remark and f' ({self.remark})'}; use --up to change this."
+        how = "by default" if self.reason == UNDECIDED else f"by {self.reason}"
+        unsure = "" if self.sure else ", unsure"
+        return f"assumed {self.axis} up {how}{unsure}{self.remark and f' ({self.remark})'}; use --up to change this."
 
 
-def guess_up(points: np.ndarray | Sequence[np.ndarray], ending: str = "") -> UpGuess:
-    """Guess whether y or z points up; y if undecided.
+def guess_up(points: np.ndarray, ending: str = "", organised: bool = False) -> UpGuess:
+    """Guess whether y, z or, in a camera's frame, -y points up; x, -x and -z are never guessed.
 
     Args:
-        points: [N, 3], or several such pieces of one file, whose cues are summed.
+        points: [N, 3], in the file's coordinates.
         ending: the file's extension, lower case with dot.
+        organised: whether the points are the pixels of a depth camera.
     """
     if ending in CONVENTIONS:
         return UpGuess(CONVENTIONS[ending], CONVENTION)
-    lead = 0.0
-    for piece in [points] if isinstance(points, np.ndarray) else points:
-        y, z = up_scores(piece, (1, 2))
-        lead += y - z
-    if abs(lead) < LEAD:
-        return UpGuess("y", "undecided")
-    return UpGuess("y" if lead > 0 else "z", CUES)
-
-
-def up_scores(points: np.ndarray, axes: Sequence[int]) -> list[float]:
-    """A score for each of these axes pointing up, for a shape [N, 3]; comparable between the axes of one shape."""
-    chosen = np.linspace(0, len(points) - 1, min(POINTS, len(points))).astype(int)
-    cloud = np.asarray(points, float)[chosen]
+    cloud = np.asarray(points, float)
     cloud = cloud[np.isfinite(cloud).all(axis=1)]
     if not len(cloud):
-        return [0.0] * len(axes)
-    cloud = cloud - (cloud.max(0) + cloud.min(0)) / 2
-    cloud = cloud / max(np.abs(cloud).max(), 1e-12)
-    asymmetry = _mirror_distances(cloud)
-    scores = []
-    for axis in axes:
-        sideways = [other for other in range(3) if other != axis]
-        height = cloud[:, axis]
-        base = cloud[height <= height.min() + SLICE * np.ptp(height)]
-        share = _hull_area(base[:, sideways]) / max(_hull_area(cloud[:, sideways]), 1e-9)
-        symmetry = asymmetry[axis] - min(asymmetry[other] for other in sideways)
-        scores.append(BASE * share + SYMMETRY * symmetry)
-    return scores
+        return UpGuess("y", UNDECIDED, sure=False)
+    middle = np.median(cloud, axis=0)
+    far = (np.abs(middle) >= FAR) & (np.abs(middle) > np.ptp(np.percentile(cloud, (2, 98), axis=0), axis=0))
+    if far[1] != far[2]:
+        return UpGuess("z" if far[1] else "y", SURVEY)
+    if organised or is_camera_frame(cloud):
+        level, from_above = up_scores(cloud - middle, ("-y", "-z"))
+        margin = IMAGE_LEAD + level - from_above if organised else level - from_above
+        return UpGuess("-y", CAMERA, sure=margin >= SURE, margin=margin)
+    y, z = up_scores(cloud - middle, ("y", "z"))
+    if abs(y - z) < 1e-6:
+        return UpGuess("y", UNDECIDED, sure=False, margin=0.0)
+    return UpGuess("y" if y > z else "z", CUES, sure=abs(y - z) >= SURE, margin=abs(y - z))
 
 
-def _hull_area(points: np.ndarray) -> float:
-    """The area of the convex hull of points [M, 2]; 0 if they are collinear."""
-    try:
-        return float(ConvexHull(points).volume)
-    except (QhullError, ValueError):  # too few, or collinear
-        return 0.0
-
-
-def _mirror_distances(cloud: np.ndarray) -> list[float]:
-    """The mean distance of the cloud's points to its mirror image along each axis."""
-    tree = cKDTree(cloud)
-    return [float(tree.query(cloud * np.where(np.arange(3) == axis, -1, 1))[0].mean()) for axis in range(3)]
+def is_camera_frame(cloud: np.ndarray) -> bool:
+    """Whether points [N, 3] look like a depth camera's view from the origin along z: a filled rectangle of rays."""
+    depth = np.percentile(cloud[:, 2], (0.5, 99.5))
+    if not 0.05 < depth[0] / max(depth[1], 1e-300) < 0.8:
+        return False
+    rays = cloud[cloud[:, 2] >= depth[0], :2] / cloud[cloud[:, 2] >= depth[0], 2:]
+    low, high = np.percentile(rays, (1, 99), axis=0)
+    span, middle = high - low, (high + low) / 2
+    if not ((span > 0.3) & (span < 2.5) & (np.abs(middle) < 0.25 * span)).all():
+        return False
+    cells = ((rays - low) / span * (12, 9)).astype(int)
+    cells = cells[((cells >= 0) & (cells < (12, 9))).all(axis=1)]
+    return len(np.unique(cells, axis=0)) >= 0.6 * 12 * 9

@@ -17,6 +17,7 @@ from pointclip.runs.output import plain, table
 FEW = 3  # up to this many shapes are printed with all their top classes, and files with their up axes
 NONE = "none of these"  # the prediction for a shape whose top probability is below the threshold
 ANSWERS = "answers"  # in metrics.json
+UP_COLUMNS = ("up", "up_by", "up_sure")  # of predictions.csv, see `answers_of`
 
 
 def answering(args: argparse.Namespace, task: Callable[[], dict]) -> dict:
@@ -97,7 +98,7 @@ def details(answer: Mapping) -> str:
     """A line on an answer: its margin, and its up axis."""
     margin = f"margin {cosine(answer['margin'])} in cosine; " if "margin" in answer else ""
     how = "default" if answer["up_by"] == "undecided" else answer["up_by"]
-    return f"{margin}{answer['up']} up by {how}"
+    return f"{margin}{answer['up']} up by {how}{'' if answer['up_sure'] else ', unsure'}"
 
 
 def cosine(margin: float) -> str:
@@ -106,8 +107,8 @@ def cosine(margin: float) -> str:
 
 
 def up_cell(answer: Mapping) -> str:
-    """An up axis for a table, with a question mark if it is undecided."""
-    return answer["up"] + ("?" if answer["up_by"] == "undecided" else "")
+    """An up axis for a table, with a question mark if it is unsure."""
+    return answer["up"] + ("" if answer["up_sure"] else "?")
 
 
 def up_notes(shapes: object) -> list[str]:
@@ -118,8 +119,9 @@ def up_notes(shapes: object) -> list[str]:
     disagree = [f"{path}: {guess.remark}." for path, guess in guesses.items() if guess.remark][:FEW]
     if len(guesses) <= FEW:
         return [f"{path}: {guess.words}" for path, guess in guesses.items()]
-    counts = Counter((guess.axis, guess.reason) for guess in guesses.values())
-    summary = "; ".join(f"{axis} for {count} ({reason})" for (axis, reason), count in sorted(counts.items()))
+    counts = Counter((guess.axis, guess.reason, "" if guess.sure else ", unsure") for guess in guesses.values())
+    parts = [f"{axis} for {count} ({reason}{unsure})" for (axis, reason, unsure), count in sorted(counts.items())]
+    summary = "; ".join(parts)
     return [f"assumed up axes: {summary}; use --up to change this.", *disagree]
 
 
@@ -130,4 +132,7 @@ def _shape(shapes: ShapeFiles, index: int) -> dict:
 
 def _up(shapes: ShapeFiles, index: int) -> dict:
     guess = shapes.up_of(index)
-    return {"up": guess.axis, "up_by": guess.reason} | ({"up_remark": guess.remark} if guess.remark else {})
+    found = {"up": guess.axis, "up_by": guess.reason, "up_sure": guess.sure}
+    if guess.margin is not None:
+        found["up_margin"] = round(guess.margin, 3)
+    return found | ({"up_remark": guess.remark} if guess.remark else {})

@@ -1,6 +1,7 @@
 """The up axis by a model: a shape is encoded with y and with z up, and the surer pose is taken."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from tqdm import tqdm
 
 from pointclip.datasets import ShapeFiles, ShapeSet
 from pointclip.datasets.axes import to_y_up
-from pointclip.datasets.up_axis import MODEL, UpGuess
+from pointclip.datasets.up_axis import CUES, MODEL, UNDECIDED, UpGuess
 from pointclip.encoder import projection_device
 from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor
@@ -17,7 +18,6 @@ from pointclip.projection.points import check_points
 
 POSES = ("y", "z")
 LEAD = 0.01  # in cosine, by which a pose has to be surer
-MAX_POINTS = 2048  # of a shape, which is enough for a pose
 
 
 def find_up_axes(
@@ -30,8 +30,8 @@ def find_up_axes(
 ) -> None:
     """Find the up axes of shape files with `--up auto` before they are read, where needed with the model.
 
-    It is asked where format and geometry leave the axis undecided. Files that cannot be read are passed over; reading
-    their shapes reports them.
+    It is asked where format, frame and shape leave the axis unsure; the guess is sure if the two agree. Files that
+    cannot be read are passed over; reading their shapes reports them.
 
     Args:
         shapes: any data set; only `ShapeFiles` have axes to find.
@@ -50,7 +50,19 @@ def find_up_axes(
             guess, clouds = shapes.guess(index)
         except InputError:
             continue
-        shapes.set_up(index, guess if guess.decided else judge(clouds))
+        if not guess.sure and guess.reason in (CUES, UNDECIDED):
+            guess = _together(guess, judge(clouds))
+        shapes.set_up(index, guess)
+
+
+def _together(shape: UpGuess, model: UpGuess) -> UpGuess:
+    """The model's axis, sure if the shape leans to it too; the shape's if the model is undecided."""
+    if model.reason == UNDECIDED:
+        return replace(shape, remark=model.remark)
+    if shape.reason == UNDECIDED or model.axis == shape.axis:
+        return replace(model, sure=model.axis == shape.axis, margin=shape.margin)
+    remarks = [f"{shape.axis} by {shape.reason}", *([model.remark] if model.remark else [])]
+    return replace(model, remark="; ".join(remarks), sure=False, margin=shape.margin)
 
 
 def model_judge(
@@ -66,8 +78,8 @@ def model_judge(
     def judge(clouds: Sequence[np.ndarray]) -> UpGuess:
         margins, best = [], []  # per cloud: [poses]
         for cloud in clouds:
-            chosen = np.linspace(0, len(cloud) - 1, min(MAX_POINTS, len(cloud))).astype(int)
-            poses = np.stack([to_y_up(cloud[chosen], axis) for axis in POSES]).astype(np.float32)
+            middle = np.median(cloud, axis=0)  # float32 cannot hold a survey's coordinates
+            poses = np.stack([to_y_up(cloud - middle, axis) for axis in POSES]).astype(np.float32)
             try:
                 check_points(torch.from_numpy(poses))
             except InputError:  # reported when the shape itself is read
@@ -77,7 +89,7 @@ def model_judge(
             margins.append(top[:, 0] - top[:, 1] if top.shape[1] > 1 else top[:, 0])
             best.append(cosines.argmax(1).tolist())
         if not margins:
-            return UpGuess("y", "undecided")
+            return UpGuess("y", UNDECIDED, sure=False)
         mean = torch.stack(margins).mean(0).tolist()
         different = [pair for pair in best if pair[0] != pair[1]]
         remark = ""
@@ -85,7 +97,7 @@ def model_judge(
             read = [f"{names[k]} with {axis} up" for k, axis in zip(different[0], POSES, strict=True)]
             remark = f"the poses disagree: {', '.join(read)}"
         if abs(mean[0] - mean[1]) < LEAD:
-            return UpGuess("y", "undecided", remark)
+            return UpGuess("y", UNDECIDED, remark, sure=False)
         return UpGuess(POSES[int(np.argmax(mean))], MODEL, remark)
 
     return judge

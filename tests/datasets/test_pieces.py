@@ -136,7 +136,7 @@ def test_an_axis_set_for_a_file_counts_for_its_shapes(tmp_path):
     np.save(tmp_path / "car.npy", generate("car", 3).points)
     shapes = ShapeFiles([tmp_path / "ball.npy", tmp_path / "car.npy"], up="auto")
     guess, clouds = shapes.guess(0)
-    assert (guess.decided, len(clouds)) == (False, 1)
+    assert (guess.sure, len(clouds)) == (False, 1)
     shapes.set_up(0, UpGuess("z", "asked"))
     assert len([shapes[i] for i in (0, 1, 0)]) == 3
     assert [guess.axis for guess in shapes.guesses.values()] == ["z", "y"]

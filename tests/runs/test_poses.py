@@ -8,7 +8,7 @@ import torch
 
 from pointclip.datasets import ShapeFiles
 from pointclip.datasets.synthetic import generate
-from pointclip.datasets.up_axis import MODEL, UpGuess
+from pointclip.datasets.up_axis import CUES, MODEL, UNDECIDED, UpGuess
 from pointclip.runs import poses
 from pointclip.runs.poses import find_up_axes, model_judge
 
@@ -39,7 +39,7 @@ def test_the_surer_pose_is_taken(classes, axis, remark):
     cloud = np.array([[0.0, 0, 0], extent, extent / 2])
     guess = model_judge(Extractor(), torch.tensor(classes), torch.ones(2), ("tall", "wide"))([cloud])
     assert (guess.axis, guess.remark) == (axis, remark)
-    assert guess.decided == (axis == "z")
+    assert (guess.reason == MODEL) == (axis == "z")
     assert remark in guess.words
 
 
@@ -58,3 +58,19 @@ def test_only_undecided_files_are_shown_to_the_model_and_none_while_reading(tmp_
     assert [shapes.up_of(i).axis for i in range(2)] == ["z", "y"]
     assert len([shapes[i] for i in (0, 1, 0)]) == 3
     assert asked == [1]
+
+
+LEANS = UpGuess("z", CUES, sure=False, margin=0.7)
+
+
+@pytest.mark.parametrize(
+    ("model", "axis", "sure", "remark"),
+    [
+        (UpGuess("z", MODEL), "z", True, ""),
+        (UpGuess("y", MODEL, "a b"), "y", False, f"z by {CUES}; a b"),
+        (UpGuess("y", UNDECIDED, "a b", sure=False), "z", False, "a b"),
+    ],
+)
+def test_a_guess_is_sure_if_shape_and_model_agree(model, axis, sure, remark):
+    together = poses._together(LEANS, model)
+    assert (together.axis, together.sure, together.remark, together.margin) == (axis, sure, remark, 0.7)

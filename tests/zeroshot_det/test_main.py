@@ -12,6 +12,7 @@ import torch
 import trimesh
 
 from pointclip.datasets import axes
+from pointclip.datasets.up_axis import CUES
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
 from tests.endings import exit_code
@@ -130,9 +131,9 @@ def test_boxes_of_a_scan_are_in_its_frame(run, scan, tmp_path, capsys):
     folder = next((tmp_path / "out").glob("own_scans*/input"))
     written = json.loads((folder / "scan-1/boxes.json").read_text())
     (answer,) = json.loads(capsys.readouterr().out)
-    assert (answer["file"], answer["up"], answer["up_by"]) == (str(path), "y", "its likeliest floor")
+    assert (answer["file"], answer["up"], answer["up_by"]) == (str(path), "y", CUES)
     assert [box["class"] for box in answer["boxes"]] == [box["class"] for box in written["boxes"]]
-    assert any("assumed y up by its likeliest floor" in note for note in metrics["notes"])
+    assert any(f"assumed y up by {CUES}" in note for note in metrics["notes"])
     assert written["up"] == "y"
     assert read_metrics(folder)["dataset"] == "own scans"
     assert "map25" not in metrics

@@ -12,10 +12,10 @@ import numpy as np
 from scipy.cluster.vq import kmeans2
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
+from pointclip.datasets.voxels import components
 from zeroshot_det.boxes import CENTRE, SIZE, from_bounds, iou
 from zeroshot_det.proposals.base import Proposals, no_proposals
 from zeroshot_det.proposals.structure import VOXEL, Room
-from zeroshot_det.voxels import components
 
 SCALES = (0.06, 0.09, 0.13, 0.2)  # metres: cell sides; cells that touch are connected
 MIN_CELLS = (1, 6)  # see `components`

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from zeroshot_det.voxels import components, normals_of, voxels_of
+from pointclip.datasets.voxels import components, normals_of, voxels_of
 
 VOXEL = 0.04  # metres; everything below is in metres too
 NEAR = 0.06  # points this close to a plane belong to it

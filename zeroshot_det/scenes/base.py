@@ -27,6 +27,7 @@ class Scene:
     colours: np.ndarray | None = None  # [N, 3] uint8; only for pictures
     up: str = "z"  # the axis of the scan's frame that became z
     up_by: str = ""  # why, for --input scans
+    up_sure: bool = True  # whether that can be relied on
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)  # subtracted from the scan's coordinates
     kept: np.ndarray | None = None  # [M] bool, which rows of the file the points come from; None for all
     notes: tuple[str, ...] = ()  # what was done to the points, for the report

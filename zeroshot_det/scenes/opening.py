@@ -8,6 +8,7 @@ import numpy as np
 from yacs.config import CfgNode
 
 from pointclip.datasets.shape_files import ENDINGS
+from pointclip.datasets.voxels import voxels_of
 from pointclip.errors import InputError
 from pointclip.runs.inputs import expand_inputs, names_or_list
 from zeroshot_det.class_names import named_classes
@@ -17,7 +18,6 @@ from zeroshot_det.scenes.scan_files import ScanFiles
 from zeroshot_det.scenes.scannet import ScanNet
 from zeroshot_det.scenes.subset import OfClasses
 from zeroshot_det.scenes.sunrgbd import SunRgbd
-from zeroshot_det.voxels import voxels_of
 
 NAMES = ("synthetic_rooms", "scannet", "sunrgbd")
 
@@ -59,7 +59,8 @@ class PreparedScenes:
         detected_classes: the names of detections' labels.
         bad: scene name -> the error message.
         notes: about the other scenes, for the report.
-        frames: scene index -> the up axis of a scene that was read, why it was chosen, and its offset.
+        frames: scene index -> the up axis of a scene that was read, why it was chosen, whether that is sure, and the
+            scene's offset.
     """
 
     def __init__(self, scenes: SceneSet, settings: CfgNode):
@@ -73,7 +74,7 @@ class PreparedScenes:
         self._c, self._seed, self._skip = settings.SCENE, settings.SEED, settings.ON_BAD_SHAPE == "skip"
         self.bad: dict[str, str] = {}
         self.notes: list[str] = []
-        self.frames: dict[int, tuple[str, str, tuple[float, float, float]]] = {}
+        self.frames: dict[int, tuple[str, str, bool, tuple[float, float, float]]] = {}
         self._last: tuple[int, Scene] | None = None
 
     def __len__(self) -> int:
@@ -87,7 +88,7 @@ class PreparedScenes:
                 scene = replace(
                     scene, points=voxels_of(scene.points, self._c.VOXEL_SIZE)[0].astype(np.float32), colours=None
                 )
-            self.frames[place] = scene.up, scene.up_by, scene.offset
+            self.frames[place] = scene.up, scene.up_by, scene.up_sure, scene.offset
             self._last = place, thinned(scene, self._c.NUM_POINTS, self._seed)
         return self._last[1]
 

@@ -6,16 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from pointclip.datasets.axes import check_up, to_z_up
-from pointclip.datasets.shape_files import MESH_POINTS, printable, read_shape
 from pointclip.datasets.shape_files.columns import parse_columns
-from pointclip.datasets.shape_files.reading import ending_of
-from pointclip.datasets.up_axis import CONVENTION, CONVENTIONS, GIVEN, UpGuess
+from pointclip.datasets.shape_files.reading import ending_of, printable, read_geometry, take
+from pointclip.datasets.shape_files.standing import guess_of
+from pointclip.datasets.up_axis import GIVEN, UpGuess
 from pointclip.errors import InputError
 from zeroshot_det.scenes.base import Scene, check_scene
-from zeroshot_det.scenes.frames import guess_up_axis
 
 SCAN_POINTS = 400_000  # sampled from a mesh
-FLOOR = "its likeliest floor"  # why a scan's up axis was chosen
 
 
 class ScanFiles:
@@ -23,8 +21,8 @@ class ScanFiles:
 
     Args:
         paths: the files, each once.
-        up: the axis that points up in them, such as "z" or "-y"; "auto" guesses it by the format's convention
-            if it has one, otherwise by `guess_up_axis`.
+        up: the axis that points up in them, such as "z" or "-y"; "auto" guesses it, see
+            `pointclip.datasets.up_axis`.
         class_names: the classes to detect.
         seed: for points sampled from a mesh.
         columns: of x, y and z in text files and arrays, as for `read_shape`.
@@ -54,21 +52,15 @@ class ScanFiles:
 
     def __getitem__(self, index: int) -> Scene:
         path, name = self.paths[index], self.names[index]
-        shape = read_shape(path, seed=self.seed, columns=self.columns)
-        if len(shape.points) == MESH_POINTS:  # probably a mesh, which is sampled at this many points by default
-            shape = read_shape(path, SCAN_POINTS, seed=self.seed, columns=self.columns)
+        geometry = read_geometry(path, parse_columns(self.columns))
+        is_mesh = geometry.triangles is not None and len(geometry.triangles)
+        shape = take(geometry, name, SCAN_POINTS if is_mesh else None, self.seed).shape
         points = check_scene(shape.points, name)
         if np.ptp(points, axis=0).max() == 0:
             raise InputError(f"{name}: all points coincide; a scan of a room was expected.")
-        guess = self._up_of(points, path)
+        guess = UpGuess(self.up, GIVEN) if self.up != "auto" else guess_of(geometry, ending_of(path))
         guessed = () if self.up != "auto" else (guess.words,)
         notes = tuple(f"{name}: {note}" for note in (*shape.notes, *guessed))
         z_up = np.ascontiguousarray(to_z_up(points, guess.axis))
-        up = {"up": guess.axis, "up_by": guess.reason}
+        up = {"up": guess.axis, "up_by": guess.reason, "up_sure": guess.sure}
         return Scene(name, z_up, offset=shape.offset, kept=shape.kept, notes=notes, **up)
-
-    def _up_of(self, points: np.ndarray, path: Path) -> UpGuess:
-        if self.up != "auto":
-            return UpGuess(self.up, GIVEN)
-        convention = CONVENTIONS.get(ending_of(path))
-        return UpGuess(convention, CONVENTION) if convention else UpGuess(guess_up_axis(points), FLOOR)

@@ -13,11 +13,12 @@ from pointclip.datasets.shape_files.columns import parse_columns
 from pointclip.datasets.shape_files.geometry import Geometry
 from pointclip.datasets.shape_files.pieces import Split, pieces_of
 from pointclip.datasets.shape_files.reading import Taken, ending_of, printable, read_geometry, stand, take
-from pointclip.datasets.up_axis import GIVEN, POINTS, UpGuess, guess_up
+from pointclip.datasets.shape_files.standing import guess_of, sample_of
+from pointclip.datasets.up_axis import GIVEN, UpGuess
 from pointclip.errors import InputError
 from pointclip.projection.points import check_num_points
 
-MAX_POSED = 20  # pieces of a file from which its up axis is guessed
+MAX_POSED, POSE_POINTS = 20, 2048  # pieces of a file that a model sees to find its up axis, and points of each
 KEPT_BYTES = 64 << 20  # of files read for their up axis, until their shapes are read
 
 
@@ -49,7 +50,7 @@ class ShapeFiles:
         every_vertex: whether a mesh's vertices and the centres of its triangles belong to its points.
         columns: of x, y and z in text files and arrays, as for `read_shape`.
 
-    An up axis "auto" is guessed from format and geometry when a file's first shape is read, unless `set_up` gave it.
+    An up axis "auto" is guessed from format and shape when a file is first read; `set_up` replaces it.
 
     Raises:
         InputError: if no file is given, or one twice, and for columns that are not three.
@@ -109,8 +110,6 @@ class ShapeFiles:
         return len(self.entries)
 
     def __getitem__(self, index: int) -> Shape:
-        if self.up == "auto" and not self.entries[index].reason and self.entries[index].path not in self._ups:
-            self.set_up(index, self.guess(index)[0])
         return stand(self.taken(index).shape, self.up_of(index).axis)
 
     def taken(self, index: int) -> Taken:
@@ -133,27 +132,20 @@ class ShapeFiles:
         return UpGuess(self.up, GIVEN) if self.up != "auto" else self._ups[self.entries[index].path]
 
     def guess(self, index: int) -> tuple[UpGuess, list[np.ndarray]]:
-        """The up axis of a shape's file by format and geometry, and the clouds [N, 3] of which it is that."""
+        """The up axis of a shape's file by format, frame and shape, and clouds [N, 3] of it, or of its first pieces."""
         path = self.entries[index].path
-        clouds = self._clouds(path)
-        return guess_up(clouds, ending_of(path)), clouds
+        pieces = self._read(path, keep=True)
+        clouds = []
+        for geometry in list(pieces.values())[:MAX_POSED]:
+            try:
+                clouds.append(sample_of(geometry, POSE_POINTS))
+            except InputError:  # reported when that piece itself is read
+                continue
+        return self._ups[path], clouds
 
     def set_up(self, index: int, guess: UpGuess) -> None:
         """Set the up axis of a shape's file, for all its pieces."""
         self._ups[self.entries[index].path] = guess
-
-    def _clouds(self, path: Path) -> list[np.ndarray]:
-        """The points of a file, or of its first pieces, from which its up axis is guessed."""
-        pieces = self._read(path, keep=True)
-        if self.split is None:
-            return [take(pieces[""], printable(path), self.num_points, self.seed, self.every_vertex).shape.points]
-        clouds = []
-        for name, geometry in list(pieces.items())[:MAX_POSED]:
-            try:
-                clouds.append(take(geometry, name, self.num_points or POINTS, self.seed).shape.points)
-            except InputError:  # reported when that piece itself is read
-                continue
-        return clouds
 
     def _entries_of(self, path: Path) -> list[Entry]:
         if self.split is None:
@@ -183,6 +175,8 @@ class ShapeFiles:
 
     def _pieces(self, path: Path) -> dict[str, Geometry]:
         geometry = read_geometry(path, self.columns)
+        if self.up == "auto" and path not in self._ups:
+            self._ups[path] = guess_of(geometry, ending_of(path))
         if self.split is None:
             return {"": geometry}
         return {piece.name: piece.geometry for piece in pieces_of(geometry, self.split) if piece.geometry is not None}

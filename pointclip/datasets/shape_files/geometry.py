@@ -21,6 +21,7 @@ class Geometry:
     notes: tuple[str, ...] = ()  # on changes made to the data
     nodes: tuple[str, ...] = ()  # names of the objects in a scene; () if there is no more than the shape itself
     node_of: np.ndarray | None = None  # [T] or of a cloud [N] int, index into `nodes`
+    organised: bool = False  # whether a cloud's points are the pixels of a depth camera
 
 
 def fans(counts: np.ndarray, corners: np.ndarray) -> np.ndarray:

@@ -24,7 +24,18 @@ def read_pcd(data: bytes, path: Path) -> Geometry:
     readers = {"ascii": _read_text, "binary": _read_binary, "binary_compressed": _read_compressed}
     if kind not in readers:
         raise InputError(f"{path} has DATA {kind}; one of {', '.join(readers)} was expected.")
-    return Geometry(readers[kind](body, row, count, path))
+    return Geometry(readers[kind](body, row, count, path), organised=_is_organised(header))
+
+
+def _is_organised(header: dict[str, list[str]]) -> bool:
+    """Whether the points are an image in the camera's own frame."""
+    view = header.get("VIEWPOINT") or ["0", "0", "0", "1", "0", "0", "0"]
+    try:
+        in_own_frame = [float(word) for word in view] == [0, 0, 0, 1, 0, 0, 0]
+    except ValueError:
+        return False
+    sides = [(header.get(key) or ["1"])[0] for key in ("WIDTH", "HEIGHT")]
+    return in_own_frame and all(side.isdecimal() and int(side) > 1 for side in sides)
 
 
 def _split(data: bytes, path: Path) -> tuple[dict[str, list[str]], bytes]:

@@ -20,9 +20,9 @@ from pointclip.datasets.shape_files.obj import read_obj
 from pointclip.datasets.shape_files.off import read_off
 from pointclip.datasets.shape_files.pcd import read_pcd
 from pointclip.datasets.shape_files.ply import read_ply
+from pointclip.datasets.shape_files.standing import guess_of, near_origin
 from pointclip.datasets.shape_files.stl import read_stl
 from pointclip.datasets.shape_files.text import read_text
-from pointclip.datasets.up_axis import guess_up
 from pointclip.errors import InputError
 from pointclip.projection.points import check_num_points
 from pointclip.utils.file_errors import HEAD_BYTES, cannot_open, check_not_placeholder
@@ -80,10 +80,11 @@ def read_shape(
     check_num_points(num_points)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError(f"The seed is {seed!r}; expected an integer of at least 0.")
-    shape = take(read_geometry(path, parse_columns(columns)), printable(path), num_points, seed).shape
+    geometry = read_geometry(path, parse_columns(columns))
+    shape = take(geometry, printable(path), num_points, seed).shape
     if up != "auto":
         return stand(shape, up)
-    guess = guess_up(shape.points, ending_of(path))
+    guess = guess_of(geometry, ending_of(path))
     return replace(stand(shape, guess.axis), notes=(*shape.notes, guess.words))
 
 
@@ -132,10 +133,10 @@ def take(
         chosen = np.sort(rng.choice(len(points), num_points, replace=False))
         points, rows, kept = points[chosen], chosen if rows is None else rows[chosen], None
     with np.errstate(over="ignore"):  # values too large for float32 become inf, which callers check
-        points, offset = _near_origin(points)
+        points, offset, notes = near_origin(points)
         points = points.astype(np.float32)
-    offset = tuple(offset.tolist())
-    shape = Shape(np.ascontiguousarray(points), -1, name, kept=kept, notes=geometry.notes, offset=offset)
+    notes, offset = (*geometry.notes, *notes), tuple(offset.tolist())
+    shape = Shape(np.ascontiguousarray(points), -1, name, kept=kept, notes=notes, offset=offset)
     return Taken(shape, own, rows, faces)
 
 
@@ -210,16 +211,3 @@ def _without_nan(cloud: Geometry) -> tuple[Geometry, np.ndarray | None]:
         return cloud, None
     note = f"{len(sound) - sound.sum()} of {len(sound)} rows have NaN and were dropped."
     return Geometry(cloud.points[sound], notes=(*cloud.notes, note)), sound
-
-
-def _near_origin(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points as float64, shifted to the origin if their coordinates are too large for float32, and the offset."""
-    points = np.asarray(points, dtype=np.float64)
-    finite = points[np.isfinite(points).all(axis=1)]
-    if not len(finite):
-        return points, np.zeros(3)
-    low, high = finite.min(axis=0), finite.max(axis=0)
-    centre, extent = (low + high) / 2, (high - low).max()
-    if np.abs(centre).max() <= 1000 * extent:  # the float32 error is then 6e-5 of the extent
-        return points, np.zeros(3)
-    return points - centre, centre
