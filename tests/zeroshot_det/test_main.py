@@ -2,8 +2,6 @@
 
 import csv
 import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +25,6 @@ from zeroshot_det.scenes.rooms import make_room
 from zeroshot_det.settings import load, parse
 
 CONFIGS = Path(command.__file__).with_name("configs")
-CHROMIUM = shutil.which("chromium")
 
 
 @pytest.fixture(scope="module")
@@ -229,32 +226,3 @@ def test_settings_of_other_tasks_are_refused(overrides, message):
 def test_help(capsys):
     assert exit_code(parse, ["--help"]) == 0
     assert "--up" in capsys.readouterr().out
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-@pytest.mark.slow
-@pytest.mark.parametrize("width", [500, 1400])
-def test_page_draws_its_scenes_in_a_browser(run, tmp_path, width):
-    _, folder = run()
-    page = (folder / "report.html").read_text()
-    probe = """<script>addEventListener("load", () => setTimeout(() => {
-      const slider = document.querySelector("input[name=score]"), canvas = document.querySelector(".view");
-      const first = canvas.dataset.shown;
-      slider.value = 1; slider.dispatchEvent(new Event("input"));
-      document.querySelector("button[data-move=left]").click();
-      setTimeout(() => { document.title = ["probe", first, canvas.dataset.shown, canvas.dataset.yaw,
-        document.documentElement.scrollWidth <= innerWidth].join(" "); }, 3000);
-    }, 1500));</script>"""
-    (folder / "probe.html").write_text(page.replace("</body>", probe + "</body>"))
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
-    flags += ["--disable-background-networking", "--disable-component-update", f"--user-data-dir={tmp_path / 'user'}"]
-    flags += [f"--window-size={width},1200", "--virtual-time-budget=15000", "--dump-dom"]
-    done = subprocess.run(
-        [CHROMIUM, *flags, f"file://{folder / 'probe.html'}"], capture_output=True, text=True, timeout=120
-    )
-    title = done.stdout.split("<title>")[1].split("</title>")[0].split()
-    assert title[0] == "probe"
-    assert int(title[1]) > 0  # boxes shown initially
-    assert int(title[2]) == 0  # none with the slider at its end
-    assert float(title[3]) == pytest.approx(-0.4)  # rotated by half a radian
-    assert title[4] == "true"  # no horizontal overflow
