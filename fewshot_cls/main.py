@@ -37,7 +37,7 @@ from pointclip.features.store import fingerprint_of_encoder
 from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.atomic_folder import atomic_folder
 from pointclip.runs.opening import open_shapes
-from pointclip.runs.own_shapes import answering, up_notes
+from pointclip.runs.own_shapes import answering, notes_of
 from pointclip.runs.poses import find_up_axes
 from pointclip.runs.run import describe_run
 from pointclip.search.result import read_result
@@ -103,7 +103,7 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
         write_learned(folder, settings, answers, training, shots, **facts)
         origins = sentences.origin, weights.origin
         described = describe_run(args, settings, extractor, reader, sentences, origins, result, seconds)
-        described = with_notes(described, settings, [f"training shapes: {note}" for note in up_notes(training.files)])
+        described = with_notes(described, settings, [f"training shapes: {note}" for note in notes_of(training.files)])
         if not reader:
             return report_training(folder, described, answers)
         before = zero(unit_views(test))

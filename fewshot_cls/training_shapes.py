@@ -1,5 +1,6 @@
 """Labelled training shapes: your files in one folder per class, and augmented copies of any data set."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -7,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from pointclip.datasets.base import Shape, ShapeSet
-from pointclip.datasets.shape_files import ShapeFiles
+from pointclip.datasets.shape_files import ENDINGS, ShapeFiles
 from pointclip.errors import InputError
 from pointclip.utils.files import expanded
+from pointclip.utils.shape_folders import Found, class_folders, shapes_of_class
 
 SCALES, SHIFT = (2 / 3, 3 / 2), 0.2  # of augmented copies, along each axis; the shift in units of the largest side
 
@@ -18,7 +20,8 @@ class FolderShapes:
     """A folder with one subfolder of shape files per class, named after the class.
 
     Args:
-        folder: hidden files and folders in it are ignored, and so are files beside the subfolders.
+        folder: a class's shapes may lie deeper, as CLASS/train/*.off (its other splits are then left alone) or
+            CLASS/ID/models/*.obj; hidden files and folders, and files beside the subfolders, are ignored.
         num_points, up, seed, columns: see `pointclip.datasets.shape_files.read_shape`.
 
     Raises:
@@ -35,16 +38,22 @@ class FolderShapes:
             raise InputError(
                 f"There is no folder {root}; a folder with one subfolder of shapes per class was expected."
             )
-        classes = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+        classes = class_folders(root)
         if len(classes) < 2:
             raise InputError(f"{root} has {len(classes)} subfolder(s); two or more were expected, one per class.")
-        files = {path.name: _files_in(path) for path in classes}
-        if empty := [name for name, paths in files.items() if not paths]:
-            raise InputError(f"The folder {root / empty[0]} is empty; put that class's shapes there.")
+        found = {path.name: shapes_of_class(path, ENDINGS) for path in classes}
+        for name, of_class in found.items():
+            if not of_class.files:
+                others = f" ({of_class.words} cannot be read)" if of_class.unread else ""
+                raise InputError(f"The folder {root / name} has no shapes{others}; put that class's shapes there.")
+        files = {name: of_class.files for name, of_class in found.items()}
+        unread = sum((of_class.unread for of_class in found.values()), Counter())
         self.class_names = tuple(files)
         self.labels = np.repeat(np.arange(len(files)), [len(paths) for paths in files.values()])
         paths = [path for paths in files.values() for path in paths]
         self.files = ShapeFiles(paths, num_points, up, self.class_names, seed, columns=columns)
+        if unread:
+            self.files.notes = (f"{Found(unread=unread).words} among the training files were passed over.",)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -91,7 +100,3 @@ class Augmented:
         """The indices of these shapes and of all their copies."""
         n = len(self._shapes)
         return [index + n * copy for copy in range(len(self) // n) for index in indices]
-
-
-def _files_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))

@@ -2,18 +2,20 @@
 
 import argparse
 import os
-from collections.abc import Collection, Iterator, Sequence
-from glob import glob, has_magic
+from collections.abc import Collection, Sequence
+from glob import escape, glob, has_magic
 from pathlib import Path
 
 from pointclip.errors import InputError
 from pointclip.utils.files import expanded
+from pointclip.utils.shape_folders import Found, is_hidden, shapes_in
 
+CONVERT = "such files cannot be read; convert them to .glb, .obj or .ply"
 LIST_MARK = "@"  # prefix of a file that lists files or names, one per line
 
 
-def expand_inputs(words: Sequence[str], endings: Collection[str]) -> list[Path]:
-    """The shape files given by the arguments of --input, without duplicates, in order.
+def expand_inputs(words: Sequence[str], endings: Collection[str]) -> tuple[list[Path], tuple[str, ...]]:
+    """The shape files given by the arguments of --input, without duplicates, in order, and notes on others.
 
     Args:
         words: files; folders, of which all files with known extensions are taken, including subfolders, sorted by name;
@@ -23,43 +25,52 @@ def expand_inputs(words: Sequence[str], endings: Collection[str]) -> list[Path]:
     Raises:
         InputError: for a list that cannot be read, and for folders, patterns and lists without shapes.
     """
-    found: dict[Path, None] = {}
+    files: dict[Path, None] = {}
+    unread = Found()
     for word in words:
-        found |= dict.fromkeys(_files(word, endings))
-    return list(found)
+        found = _found(word, endings)
+        files |= dict.fromkeys(found.files)
+        unread.unread += found.unread
+    if not unread.words:
+        return list(files), ()
+    return list(files), (f"{unread.words} among the --input files were passed over: {CONVERT}.",)
 
 
-def _files(word: str, endings: Collection[str]) -> Iterator[Path]:
+def _found(word: str, endings: Collection[str]) -> Found:
     path = expanded(word)
     if word.startswith(LIST_MARK) and not os.path.exists(path):
-        folder = expanded(word[1:]).parent
+        folder, found = expanded(word[1:]).parent, Found()
         for line in read_lines(word[1:]):
-            yield from _files(str(folder / expanded(line)), endings)
-    elif os.path.isdir(path):  # Path.is_dir raises for names too long
-        yield from _non_empty(
-            _in_folder(path, endings), f"The folder {word} contains no shapes ({' '.join(sorted(endings))})"
-        )
-    elif has_magic(word) and not os.path.exists(path):
-        yield from _non_empty((Path(name) for name in sorted(glob(str(path), recursive=True))), f"No file fits {word}")
-    else:
-        yield path
+            of_line = _found(str(folder / expanded(line)), endings)
+            found.files += of_line.files
+            found.unread += of_line.unread
+        return found
+    if os.path.isdir(path):  # Path.is_dir raises for names too long
+        return _checked(shapes_in(path, endings), f"The folder {word} contains no shapes ({' '.join(sorted(endings))})")
+    if not has_magic(word) or os.path.exists(path):
+        return Found([path])
+    fitting = [
+        path for path in map(Path, sorted(glob(_pattern(path), recursive=True))) if not is_hidden(Path(path.name))
+    ]
+    found = Found().add((path for path in fitting if not path.is_dir()), endings)
+    for folder in filter(Path.is_dir, fitting if not word.endswith("**") else ()):
+        inner = shapes_in(folder, endings)
+        found.files += inner.files
+        found.unread += inner.unread
+    return _checked(found, f"No file fits {word}" if not fitting else f"No file that fits {word} is a shape")
 
 
-def _in_folder(folder: Path, endings: Collection[str]) -> Iterator[Path]:
-    """The shapes in a folder and its subfolders; hidden files and folders are skipped."""
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.suffix.lower() in endings and path.is_file():
-            yield path
+def _pattern(path: Path) -> str:
+    """The pattern for glob, in which the longest folder that exists is meant literally: "scans[2]/*.ply"."""
+    folder = next((parent for parent in path.parents if os.path.exists(parent)), None)
+    return str(path) if folder is None else os.path.join(escape(str(folder)), path.relative_to(folder))
 
 
-def _non_empty(paths: Iterator[Path], problem: str) -> Iterator[Path]:
-    none = True
-    for path in paths:
-        none = False
-        yield path
-    if none:
-        raise InputError(f"{problem}; check --input.")
+def _checked(found: Found, problem: str) -> Found:
+    if found.files:
+        return found
+    others = f" but {found.words}: {CONVERT}" if found.unread else "; check --input"
+    raise InputError(f"{problem}{others}.")
 
 
 def names_or_list(text: str) -> tuple[str, ...]:

@@ -41,10 +41,11 @@ def open_shapes(
     """
     if not args.input:
         return open_split(settings, parts_wanted)
-    files = expand_inputs(args.input, ENDINGS)
+    files, notes = expand_inputs(args.input, ENDINGS)
     split = Split(args.split, settings.SPLIT.MAX_PIECES, settings.SPLIT.MIN_EXTENT) if args.split else None
     num_points, columns = settings.DATASET.NUM_POINTS or None, settings.READING.COLUMNS
     shapes = ShapeFiles(files, num_points, args.up, tuple(class_names), settings.SEED, split, every_vertex, columns)
+    shapes.notes = notes
     return _reader(shapes, settings, list(range(len(shapes))), False)
 
 

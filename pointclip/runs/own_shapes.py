@@ -125,6 +125,11 @@ def up_notes(shapes: object) -> list[str]:
     return [f"assumed up axes: {summary}; use --up to change this.", *disagree]
 
 
+def notes_of(shapes: ShapeFiles | None) -> list[str]:
+    """Notes on shape files as a whole: those passed over, and their up axes."""
+    return [*(shapes.notes if shapes else ()), *up_notes(shapes)]
+
+
 def _shape(shapes: ShapeFiles, index: int) -> dict:
     entry = shapes.entries[index]
     return {"shape": entry.name, "file": printable(entry.path), "piece": entry.piece or None}

@@ -29,8 +29,25 @@ def test_folder_errors(tmp_path):
     with pytest.raises(InputError, match=r"1 subfolder\(s\)"):
         FolderShapes(tmp_path)
     (tmp_path / "b").mkdir()
-    with pytest.raises(InputError, match="is empty"):
+    (tmp_path / "a" / "a.fbx").write_text("")
+    with pytest.raises(InputError, match=r"a has no shapes \(1 \.fbx cannot be read\)"):
         FolderShapes(tmp_path)
+
+
+@pytest.mark.parametrize("inner", ["train", "1a2b/models", ""])
+def test_shapes_in_the_layouts_of_modelnet_and_shapenet(tmp_path, inner):
+    for name in ("chair", "sofa"):
+        folder = tmp_path / name / inner
+        folder.mkdir(parents=True)
+        np.save(folder / "model.npy", np.random.default_rng(0).normal(size=(20, 3)))
+        for other in ("model.mtl", "README.md", "README.txt", "picture.png", "model.fbx"):
+            (folder / other).write_text("")
+    if inner == "train":
+        (tmp_path / "sofa/test").mkdir()
+        np.save(tmp_path / "sofa/test/model.npy", np.zeros((2, 3)))
+    shapes = FolderShapes(tmp_path)
+    assert [path.name for path in shapes.files.paths] == ["model.npy"] * 2
+    assert [*shapes.files.notes] == ["2 .fbx among the training files were passed over."]
 
 
 def test_augmented_copies():

@@ -190,7 +190,7 @@ def test_boxes_from_files_with_a_bad_file(run, tmp_path, capsys):
     [
         (["--classes", "chair, lmap"], "did you mean 'lamp'"),
         (["DATASET.CATEGORIES", "zeppelin"], "it has chair, table"),
-        (["--up", "y"], "needs --input"),
+        (["--up", "y"], "need --input"),
         (["PROPOSALS.METHOD", "guess"], "clusters"),
         (["PROPOSALS.METHOD", "files"], "PROPOSALS.FOLDER"),
         (["CLASSIFIER.SIZE_FILTER", "1.5"], "0 to 0.99"),

@@ -29,8 +29,10 @@ def open_scenes(settings: CfgNode, args: argparse.Namespace, class_names: Sequen
         InputError: for an unknown name, and where files are missing.
     """
     if args.input:
-        paths = expand_inputs(args.input, ENDINGS)
-        return ScanFiles(paths, settings.SCENE.UP, class_names, settings.SEED, settings.READING.COLUMNS)
+        paths, notes = expand_inputs(args.input, ENDINGS)
+        scans = ScanFiles(paths, settings.SCENE.UP, class_names, settings.SEED, settings.READING.COLUMNS)
+        scans.notes = notes
+        return scans
     scenes = _open_dataset(settings)
     categories = settings.DATASET.CATEGORIES
     return OfClasses(scenes, names_or_list(categories)) if categories else scenes
@@ -73,7 +75,7 @@ class PreparedScenes:
         self.names = [scenes.names[index] for index in self.indices]
         self._c, self._seed, self._skip = settings.SCENE, settings.SEED, settings.ON_BAD_SHAPE == "skip"
         self.bad: dict[str, str] = {}
-        self.notes: list[str] = []
+        self.notes = list(getattr(scenes, "notes", ()))
         self.frames: dict[int, tuple[str, str, bool, tuple[float, float, float]]] = {}
         self._last: tuple[int, Scene] | None = None
 

@@ -45,6 +45,7 @@ class ScanFiles:
             raise InputError("A scan was given twice; name each file once.")
         self.class_names, self.up, self.seed = tuple(class_names), up, seed
         self.columns = columns
+        self.notes: Sequence[str] = ()  # on the files as a whole
         parse_columns(columns)  # fails now rather than at every file
 
     def __len__(self) -> int:

@@ -84,6 +84,7 @@ class ShapeFiles:
         self.split = split
         self.every_vertex = every_vertex
         self.columns = parse_columns(columns)
+        self.notes: Sequence[str] = ()  # on the files as a whole
         self._ups: dict[Path, UpGuess] = {}
         self._kept: dict[Path, dict[str, Geometry]] = {}  # files read for their up axis, as their pieces
         self._whole: set[int] = set()
