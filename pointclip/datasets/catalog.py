@@ -1,10 +1,11 @@
 """The public data sets: sources, folders, checksums, and the error for a missing one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pointclip.bundled import CHECKOUT
+from pointclip.datasets.found_instead import HINTS, NAMES_OF_ARCHIVES, found_instead
 from pointclip.errors import InputError
 
 
@@ -102,9 +103,24 @@ def places(source: Source, root: str | Path) -> list[Path]:
 
 
 def missing_data(source: Source, root: str | Path, looked: Iterable[Path]) -> InputError:
-    """The error for a missing data set: where it was looked for, and how to get it."""
+    """The error for a missing data set: what was found instead, or where it was looked for, and how to get it."""
+    if instead := found_instead(root, HINTS[source.name], NAMES_OF_ARCHIVES[source.name]):
+        return InputError(f"{source.title} cannot be read from {root}: {instead}.")
     looked_for = ", ".join(str(path) for path in looked)
     return InputError(f"{source.title} is missing: looked for {looked_for}. {source.how_to_get(root)}")
+
+
+def partial_note(missing: Sequence[str], listed: int, what: str) -> tuple[str, ...]:
+    """A note on a copy of which a part is missing; () if nothing is.
+
+    Args:
+        missing: names of what is listed but not there.
+        listed: how many are listed.
+        what: they are, in the plural: "files listed".
+    """
+    if not missing:
+        return ()
+    return (f"{len(missing)} of {listed} {what} are not there, such as {missing[0]}; the others were read.",)
 
 
 def check_split(split: str, splits: Iterable[str], title: str) -> None:

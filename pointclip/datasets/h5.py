@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from pointclip.datasets.catalog import partial_note
 from pointclip.datasets.shape_files.numbers import decoded
 from pointclip.errors import InputError, first_line
 from pointclip.projection.points import check_num_points
@@ -80,30 +81,31 @@ def _cannot_read(path: Path, error: Exception) -> InputError:
     return InputError(f"{path} cannot be read as HDF5; download it again ({reason}).")
 
 
-def listed_files(folder: Path, list_name: str, pattern: str) -> list[Path]:
-    """The HDF5 files of one split, in their published order.
+def listed_files(folder: Path, list_name: str, pattern: str) -> tuple[list[Path], tuple[str, ...]]:
+    """The HDF5 files of one split, in their published order, and a note if some that are listed are not there.
 
     The list's lines may contain folders of the machine it was written on, so only their file names are used, in the
     list's folder. Without a list the files matching `pattern` are taken, ordered by number. Names that start with a dot
     are ignored.
 
     Raises:
-        InputError: if a listed file is missing, or there is none.
+        InputError: if no listed file is there, or no file fits the pattern.
     """
     listing = folder / list_name
     if not listing.is_file():
         files = [path for path in folder.glob(pattern) if not path.name.startswith(".")]
         if not files:
             raise InputError(f"{folder} has neither {list_name} nor {pattern}; unpack the data set again.")
-        return sorted(files, key=lambda path: [int(digits) for digits in re.findall(r"\d+", path.stem)])
+        return sorted(files, key=lambda path: [int(digits) for digits in re.findall(r"\d+", path.stem)]), ()
     names = [re.split(r"[/\\]", line)[-1] for line in read_lines(listing)]
     files = [folder / name for name in names if not name.startswith(".")]
     if not files:
         raise InputError(f"{listing} lists no files; unpack the data set again.")
-    for path in files:
-        if not path.is_file():
-            raise InputError(f"{path} is listed in {listing.name}, but missing; unpack the data set again.")
-    return files
+    there = [path for path in files if path.is_file()]
+    missing = [path.name for path in files if not path.is_file()]
+    if not there:
+        raise InputError(f"{files[0]} is listed in {listing.name}, but missing; unpack the data set again.")
+    return there, partial_note(missing, len(files), f"files listed in {listing.name}")
 
 
 class H5Shapes:
@@ -139,6 +141,7 @@ class H5Shapes:
         self.num_points = num_points
         self.parts_key = parts_key
         self.names = names
+        self.notes: tuple[str, ...] = ()  # on the files
         labels = [self._check(path, classes) for path in self.files]
         self.labels = np.concatenate(labels)
         self._ends = np.cumsum([len(part) for part in labels])

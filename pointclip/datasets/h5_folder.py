@@ -59,7 +59,7 @@ def _files_of(folder: Path, split: str) -> tuple[list[Path], tuple[str, ...]]:
     listing = folder / LISTS[split]
     listed = [Path(line.replace("\\", "/")).name for line in read_lines(listing)] if listing.is_file() else []
     if any((folder / name).is_file() for name in listed):
-        return listed_files(folder, listing.name, "*.h5"), ()
+        return listed_files(folder, listing.name, "*.h5")
     by_name = sorted(path for path in folder.glob(f"*{split}*.h5") if not path.name.startswith("."))
     if not by_name:
         existing = ", ".join(sorted(path.name for path in folder.glob("*.h5"))) or "no .h5 files"

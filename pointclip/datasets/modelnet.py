@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from pointclip.datasets.base import Shape, register
-from pointclip.datasets.catalog import MODELNET40, check_split, missing_data, places
+from pointclip.datasets.catalog import MODELNET40, check_split, missing_data, partial_note, places
 from pointclip.datasets.h5 import H5Shapes, listed_files, read_class_names, read_lines
 from pointclip.datasets.shape_files import read_shape
+from pointclip.datasets.shape_files.pickled import load_pickled
 from pointclip.errors import InputError, first_line
 from pointclip.projection.points import check_num_points
 from pointclip.utils.file_errors import check_head
@@ -39,7 +40,7 @@ class OffShapes:
 
     def __init__(self, folder: Path, split: str, num_points: int) -> None:
         check_num_points(num_points)
-        self.num_points = num_points
+        self.num_points, self.notes = num_points, ()
         self.class_names = tuple(sorted({path.parent.name for part in SPLITS for path in _class_folders(folder, part)}))
         self.files: list[Path] = []
         labels = []
@@ -73,7 +74,14 @@ class TextShapes:
         self.folder, self.num_points = folder, num_points
         self.class_names = read_class_names(folder / f"{set_name}_shape_names.txt")
         listing = folder / f"{set_name}_{split}.txt"
-        self.names = read_lines(listing)
+        listed = read_lines(listing)
+        self.names = [name for name in listed if self._path(name).is_file()]
+        if listed and not self.names:
+            raise InputError(
+                f"{self._path(listed[0])} and all others in {listing.name} are missing; unpack them there."
+            )
+        there = set(self.names)
+        self.notes = partial_note([name for name in listed if name not in there], len(listed), "shapes listed")
         classes = [name.rpartition("_")[0] for name in self.names]
         if unknown := sorted(set(classes) - set(self.class_names)):
             raise InputError(
@@ -86,9 +94,7 @@ class TextShapes:
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, None, str]:
         name = self.names[index]
-        path = self.folder / self.class_names[self.labels[index]] / f"{name}.txt"
-        if not path.is_file():
-            raise InputError(f"{path} is listed in its split, but missing; unpack the data set again.")
+        path = self._path(name)
         try:
             points = np.loadtxt(path, np.float32, delimiter=",", ndmin=2, max_rows=self.num_points, usecols=(0, 1, 2))
         except (OSError, ValueError, IndexError) as error:
@@ -99,6 +105,51 @@ class TextShapes:
                 f"{path} has {len(points)} points, but DATASET.NUM_POINTS is {self.num_points}; set a lower number."
             )
         return points, None, name
+
+    def _path(self, name: str) -> Path:
+        return self.folder / name.rpartition("_")[0] / f"{name}.txt"
+
+
+class PickledShapes:
+    """The clouds of modelnet40_{train,test}_8192pts_fps.dat, as Point-BERT and ULIP keep them; y up.
+
+    Item i is (points [N, 3] float32, None, file name and number), as in `H5Shapes`: the first `num_points`, which are
+    spread by farthest-point sampling. The file is a pickle of (clouds [P, 6] with normals, labels [1]); it is read at
+    once, without executing anything in it, and only the points needed are kept. The classes are in the folder's
+    modelnet40_shape_names.txt.
+    """
+
+    def __init__(self, folder: Path, split: str, num_points: int | None) -> None:
+        check_num_points(num_points)
+        self.class_names = read_class_names(folder / "modelnet40_shape_names.txt")
+        if not (paths := _pickles(folder, split)):
+            raise InputError(
+                f"{folder} has no modelnet40_{split}_8192pts_fps.dat; copy it there, or use another split."
+            )
+        self.path, self.notes = paths[0], ()
+        with open(self.path, "rb") as file:
+            content = load_pickled(file, self.path)
+        try:
+            clouds, labels = content
+            self._clouds = [np.array(cloud[:num_points, :3], np.float32) for cloud in clouds]
+            self.labels = np.array([np.reshape(label, -1)[0] for label in labels], np.int64)
+        except (TypeError, ValueError, IndexError) as error:
+            what = f"{self.path} is not a list of clouds and a list of labels ({first_line(error)[:120]})"
+            raise InputError(f"{what}; get the file again.") from error
+        fewest = min((len(cloud) for cloud in self._clouds), default=0)
+        if len(self._clouds) != len(self.labels) or not fewest or fewest < (num_points or 0):
+            raise InputError(
+                f"{self.path} has {len(self._clouds)} clouds of {fewest} points or more and {len(self.labels)} labels; "
+                f"expected one label each, and {num_points or 1} points (DATASET.NUM_POINTS)."
+            )
+        if not 0 <= self.labels.min() <= self.labels.max() < len(self.class_names):
+            raise InputError(f"{self.path} has labels beyond the {len(self.class_names)} classes of its list.")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, None, str]:
+        return self._clouds[index].copy(), None, f"{self.path.stem}/{index}"
 
 
 @register("modelnet40")
@@ -125,7 +176,7 @@ class ModelNet40:
     def __init__(self, root: str | Path, split: str = "test", num_points: int = 1024) -> None:
         check_split(split, SPLITS, self.title)
         self.class_names, self._shapes = self._open(Path(root), split, num_points)
-        self.labels = self._shapes.labels
+        self.labels, self.notes = self._shapes.labels, self._shapes.notes
         self._rows = np.arange(len(self._shapes))
 
     def __len__(self) -> int:
@@ -137,11 +188,13 @@ class ModelNet40:
 
     def _open(self, root: Path, split: str, num_points: int) -> tuple[tuple[str, ...], Shapes]:
         h5_places, off_places = places(MODELNET40, root), [root / "ModelNet40", root]
-        text_places = [root / TEXT_FOLDER, root]
+        text_places = [root / TEXT_FOLDER, root / "ModelNet" / TEXT_FOLDER, root]
         if folder := next(filter(_is_h5_layout, h5_places), None):
             return _open_h5_layout(folder, split, num_points)
         if folder := next((place for place in text_places if _is_text_layout(place, "modelnet40")), None):
             return _named(TextShapes(folder, "modelnet40", split, num_points))
+        if folder := next((place for place in text_places if _is_pickled_layout(place)), None):
+            return _named(PickledShapes(folder, split, num_points))
         if folder := next(filter(_is_off_layout, off_places), None):
             return _named(OffShapes(folder, split, num_points))
         raise missing_data(MODELNET40, root, [*self._extra_places(root), *h5_places, text_places[0], off_places[0]])
@@ -195,7 +248,17 @@ def _is_h5_layout(folder: Path) -> bool:
 
 
 def _is_text_layout(folder: Path, set_name: str) -> bool:
-    return (folder / f"{set_name}_shape_names.txt").is_file()
+    """Whether the lists are there, with the folders of classes or nothing else that can be read."""
+    listed = folder / f"{set_name}_shape_names.txt"
+    return listed.is_file() and (not _is_pickled_layout(folder) or any(folder.glob("*/*_0001.txt")))
+
+
+def _is_pickled_layout(folder: Path) -> bool:
+    return (folder / "modelnet40_shape_names.txt").is_file() and any(_pickles(folder, split) for split in SPLITS)
+
+
+def _pickles(folder: Path, split: str) -> list[Path]:
+    return sorted(folder.glob(f"modelnet40_{split}_*pts_fps.dat"))
 
 
 def _is_off_layout(folder: Path) -> bool:
@@ -207,14 +270,16 @@ def _class_folders(folder: Path, split: str) -> list[Path]:
     return [path for path in folder.glob(f"*/{split}") if path.is_dir() and not path.parent.name.startswith(".")]
 
 
-def _named(shapes: OffShapes | TextShapes) -> tuple[tuple[str, ...], Shapes]:
+def _named(shapes: OffShapes | TextShapes | PickledShapes) -> tuple[tuple[str, ...], Shapes]:
     return shapes.class_names, shapes
 
 
 def _open_h5_layout(folder: Path, split: str, num_points: int) -> tuple[tuple[str, ...], H5Shapes]:
     classes = read_class_names(folder / "shape_names.txt")
-    files = listed_files(folder, f"{split}_files.txt", f"ply_data_{split}*.h5")
-    return classes, H5Shapes(files, len(classes), num_points, names=folder / "shape_names.txt")
+    files, notes = listed_files(folder, f"{split}_files.txt", f"ply_data_{split}*.h5")
+    shapes = H5Shapes(files, len(classes), num_points, names=folder / "shape_names.txt")
+    shapes.notes = notes
+    return classes, shapes
 
 
-Shapes = H5Shapes | OffShapes | TextShapes
+Shapes = H5Shapes | OffShapes | TextShapes | PickledShapes

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from pointclip.datasets.base import Shape, register
-from pointclip.datasets.catalog import SHAPENETPART, check_split, missing_data, places
+from pointclip.datasets.catalog import SHAPENETPART, check_split, missing_data, partial_note, places
 from pointclip.datasets.h5 import H5Shapes, listed_files
 from pointclip.datasets.shapenetpart_labels import CATEGORIES, FIRST_PART, PART_NAMES
 from pointclip.errors import InputError
@@ -51,7 +52,13 @@ class TextShapes:
         check_num_points(num_points)
         self.folder = folder
         self.num_points = num_points
-        self._shapes = [shape for split in splits for shape in _listed_shapes(folder, split)]  # (synset, id)
+        listed = [shape for split in splits for shape in _listed_shapes(folder, split)]  # (synset, id)
+        self._shapes = [shape for shape in listed if _file_of(folder, *shape).is_file()]
+        if not self._shapes:
+            raise InputError(f"{_file_of(folder, *listed[0])} and all others listed are missing; unpack them there.")
+        there = set(self._shapes)
+        missing = ["/".join(shape) for shape in listed if shape not in there]
+        self.notes = partial_note(missing, len(listed), "shapes listed")
         self.labels = np.array([CATEGORIES.index(SYNSETS[synset]) for synset, _ in self._shapes], dtype=np.int64)
 
     def __len__(self) -> int:
@@ -59,9 +66,7 @@ class TextShapes:
 
     def file_of(self, index: int) -> Path:
         """The file of shape `index`."""
-        synset, name = self._shapes[index]
-        flat = self.folder / synset / f"{name}.txt"
-        return flat if flat.is_file() else self.folder / synset / "points" / f"{name}.pts"
+        return _file_of(self.folder, *self._shapes[index])
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, str]:
         synset, name = self._shapes[index]
@@ -90,6 +95,11 @@ class TextShapes:
         return np.sort(np.random.default_rng(0).permutation(count)[: self.num_points])
 
 
+def _file_of(folder: Path, synset: str, name: str) -> Path:
+    flat = folder / synset / f"{name}.txt"
+    return flat if flat.is_file() else folder / synset / "points" / f"{name}.pts"
+
+
 @register("shapenetpart")
 class ShapeNetPart:
     """ShapeNetPart as `Shape`s with y up and, for every point, a part label within the category.
@@ -114,7 +124,7 @@ class ShapeNetPart:
     def __init__(self, root: str | Path, split: str = "test", num_points: int | None = None) -> None:
         check_split(split, SPLITS, "ShapeNetPart")
         self._shapes = _open(Path(root), SPLITS[split], num_points)
-        self.labels = self._shapes.labels
+        self.labels, self.notes = self._shapes.labels, self._shapes.notes
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -137,12 +147,11 @@ def _open(root: Path, splits: Sequence[str], num_points: int | None) -> H5Shapes
     h5_places = places(SHAPENETPART, root)
     for folder in h5_places:
         if any(folder.glob("ply_data_*.h5")):
-            files = [
-                path
-                for split in splits
-                for path in listed_files(folder, f"{split}_hdf5_file_list.txt", f"ply_data_{split}*.h5")
-            ]
-            return H5Shapes(files, len(CATEGORIES), num_points, parts_key="pid")
+            found = [listed_files(folder, f"{name}_hdf5_file_list.txt", f"ply_data_{name}*.h5") for name in splits]
+            files, notes = zip(*found, strict=True)
+            shapes = H5Shapes(list(chain(*files)), len(CATEGORIES), num_points, parts_key="pid")
+            shapes.notes = tuple(chain(*notes))
+            return shapes
     text_places = [root / name for name in TEXT_FOLDERS] + [root]
     for folder in text_places:
         if (folder / "train_test_split").is_dir():

@@ -1,5 +1,6 @@
 """ModelNet40 and ModelNet10, from small files in their layouts."""
 
+import os
 import pickle
 from pathlib import Path
 
@@ -231,6 +232,11 @@ def test_file_damaged_after_opening_is_reported(folder):
 
 def test_missing_and_invalid_lists_are_reported(folder):
     (folder / "ply_data_test0.h5").unlink()
+    shapes = ModelNet40(folder, num_points=16)
+    (note,) = shapes.notes
+    assert note.startswith("1 of 2 files listed in test_files.txt are not there, such as ply_data_test0.h5")
+    assert len(shapes) == 3
+    (folder / "ply_data_test1.h5").unlink()
     with pytest.raises(InputError, match=r"ply_data_test0\.h5 is listed in test_files\.txt, but missing"):
         ModelNet40(folder)
     with pytest.raises(InputError, match=r"neither train_files\.txt nor"):
@@ -242,6 +248,7 @@ def test_missing_and_invalid_lists_are_reported(folder):
     with pytest.raises(InputError, match="each class once"):
         ModelNet40(folder)
     (folder / "shape_names.txt").unlink()
+    (folder / "ply_data_test1.h5").touch()
     with pytest.raises(InputError, match=r"shape_names\.txt is missing"):
         ModelNet40(folder)
 
@@ -254,9 +261,9 @@ def test_to_y_up_is_a_rotation():
     assert to_y_up(POINTS, "z").dtype == np.float32
 
 
-@pytest.mark.parametrize("up", ["-z", "Y", None, 2])
+@pytest.mark.parametrize("up", ["w", "Y", None, 2])
 def test_unknown_axes_are_rejected(up):
-    with pytest.raises(InputError, match="'y' or 'z'"):
+    with pytest.raises(InputError, match="expected one of x, y, z"):
         to_y_up(POINTS, up)
 
 
@@ -338,13 +345,72 @@ def test_normal_resampled_layout(tmp_path, name, classes):
     (folder / f"{name}_test.txt").write_text("bed_0002\nbed_0001\n")
     np.savetxt(folder / "bed" / "bed_0002.txt", np.hstack((POINTS[0], POINTS[0])), delimiter=",", fmt="%.6f")
     shapes = open_dataset(name, tmp_path, num_points=16)
-    assert (shapes.class_names, len(shapes), shapes[0].name) == (tuple(classes), 2, "bed_0002")
+    assert (shapes.class_names, len(shapes), shapes[0].name) == (tuple(classes), 1, "bed_0002")
+    assert shapes.notes == ("1 of 2 shapes listed are not there, such as bed_0001; the others were read.",)
     assert shapes.class_names[shapes[0].label] == "bed"
     assert np.allclose(shapes[0].points, POINTS[0, :16], atol=1e-6)
-    with pytest.raises(InputError, match=r"bed_0001\.txt is listed in its split, but missing"):
-        shapes[1]
     with pytest.raises(InputError, match=r"40 points, but DATASET\.NUM_POINTS is 41"):
         open_dataset(name, folder, num_points=41)[0]
+    (folder / f"{name}_test.txt").write_text("bed_0001\n")
+    with pytest.raises(InputError, match=r"bed_0001\.txt and all others in .* are missing"):
+        open_dataset(name, tmp_path)
+
+
+@pytest.fixture
+def pickles(tmp_path):
+    """Three clouds as Point-BERT keeps them."""
+    folder = tmp_path / "modelnet40_normal_resampled"
+    folder.mkdir()
+    (folder / "modelnet40_shape_names.txt").write_text("airplane\nbed\n")
+    clouds = [np.hstack((cloud, cloud)) for cloud in POINTS[:3]]
+    with open(folder / "modelnet40_test_8192pts_fps.dat", "wb") as file:
+        pickle.dump((clouds, [np.array([label]) for label in (1, 0, 1)]), file)
+    return folder
+
+
+def test_pickled_layout_is_read_without_executing_it(pickles):
+    for root in (pickles.parent, pickles):
+        shapes = open_dataset("modelnet40", root, num_points=16)
+        assert shapes.labels.tolist() == [1, 0, 1]
+        assert np.array_equal(shapes[1].points, POINTS[1, :16])
+        assert shapes[1].name == "modelnet40_test_8192pts_fps/1"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ((os.system, []), "was not loaded"),
+        (([POINTS[0]], []), "1 clouds of 16 points or more and 0 labels"),
+        (([POINTS[0]], [np.array([7])]), "labels beyond the 2 classes"),
+        ({"a": 1}, "is not a list of clouds"),
+        (([POINTS[0, 0]], [[1]]), "is not a list of clouds"),
+    ],
+)
+def test_other_pickles_are_refused(pickles, content, message):
+    with open(pickles / "modelnet40_test_8192pts_fps.dat", "wb") as file:
+        pickle.dump(content, file)
+    with pytest.raises(InputError, match=message):
+        open_dataset("modelnet40", pickles, num_points=16)
+    with pytest.raises(InputError, match=r"no modelnet40_train_8192pts_fps\.dat"):
+        open_dataset("modelnet40", pickles, "train")
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "words"),
+    [
+        ("modelnet40", "ModelNet40.zip", r"ModelNet40\.zip is there: unpack it there"),
+        ("modelnet40", "modelnet40_test_8192pts_fps.dat", r"copy that list beside it"),
+        ("shapenetpart", "processed/test_2048_fps.pkl", r"the text files are needed"),
+        ("scanobjectnn_pb_t50_rs", "h5/full_objectdataset.h5", r"all objects without a split"),
+        ("scanobjectnn_obj_only", "main_split_nobg/test_objectdataset_1024_fps.pkl", r"the \.h5 files are needed"),
+    ],
+)
+def test_what_is_found_instead_is_named_with_the_step_needed(tmp_path, name, file, words):
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text("")
+    with pytest.raises(InputError, match=f"cannot be read from .*{words}") as error:
+        open_dataset(name, tmp_path)
+    assert "is missing" not in str(error.value)
 
 
 def test_a_folder_in_pointclips_layout(tmp_path):

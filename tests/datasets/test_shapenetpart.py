@@ -155,9 +155,13 @@ def test_empty_and_missing_text_files_are_reported(tmp_path):
     path.write_text("")
     with pytest.raises(InputError, match="shape2"):
         ShapeNetPart(tmp_path)[0]
+    count = len(ShapeNetPart(tmp_path))
     path.unlink()
-    with pytest.raises(InputError, match="shape2"):
-        ShapeNetPart(tmp_path)[0]
+    partial = ShapeNetPart(tmp_path)
+    assert len(partial) == count - 1
+    assert partial.notes == (
+        f"1 of {count} shapes listed are not there, such as 04379243/shape2; the others were read.",
+    )
 
 
 @pytest.mark.parametrize("text", ["", "{}[", "3", "[3]", '["shape_data/1/2"]', '["alone"]'])

@@ -3,6 +3,7 @@
 import io
 import pickle
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -88,8 +89,13 @@ def read_pickled(data: bytes, path: Path) -> object:
     Raises:
         InputError: for a damaged pickle, or one with more than dicts, lists, numbers, strings and arrays.
     """
+    return load_pickled(io.BytesIO(data), path)
+
+
+def load_pickled(stream: BinaryIO, path: Path) -> object:
+    """The content of an open pickle, see `read_pickled`; lists and tuples are lists, of arrays or of such lists."""
     try:
-        content = _array_of(_Unpickler(io.BytesIO(data)).load())
+        content = _array_of(_Unpickler(stream).load())
         if isinstance(content, np.ndarray) and content.dtype == object and content.size == 1:
             content = content.reshape(-1)[0]
         return {key: _array_of(value) for key, value in content.items()} if isinstance(content, dict) else content
@@ -99,5 +105,7 @@ def read_pickled(data: bytes, path: Path) -> object:
         ) from error
 
 
-def _array_of(value: object) -> object:
+def _array_of(value: object, depth: int = 3) -> object:
+    if isinstance(value, list | tuple) and depth:
+        return [_array_of(entry, depth - 1) for entry in value]
     return value.array if isinstance(value, _Array) else value
