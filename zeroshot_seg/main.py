@@ -24,7 +24,7 @@ from pointclip.runs.run import describe_run
 from pointclip.search.result import read_result
 from zeroshot_seg.labelling import TASK, check_encoder, make_categories, segment
 from zeroshot_seg.projections import open_projection, open_view_weights, selected_views
-from zeroshot_seg.results import report_own_shapes, report_test
+from zeroshot_seg.results import check_saving, report_own_shapes, report_test
 from zeroshot_seg.scores import evaluate
 from zeroshot_seg.search import open_search, search_split
 from zeroshot_seg.settings import own_parts, parse
@@ -44,6 +44,7 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     # data
     prompts = open_prompts(settings.PROMPTS.FILE)
     reader = open_shapes(settings, args, (args.category or "shape",), parts_wanted=True, every_vertex=True)
+    check_saving(args, reader)
     names = reader.shapes.class_names
     parts = {names[0]: own_parts(args, prompts)} if args.input else reader.shapes.part_names
     if not parts:

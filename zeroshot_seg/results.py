@@ -11,7 +11,10 @@ import torch
 from pointclip.datasets import ShapeFiles
 from pointclip.datasets.batches import BatchReader
 from pointclip.datasets.shape_files.labelling import FileLabels, labels_in_file, labels_of_cloud
-from pointclip.report.labelled_files import write_glb, write_ply
+from pointclip.datasets.shape_files.las import SCANS
+from pointclip.datasets.shape_files.reading import ending_of, read_bytes
+from pointclip.errors import InputError
+from pointclip.report.labelled_files import write_glb, write_las, write_ply
 from pointclip.report.pictures import even_choice
 from pointclip.runs.output import table, write_csv
 from pointclip.runs.own_shapes import ANSWERS, FEW, UP_COLUMNS, answers_of, details, up_cell
@@ -240,26 +243,36 @@ def write_own_predictions(folder: Path, run: Run, answers: Sequence[Mapping]) ->
     write_csv(folder / "predictions.csv", [*header, "tuned_on_test_labels"], rows)
 
 
+def check_saving(args: argparse.Namespace, reader: BatchReader) -> None:
+    """Raise an InputError if --save-las has no file to write."""
+    if args.save_las and not any(ending_of(path) in SCANS for path in reader.shapes.paths):
+        raise InputError("--save-las writes .las and .laz files as they came, but --input has none; use --save-ply.")
+
+
 def save_shapes(
     folder: Path, args: argparse.Namespace, reader: BatchReader, shapes: list[Segmented], parts: Parts
 ) -> None:
-    """Write each shape as ply/NUMBER_NAME.ply and glb/NUMBER_NAME.glb, if --save-ply and --save-glb ask for it.
+    """Write each shape as ply/NUMBER_NAME.ply, glb/… and las/…, if --save-ply, --save-glb and --save-las ask for it.
 
-    Own shapes are written with all points and triangles of their files, in their own frame and unit; those of data sets
-    as the data set gives them.
+    Own shapes are written with all points and triangles of their files, in their own frame and unit, and in .ply and
+    .las with the points' other fields; those of data sets as the data set gives them.
     """
-    for segmented in shapes if args.save_ply or args.save_glb else ():
+    for segmented in shapes if args.save_ply or args.save_glb or args.save_las else ():
         names = parts[segmented.category]
         if isinstance(reader.shapes, ShapeFiles):
-            taken = reader.shapes.taken(segmented.index)
+            taken = reader.shapes.taken(segmented.index, fields=args.save_ply)
             found = labels_in_file(taken, segmented.labels, len(names))
             points, triangles = taken.geometry.points, None if found.triangles is None else taken.geometry.triangles
+            fields = taken.geometry.fields
         else:
-            found, triangles = FileLabels(segmented.labels), None
+            found, triangles, fields = FileLabels(segmented.labels), None, {}
             points = reader.shapes[segmented.index].points
         name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in Path(segmented.name).name)
         name = f"{segmented.index:05d}_{name[-60:]}"
         if args.save_ply:
-            write_ply(folder / "ply" / f"{name}.ply", points, found.points, names, triangles, found.triangles)
+            write_ply(folder / "ply" / f"{name}.ply", points, found.points, names, triangles, found.triangles, fields)
         if args.save_glb:
             write_glb(folder / "glb" / f"{name}.glb", points, found.points, triangles, found.triangles)
+        if args.save_las and (ending := ending_of(reader.shapes.entries[segmented.index].path)) in SCANS:
+            data, _ = read_bytes(reader.shapes.entries[segmented.index].path)
+            write_las(folder / "las" / f"{name}{ending}", data, found.points, names, taken.geometry.rows)

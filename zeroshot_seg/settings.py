@@ -52,6 +52,8 @@ def parser() -> argparse.ArgumentParser:
     what = "write each shape as .ply with its parts' labels and colours, an own file's in its own frame"
     parser.add_argument("--save-ply", action="store_true", help=what)
     parser.add_argument("--save-glb", action="store_true", help="the same as .glb, for viewers")
+    what = "write each .las or .laz file of --input as it came, with its parts' labels as the field label"
+    parser.add_argument("--save-las", action="store_true", help=what)
     return parser
 
 
@@ -61,6 +63,10 @@ def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNo
     check_rules(settings)
     if (args.parts or args.category) and not args.input:
         raise InputError("--parts and --category need --input FILE…; a data set defines its own.")
+    if args.save_las and not args.input:
+        raise InputError(
+            "--save-las writes .las and .laz files of --input as they came; use --save-ply for a data set."
+        )
     return args, settings
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from pointclip.datasets.shape_files import ShapeFiles, read_shape
 from pointclip.datasets.shape_files.arrays import read_npy
+from pointclip.datasets.shape_files.geometry import Reading
 from pointclip.datasets.shape_files.text import read_text
 from pointclip.errors import InputError
 
@@ -52,7 +53,7 @@ REFUSED = {
 
 
 def read(text, wanted=()):
-    return read_text(text.encode(), Path("a.csv"), wanted)
+    return read_text(text.encode(), Path("a.csv"), Reading(wanted))
 
 
 @pytest.mark.parametrize("kind", QUIET)

@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+import laspy
 import numpy as np
 import pytest
 import trimesh
@@ -145,14 +146,24 @@ def test_an_own_file_is_written_whole_in_its_own_frame(run, tmp_path, capsys):
     mesh.export(tmp_path / "ball.obj")
     points = generate("mug", 3, 60).points
     points[[0, 7]] = np.nan
-    np.save(tmp_path / "a.npy", points)
-    words = ("--input", tmp_path / "a.npy", tmp_path / "ball.obj", "--up", "z", "--category", "mug")
-    words = (*words, "--parts", "handle,cup", "--save-ply", "--save-glb", "--json", "REPORT", False)
+    np.save(tmp_path / "a.npy", np.column_stack([points, np.arange(60)]))
+    scan = laspy.LasData(laspy.LasHeader(point_format=3, version="1.2"))
+    scan.x, scan.y, scan.z = generate("mug", 3, 60).points.T
+    scan.classification = np.arange(60) % 5
+    scan.write(tmp_path / "c.laz")
+    words = ("--input", tmp_path / "a.npy", tmp_path / "ball.obj", tmp_path / "c.laz", "--up", "z", "--category", "mug")
+    words = (*words, "--parts", "handle,cup", "--save-ply", "--save-glb", "--save-las", "--json", "REPORT", False)
     folder = run(*words, config="own_shapes").with_name("own_shapes_vit_b16") / "input"
 
-    cloud, ball = (PlyData.read(path) for path in sorted((folder / "ply").glob("*.ply")))
+    cloud, ball, with_fields = (PlyData.read(path) for path in sorted((folder / "ply").glob("*.ply")))
     assert np.flatnonzero(cloud["vertex"]["label"] == -1).tolist() == [0, 7]
     assert np.array_equal(np.stack([cloud["vertex"][axis] for axis in "xyz"], axis=1), points, equal_nan=True)
+    assert cloud["vertex"]["column_4"].tolist() == list(range(60))
+    assert with_fields["vertex"]["classification"].tolist() == np.asarray(scan.classification).tolist()
+    (las,) = (folder / "las").iterdir()
+    assert las.name == "00002_c_laz.laz"
+    assert laspy.read(las).label.tolist() == with_fields["vertex"]["label"].tolist()
+    assert np.array_equal(laspy.read(las).classification, scan.classification)
     assert any("2 of 60 rows have NaN" in note for note in read_metrics(folder)["notes"])
     vertices = np.stack([ball["vertex"][axis] for axis in "xyz"], axis=1)
     np.testing.assert_allclose(vertices, mesh.vertices, atol=1e-4)
@@ -160,7 +171,7 @@ def test_an_own_file_is_written_whole_in_its_own_frame(run, tmp_path, capsys):
     assert set(np.unique(ball["face"]["label"])) <= {0, 1}
     np.testing.assert_allclose(trimesh.load(folder / "glb/00001_ball_obj.glb").bounds, mesh.bounds, atol=1e-3)
 
-    of_cloud, of_ball = json.loads(capsys.readouterr().out)
+    of_cloud, of_ball, _ = json.loads(capsys.readouterr().out)
     assert (of_cloud["counted"], of_ball["counted"]) == ("points", "faces")
     assert sum(part["count"] for part in of_cloud["parts"]) == 58
     assert sum(part["count"] for part in of_ball["parts"]) == len(mesh.faces)

@@ -7,6 +7,7 @@ import numpy as np
 
 from pointclip.datasets.axes import check_up, to_z_up
 from pointclip.datasets.shape_files.columns import parse_columns
+from pointclip.datasets.shape_files.geometry import Reading
 from pointclip.datasets.shape_files.reading import ending_of, printable, read_geometry, take
 from pointclip.datasets.shape_files.standing import guess_of
 from pointclip.datasets.up_axis import GIVEN, UpGuess
@@ -44,16 +45,15 @@ class ScanFiles:
         if len(set(self.paths)) < len(self.paths):
             raise InputError("A scan was given twice; name each file once.")
         self.class_names, self.up, self.seed = tuple(class_names), up, seed
-        self.columns = columns
+        self.reading = Reading(parse_columns(columns))
         self.notes: Sequence[str] = ()  # on the files as a whole
-        parse_columns(columns)  # fails now rather than at every file
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Scene:
         path, name = self.paths[index], self.names[index]
-        geometry = read_geometry(path, parse_columns(self.columns))
+        geometry = read_geometry(path, self.reading)
         is_mesh = geometry.triangles is not None and len(geometry.triangles)
         shape = take(geometry, name, SCAN_POINTS if is_mesh else None, self.seed).shape
         points = check_scene(shape.points, name)

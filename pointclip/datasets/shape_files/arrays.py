@@ -5,13 +5,20 @@ import math
 import struct
 import tokenize
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from pointclip.datasets.shape_files.columns import named_columns, unnamed_columns, wanted_columns
-from pointclip.datasets.shape_files.geometry import Geometry
+from pointclip.datasets.shape_files.columns import (
+    MAX_COLUMNS,
+    named_columns,
+    other_columns,
+    unnamed_columns,
+    wanted_columns,
+)
+from pointclip.datasets.shape_files.geometry import PLAIN, Geometry, Reading
 from pointclip.datasets.shape_files.pickled import read_pickled
 from pointclip.errors import InputError, first_line
 from pointclip.utils.file_errors import truncated
@@ -26,22 +33,18 @@ _ERRORS = (
 )  # fmt: skip  # numpy parses the header of an array as Python source
 
 
-def read_npy(data: bytes, path: Path, wanted: Sequence[str] = ()) -> Geometry:
-    """Read an .npy file: [N, 3] or wider, [H, W, 3], fields named x, y, z, or a dict with such an array.
-
-    Args:
-        wanted: the columns or fields of x, y and z, as READING.COLUMNS says; () to find them.
-    """
+def read_npy(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
+    """Read an .npy file: [N, 3] or wider, [H, W, 3], fields named x, y, z, or a dict with such an array."""
     try:
         array = _array(data, path)
     except InputError:
         raise
     except _ERRORS as error:
         raise _no_array(path, error) from error
-    return _points(_chosen(array, path) if isinstance(array, Mapping) else array, wanted, path)
+    return _of_arrays(array, reading, path) if isinstance(array, Mapping) else _points(array, reading, path)
 
 
-def read_npz(data: bytes, path: Path, wanted: Sequence[str] = ()) -> Geometry:
+def read_npz(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
     """Read an .npz file: the array with the first existing name of `KEYS`, or the only array, or the only [N, 3]."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -54,7 +57,21 @@ def read_npz(data: bytes, path: Path, wanted: Sequence[str] = ()) -> Geometry:
         raise
     except (*_ERRORS, zipfile.BadZipFile, zipfile.zlib.error) as error:
         raise _no_array(path, error) from error
-    return _points(_chosen(arrays, path), wanted, path)
+    return _of_arrays(arrays, reading, path)
+
+
+def _of_arrays(arrays: Mapping[str, object], reading: Reading, path: Path) -> Geometry:
+    """The points of one of several arrays; the others of the same length, up to MAX_COLUMNS wide, are its fields."""
+    chosen = _chosen(arrays, path)
+    cloud = _points(chosen, reading, path)
+    fields = dict(cloud.fields)
+    for key, array in arrays.items() if reading.fields else ():
+        if array is chosen or not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+            continue
+        if array.ndim in (1, 2) and len(array) == len(cloud.points) and array.size <= MAX_COLUMNS * len(array):
+            parts = array.reshape(len(array), -1).T
+            fields |= {key if len(parts) == 1 else f"{key}_{k}": part for k, part in enumerate(parts)}
+    return replace(cloud, fields=fields)
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> object:
@@ -112,12 +129,12 @@ def _chosen(arrays: Mapping[str, object], path: Path) -> np.ndarray:
     )
 
 
-def _points(array: np.ndarray, wanted: Sequence[str], path: Path) -> Geometry:
+def _points(array: np.ndarray, reading: Reading, path: Path) -> Geometry:
     """The x, y and z of an array, with a note if it had one coordinate per row, or is an organised cloud."""
     given = _given(array)
     array = _squeezed(array)
     if array.dtype.names:
-        return _of_fields(array.reshape(-1), wanted, path)
+        return _of_fields(array.reshape(-1), reading, path)
     if array.dtype.kind not in "fiu" or array.ndim not in (2, 3):
         raise _no_points(path, given)
     notes: tuple[str, ...] = ()
@@ -133,18 +150,28 @@ def _points(array: np.ndarray, wanted: Sequence[str], path: Path) -> Geometry:
         )
     if array.shape[1] < 3:
         raise _no_points(path, given)
+    wanted = reading.columns
     chosen = wanted_columns(wanted, (), array.shape[1], path) if wanted else unnamed_columns(array, path)
-    return Geometry(array[:, list(chosen.columns)].astype(np.float64), notes=(*notes, *chosen.notes))
+    points = array[:, list(chosen.columns)].astype(np.float64)
+    fields = other_columns(array.T, chosen.columns, ()) if reading.fields else {}
+    return Geometry(points, notes=(*notes, *chosen.notes), fields=fields)
 
 
-def _of_fields(array: np.ndarray, wanted: Sequence[str], path: Path) -> Geometry:
+def _of_fields(array: np.ndarray, reading: Reading, path: Path) -> Geometry:
     """The points of a structured array [N] by the names of its fields."""
-    names = array.dtype.names
+    names, wanted = array.dtype.names, reading.columns
     chosen = wanted_columns(wanted, names, len(names), path) if wanted else named_columns(names, path)
-    fields = [array[names[column]] for column in chosen.columns]
-    if any(field.ndim != 1 or field.dtype.kind not in "fiu" for field in fields):
+    columns = [_column(array[name]) for name in names]
+    axes = [columns[column] for column in chosen.columns]
+    if any(axis is None for axis in axes):
         raise InputError(f"{path} has fields {', '.join(names)} that are not one number per point; store it as [N, 3].")
-    return Geometry(np.stack(fields, axis=1).astype(np.float64), notes=chosen.notes)
+    fields = other_columns(columns, chosen.columns, names) if reading.fields else {}
+    return Geometry(np.stack(axes, axis=1).astype(np.float64), notes=chosen.notes, fields=fields)
+
+
+def _column(field: np.ndarray) -> np.ndarray | None:
+    """A field with one number per point; None for others."""
+    return field if field.ndim == 1 and field.dtype.kind in "fiu" else None
 
 
 def _organised(array: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -1,12 +1,14 @@
 """Which columns of a table are x, y and z: by their names, by what they hold, or as READING.COLUMNS says."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from pointclip.datasets.shape_files.geometry import unique
 from pointclip.errors import InputError
 
 MAX_COLUMNS = 24  # of a cloud whose columns have no names; a wider table is more likely a picture
@@ -142,6 +144,18 @@ def unnamed_columns(table: np.ndarray, path: Path) -> Chosen:
         note = f"Its first column counts the points and was left out; {SETTING} 1,2,3 takes it as x."
         return Chosen((1, 2, 3), (note,))
     return Chosen((0, 1, 2))
+
+
+def other_columns(
+    columns: Iterable[np.ndarray | None], taken: Sequence[int], names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """The columns [N] besides x, y and z, by name or as column_4; None stands for words, which are left out."""
+    given: Counter = Counter()
+    return {
+        unique(names[place].strip() if names and names[place].strip() else f"column_{place + 1}", given): column
+        for place, column in enumerate(columns)
+        if place not in taken and column is not None
+    }
 
 
 def are_known(names: Sequence[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from pointclip.datasets.axes import check_up
 from pointclip.datasets.base import Shape
 from pointclip.datasets.shape_files.columns import parse_columns
-from pointclip.datasets.shape_files.geometry import Geometry
+from pointclip.datasets.shape_files.geometry import Geometry, Reading
 from pointclip.datasets.shape_files.pieces import Split, pieces_of
 from pointclip.datasets.shape_files.reading import Taken, ending_of, printable, read_geometry, stand, take
 from pointclip.datasets.shape_files.standing import guess_of, sample_of
@@ -83,12 +83,13 @@ class ShapeFiles:
         self.class_names = tuple(class_names)
         self.split = split
         self.every_vertex = every_vertex
-        self.columns = parse_columns(columns)
+        self.reading = Reading(parse_columns(columns))
         self.notes: Sequence[str] = ()  # on the files as a whole
         self._ups: dict[Path, UpGuess] = {}
         self._kept: dict[Path, dict[str, Geometry]] = {}  # files read for their up axis, as their pieces
         self._whole: set[int] = set()
         self._last: tuple[Path | None, dict[str, Geometry]] = (None, {})  # the file read last, as its pieces
+        self._last_reading = self.reading
         self.entries = [entry for path in self.paths for entry in self._entries_of(path)]
 
     @property
@@ -113,12 +114,12 @@ class ShapeFiles:
     def __getitem__(self, index: int) -> Shape:
         return stand(self.taken(index).shape, self.up_of(index).axis)
 
-    def taken(self, index: int) -> Taken:
-        """A shape with its file's axes, and where its points are in the file."""
+    def taken(self, index: int, fields: bool = False) -> Taken:
+        """A shape with its file's axes, and where its points are in the file; with their other `fields` if wanted."""
         entry = self.entries[index]
         if entry.reason:
             raise InputError(entry.reason)
-        geometry = self._read(entry.path)[entry.piece]
+        geometry = self._read(entry.path, fields=fields)[entry.piece]
         taken = take(geometry, entry.name, self.num_points, self.seed, self.every_vertex)
         if taken.rows is None and taken.faces is None:
             self._whole.add(index)
@@ -152,30 +153,33 @@ class ShapeFiles:
         if self.split is None:
             return [Entry(path)]
         try:
-            pieces = pieces_of(read_geometry(path, self.columns), self.split)
+            pieces = pieces_of(read_geometry(path, self.reading), self.split)
         except InputError as error:
             text = str(error)
             return [Entry(path, reason=text if str(path) in text else f"{printable(path)}: {text}")]
         names = [(piece.name, piece.reason) for piece in pieces]
         return [Entry(path, name, reason and f"{printable(path)}#{name}: {reason}.") for name, reason in names]
 
-    def _read(self, path: Path, keep: bool = False) -> dict[str, Geometry]:
+    def _read(self, path: Path, keep: bool = False, fields: bool = False) -> dict[str, Geometry]:
         """The pieces of a file that are read; the whole file is the piece "".
 
         With a split, those of the last file are held. With `keep`, a small file is kept until it is read again.
         """
-        pieces = self._last[1] if self._last[0] == path else self._kept.pop(path, None)
+        reading = replace(self.reading, fields=fields)
+        if self._last[0] == path and self._last_reading in (reading, replace(reading, fields=True)):
+            return self._last[1]
+        pieces = None if fields else self._kept.pop(path, None)
         if pieces is None:
             self._last = (None, {})  # so that no two large files are in memory
-            pieces = self._pieces(path)
+            pieces = self._pieces(path, reading)
         if self.split is not None:
-            self._last = path, pieces
+            self._last, self._last_reading = (path, pieces), reading
         elif keep and sum(map(_bytes, (*self._kept.values(), pieces))) <= KEPT_BYTES:
             self._kept[path] = pieces
         return pieces
 
-    def _pieces(self, path: Path) -> dict[str, Geometry]:
-        geometry = read_geometry(path, self.columns)
+    def _pieces(self, path: Path, reading: Reading) -> dict[str, Geometry]:
+        geometry = read_geometry(path, reading)
         if self.up == "auto" and path not in self._ups:
             self._ups[path] = guess_of(geometry, ending_of(path))
         if self.split is None:

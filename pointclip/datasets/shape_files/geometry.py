@@ -1,15 +1,27 @@
 """The content of a shape file of any format: points, and optionally triangles."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from pointclip.errors import InputError
 
+COLOURS = ("red", "green", "blue")  # fields of a point
 MESH_POINTS = 2048  # sampled from a mesh by default
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read."""
+
+    columns: tuple[str, ...] = ()  # of x, y and z in tables; see `parse_columns`
+    fields: bool = False  # whether the points' other fields are read too
+
+
+PLAIN = Reading()
 
 
 @dataclass(frozen=True)
@@ -22,6 +34,8 @@ class Geometry:
     nodes: tuple[str, ...] = ()  # names of the objects in a scene; () if there is no more than the shape itself
     node_of: np.ndarray | None = None  # [T] or of a cloud [N] int, index into `nodes`
     organised: bool = False  # whether a cloud's points are the pixels of a depth camera
+    fields: Mapping[str, np.ndarray] = field(default_factory=dict)  # name -> [N], if they were asked for
+    rows: np.ndarray | None = None  # [N] int, of a piece of a cloud, the file's points; None for all
 
 
 def fans(counts: np.ndarray, corners: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pointclip.datasets.shape_files.geometry import Geometry, check_triangles, join, unique
+from pointclip.datasets.shape_files.geometry import PLAIN, Geometry, Reading, check_triangles, join, unique
 from pointclip.datasets.shape_files.gltf_document import Document, check_extensions
 from pointclip.datasets.shape_files.gltf_pose import bones_of, morphed, moved, placements, skinned, transform_of
 from pointclip.errors import InputError, first_line
@@ -17,7 +17,7 @@ MAX_NODES = 100_000
 MAX_ROWS = 8_000_000  # points and corners of a scene, a mesh's for every node that uses it, unless the file is larger
 
 
-def read_gltf(data: bytes, path: Path) -> Geometry:
+def read_gltf(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
     """Read a .gltf or .glb file: triangles, strips, fans and points, sparse and normalised accessors included.
 
     Nodes' transforms, instances (EXT_mesh_gpu_instancing), skins and default morph weights are applied, animations are

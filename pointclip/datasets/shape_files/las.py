@@ -6,21 +6,25 @@ from pathlib import Path
 
 import numpy as np
 
-from pointclip.datasets.shape_files.geometry import Geometry
+from pointclip.datasets.shape_files.geometry import PLAIN, Geometry, Reading
 from pointclip.errors import InputError, first_line
 from pointclip.utils.file_errors import truncated
 
+SCANS = (".las", ".laz")
 CHUNK_POINTS = 1_000_000  # points read at a time, so that memory depends on the actual data, not on the header
 
 
-def read_las(data: bytes, path: Path) -> Geometry:
+def read_las(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
     """Read a LAS or LAZ file: scaled integers plus the header's offset, as float64."""
     import laspy
 
     declared = _check_header(data, path)
     try:
         with laspy.open(io.BytesIO(data)) as reader:
-            chunks = [np.stack((c.x, c.y, c.z), axis=1) for c in reader.chunk_iterator(CHUNK_POINTS)]
+            chunks, others = [], []
+            for chunk in reader.chunk_iterator(CHUNK_POINTS):
+                chunks.append(np.stack((chunk.x, chunk.y, chunk.z), axis=1))
+                others += [_fields(chunk)] if reading.fields else []
     except BaseException as error:  # laspy raises various errors; a panic in lazrs is not an Exception
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
@@ -28,7 +32,15 @@ def read_las(data: bytes, path: Path) -> Geometry:
     points = np.concatenate([np.zeros((0, 3)), *map(np.asarray, chunks)])
     if len(points) < declared:
         raise truncated(path, "points", declared, len(points))
-    return Geometry(points)
+    names = others[0] if others else ()
+    return Geometry(points, fields={name: np.concatenate([other[name] for other in others]) for name in names})
+
+
+def _fields(points) -> dict[str, np.ndarray]:
+    """The dimensions of one number besides the coordinates: intensity, classification, colours, own ones …"""
+    names = (name for name in points.point_format.dimension_names if name not in ("X", "Y", "Z"))
+    arrays = ((name, np.array(points[name])) for name in names)
+    return {name: array for name, array in arrays if array.ndim == 1}
 
 
 def _check_header(data: bytes, path: Path) -> int:

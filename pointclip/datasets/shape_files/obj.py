@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pointclip.datasets.shape_files.geometry import Geometry, check_triangles, fans, unique
+from pointclip.datasets.shape_files.geometry import COLOURS, PLAIN, Geometry, Reading, check_triangles, fans, unique
 from pointclip.datasets.shape_files.numbers import as_numbers, decoded
 from pointclip.errors import InputError
 
 CURVED = ("curv", "curv2", "surf")  # free-form geometry
 
 
-def read_obj(data: bytes, path: Path) -> Geometry:
+def read_obj(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
     """Read an OBJ file. Corners may count from the end (-1 is the latest vertex); a backslash continues a line.
 
     Raises:
@@ -21,6 +21,7 @@ def read_obj(data: bytes, path: Path) -> Geometry:
     """
     text = re.sub(r"\\\r?\n", " ", decoded(data, path))
     coordinates: list[str] = []
+    colours: list[str] = []  # behind the coordinates
     sizes: list[int] = []
     corners: list[str] = []
     seen: list[int] = []  # number of vertices before each face, for relative indices
@@ -36,6 +37,7 @@ def read_obj(data: bytes, path: Path) -> Geometry:
             if len(rest) < 3:
                 raise InputError(f"{path} has a vertex of fewer than 3 numbers: {line.strip()[:60]!r}.")
             coordinates += rest[:3]
+            colours += rest[3:6] if reading.fields and len(rest) >= 6 else []
         elif word == "f":
             sizes.append(len(rest))
             corners += rest
@@ -51,8 +53,11 @@ def read_obj(data: bytes, path: Path) -> Geometry:
     if curved and not sizes:
         raise InputError(f"{path} has free-form geometry ({curved}), which is not supported; export it as polygons.")
     points = as_numbers(coordinates, path).reshape(-1, 3)
+    fields = {}
+    if colours and len(colours) == len(coordinates):
+        fields = dict(zip(COLOURS, as_numbers(colours, path).reshape(-1, 3).T, strict=True))
     if not sizes:
-        return Geometry(points)
+        return Geometry(points, fields=fields)
     counts = np.array(sizes, dtype=np.int64)
     numbers = as_numbers([corner.split("/", 1)[0] for corner in corners], path)  # [counts.sum()], from 1
     relative = numbers + np.repeat(np.array(seen), counts)
@@ -60,11 +65,11 @@ def read_obj(data: bytes, path: Path) -> Geometry:
         triangles = fans(counts, np.where(numbers < 0, relative, numbers - 1))
     check_triangles(triangles, len(points), path)
     if not len(triangles):
-        return Geometry(points)
+        return Geometry(points, fields=fields)
     if not objects:
         objects, object_of = list(groups), group_of
     nodes, node_of = _objects(objects, np.repeat(object_of, np.maximum(counts - 2, 0)))
-    return Geometry(points, triangles, nodes=nodes, node_of=node_of)
+    return Geometry(points, triangles, nodes=nodes, node_of=node_of, fields=fields)
 
 
 def _objects(names: list[str], object_of: np.ndarray) -> tuple[tuple[str, ...], np.ndarray | None]:

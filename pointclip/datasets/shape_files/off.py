@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pointclip.datasets.shape_files.geometry import Geometry, check_triangles, fans
+from pointclip.datasets.shape_files.geometry import PLAIN, Geometry, Reading, check_triangles, fans
 from pointclip.datasets.shape_files.numbers import as_numbers, decoded
 from pointclip.errors import InputError
 from pointclip.utils.file_errors import truncated
 
 
-def read_off(data: bytes, path: Path) -> Geometry:
+def read_off(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
     """Read an OFF file, with colours, normals and texture coordinates skipped.
 
     If every vertex and face has its own line, anything after a line's coordinates or corners is skipped; otherwise

@@ -84,9 +84,11 @@ def _groups(numbers: np.ndarray) -> list[np.ndarray]:
 def _subset(geometry: Geometry, rows: np.ndarray) -> Geometry:
     """Some triangles with their vertices, or some points."""
     if geometry.triangles is None:
-        return Geometry(geometry.points[rows], notes=geometry.notes)
+        fields = {name: values[rows] for name, values in geometry.fields.items()}
+        return Geometry(geometry.points[rows], notes=geometry.notes, fields=fields, rows=rows)
     used, triangles = np.unique(geometry.triangles[rows], return_inverse=True)
-    return Geometry(geometry.points[used], triangles.reshape(-1, 3), notes=geometry.notes)
+    fields = {name: values[used] for name, values in geometry.fields.items()}
+    return Geometry(geometry.points[used], triangles.reshape(-1, 3), notes=geometry.notes, fields=fields)
 
 
 def _extent(points: np.ndarray) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pointclip.datasets.shape_files.geometry import Geometry, check_triangles, fans
+from pointclip.datasets.shape_files.geometry import PLAIN, Geometry, Reading, check_triangles, fans
 from pointclip.errors import InputError, first_line
 from pointclip.utils.file_errors import truncated
 
@@ -21,7 +21,7 @@ CORNER_LISTS = ("vertex_indices", "vertex_index")
 HEADER_BYTES = 1 << 20  # maximum length of a header
 
 
-def read_ply(data: bytes, path: Path) -> Geometry:
+def read_ply(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
     """Read a PLY file, text or binary. Lists may differ in length; other elements and properties are skipped."""
     header, body = _split(data, path)
     elements = _elements(header, path)
@@ -32,7 +32,7 @@ def read_ply(data: bytes, path: Path) -> Geometry:
         least = 2 * width if is_text else row_bytes
         if count * least > len(body) + 1:
             raise truncated(path, f"rows of {name}", count, _rows_held(body, elements, name, is_text))
-    return _geometry(_parse(header, body, path), path)
+    return _geometry(_parse(header, body, path), reading, path)
 
 
 def _split(data: bytes, path: Path) -> tuple[list[str], bytes]:
@@ -99,7 +99,7 @@ def _parse(header: list[str], body: bytes, path: Path):
     raise InputError(f"{path} cannot be read as .ply ({first_line(failure)[:200]}).") from failure
 
 
-def _geometry(ply, path: Path) -> Geometry:
+def _geometry(ply, reading: Reading, path: Path) -> Geometry:
     names = {element.name for element in ply.elements}
     if "vertex" not in names:
         raise InputError(f"{path} has no element vertex, only {', '.join(sorted(names)) or 'nothing'}.")
@@ -108,10 +108,11 @@ def _geometry(ply, path: Path) -> Geometry:
     if not {"x", "y", "z"} <= axes.keys():
         raise InputError(f"{path} has no vertex properties x, y, z, only {', '.join(axes) or 'none'}.")
     points = np.stack([np.asarray(vertex[axes[axis]], np.float64) for axis in "xyz"], axis=1)  # [N, 3]
+    fields = _fields(vertex) if reading.fields else {}
     if "face" not in names or not ply["face"].count:
         if "tristrips" in names and ply["tristrips"].count:
             raise InputError(f"{path} has triangle strips (tristrips), which are not supported; export triangles.")
-        return Geometry(points)
+        return Geometry(points, fields=fields)
     key = next((prop.name for prop in ply["face"].properties if prop.name in CORNER_LISTS), None)
     if key is None:
         raise InputError(f"{path} has faces without {' or '.join(CORNER_LISTS)}; export it again.")
@@ -122,4 +123,10 @@ def _geometry(ply, path: Path) -> Geometry:
     else:
         triangles = polygons.astype(np.int64)
     check_triangles(triangles, len(points), path)
-    return Geometry(points, triangles if len(triangles) else None)
+    return Geometry(points, triangles if len(triangles) else None, fields=fields)
+
+
+def _fields(vertex) -> dict[str, np.ndarray]:
+    """The vertices' properties of one number, besides x, y and z."""
+    names = (prop.name for prop in vertex.properties if not hasattr(prop, "len_dtype"))
+    return {name: np.array(vertex[name]) for name in names if name.lower() not in ("x", "y", "z")}

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from pointclip.datasets.base import Shape
 from pointclip.datasets.shape_files import packed
 from pointclip.datasets.shape_files.arrays import read_npy, read_npz
 from pointclip.datasets.shape_files.columns import parse_columns
-from pointclip.datasets.shape_files.geometry import MESH_POINTS, Geometry, sample_surface
+from pointclip.datasets.shape_files.geometry import MESH_POINTS, PLAIN, Geometry, Reading, sample_surface
 from pointclip.datasets.shape_files.gltf import read_gltf
 from pointclip.datasets.shape_files.las import read_las
 from pointclip.datasets.shape_files.obj import read_obj
@@ -27,7 +27,7 @@ from pointclip.errors import InputError
 from pointclip.projection.points import check_num_points
 from pointclip.utils.file_errors import HEAD_BYTES, cannot_open, check_not_placeholder
 
-_READERS: dict[str, Callable[[bytes, Path], Geometry]] = {
+_READERS: dict[str, Callable[[bytes, Path, Reading], Geometry]] = {
     ".ply": read_ply,
     ".obj": read_obj,
     ".off": read_off,
@@ -37,13 +37,10 @@ _READERS: dict[str, Callable[[bytes, Path], Geometry]] = {
     ".pcd": read_pcd,
     ".las": read_las,
     ".laz": read_las,
-}
-_TABLE_READERS: dict[str, Callable[[bytes, Path, Sequence[str]], Geometry]] = {  # with the columns of x, y and z
     ".npy": read_npy,
     ".npz": read_npz,
     **dict.fromkeys((".xyz", ".txt", ".csv", ".pts", ".asc"), read_text),
 }
-_KNOWN = (*_READERS, *_TABLE_READERS)
 
 
 def read_shape(
@@ -80,7 +77,7 @@ def read_shape(
     check_num_points(num_points)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise InputError(f"The seed is {seed!r}; expected an integer of at least 0.")
-    geometry = read_geometry(path, parse_columns(columns))
+    geometry = read_geometry(path, Reading(parse_columns(columns)))
     shape = take(geometry, printable(path), num_points, seed).shape
     if up != "auto":
         return stand(shape, up)
@@ -160,7 +157,7 @@ def _with_vertices(mesh: Geometry, sampled: Geometry, faces: np.ndarray) -> tupl
     return Geometry(points, notes=sampled.notes), rows, faces
 
 
-ENDINGS = (*_KNOWN, *packed.ENDINGS)  # extensions supported by `read_shape`
+ENDINGS = (*_READERS, *packed.ENDINGS)  # extensions supported by `read_shape`
 
 
 def printable(path: Path) -> str:
@@ -168,28 +165,29 @@ def printable(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", errors="replace")
 
 
-def read_geometry(path: Path, columns: Sequence[str] = ()) -> Geometry:
-    """The content of the file, after checking its type.
+def read_geometry(path: Path, reading: Reading = PLAIN) -> Geometry:
+    """The content of the file, after checking its type."""
+    data, path = read_bytes(path)
+    return _READERS[path.suffix.lower()](data, path, reading)
 
-    Args:
-        columns: of x, y and z in a table; see `pointclip.datasets.shape_files.columns.parse_columns`.
-    """
+
+def read_bytes(path: Path) -> tuple[bytes, Path]:
+    """The bytes of a shape file, unpacked if need be, and its path, in an archive the shape's: "a.zip/b.ply"."""
     if os.path.isdir(path):  # Path.is_dir raises for names that are too long
         raise InputError(f"{path} is not a file; give a file with one shape.")
-    if path.suffix.lower() not in (*_KNOWN, *packed.ENDINGS):
-        known = " ".join((*_KNOWN, *packed.ENDINGS))
+    if path.suffix.lower() not in (*_READERS, *packed.ENDINGS):
+        known = " ".join((*_READERS, *packed.ENDINGS))
         raise InputError(f"{path} has the unknown extension {path.suffix!r}; supported are {known}.")
     data = _content(path)
     check_not_placeholder(path, data[:HEAD_BYTES])
     if path.suffix.lower() in packed.ENDINGS:
-        data, path = packed.unpacked(data, path, _KNOWN)
-        if path.suffix.lower() not in _KNOWN:
+        data, path = packed.unpacked(data, path, _READERS)
+        if path.suffix.lower() not in _READERS:
             raise InputError(
-                f"{path}.gz has the unknown inner extension {path.suffix!r}; supported are {' '.join(_KNOWN)}."
+                f"{path}.gz has the unknown inner extension {path.suffix!r}; supported are {' '.join(_READERS)}."
             )
         check_not_placeholder(path, data[:HEAD_BYTES])
-    ending = path.suffix.lower()
-    return _TABLE_READERS[ending](data, path, columns) if ending in _TABLE_READERS else _READERS[ending](data, path)
+    return data, path
 
 
 def _content(path: Path) -> bytes:

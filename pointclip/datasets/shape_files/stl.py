@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pointclip.datasets.shape_files.geometry import Geometry
+from pointclip.datasets.shape_files.geometry import PLAIN, Geometry, Reading
 from pointclip.datasets.shape_files.numbers import as_numbers
 from pointclip.errors import InputError
 from pointclip.utils.file_errors import truncated
@@ -14,7 +14,7 @@ HEADER = 84  # 80 bytes of comment and the number of triangles
 TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])  # 50 bytes
 
 
-def read_stl(data: bytes, path: Path) -> Geometry:
+def read_stl(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
     """Read an STL file; a binary one may also start with "solid" and is detected by its length."""
     declared = int.from_bytes(data[80:HEADER], "little") if len(data) >= HEADER else -1
     exact = declared >= 0 and len(data) == HEADER + declared * TRIANGLE.itemsize

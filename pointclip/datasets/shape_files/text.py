@@ -15,10 +15,11 @@ from pointclip.datasets.shape_files.columns import (
     how_to_name,
     listed,
     named_columns,
+    other_columns,
     unnamed_columns,
     wanted_columns,
 )
-from pointclip.datasets.shape_files.geometry import Geometry
+from pointclip.datasets.shape_files.geometry import PLAIN, Geometry, Reading
 from pointclip.datasets.shape_files.numbers import as_count, as_number, decoded
 from pointclip.errors import InputError
 from pointclip.utils.file_errors import truncated
@@ -46,15 +47,12 @@ class _Header:
     chosen: Chosen | None = None  # columns that were found without knowing all names
 
 
-def read_text(data: bytes, path: Path, wanted: Sequence[str] = ()) -> Geometry:
+def read_text(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
     """Read a text cloud (.xyz .txt .csv .pts …): the columns that a header names x, y, z, or the first three.
 
     Comments (# and //) and lines with a single integer are skipped; the last is a point count, which is checked. An
     empty field between commas is NaN. See `pointclip.datasets.shape_files.columns` for what a header may say, and for
     columns before x, y and z.
-
-    Args:
-        wanted: READING.COLUMNS.
 
     Raises:
         InputError: for decimal commas, rows of different lengths, words between the numbers, fewer rows than the
@@ -64,6 +62,7 @@ def read_text(data: bytes, path: Path, wanted: Sequence[str] = ()) -> Geometry:
     if not content.rows:
         raise InputError(f"{path} has no points; is it the right file?")
     rows = content.rows
+    wanted = reading.columns
     header = _header(content.head, rows, path, bool(wanted))
     if header == _Header() and (numbered := _numbered(rows)):
         header, rows = _Header(chosen=numbered), rows[1:]
@@ -74,16 +73,26 @@ def read_text(data: bytes, path: Path, wanted: Sequence[str] = ()) -> Geometry:
         chosen = named_columns(header.names, path)
     if chosen is None and width < 3:
         raise InputError(f"{path} has {width} numbers per line; expected at least x, y and z.")
-    points, notes = _read(rows, split, chosen, path)
-    if len(points) < content.declared:
-        raise truncated(path, "points", content.declared, len(points))
-    return Geometry(points, notes=notes)
+    if len(rows) < content.declared:
+        raise truncated(path, "points", content.declared, len(rows))
+    names = header.names if reading.fields else None
+    return _points(rows, split, chosen, names, path)
 
 
-def _read(
-    rows: list[str], split: Callable[[str], list[str]], chosen: Chosen | None, path: Path
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The points [N, 3], and notes."""
+def _points(
+    rows: list[str],
+    split: Callable[[str], list[str]],
+    chosen: Chosen | None,
+    names: Sequence[str] | None,
+    path: Path,
+) -> Geometry:
+    """The points in rows.
+
+    Args:
+        split: how rows are split into fields.
+        chosen: the columns of x, y and z; None to find them by what they hold.
+        names: of all columns, () if they have none; None if the other columns are not wanted.
+    """
     table = _quick_table(rows)
     cells = None
     if table is None:
@@ -92,8 +101,13 @@ def _read(
             table = _leading_numbers(cells, rows, path)
     chosen = chosen or unnamed_columns(table, path)
     if cells is None:
-        return np.ascontiguousarray(table[:, list(chosen.columns)]), chosen.notes
-    return _numbers(cells, chosen.columns, rows, path), chosen.notes
+        fields = {} if names is None else other_columns(table.T, chosen.columns, names)
+        return Geometry(np.ascontiguousarray(table[:, list(chosen.columns)]), notes=chosen.notes, fields=fields)
+    points = _numbers(cells, chosen.columns, rows, path)
+    columns = ([as_number(field) for field in column] for column in zip(*cells, strict=True))
+    arrays = (None if None in column else np.array(column) for column in columns)
+    fields = {} if names is None else other_columns(arrays, chosen.columns, names)
+    return Geometry(points, notes=chosen.notes, fields=fields)
 
 
 def _plain_nan(text: str) -> str:
