@@ -23,7 +23,12 @@ SHOWN = 20  # detections per scan in the terminal
 
 def of_scenes(run: Run, scenes: PreparedScenes) -> Run:
     """The run, of scenes rather than of the boxes that CLIP read: its notes and what was left out."""
-    notes = [*run.notes, *scenes.notes, *(f"{name} was left out: {reason}" for name, reason in scenes.bad.items())]
+    notes = [
+        *run.notes,
+        *scenes.notes,
+        *scenes.truth_notes,
+        *(f"{name} was left out: {reason}" for name, reason in scenes.bad.items()),
+    ]
     return replace(run, data=run.data if scenes.has_truth else "own scans", notes=notes, left_out=scenes.bad)
 
 
@@ -117,6 +122,8 @@ def summarize(
         **summary_of(run, len(proposed)),
         "scenes": len(proposed),
         "scenes_left_out": scenes.bad,
+        "scenes_in_split": scenes.total,
+        "true_boxes_without_points": sum(empty for _, empty in scenes.truth.values()),
         "classes": list(scenes.class_names),
         "proposals": {"boxes": boxes, **{key.lower(): value for key, value in c.PROPOSALS.items()}},
         "crops": {key.lower(): value for key, value in c.CROPS.items()},

@@ -13,10 +13,13 @@ from pointclip.errors import InputError
 from tests.endings import exit_code
 from zeroshot_det.boxes import inside
 from zeroshot_det.scenes import verify
+from zeroshot_det.scenes.opening import PreparedScenes
 from zeroshot_det.scenes.rooms import MIN_VISIBLE, SyntheticRooms, make_room
 from zeroshot_det.scenes.scan_files import ScanFiles
 from zeroshot_det.scenes.scannet import ScanNet
+from zeroshot_det.scenes.subset import OfClasses
 from zeroshot_det.scenes.sunrgbd import SunRgbd
+from zeroshot_det.settings import detection_defaults
 
 SHARED = Path(__file__).resolve().parents[3] / "shared/real_data"
 
@@ -75,15 +78,102 @@ def test_all_boxes_of_the_real_scenes_contain_points():
     assert (errors, counts.sum(), empty) == ([], 11, 0)
 
 
-def test_verify_reports_errors(scannet, capsys):
+def test_verify_counts_what_it_read(scannet, capsys):
     words = ["scannet", "--root", str(scannet)]
-    assert exit_code(verify.main, words) == 0
-    assert "2 of 312 scenes, 4 boxes" in capsys.readouterr().out
-    (scannet / "scannet_train_detection_data/scene0012_00_bbox.npy").unlink()
+    assert exit_code(verify.main, words) == 2
+    assert exit_code(verify.main, [*words, "--partial"]) == 0
+    printed = capsys.readouterr()
+    assert "2 of 312 scenes of the split read, 4 boxes, 0 of them empty" in printed.out
+    assert "310 of the 312 scenes of the split are not there" in printed.err
+    folder = scannet / "scannet_train_detection_data"
+    np.save(folder / "scene0012_00_vert.npy", np.full((500, 6), 7.5) + np.random.default_rng(0).random((500, 6)))
+    assert exit_code(verify.main, words) == 2
+    assert "2 of 4 boxes contain almost no points" in capsys.readouterr().err
+    np.save(folder / "scene0012_00_bbox.npy", np.zeros(3))
     assert exit_code(verify.main, words) == 2
     printed = capsys.readouterr()
-    assert "scene0012_00_bbox.npy is missing" in printed.out
+    assert "1 of 312 scenes" in printed.out
     assert "1 scene(s) cannot be used" in printed.err
+    (folder / "scene0012_00_bbox.npy").unlink()
+    assert ScanNet(scannet).names == ["scene0011_00"]
+    assert ScanNet(scannet).notes == (
+        "1 of 2 scenes listed in scannetv2_val.txt are not there, such as scene0012_00; the others were read.",
+    )
+
+
+def test_boxes_without_points_are_counted_and_said(scannet):
+    np.save(
+        scannet / "scannet_train_detection_data/scene0012_00_vert.npy", 7.5 + np.random.default_rng(0).random((500, 6))
+    )
+    settings = detection_defaults()
+    scenes = PreparedScenes(OfClasses(ScanNet(scannet), ("cabinet", "garbage bin")), settings)
+    assert len([scenes[place] for place in (0, 1, 0)]) == 3
+    (note,) = scenes.truth_notes
+    assert note.startswith("2 of 4 true boxes hold fewer than 5 points, in 1 scene(s), such as scene0012_00")
+    assert scenes.total == 2
+
+
+@pytest.mark.parametrize("points", ["bin", "vert", "aligned"])
+def test_scannet_is_read_as_mmdetection3d_prepares_it(scannet, tmp_path, points):
+    """Its points are in the scanner's frame, or aligned already."""
+    target, angle = tmp_path / "mmdet", 0.4
+    instances = target / "scannet_instance_data"
+    for folder in (target / "points", target / "meta_data", instances):
+        folder.mkdir(parents=True)
+    (target / "meta_data/scannetv2_val.txt").write_text("scene0011_00\nscene0012_00\nscene0013_00\n")
+    matrix = np.eye(4)
+    matrix[:2, :2], matrix[:3, 3] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], (5, -3, 0.2)
+    for name in ("scene0011_00", "scene0012_00"):
+        prepared = scannet / "scannet_train_detection_data"
+        vertices = np.load(prepared / f"{name}_vert.npy")
+        if points != "aligned":
+            vertices[:, :3] = (vertices[:, :3] - matrix[:3, 3]) @ matrix[:3, :3]
+        if points == "vert":
+            np.save(instances / f"{name}_vert.npy", vertices)
+        else:
+            vertices.astype("<f4").tofile(target / "points" / f"{name}.bin")
+        np.save(instances / f"{name}_aligned_bbox.npy", np.load(prepared / f"{name}_bbox.npy"))
+        np.save(instances / f"{name}_unaligned_bbox.npy", np.load(prepared / f"{name}_bbox.npy") + 9)
+        np.save(instances / f"{name}_axis_align_matrix.npy", matrix)
+    ours, theirs = ScanNet(scannet), ScanNet(target)
+    assert theirs.names == ours.names
+    assert "1 of 3 scenes listed in scannetv2_val.txt are not there" in theirs.notes[0]
+    np.testing.assert_allclose(theirs[1].points, ours[1].points, atol=1e-5)
+    assert np.array_equal(theirs[1].boxes, ours[1].boxes)
+    assert np.array_equal(theirs[1].colours, ours[1].colours)
+    if points == "bin":
+        (target / "points/scene0011_00.bin").write_bytes(b"1234567")
+        with pytest.raises(InputError, match="7 bytes; rows of 6 float32"):
+            theirs[0]
+
+
+@pytest.mark.parametrize(
+    ("reader", "file", "words"),
+    [
+        (ScanNet, "points/scene0011_00.bin", "without the boxes .*create_data.py"),
+        (ScanNet, "scans/scene0011_00", "as downloaded: run VoteNet's"),
+        (ScanNet, "scannet.zip", "unpack it there"),
+        (SunRgbd, "sunrgbd_pc_bbox_votes_50k_v2_val", "with the boxes of v2, .*gen_v1_data"),
+        (SunRgbd, "sunrgbd_pc_bbox_votes_50k_v1_train", "only .*_train is there: set DATASET.SPLIT train"),
+        (SunRgbd, "sunrgbd_trainval", "that VoteNet prepares: run"),
+    ],
+)
+def test_what_is_there_instead_is_named(tmp_path, reader, file, words):
+    (tmp_path / file).mkdir(parents=True)
+    with pytest.raises(InputError, match=f"cannot be read from .*{words}"):
+        reader(tmp_path)
+
+
+def test_a_scene_without_its_points_is_counted(tmp_path):
+    folder = tmp_path / "sunrgbd_pc_bbox_votes_50k_v1_val"
+    folder.mkdir()
+    np.savez(folder / "000002_pc.npz", pc=np.random.default_rng(0).random((300, 6)))
+    for name in ("000002", "000003"):
+        np.save(folder / f"{name}_bbox.npy", np.zeros((0, 8)))
+    scenes = SunRgbd(folder)
+    assert (scenes.names, scenes.total) == (["000002"], 5050)
+    assert scenes.notes[0] == "1 scene(s) without their points or boxes were passed over, such as 000003."
+    assert scenes.notes[1].startswith("1 of the 5050 scenes of the split are there")
 
 
 @pytest.mark.parametrize(("reader", "words"), [(ScanNet, "agree to the terms"), (SunRgbd, "agreeing to the terms")])

@@ -6,6 +6,9 @@ from typing import Protocol
 import numpy as np
 
 from pointclip.errors import InputError
+from zeroshot_det.boxes import inside
+
+MIN_POINTS = 5  # a true box with fewer points counts as empty
 
 
 def _no_boxes() -> np.ndarray:
@@ -64,6 +67,11 @@ def check_scene(points: np.ndarray, where: str, min_points: int = 100) -> np.nda
     if not np.isfinite(points).all():
         raise InputError(f"{where} holds NaN or infinite coordinates; remove those points first.")
     return points
+
+
+def empty_boxes(scene: Scene) -> int:
+    """How many true boxes hold almost no points: many, if scan and boxes are in different frames."""
+    return sum(int(inside(scene.points, box).sum() < MIN_POINTS) for box in scene.boxes)
 
 
 def thinned(scene: Scene, max_points: int, seed: int) -> Scene:

@@ -12,7 +12,7 @@ from pointclip.datasets.voxels import voxels_of
 from pointclip.errors import InputError
 from pointclip.runs.inputs import expand_inputs, names_or_list
 from zeroshot_det.class_names import named_classes
-from zeroshot_det.scenes.base import Scene, SceneSet, thinned
+from zeroshot_det.scenes.base import MIN_POINTS, Scene, SceneSet, empty_boxes, thinned
 from zeroshot_det.scenes.rooms import SyntheticRooms
 from zeroshot_det.scenes.scan_files import ScanFiles
 from zeroshot_det.scenes.scannet import ScanNet
@@ -63,6 +63,7 @@ class PreparedScenes:
         notes: about the other scenes, for the report.
         frames: scene index -> the up axis of a scene that was read, why it was chosen, whether that is sure, and the
             scene's offset.
+        truth: scene index -> how many true boxes a scene that was read has, and how many of them hold no points.
     """
 
     def __init__(self, scenes: SceneSet, settings: CfgNode):
@@ -76,7 +77,9 @@ class PreparedScenes:
         self._c, self._seed, self._skip = settings.SCENE, settings.SEED, settings.ON_BAD_SHAPE == "skip"
         self.bad: dict[str, str] = {}
         self.notes = list(getattr(scenes, "notes", ()))
+        self.total = getattr(scenes, "total", len(scenes))  # scenes of the split, also those that are not there
         self.frames: dict[int, tuple[str, str, bool, tuple[float, float, float]]] = {}
+        self.truth: dict[int, tuple[int, int]] = {}
         self._last: tuple[int, Scene] | None = None
 
     def __len__(self) -> int:
@@ -86,6 +89,8 @@ class PreparedScenes:
         if self._last is None or self._last[0] != place:
             self._last = None  # so that no two large scans are in memory
             scene = self.scenes[self.indices[place]]
+            if len(scene.boxes) and place not in self.truth:
+                self.truth[place] = len(scene.boxes), empty_boxes(scene)
             if self._c.VOXEL_SIZE > 0:
                 scene = replace(
                     scene, points=voxels_of(scene.points, self._c.VOXEL_SIZE)[0].astype(np.float32), colours=None
@@ -93,6 +98,21 @@ class PreparedScenes:
             self.frames[place] = scene.up, scene.up_by, scene.up_sure, scene.offset
             self._last = place, thinned(scene, self._c.NUM_POINTS, self._seed)
         return self._last[1]
+
+    @property
+    def truth_notes(self) -> list[str]:
+        """A note on true boxes without points, and on scenes in another frame than their boxes."""
+        boxes, empty = (sum(counts) for counts in zip(*self.truth.values(), strict=True)) if self.truth else (0, 0)
+        if not empty:
+            return []
+        apart = [self.names[place] for place, (count, without) in self.truth.items() if without > count / 2]
+        note = f"{empty} of {boxes} true boxes hold fewer than {MIN_POINTS} points"
+        if apart:
+            note += (
+                f", in {len(apart)} scene(s), such as {apart[0]}, more than half: is the scan in another frame than "
+                "its boxes (ScanNet's are axis-aligned)?"
+            )
+        return [f"{note}{'' if apart else '.'}"]
 
     def record_bad(self, place: int, error: InputError) -> None:
         """Record a scene's error, or raise it where bad scenes stop the run."""

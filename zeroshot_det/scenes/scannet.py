@@ -1,31 +1,48 @@
-"""ScanNet V2 as VoteNet and 3DETR prepare it: axis-aligned scans with axis-aligned boxes of 18 classes."""
+"""ScanNet V2 as VoteNet, 3DETR or mmdetection3d prepare it: axis-aligned scans and boxes of 18 classes."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from pointclip.datasets.catalog import partial_note
+from pointclip.datasets.found_instead import Hint, found_instead
 from pointclip.errors import InputError
 from pointclip.utils.files import expanded
 from zeroshot_det.boxes import check_boxes, from_scannet
 from zeroshot_det.class_names import SCANNET
-from zeroshot_det.scenes.arrays import load_array
 from zeroshot_det.scenes.base import Scene, check_scene
+from zeroshot_det.scenes.scannet_layouts import FOLDER, Layout, MmdetLayout, VoteNetLayout
 
-FOLDER = "scannet_train_detection_data"  # holds training and validation scenes
 SPLITS = {"train": "scannetv2_train.txt", "val": "scannetv2_val.txt"}
 LIST_FOLDERS = (".", "meta_data", "..", "../meta_data", FOLDER)
+RUN_VOTENET = "run VoteNet's scannet/batch_load_scannet_data.py, which makes the folder scannet_train_detection_data"
+RUN_MMDET = (
+    "run mmdetection3d's data/scannet/batch_load_scannet_data.py and tools/create_data.py, or copy the rest here"
+)
 MISSING = (
     "agree to the terms at http://www.scan-net.org (send the form to scannet@googlegroups.com), download ScanNet V2, "
-    "run VoteNet's scannet/batch_load_scannet_data.py on it, which makes the folder scannet_train_detection_data"
+    f"{RUN_VOTENET}"
+)
+
+
+HINTS: tuple[Hint, ...] = (
+    ("points/*.bin", "points as mmdetection3d keeps them, without the boxes (*_aligned_bbox.npy)", RUN_MMDET),
+    ("*_aligned_bbox.npy", "boxes as mmdetection3d keeps them, without points/*.bin or *_vert.npy", RUN_MMDET),
+    ("*_vert.npy", "scans as VoteNet prepares them, without their boxes (*_bbox.npy)", RUN_VOTENET),
+    ("scans/scene*", "ScanNet as downloaded", RUN_VOTENET),
+    ("scene*/*_vh_clean_2.ply", "ScanNet as downloaded", RUN_VOTENET),
+    ("*.pth", "scans prepared for semantic segmentation, without boxes", RUN_VOTENET),
 )
 
 
 class ScanNet:
     """ScanNet V2, z up; 1,201 training and 312 validation scenes.
 
+    Of a partial copy, the scenes are read that are listed and there.
+
     Args:
-        root: the folder that holds `scannet_train_detection_data`, or that folder itself.
+        root: the folder that holds `scannet_train_detection_data` or mmdetection3d's `points`, or the former itself.
         split: "train" or "val".
 
     Raises:
@@ -39,25 +56,33 @@ class ScanNet:
         if split not in SPLITS:
             raise InputError(f"The split is {split!r}, but ScanNet has {' and '.join(SPLITS)}.")
         root = expanded(root)
-        self.folder = next((path for path in (root / FOLDER, root) if any(path.glob("*_vert.npy"))), None)
-        if self.folder is None:
+        self._layout: Layout | None = VoteNetLayout.find(root) or MmdetLayout.find(root)
+        if self._layout is None:
+            if instead := found_instead(root, HINTS, ("scannet",)):
+                raise InputError(f"ScanNet cannot be read from {root}: {instead}.")
             raise InputError(f"There is no ScanNet in {root}; {MISSING}, then set DATASET.ROOT to the folder above it.")
-        lists = [base / where / SPLITS[split] for base in (root, self.folder) for where in LIST_FOLDERS]
+        folder = self._layout.folder
+        lists = [base / where / SPLITS[split] for base in (root, folder) for where in LIST_FOLDERS]
         listed = next((path for path in lists if path.is_file()), None)
         if listed is None:
             raise InputError(
-                f"There is no {SPLITS[split]} beside {self.folder}; copy it there from VoteNet's scannet/meta_data."
+                f"There is no {SPLITS[split]} beside {folder}; copy it there from VoteNet's scannet/meta_data."
             )
-        self.names = sorted(line.strip() for line in listed.read_text().splitlines() if line.strip())
+        names = sorted({line.strip() for line in listed.read_text().splitlines() if line.strip()})
+        self.names = [name for name in names if self._layout.has(name)]
+        missing = sorted(set(names) - set(self.names))
+        if not self.names:
+            raise InputError(f"None of the {len(names)} scenes in {listed} has points and boxes in {folder}.")
+        self.total, self.notes = len(names), partial_note(missing, len(names), f"scenes listed in {listed.name}")
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Scene:
         name = self.names[index]
-        vertices = load_array(self.folder / f"{name}_vert.npy")
+        vertices, rows = self._layout.read(name)
         points = check_scene(vertices, name)
-        boxes, labels = _boxes(load_array(self.folder / f"{name}_bbox.npy"), name)
+        boxes, labels = _boxes(rows, name)
         colours = vertices[:, 3:6].astype(np.uint8) if vertices.shape[1] >= 6 else None
         return Scene(name, points, boxes, labels, colours)
 

@@ -30,6 +30,7 @@ class OfClasses:
                 known = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(scenes.class_names)}."
                 raise InputError(f"The data set has no class {name!r}; {known}")
         self.scenes, self.has_truth, self.names = scenes, scenes.has_truth, scenes.names
+        self.notes, self.total = getattr(scenes, "notes", ()), getattr(scenes, "total", len(scenes))
         self._chosen = np.array(sorted({numbers[key_of(name)] for name in names}))
         self.class_names = tuple(scenes.class_names[number] for number in self._chosen)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pointclip.datasets.found_instead import Hint, found_instead
 from pointclip.errors import InputError
 from pointclip.utils.files import expanded
 from zeroshot_det.boxes import check_boxes, from_sunrgbd
@@ -13,9 +14,17 @@ from zeroshot_det.scenes.base import Scene, check_scene
 
 FOLDER = "sunrgbd_pc_bbox_votes_50k_v1_{}"
 SPLITS = ("train", "val")
+SCENES = {"train": 5285, "val": 5050}
+RUN = "run VoteNet's sunrgbd/sunrgbd_data.py --gen_v1_data, which makes sunrgbd_pc_bbox_votes_50k_v1_train and _val"
 MISSING = (
-    "download SUNRGBD.zip and its toolbox from https://rgbd.cs.princeton.edu, agreeing to the terms there, and run "
-    "VoteNet's sunrgbd/sunrgbd_data.py --gen_v1_data, which makes sunrgbd_pc_bbox_votes_50k_v1_train and _val"
+    f"download SUNRGBD.zip and its toolbox from https://rgbd.cs.princeton.edu, agreeing to the terms there, and {RUN}"
+)
+HINTS: tuple[Hint, ...] = (
+    ("sunrgbd_pc_bbox_votes_50k_v2_*", "with the boxes of v2, on which no published score is", RUN),
+    ("points/*.bin", "points as mmdetection3d keeps them, without VoteNet's boxes", RUN),
+    ("sunrgbd_trainval", "the .mat and .txt files that VoteNet prepares", RUN),
+    ("SUNRGBDtoolbox", "SUN RGB-D as downloaded", RUN),
+    ("OFFICIAL_SUNRGBD", "SUN RGB-D as downloaded", RUN),
 )
 
 
@@ -36,12 +45,28 @@ class SunRgbd:
     def __init__(self, root: str | Path, split: str = "val"):
         if split not in SPLITS:
             raise InputError(f"The split is {split!r}, but SUN RGB-D has {' and '.join(SPLITS)}.")
-        self.folder = expanded(root) / FOLDER.format(split)
-        self.names = sorted(path.name.removesuffix("_pc.npz") for path in self.folder.glob("*_pc.npz"))
+        root = expanded(root)
+        name = FOLDER.format(split)
+        self.folder = next((path for path in (root / name, root) if any(path.glob("*_pc.npz"))), root / name)
+        clouds = {path.name.removesuffix("_pc.npz") for path in self.folder.glob("*_pc.npz")}
+        boxes = {path.name.removesuffix("_bbox.npy") for path in self.folder.glob("*_bbox.npy")}
+        self.names = sorted(clouds & boxes)
         if not self.names:
+            instead = found_instead(root, HINTS, ("sunrgbd",))
+            other = next((other for other in SPLITS if (root / FOLDER.format(other)).is_dir()), None)
+            if other not in (None, split):
+                instead = f"only {FOLDER.format(other)} is there: set DATASET.SPLIT {other}, or copy {name} there"
             raise InputError(
+                f"SUN RGB-D cannot be read from {root}: {instead}." if instead else
                 f"There is no SUN RGB-D in {self.folder}; {MISSING}, then set DATASET.ROOT to the folder above them."
-            )
+            )  # fmt: skip
+        self.total = SCENES[split]
+        half = sorted(clouds ^ boxes)
+        self.notes: tuple[str, ...] = ()
+        if half:
+            self.notes = (f"{len(half)} scene(s) without their points or boxes were passed over, such as {half[0]}.",)
+        if len(self.names) < self.total:
+            self.notes += (f"{len(self.names)} of the {self.total} scenes of the split are there; they were read.",)
 
     def __len__(self) -> int:
         return len(self.names)

@@ -8,19 +8,13 @@ import numpy as np
 
 from pointclip.errors import InputError
 from pointclip.utils.command import ArgumentParser, run_command
-from zeroshot_det.boxes import inside
-from zeroshot_det.scenes.base import SceneSet
+from zeroshot_det.scenes.base import SceneSet, empty_boxes
 from zeroshot_det.scenes.scannet import ScanNet
+from zeroshot_det.scenes.sunrgbd import SCENES as SUNRGBD_SCENES
 from zeroshot_det.scenes.sunrgbd import SunRgbd
 
 READERS = {"scannet": ScanNet, "sunrgbd": SunRgbd}
-SCENES = {  # in the published splits
-    ("scannet", "train"): 1201,
-    ("scannet", "val"): 312,
-    ("sunrgbd", "train"): 5285,
-    ("sunrgbd", "val"): 5050,
-}
-MIN_POINTS = 5  # a box with fewer points counts as empty
+SCENES = {"scannet": {"train": 1201, "val": 312}, "sunrgbd": SUNRGBD_SCENES}  # in the published splits
 
 
 def verify(scenes: SceneSet) -> tuple[list[str], np.ndarray, int]:
@@ -38,29 +32,39 @@ def verify(scenes: SceneSet) -> tuple[list[str], np.ndarray, int]:
             errors.append(str(error))
             continue
         counts += np.bincount(scene.labels, minlength=len(counts))
-        empty += sum(int(inside(scene.points, box).sum() < MIN_POINTS) for box in scene.boxes)
+        empty += empty_boxes(scene)
     return errors, counts, empty
 
 
 def main(words: list[str] | None = None) -> None:
-    """The command line. Raises an InputError where a scene is bad or many boxes are empty."""
+    """The command line. Raises an InputError where a scene is bad or missing, or many boxes are empty."""
     parser = ArgumentParser(description="Check a prepared detection data set.")
     parser.add_argument("name", choices=tuple(READERS))
     parser.add_argument("--root", required=True, help="the folder that contains the prepared folders")
     parser.add_argument("--split", default="val", choices=("train", "val"))
+    parser.add_argument("--partial", action="store_true", help="accept a copy with only some of the split's scenes")
     args = parser.parse_args(words)
     scenes = READERS[args.name](args.root, args.split)
     errors, counts, empty = verify(scenes)
-    print(f"{len(scenes)} of {SCENES[args.name, args.split]} scenes, {counts.sum()} boxes, {empty} of them empty")
+    read, total = len(scenes) - len(errors), SCENES[args.name][args.split]
+    print(f"{read} of {total} scenes of the split read, {counts.sum()} boxes, {empty} of them empty")
     for name, count in zip(scenes.class_names, counts, strict=True):
         print(f"  {name}: {count}")
+    for note in scenes.notes:
+        print(f"note: {note}")
     for error in errors:
         print(f"  error: {error}")
     if errors:
         raise InputError(f"{len(errors)} scene(s) cannot be used; prepare them again.")
     if empty > 0.2 * max(counts.sum(), 1):
         raise InputError(
-            f"{empty} of {counts.sum()} boxes contain almost no points; check the up axis and the headings."
+            f"{empty} of {counts.sum()} boxes contain almost no points; check the up axis, the headings, and whether "
+            "scans and boxes are both axis-aligned."
+        )
+    if read < total and not args.partial:
+        raise InputError(
+            f"{total - read} of the {total} scenes of the split are not there, so that scores cannot be compared with "
+            "published ones; --partial accepts that."
         )
 
 
