@@ -106,7 +106,7 @@ def read_large_scan(path: str) -> Callable[[], int]:
     """A function that reads a scan, thins it, proposes boxes and returns the number of voxels."""
 
     def work() -> int:
-        scene = ScanFiles([path], "auto", ("chair",))[0]
+        scene = ScanFiles([path], "auto", "m", ("chair",))[0]
         thin = voxels_of(scene.points, 0.02)[0].astype(np.float32)
         clusters.propose(room_of(thin))
         return len(thin)

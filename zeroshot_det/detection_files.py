@@ -5,31 +5,26 @@ from pathlib import Path
 
 import numpy as np
 
-from pointclip.datasets.axes import from_z_up, sizes_from_z_up
 from pointclip.runs.output import write_csv, write_json
 from pointclip.utils.files import atomic_path
 from zeroshot_det.annotation_files import write_annotations
 from zeroshot_det.boxes import SIZE, corners_of, inside
 from zeroshot_det.detector import Detections
 from zeroshot_det.scenes.base import Scene
+from zeroshot_det.scenes.frames import Frame
 
 BOX_COLUMNS = ["class", "score", "probability", "objectness", "x", "y", "z", "dx", "dy", "dz", "heading"]
 EDGES = ((0, 1), (1, 2), (2, 3), (3, 0), (4, 5), (5, 6), (6, 7), (7, 4), (0, 4), (1, 5), (2, 6), (3, 7))
 MIN_SCORE = 0.05  # of a box whose points are labelled, and of an annotation
 
 
-def box_rows(
-    detected: Detections, names: Sequence[str], up: str, offset: Sequence[float] = (0.0, 0.0, 0.0)
-) -> list[list]:
-    """One row per detection, highest score first: `BOX_COLUMNS`.
+def box_rows(detected: Detections, names: Sequence[str], frame: Frame) -> list[list]:
+    """One row per detection in the scan's frame, highest score first: `BOX_COLUMNS`.
 
     dx, dy, dz are full sizes along the scan's axes before the box is rotated by its heading: radians about the scan's
     up axis, counter-clockwise seen from above.
     """
-    centres, sizes = (
-        from_z_up(detected.boxes[:, :3], up) + np.array(offset),
-        sizes_from_z_up(detected.boxes[:, SIZE], up),
-    )
+    centres, sizes = frame.places(detected.boxes[:, :3]), frame.sizes(detected.boxes[:, SIZE])
     rows = []
     for i in detected.ranked:
         numbers = [detected.scores[i], detected.probabilities[i].max(), detected.objectness[i], *centres[i], *sizes[i]]
@@ -47,16 +42,16 @@ def write_scene(folder: Path, scene: Scene, detected: Detections, names: Sequenc
         scene: the scan with all its points.
     """
     order = detected.ranked
-    rows = box_rows(detected, names, scene.up, scene.offset)
-    corners = from_z_up(corners_of(detected.boxes[order]), scene.up) + np.array(scene.offset)  # [n, 8, 3]
+    rows = box_rows(detected, names, scene.frame)
+    corners = scene.frame.places(corners_of(detected.boxes[order]))  # [n, 8, 3]
     boxes = [
         dict(zip(BOX_COLUMNS, row, strict=True)) | {"corners": np.round(eight, 5).tolist()}
         for row, eight in zip(rows, corners, strict=True)
     ]
-    about = {"scan": scene.name, "up": scene.up, "unit": "as in the scan", "classes": list(names)}
+    about = {"scan": scene.name, "up": scene.frame.up, "unit": scene.frame.unit, "classes": list(names)}
     write_json(folder / "boxes.json", {**about, "boxes": boxes})
     write_csv(folder / "boxes.csv", BOX_COLUMNS, rows)
-    write_annotations(folder, scene.name, scene.up, [box for box in boxes if box["score"] >= MIN_SCORE])
+    write_annotations(folder, scene.name, scene.frame.up, [box for box in boxes if box["score"] >= MIN_SCORE])
     _write_text(folder / "boxes.ply", _ply(corners))
     _write_text(folder / "boxes.obj", _obj(corners, [row[0] for row in rows]))
     labels = point_labels(scene.points, detected)

@@ -15,6 +15,7 @@ from zeroshot_det.detection_files import BOX_COLUMNS, box_rows, write_scene
 from zeroshot_det.detector import TASK, Detections
 from zeroshot_det.proposals.scene_proposals import SceneProposals
 from zeroshot_det.report import write_detection_report
+from zeroshot_det.scenes.frames import SCENE_FRAME
 from zeroshot_det.scenes.opening import PreparedScenes
 from zeroshot_det.scores import DetectionScores
 
@@ -76,10 +77,10 @@ def scan_answers(
     """One dict per scan: its boxes in its frame (see `box_rows`), and its up axis; bad ones come last."""
     answers = []
     for entry, detected in zip(proposed, detections, strict=True):
-        name, (up, up_by, up_sure, offset) = scenes.names[entry.scene_index], scenes.frames[entry.scene_index]
-        rows = box_rows(detected, scenes.detected_classes, up, offset)
+        name, frame = scenes.names[entry.scene_index], scenes.frames[entry.scene_index]
+        rows = box_rows(detected, scenes.detected_classes, frame)
         boxes = [dict(zip(BOX_COLUMNS, row, strict=True)) for row in rows]
-        of_up = {"up": up, "up_by": up_by, "up_sure": up_sure}
+        of_up = {"up": frame.up, "up_by": frame.up_by, "up_sure": frame.up_sure, "unit": frame.unit}
         answers.append({"shape": name, "file": name, "boxes": boxes, "calibrated": False, **of_up})
     return answers + [{"shape": name, "file": name, "error": reason} for name, reason in scenes.bad.items()]
 
@@ -95,9 +96,9 @@ def write_predictions(
     rows = []
     for entry, detected in zip(proposed, detections, strict=True):
         scene = None if scenes.has_truth else scenes.scenes[scenes.indices[entry.scene_index]]  # with all its points
-        frame = ("z",) if scene is None else (scene.up, scene.offset)
+        frame = SCENE_FRAME if scene is None else scene.frame
         order = detected.ranked  # that of `box_rows`
-        boxes = zip(box_rows(detected, scenes.detected_classes, *frame), detected.probabilities[order], strict=True)
+        boxes = zip(box_rows(detected, scenes.detected_classes, frame), detected.probabilities[order], strict=True)
         name = scenes.names[entry.scene_index]
         rows += [[name, *row, *(f"{share:.9f}" for share in shares)] for row, shares in boxes]
         if scene is not None:

@@ -27,8 +27,10 @@ from pointclip.utils.command import ArgumentParser
 
 CONFIGS = Path(__file__).with_name("configs")
 CLASS_LISTS = Path(__file__).with_name("class_lists")
+UNITS = ("auto", "m", "mm", "cm", "inch", "ft")  # see `zeroshot_det.scenes.frames`
 CHOICES = {
     "SCENE.UP": UPS,
+    "SCENE.UNIT": UNITS,
     "PROPOSALS.METHOD": ("clusters", "sliding", "files"),
     "PROPOSALS.ORIENTATION": ("oriented", "aligned"),
     "CLASSIFIER.LOGITS": ("mean", "published"),
@@ -65,6 +67,7 @@ def detection_defaults() -> CfgNode:
     c.SCENE.NUM_POINTS = 40_000  # per scene, sampled at random with SEED, as in the published evaluations; 0 takes all
     c.SCENE.VOXEL_SIZE = 0.0  # metres; above 0, a scan is first thinned to one point per voxel, the mean
     c.SCENE.UP = "auto"  # the up axis of --input scans: x, y, z, -x, -y or -z; auto guesses it
+    c.SCENE.UNIT = "auto"  # of --input scans: m, mm, cm, inch or ft; auto is m, but refuses what is no room in m
     c.SCENE.CAMERAS = 3  # of a synthetic room
     c.SCENE.NOISE = 0.004  # metres, of the points of a synthetic room
 
@@ -168,6 +171,8 @@ def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNo
     args.config, settings = load(args.config, args.overrides, args.encoder)
     if settings.SCENE.UP != "auto" and not args.input:
         raise InputError("--up and SCENE.UP need --input FILE…; a data set's up axis is known.")
+    if settings.SCENE.UNIT != "auto" and not args.input:
+        raise InputError("SCENE.UNIT needs --input FILE…; data sets are in metres.")
     args.search = ()  # this task has no search
     args.folder = run_folder(args, settings)
     make_folder(args.folder, "OUTPUT")

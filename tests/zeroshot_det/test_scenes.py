@@ -13,13 +13,14 @@ from pointclip.errors import InputError
 from tests.endings import exit_code
 from zeroshot_det.boxes import inside
 from zeroshot_det.scenes import verify
+from zeroshot_det.scenes.frames import UNITS
 from zeroshot_det.scenes.opening import PreparedScenes
 from zeroshot_det.scenes.rooms import MIN_VISIBLE, SyntheticRooms, make_room
 from zeroshot_det.scenes.scan_files import ScanFiles
 from zeroshot_det.scenes.scannet import ScanNet
 from zeroshot_det.scenes.subset import OfClasses
 from zeroshot_det.scenes.sunrgbd import SunRgbd
-from zeroshot_det.settings import detection_defaults
+from zeroshot_det.settings import CHOICES, detection_defaults
 
 SHARED = Path(__file__).resolve().parents[3] / "shared/real_data"
 
@@ -217,16 +218,16 @@ def test_up_axis_of_rooms_is_guessed(room, up):
 def test_scan_files_are_rotated_and_keep_their_offset(tmp_path, room):
     far = np.array([400_000.0, 100.0, 5_000_000.0])
     np.save(tmp_path / "survey.npy", axes.from_z_up(room.points.astype(np.float64), "y") + far)
-    scene = ScanFiles([tmp_path / "survey.npy"], "auto", ("chair",))[0]
-    assert scene.up == "y"
-    back = axes.from_z_up(scene.points.astype(np.float64), "y") + np.array(scene.offset)
+    scene = ScanFiles([tmp_path / "survey.npy"], "auto", "auto", ("chair",))[0]
+    assert scene.frame.up == "y"
+    back = scene.frame.places(scene.points.astype(np.float64))
     np.testing.assert_allclose(back, axes.from_z_up(room.points, "y") + far, atol=1e-5)  # float32 of 5 m
     (tmp_path / "survey.npy").rename(tmp_path / os.fsdecode(b"\xff.npy"))  # not UTF-8
-    assert ScanFiles([tmp_path / os.fsdecode(b"\xff.npy")], "y", ("chair",))[0].name == f"{tmp_path}/\ufffd.npy"
+    assert ScanFiles([tmp_path / os.fsdecode(b"\xff.npy")], "y", "auto", ("chair",))[0].name == f"{tmp_path}/\ufffd.npy"
     with pytest.raises(InputError, match="given twice"):
-        ScanFiles(["a.ply", "a.ply"], "z", ("chair",))
+        ScanFiles(["a.ply", "a.ply"], "z", "auto", ("chair",))
     with pytest.raises(InputError, match="expected one of auto, x, y, z"):
-        ScanFiles(["a.ply"], "w", ("chair",))
+        ScanFiles(["a.ply"], "w", "auto", ("chair",))
 
 
 @pytest.mark.parametrize(
@@ -236,4 +237,16 @@ def test_scan_files_are_rotated_and_keep_their_offset(tmp_path, room):
 def test_bad_scans_are_rejected(tmp_path, points, message):
     np.save(tmp_path / "scan.npy", points)
     with pytest.raises(InputError, match=message):
-        ScanFiles([tmp_path / "scan.npy"], "z", ("chair",))[0]
+        ScanFiles([tmp_path / "scan.npy"], "z", "auto", ("chair",))[0]
+
+
+@pytest.mark.parametrize(("unit", "likely"), [("mm", r"mm \(.*\)\?"), ("cm", r"cm \(.*\) or in inch \(")])
+def test_a_scan_in_another_unit_is_recognised_and_read(tmp_path, room, unit, likely):
+    np.save(tmp_path / "scan.npy", room.points.astype(float) / UNITS[unit])
+    with pytest.raises(InputError, match=f"no room in metres; is it in {likely}"):
+        ScanFiles([tmp_path / "scan.npy"], "z", "auto", ("chair",))[0]
+    scene = ScanFiles([tmp_path / "scan.npy"], "z", unit, ("chair",))[0]
+    np.testing.assert_allclose(scene.points, room.points, atol=1e-5)
+    np.testing.assert_allclose(scene.frame.places(room.boxes[:, :3]), room.boxes[:, :3] / UNITS[unit])
+    np.testing.assert_allclose(scene.frame.sizes(room.boxes[:, 3:6]), room.boxes[:, 3:6] / UNITS[unit])
+    assert ("auto", *UNITS) == CHOICES["SCENE.UNIT"]

@@ -7,6 +7,7 @@ import numpy as np
 
 from pointclip.errors import InputError
 from zeroshot_det.boxes import inside
+from zeroshot_det.scenes.frames import SCENE_FRAME, Frame
 
 MIN_POINTS = 5  # a true box with fewer points counts as empty
 
@@ -28,10 +29,7 @@ class Scene:
     boxes: np.ndarray = field(default_factory=_no_boxes)  # [m, 7], see `zeroshot_det.boxes`
     labels: np.ndarray = field(default_factory=_no_labels)  # [m] int64, indices into the data set's class_names
     colours: np.ndarray | None = None  # [N, 3] uint8; only for pictures
-    up: str = "z"  # the axis of the scan's frame that became z
-    up_by: str = ""  # why, for --input scans
-    up_sure: bool = True  # whether that can be relied on
-    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)  # subtracted from the scan's coordinates
+    frame: Frame = SCENE_FRAME  # of its file
     kept: np.ndarray | None = None  # [M] bool, which rows of the file the points come from; None for all
     notes: tuple[str, ...] = ()  # what was done to the points, for the report
 

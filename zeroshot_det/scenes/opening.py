@@ -13,6 +13,7 @@ from pointclip.errors import InputError
 from pointclip.runs.inputs import expand_inputs, names_or_list
 from zeroshot_det.class_names import named_classes
 from zeroshot_det.scenes.base import MIN_POINTS, Scene, SceneSet, empty_boxes, thinned
+from zeroshot_det.scenes.frames import Frame
 from zeroshot_det.scenes.rooms import SyntheticRooms
 from zeroshot_det.scenes.scan_files import ScanFiles
 from zeroshot_det.scenes.scannet import ScanNet
@@ -30,7 +31,8 @@ def open_scenes(settings: CfgNode, args: argparse.Namespace, class_names: Sequen
     """
     if args.input:
         paths, notes = expand_inputs(args.input, ENDINGS)
-        scans = ScanFiles(paths, settings.SCENE.UP, class_names, settings.SEED, settings.READING.COLUMNS)
+        frame = settings.SCENE.UP, settings.SCENE.UNIT
+        scans = ScanFiles(paths, *frame, class_names, settings.SEED, settings.READING.COLUMNS)
         scans.notes = notes
         return scans
     scenes = _open_dataset(settings)
@@ -61,8 +63,7 @@ class PreparedScenes:
         detected_classes: the names of detections' labels.
         bad: scene name -> the error message.
         notes: about the other scenes, for the report.
-        frames: scene index -> the up axis of a scene that was read, why it was chosen, whether that is sure, and the
-            scene's offset.
+        frames: scene index -> the frame of a scene that was read.
         truth: scene index -> how many true boxes a scene that was read has, and how many of them hold no points.
     """
 
@@ -78,7 +79,7 @@ class PreparedScenes:
         self.bad: dict[str, str] = {}
         self.notes = list(getattr(scenes, "notes", ()))
         self.total = getattr(scenes, "total", len(scenes))  # scenes of the split, also those that are not there
-        self.frames: dict[int, tuple[str, str, bool, tuple[float, float, float]]] = {}
+        self.frames: dict[int, Frame] = {}
         self.truth: dict[int, tuple[int, int]] = {}
         self._last: tuple[int, Scene] | None = None
 
@@ -95,7 +96,7 @@ class PreparedScenes:
                 scene = replace(
                     scene, points=voxels_of(scene.points, self._c.VOXEL_SIZE)[0].astype(np.float32), colours=None
                 )
-            self.frames[place] = scene.up, scene.up_by, scene.up_sure, scene.offset
+            self.frames[place] = scene.frame
             self._last = place, thinned(scene, self._c.NUM_POINTS, self._seed)
         return self._last[1]
 

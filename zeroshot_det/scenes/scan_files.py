@@ -13,6 +13,7 @@ from pointclip.datasets.shape_files.standing import guess_of
 from pointclip.datasets.up_axis import GIVEN, UpGuess
 from pointclip.errors import InputError
 from zeroshot_det.scenes.base import Scene, check_scene
+from zeroshot_det.scenes.frames import UNITS, Frame, check_unit
 
 SCAN_POINTS = 400_000  # sampled from a mesh
 
@@ -24,6 +25,7 @@ class ScanFiles:
         paths: the files, each once.
         up: the axis that points up in them, such as "z" or "-y"; "auto" guesses it, see
             `pointclip.datasets.up_axis`.
+        unit: of their lengths, see `UNITS`; "auto" is metres, and refuses a scan that is no room in metres.
         class_names: the classes to detect.
         seed: for points sampled from a mesh.
         columns: of x, y and z in text files and arrays, as for `read_shape`.
@@ -35,7 +37,13 @@ class ScanFiles:
     has_truth = False
 
     def __init__(
-        self, paths: Sequence[str | Path], up: str, class_names: Sequence[str], seed: int = 0, columns: str = ""
+        self,
+        paths: Sequence[str | Path],
+        up: str,
+        unit: str,
+        class_names: Sequence[str],
+        seed: int = 0,
+        columns: str = "",
     ):
         check_up(up, auto=True)
         self.paths = [Path(path) for path in paths]
@@ -44,7 +52,7 @@ class ScanFiles:
             raise InputError("No scan was given; name at least one file with --input.")
         if len(set(self.paths)) < len(self.paths):
             raise InputError("A scan was given twice; name each file once.")
-        self.class_names, self.up, self.seed = tuple(class_names), up, seed
+        self.class_names, self.up, self.unit, self.seed = tuple(class_names), up, unit, seed
         self.reading = Reading(parse_columns(columns))
         self.notes: Sequence[str] = ()  # on the files as a whole
 
@@ -63,5 +71,9 @@ class ScanFiles:
         guessed = () if self.up != "auto" else (guess.words,)
         notes = tuple(f"{name}: {note}" for note in (*shape.notes, *guessed))
         z_up = np.ascontiguousarray(to_z_up(points, guess.axis))
-        up = {"up": guess.axis, "up_by": guess.reason, "up_sure": guess.sure}
-        return Scene(name, z_up, offset=shape.offset, kept=shape.kept, notes=notes, **up)
+        if self.unit == "auto":
+            check_unit(z_up, name)
+        unit = "m" if self.unit == "auto" else self.unit
+        frame = Frame(guess.axis, guess.reason, guess.sure, shape.offset, unit)
+        metres = z_up if unit == "m" else (z_up * np.float64(UNITS[unit])).astype(np.float32)
+        return Scene(name, metres, frame=frame, kept=shape.kept, notes=notes)

@@ -47,7 +47,7 @@ class SunRgbd:
             raise InputError(f"The split is {split!r}, but SUN RGB-D has {' and '.join(SPLITS)}.")
         root = expanded(root)
         name = FOLDER.format(split)
-        self.folder = next((path for path in (root / name, root) if any(path.glob("*_pc.npz"))), root / name)
+        self.folder = root if root.name == name else root / name
         clouds = {path.name.removesuffix("_pc.npz") for path in self.folder.glob("*_pc.npz")}
         boxes = {path.name.removesuffix("_bbox.npy") for path in self.folder.glob("*_bbox.npy")}
         self.names = sorted(clouds & boxes)
