@@ -12,6 +12,7 @@ from yacs.config import CfgNode
 from fewshot_cls.head_facts import HeadFacts
 from fewshot_cls.learn import LabelledShapes
 from fewshot_cls.methods import METHODS
+from fewshot_cls.projections import CAMERAS, open_training_projection, smoothing_of
 from fewshot_cls.shots import Shots, draw_shots
 from fewshot_cls.training_shapes import Augmented, FolderShapes
 from pointclip.config import with_changes
@@ -26,9 +27,15 @@ def open_training(settings: CfgNode, args: argparse.Namespace) -> Augmented:
     if args.train:
         num_points = settings.DATASET.NUM_POINTS or None
         shapes = FolderShapes(args.train, num_points, args.up, settings.SEED, settings.READING.COLUMNS)
-        return Augmented(shapes, settings.AUGMENT, settings.SEED)
+        return Augmented(shapes, settings.AUGMENT, settings.SEED, as_they_are(settings))
     changes = {"DATASET.SPLIT": settings.SHOTS_SPLIT, "DATASET.MAX_SHAPES": 0, "DATASET.CATEGORIES": ""}
-    return Augmented(open_split(with_changes(settings, changes)).shapes, settings.AUGMENT, settings.SEED)
+    shapes = open_split(with_changes(settings, changes)).shapes
+    return Augmented(shapes, settings.AUGMENT, settings.SEED, as_they_are(settings))
+
+
+def as_they_are(settings: CfgNode) -> bool:
+    """Whether training shapes are projected as they are: V1's projection crops the copies among them."""
+    return bool(settings.AUGMENT) and settings.PROJECTION.METHOD in CAMERAS
 
 
 def draw_all(settings: CfgNode, args: argparse.Namespace, training: Augmented) -> list[Shots]:
@@ -70,18 +77,23 @@ def extract_shots(
     """The features of every shape in any draw; one that cannot be read stops the run, since draws are fixed."""
     wanted = sorted({i for draw in draws for i in (*training.with_copies(draw.train), *draw.validation)})
     size = settings.BATCH_SIZE or usual_batch_size(extractor.device)
+    if as_they_are(settings):
+        store, projection = extractor.store, open_training_projection(settings)
+        extractor = FeatureExtractor(projection, extractor.encoder, progress=extractor.progress)
+        if store:
+            extractor.store = FeatureStore(store.sentences_folder.parent, extractor.encoder, extractor.projection)
     return extract_features(BatchReader(training, size, "stop", wanted), extractor, unit)
 
 
 def labelled_shapes(settings: CfgNode, features: Features, indices: Sequence[int], shapes) -> LabelledShapes:
-    """The features of some shapes, with their points where the method learns the smoothing.
+    """The features of some shapes, with their points where training projects them anew.
 
     `indices` refer to the data set `shapes`.
     """
     row_of = {index: row for row, index in enumerate(features.indices)}
     rows = [row_of[index] for index in indices]
-    smoothing = METHODS[settings.METHOD].smoothing
-    clouds = [torch.from_numpy(shapes[index].points) for index in indices] if smoothing else []
+    anew = METHODS[settings.METHOD].smoothing or settings.AUGMENT_ONLINE
+    clouds = [torch.from_numpy(shapes[index].points) for index in indices] if anew else []
     return LabelledShapes(features.views[rows], features.labels[rows], clouds)
 
 
@@ -103,11 +115,10 @@ def unit_views(features: Features) -> Tensor:
 def facts_of(settings: CfgNode, class_names: Sequence[str], **rest) -> HeadFacts:
     """What a head's file records about how it was made; `rest` are the fields that do not follow from settings."""
     c = settings.PROJECTION
-    smoothing = {"densify": settings.DENSIFY, "statistics": settings.SMOOTHING.BATCH_NORM}
     return HeadFacts(
         method=settings.METHOD,
         class_names=tuple(class_names),
         projection={"METHOD": c.METHOD, "STEPS": c.STEPS, "VIEWS": c.VIEWS},
-        smoothing=smoothing if METHODS[settings.METHOD].smoothing else {},
+        smoothing=smoothing_of(settings) if METHODS[settings.METHOD].smoothing else {},
         **rest,
     )

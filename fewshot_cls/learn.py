@@ -1,6 +1,7 @@
 """Learn a head by the settings' METHOD from one draw of shots."""
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,15 +11,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from yacs.config import CfgNode
 
+from fewshot_cls.augmentation import AugmentedViews
 from fewshot_cls.grid_search import grid_search
 from fewshot_cls.methods import METHODS
 from fewshot_cls.methods.head import Head
 from fewshot_cls.methods.zero_shot import ZeroShot
-from fewshot_cls.projections import LearnedProjection, selected_views
+from fewshot_cls.projections import LearnedProjection, open_training_projection, selected_views, smoothing_of
 from fewshot_cls.recipe import Recipe
 from fewshot_cls.smoothed_model import SmoothedModel
 from fewshot_cls.training import Epoch, Training, Validate, train
-from pointclip.encoder import Encoder
+from pointclip.encoder import DTYPES, Encoder
+from pointclip.encoder.device import precision_on
 
 CHOSEN_ON = {"validation": "validation shots", "fixed": "nothing", "published": "test labels"}
 
@@ -75,10 +78,14 @@ def learn(
     model, projection = head, None
     if method.smoothing:
         views, _ = selected_views(settings)
-        projection = LearnedProjection(views, settings.DENSIFY, settings.SMOOTHING.BATCH_NORM, seed).to(encoder.device)
+        projection = LearnedProjection(views, seed=seed, **smoothing_of(settings)).to(encoder.device)
         c, unit = settings.TRAIN, takes_unit(settings)
         model = SmoothedModel(projection, head.to(encoder.device), encoder, unit, c.CHUNK, c.PRECISION)
+    else:
+        model.to(encoder.device, weights_dtype(settings, encoder.device))
     logits_of, validate = _forward_functions(model, support, validation, method.raw, encoder)
+    if settings.AUGMENT_ONLINE:
+        logits_of = _online(settings, model, support, encoder)
     training = train(
         model,
         logits_of,
@@ -90,9 +97,10 @@ def learn(
         key=_key(settings, zero, support, validation, encoder, seed),
         on_epoch=on_epoch,
         share=lambda name: settings.SMOOTHING.LR_MULT if name.startswith("projection.") else 1.0,
+        earliest=settings.PROTOCOL == "published",
     )
     model.requires_grad_(False)
-    return Learned(head.cpu(), chosen | {"epoch": training.chosen + 1}, training, projection)
+    return Learned(head.float().cpu(), chosen | {"epoch": training.chosen + 1}, training, projection)
 
 
 def recipe_of(settings: CfgNode) -> Recipe:
@@ -130,8 +138,9 @@ def _start(
 ) -> tuple[Head, dict]:
     """A closed-form head, or an untrained one, and what to report about the selection of its hyperparameters."""
     if not kind.grid:
-        scale, dropout = settings.ADAPTER.SCALE, settings.ADAPTER.DROPOUT
-        return kind.untrained(zero, support.views, seed, scale=scale, dropout=dropout), {}
+        c = settings.ADAPTER
+        numbers = {"scale": c.SCALE, "dropout": c.DROPOUT, "hidden_dropout": c.HIDDEN_DROPOUT}
+        return kind.untrained(zero, support.views, seed, **numbers), {}
     shots = support.unit, support.labels
     if validation is None:
         hyperparameters = chosen = {name: settings.CLOSED_FORM[name.upper()] for name in kind.grid}
@@ -160,13 +169,46 @@ def _forward_functions(
             return torch.cat(logits), validation.labels.to(encoder.device)
 
         return logits_of, validate_all if validation else None
-    model.to(encoder.device)
-    views = (support.views if raw else support.unit).to(encoder.device)
+    like = next(model.parameters())  # its device and type
+    views = (support.views if raw else support.unit).to(like)
     if validation is None:
         return (lambda places: model(views[places])), None
-    others = (validation.views if raw else validation.unit).to(encoder.device)
+    others = (validation.views if raw else validation.unit).to(like)
     labels = validation.labels.to(encoder.device)
     return (lambda places: model(views[places])), (lambda: (model(others), labels))
+
+
+def _online(
+    settings: CfgNode, model: nn.Module, support: LabelledShapes, encoder: Encoder
+) -> Callable[[Tensor], Tensor]:
+    """`logits_of` as `train` takes it, with every shape augmented, projected and encoded anew.
+
+    On a CPU, where this takes hours for a data set, prints how long.
+    """
+    views = AugmentedViews(open_training_projection(settings), encoder, takes_unit(settings))
+    if encoder.device.type == "cpu":
+        minutes, epochs = _minutes_per_epoch(views, support), recipe_of(settings).epochs
+        print(
+            f"Every epoch projects and encodes {len(support.labels)} augmented shapes anew: on this CPU {epochs} "
+            f"epochs take about {minutes * epochs / 60:.1f} hours. The fast form encodes 4 augmented copies of each "
+            f"once, in about {max(4 * minutes, 0.1):.1f} minutes: AUGMENT_ONLINE False AUGMENT 4.",
+            flush=True,
+        )
+    like = next(model.parameters())
+    return lambda places: model(views([support.clouds[place] for place in places.tolist()]).to(like))
+
+
+def _minutes_per_epoch(views: AugmentedViews, support: LabelledShapes) -> float:
+    few = support.clouds[: views.batch]
+    start = time.perf_counter()
+    with torch.random.fork_rng(devices=[]):
+        views(few)
+    return (time.perf_counter() - start) / len(few) * len(support.clouds) / 60
+
+
+def weights_dtype(settings: CfgNode, device: torch.device) -> torch.dtype:
+    """The type of an adapter's weights in training: float16 by TRAIN.PRECISION fp16, or published on a CUDA GPU."""
+    return DTYPES[precision_on(device, settings.TRAIN.PRECISION)]
 
 
 def _key(
@@ -178,7 +220,7 @@ def _key(
     seed: int,
 ) -> str:
     """A digest that identifies a training: its settings and everything it learns from."""
-    names = ["METHOD", "PROTOCOL", "VIEW_FUSION", "DENSIFY", "PROJECTION"]
+    names = ["METHOD", "PROTOCOL", "VIEW_FUSION", "DENSIFY", "PROJECTION", "AUGMENT_ONLINE"]
     names += ["CLOSED_FORM", "ADAPTER", "SMOOTHING", "TRAIN"]
     values = [seed, encoder.name, encoder.precision, *(settings[name] for name in names)]
     digest = hashlib.blake2b(repr(values).encode(), digest_size=16)

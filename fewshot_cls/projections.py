@@ -28,6 +28,8 @@ _CORNERS = tuple(((about * pi / 4, lean * pi / 4, pi / 2),) for about in (5, 7) 
 # PointCLIP V1's few-shot views: four sides, four corners, below and above (published code)
 V1_FEW_SHOT = Camera((*_SIDES, *_CORNERS, *_ENDS), size=224, distance=1.4)
 
+CAMERAS = {"pointclip_v1": perspective_projection.ZERO_SHOT, "pointclip_v1_fewshot": V1_FEW_SHOT}
+
 # The paper's densify keeps all 112 rows and columns; the published zero-shot code's leaves 110.
 DENSIFY = {
     "zeroshot": realistic_projection.SPEC,
@@ -55,6 +57,14 @@ def open_projection(settings: CfgNode) -> nn.Module:
     return PerspectiveProjection(selected_views(settings)[0], V1_FEW_SHOT)
 
 
+def open_training_projection(settings: CfgNode) -> nn.Module:
+    """The projection of augmented training shapes: V1's takes them as they are, so that its images crop them."""
+    if settings.PROJECTION.METHOD not in CAMERAS:
+        return open_projection(settings)
+    open_projection(settings)  # checks the settings
+    return PerspectiveProjection(selected_views(settings)[0], CAMERAS[settings.PROJECTION.METHOD], normalise=False)
+
+
 def open_view_weights(settings: CfgNode, searched: bool) -> ViewWeights:
     """The view weights that VIEW_WEIGHTS selects; uniform ones where a search result supplies them."""
     views, total = selected_views(settings)
@@ -63,14 +73,20 @@ def open_view_weights(settings: CfgNode, searched: bool) -> ViewWeights:
     return read_view_weights(settings.VIEW_WEIGHTS, views, total, PUBLISHED_WEIGHTS)
 
 
+def smoothing_of(settings: CfgNode) -> dict[str, str]:
+    """The arguments of `LearnedProjection` that the settings give."""
+    c = settings.SMOOTHING
+    return {"densify": settings.DENSIFY, "statistics": c.BATCH_NORM, "form": c.FORM}
+
+
 class LearnedProjection(nn.Module):
     """V2's ten views with learned smoothing: gradients pass through squeeze to the convolutions.
 
     Args:
         views: which of the ten views, all by default. They are V in the shapes below.
         densify: "zeroshot" for zero-shot's windows, with which the untrained projection equals zero-shot's, or "paper".
-        statistics: see `LearnedSmoothing`.
-        seed: see `LearnedSmoothing`.
+        statistics, seed, form: see `LearnedSmoothing`. In the form "compiled", each of the three channels is divided by
+            its own largest value.
 
     Raises:
         InputError: for another `densify` or other statistics.
@@ -82,12 +98,13 @@ class LearnedProjection(nn.Module):
         densify: str = "zeroshot",
         statistics: str = "frozen",
         seed: int = 0,
+        form: str = "paper",
     ):
         super().__init__()
         if densify not in DENSIFY:
             raise InputError(f"The densify step is {densify!r}; 'zeroshot' or 'paper' was expected.")
         self.spec = DENSIFY[densify]
-        self.smoothing = LearnedSmoothing(self.spec, statistics, seed)
+        self.smoothing = LearnedSmoothing(self.spec, statistics, seed, form)
         rotations = view_rotations(chosen_views(realistic_projection.VIEWS, views))
         self.register_buffer("rotations", rotations, persistent=False)  # [V, 2, 3, 3]
 
@@ -107,13 +124,16 @@ class LearnedProjection(nn.Module):
     def images(self, grids: Tensor) -> Tensor:
         """CLIP's images of densified grids: [M, depth, row, column] -> [M, 3, 224, 224] in [0, 1].
 
-        Each channel has its own filters; all three are divided by the largest value among them.
+        Each channel has its own filters; all three are divided by the largest value among them, or each by its own.
         """
         smooth = self.smoothing(grids)  # [M, 3, depth, row, column]
         box = Box((0, 0, 0), tuple(grids.shape[1:]))
         maps = squeeze(smooth.flatten(0, 1), box, self.spec).unflatten(0, smooth.shape[:2])  # [M, 3, H, H]
-        largest = maps.amax((1, 2, 3), keepdim=True)
-        inverted = 1 - maps / largest.clamp(min=torch.finfo(maps.dtype).tiny)  # training may zero a whole map
+        if self.smoothing.form == "compiled":
+            inverted = 1 - maps / (maps.amax((2, 3), keepdim=True) + 1e-8)
+        else:
+            largest = maps.amax((1, 2, 3), keepdim=True)
+            inverted = 1 - maps / largest.clamp(min=torch.finfo(maps.dtype).tiny)  # training may zero a whole map
         return F.interpolate(inverted, size=(CLIP_SIZE, CLIP_SIZE), mode="bilinear", align_corners=True)
 
     def depth_maps(self, points: Tensor) -> Tensor:

@@ -72,6 +72,8 @@ def with_notes(run: Run, settings: CfgNode, notes: Sequence[str] = ()) -> Run:
     """The run with its method's notes, marked where anything was selected on test labels."""
     tuned = settings.PROTOCOL == "published"
     notes = [*([TUNED] if tuned else []), *notes]
+    if settings.AUGMENT_ONLINE:
+        notes.append("Training shapes were augmented anew in every epoch, and never seen as they are.")
     if settings.SHOTS and settings.AUGMENT:
         notes.append(f"The head also learned from {settings.AUGMENT} scaled copies of every training shape.")
     return replace(run, origin=replace(run.origin, tuned=run.origin.tuned or tuned), notes=[*run.notes, *notes])

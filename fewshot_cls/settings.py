@@ -22,8 +22,9 @@ CHOICES = {
     "VIEW_FUSION": ("concat", "sum"),
     "DENSIFY": ("zeroshot", "paper"),
     "SMOOTHING.BATCH_NORM": ("frozen", "batch"),
+    "SMOOTHING.FORM": ("paper", "compiled"),
     "ADAPTER.FEATURES": ("raw", "unit"),
-    "TRAIN.PRECISION": ("fp32", "bf16"),
+    "TRAIN.PRECISION": ("fp32", "bf16", "fp16", "published"),
 }
 
 
@@ -39,7 +40,8 @@ def fewshot_defaults() -> CfgNode:
     c.PROTOCOL = "validation"  # selects hyperparameters and epoch on min(K, 4) more training shapes per class; "fixed"
     # takes those below and the last epoch; "published" selects on the labels of the test split, as the papers did
     c.VIEW_FUSION = "concat"  # concatenates the features of a shape's views; "sum" adds them
-    c.AUGMENT = 0  # randomly scaled and shifted copies added for every training shape
+    c.AUGMENT = 0  # randomly scaled and shifted copies added for every training shape, which are encoded once
+    c.AUGMENT_ONLINE = False  # augments, projects and encodes every training shape anew in each epoch, as V1's training
 
     c.CLOSED_FORM = CfgNode()  # hyperparameters of the closed-form methods where nothing is selected
     c.CLOSED_FORM.ALPHA = 100.0  # weight of their scores (about 1) beside the zero-shot logits, which vary by about 10
@@ -50,11 +52,13 @@ def fewshot_defaults() -> CfgNode:
     c.ADAPTER = CfgNode()
     c.ADAPTER.SCALE = 0.5  # initial value of each view's learned scale
     c.ADAPTER.DROPOUT = 0.075  # V1's; V2's is 0.5
+    c.ADAPTER.HIDDEN_DROPOUT = False  # also between the two layers of the view features
     c.ADAPTER.FEATURES = "raw"  # as CLIP returns them, as published, or "unit"
 
     c.DENSIFY = "zeroshot"  # windows before the learned smoothing; "paper" gives maps of 112 x 112, not 110 x 110
     c.SMOOTHING = CfgNode()
     c.SMOOTHING.LR_MULT = 0.001  # its learning rate as a fraction of TRAIN.LR; from 0.01 up the loss rises at once
+    c.SMOOTHING.FORM = "paper"  # "compiled": initial weights, biases and division as in V2's compiled files
     c.SMOOTHING.BATCH_NORM = "frozen"  # its statistics; "batch" departs from zero-shot at the first step
 
     c.TRAIN = CfgNode()  # PointCLIP V1's published recipe
@@ -66,7 +70,10 @@ def fewshot_defaults() -> CfgNode:
     c.TRAIN.OPTIMIZER = "sgd"  # or "adamw"
     c.TRAIN.WEIGHT_DECAY = 5e-4
     c.TRAIN.PATIENCE = 0  # stop after this many epochs without improvement; 0 never stops early
-    c.TRAIN.PRECISION = "fp32"  # or "bf16", for the smoothing and CLIP
+    c.TRAIN.PRECISION = (
+        "fp32"  # "bf16" mixes precisions in the smoothing and CLIP; "fp16" is the adapter's weights', as
+    )
+    # V1's, and "published" that on a CUDA GPU, otherwise fp32
     c.TRAIN.CHUNK = 20  # views whose activations are kept at once where the smoothing learns; others are recomputed
     c.TRAIN.TENSORBOARD = False  # curves in <run folder>/tensorboard; pip install -e .[tensorboard]
     return c
@@ -118,6 +125,15 @@ def _check(settings: CfgNode) -> None:
     if settings.TRAIN.CHUNK < 1:
         raise InputError(f"TRAIN.CHUNK is {settings.TRAIN.CHUNK}; 1 or more was expected.")
     method = METHODS[settings.METHOD]
+    if settings.AUGMENT_ONLINE and (method.smoothing or not method.trains or settings.AUGMENT):
+        raise InputError(
+            f"AUGMENT_ONLINE needs METHOD adapter or tip_adapter_f and AUGMENT 0, not METHOD {method.name} and AUGMENT "
+            f"{settings.AUGMENT}; AUGMENT alone adds copies that are encoded once."
+        )
+    if settings.TRAIN.PRECISION not in (("fp32", "bf16") if method.smoothing else ("fp32", "fp16", "published")):
+        raise InputError(
+            f"TRAIN.PRECISION is {settings.TRAIN.PRECISION}, which METHOD {method.name} does not have; set it to fp32."
+        )
     if method.batch_norm and settings.TRAIN.BATCH_SIZE == 1:
         raise InputError(f"TRAIN.BATCH_SIZE is 1; METHOD {method.name} has batch norm, which needs 2 or more.")
     if method.smoothing:

@@ -9,6 +9,7 @@ from pointclip.projection.spec import ProjectionSpec, gaussian
 
 STATISTICS = ("frozen", "batch")  # of batch norm during training
 CHANNELS = (1, 3, 8, 3)  # before, between and after the convolutions; the last three are the image's
+FORMS = ("paper", "compiled")
 WINDOWS = ((1, 3, 3), (3, 5, 5), (3, 5, 5))  # along depth, row, column
 
 
@@ -25,22 +26,29 @@ class LearnedSmoothing(nn.Module):
         statistics: "frozen" keeps batch norm's running mean 0 and variance 1 during training (scale and shift are still
             learned), so that training starts from zero-shot; "batch" normalises by each batch, as usual.
         seed: of the random blurs.
+        form: "paper", as described above, or "compiled", as in compiled files of an early state: convolutions with
+            biases; the second and third start as the mean of their channels (identity / channels + 1e-5) with biases of
+            1e-5.
 
     Raises:
-        InputError: for other statistics, and a spec with another window.
+        InputError: for other statistics or another form, and a spec with another window.
     """
 
-    def __init__(self, spec: ProjectionSpec, statistics: str = "frozen", seed: int = 0):
+    def __init__(self, spec: ProjectionSpec, statistics: str = "frozen", seed: int = 0, form: str = "paper"):
         super().__init__()
+        if form not in FORMS:
+            raise InputError(f"The form of the smoothing is {form!r}; expected 'paper' or 'compiled'.")
         if statistics not in STATISTICS:
             raise InputError(f"The batch norm's statistics are {statistics!r}; 'frozen' or 'batch' was expected.")
         if spec.smooth_window != WINDOWS[0]:
             raise InputError(f"The smoothing window is {spec.smooth_window}; {WINDOWS[0]} was expected.")
-        self.statistics = statistics
+        self.statistics, self.form = statistics, form
         pairs = zip(CHANNELS, CHANNELS[1:], WINDOWS, strict=False)
-        self.convolutions = nn.ModuleList(_convolution(*pair) for pair in pairs)
+        self.convolutions = nn.ModuleList(_convolution(*pair, form == "compiled") for pair in pairs)
         self.norms = nn.ModuleList(nn.BatchNorm3d(channels) for channels in CHANNELS[1:])
         self._start_as_fixed(spec, seed)
+        if form == "compiled":
+            self._start_as_compiled()
         self.train()
 
     def forward(self, grid: Tensor) -> Tensor:
@@ -71,7 +79,18 @@ class LearnedSmoothing(nn.Module):
             second[channel] = 0
             second[(channel, channel, *middle)] = third[(channel, channel, *middle)] = 1
 
+    @torch.no_grad()
+    def _start_as_compiled(self) -> None:
+        for convolution in self.convolutions:
+            convolution.bias.zero_()
+        for convolution in self.convolutions[1:]:
+            weight = convolution.weight
+            weight.fill_(1e-5)
+            middle = tuple(size // 2 for size in weight.shape[2:])
+            weight[(slice(None), slice(None), *middle)] += 1 / weight.shape[1]
+            convolution.bias.fill_(1e-5)
 
-def _convolution(before: int, after: int, window: tuple[int, int, int]) -> nn.Conv3d:
-    """A convolution without bias, since batch norm shifts, padded to keep the grid's size."""
-    return nn.Conv3d(before, after, window, padding=tuple(size // 2 for size in window), bias=False)
+
+def _convolution(before: int, after: int, window: tuple[int, int, int], bias: bool) -> nn.Conv3d:
+    """A convolution padded to keep the grid's size; batch norm shifts, so that a bias is not needed."""
+    return nn.Conv3d(before, after, window, padding=tuple(size // 2 for size in window), bias=bias)

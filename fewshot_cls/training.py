@@ -51,6 +51,7 @@ def train(
     key: str = "",
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     share: Callable[[str], float] = lambda name: 1.0,
+    earliest: bool = False,
 ) -> Training:
     """Train a model's parameters on labelled shots.
 
@@ -70,8 +71,9 @@ def train(
         key: identifies this training.
         on_epoch: called after every epoch.
         share: parameter name -> the fraction of the learning rate it gets.
+        earliest: whether ties go to the earlier epoch whatever its loss, as in PointCLIP V1's published code.
     """
-    trainer = _Trainer(model, recipe, share)
+    trainer = _Trainer(model, recipe, share, earliest)
     if checkpoint is not None:
         trainer.resume(checkpoint, key)
     saved = time.monotonic()
@@ -95,8 +97,8 @@ def train(
 class _Trainer:
     """The state that a checkpoint holds: model, optimizer, best weights so far, epochs so far."""
 
-    def __init__(self, model: nn.Module, recipe: Recipe, share: Callable[[str], float]):
-        self.model, self.recipe = model, recipe
+    def __init__(self, model: nn.Module, recipe: Recipe, share: Callable[[str], float], earliest: bool):
+        self.model, self.recipe, self.earliest = model, recipe, earliest
         groups: dict[float, list[nn.Parameter]] = {}
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
@@ -136,10 +138,13 @@ class _Trainer:
     def record(self, epoch: Epoch) -> None:
         """Append an epoch, and keep its weights if it is the best so far or nothing selects."""
         self.epochs.append(epoch)
-        if len(self.epochs) == 1 or epoch.chosen_on is None or _rank(epoch) > _rank(self.epochs[self.chosen]):
+        if len(self.epochs) == 1 or epoch.chosen_on is None or self._rank(epoch) > self._rank(self.epochs[self.chosen]):
             self.chosen = epoch.number
             for name, tensor in self.model.state_dict().items():
                 self.best[name].copy_(tensor)
+
+    def _rank(self, epoch: Epoch) -> tuple[float, float]:
+        return epoch.chosen_on, 0.0 if self.earliest else -epoch.chosen_on_loss
 
     def save(self, path: Path, key: str) -> None:
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
@@ -165,10 +170,6 @@ class _Trainer:
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
 
 
-def _rank(epoch: Epoch) -> tuple[float, float]:
-    return epoch.chosen_on, -epoch.chosen_on_loss
-
-
 @torch.no_grad()
 def _validated(epoch: Epoch, model: nn.Module, validate: Validate | None) -> Epoch:
     if validate is None:
@@ -176,7 +177,7 @@ def _validated(epoch: Epoch, model: nn.Module, validate: Validate | None) -> Epo
     model.eval()
     logits, labels = validate()
     accuracy = 100 * (logits.argmax(1) == labels).double().mean().item()
-    loss = nn.functional.cross_entropy(logits, labels).item()
+    loss = nn.functional.cross_entropy(logits.float(), labels).item()
     return Epoch(epoch.number, epoch.rate, epoch.loss, epoch.accuracy, accuracy, loss)
 
 

@@ -6,14 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from fewshot_cls.augmentation import SCALES, SHIFT, augment
 from pointclip.datasets.base import Shape, ShapeSet
 from pointclip.datasets.shape_files import ENDINGS, ShapeFiles
 from pointclip.errors import InputError
 from pointclip.utils.files import expanded
 from pointclip.utils.shape_folders import Found, class_folders, shapes_of_class
-
-SCALES, SHIFT = (2 / 3, 3 / 2), 0.2  # of augmented copies, along each axis; the shift in units of the largest side
+from zeroshot_cls.perspective_projection import to_unit_sphere
 
 
 class FolderShapes:
@@ -65,22 +66,24 @@ class FolderShapes:
 class Augmented:
     """A data set followed by scaled and shifted copies of its shapes; shape i of n has copies at i + n, i + 2n …
 
-    A copy is scaled by 2/3 to 3/2 along each axis and shifted, as in the published training. Only the scaling has an
-    effect: every projection centres its clouds.
+    Copies are scaled and shifted as in PointCLIP V1's training (see `fewshot_cls.augmentation`), which augments anew in
+    every epoch and never shows the shape itself. The shift has no effect on projections that centre clouds.
 
     Args:
         shapes: any data set.
         copies: of each shape.
         seed: with a copy's index it determines the copy.
+        unit_sphere: whether the shapes themselves are put in the unit sphere, for a projection that takes clouds as
+            they are.
     """
 
-    def __init__(self, shapes: ShapeSet, copies: int, seed: int = 0):
+    def __init__(self, shapes: ShapeSet, copies: int, seed: int = 0, unit_sphere: bool = False):
         self.class_names, self.part_names = shapes.class_names, shapes.part_names
         self.original_labels = np.asarray(shapes.labels)  # [n], without the copies
         self.labels = np.tile(self.original_labels, copies + 1)
         self.rows_per_object = getattr(shapes, "copies", 1)  # see `draw_shots`
         self.files = getattr(shapes, "files", None)  # of --train
-        self._shapes, self._seed = shapes, seed
+        self._shapes, self._seed, self._unit_sphere = shapes, seed, unit_sphere
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -88,13 +91,14 @@ class Augmented:
     def __getitem__(self, index: int) -> Shape:
         copy, original = divmod(index, len(self._shapes))
         shape = self._shapes[original]
+        points = torch.from_numpy(shape.points)[None]
         if not copy:
-            return shape
+            return replace(shape, points=to_unit_sphere(points)[0].numpy()) if self._unit_sphere else shape
         rng = np.random.default_rng([self._seed, index])
-        scale = np.exp(rng.uniform(*np.log(SCALES), 3))
-        shift = rng.uniform(-SHIFT, SHIFT, 3) * np.ptp(shape.points, axis=0).max()
-        points = (shape.points * scale + shift).astype(np.float32)
-        return replace(shape, points=points, name=f"{shape.name}, copy {copy}", parts=None)
+        factors = torch.from_numpy(np.stack([rng.uniform(*SCALES, 3), rng.uniform(-SHIFT, SHIFT, 3)])[:, None])
+        return replace(
+            shape, points=augment(points, *factors)[0].numpy(), name=f"{shape.name}, copy {copy}", parts=None
+        )
 
     def with_copies(self, indices: Sequence[int]) -> list[int]:
         """The indices of these shapes and of all their copies."""

@@ -41,6 +41,8 @@ ZERO_SHOT = Camera(VIEWS, size=128, distance=1.6)  # at 1.6 every point of the u
 # 0.05 of the origin and its farthest point at 0.92 or more (measured on 240 synthetic shapes); 1.001 allows rounding.
 MAX_OFFSET, MIN_RADIUS, MAX_RADIUS = 0.1, 0.9, 1.001
 
+NEAREST = 1e-4  # points nearer to the camera, or behind it, are not seen
+
 # Fixed-point unit for sums of 1 / depth: far below float32's precision, and 10 million points do not overflow int64.
 UNIT = 2.0**-36
 
@@ -56,11 +58,13 @@ class PerspectiveProjection(nn.Module):
     Args:
         views: which of the camera's views, all by default. They are V in the shapes below.
         camera: zero-shot's by default, with six views.
+        normalise: False takes clouds as they are, as the published training does after scaling and shifting them, so
+            that the images crop them.
     """
 
-    def __init__(self, views: Sequence[int] | None = None, camera: Camera = ZERO_SHOT):
+    def __init__(self, views: Sequence[int] | None = None, camera: Camera = ZERO_SHOT, normalise: bool = True):
         super().__init__()
-        self.camera = camera
+        self.camera, self.normalise = camera, normalise
         views = range(len(camera.views)) if views is None else views
         rotations = view_rotations(chosen_views(camera.views, views))
         self.register_buffer("rotations", rotations, persistent=False)  # [V, 1, 3, 3]
@@ -73,16 +77,19 @@ class PerspectiveProjection(nn.Module):
 
         Returns:
             [B, V, 128, 128] float32: in a pixel the harmonic mean of its points' depths, 0.6 to 2.6, far is bright;
-            background is 0. Points outside the image are dropped (only a camera closer than zero-shot's has any).
+            background is 0. Points outside the image and behind the camera are dropped (of normalised clouds only a
+            camera closer than zero-shot's has any).
 
         Raises:
             InputError: for a wrong shape or type, NaN or infinite coordinates, clouds without extent, or points that
                 require gradients.
         """
-        x, y, z = turn(to_unit_sphere(points), self.rotations)  # [B, V, N] each
+        x, y, z = turn(to_unit_sphere(points) if self.normalise else checked(points), self.rotations)  # [B, V, N] each
         z, size = z + self.camera.distance, self.camera.size
-        row, column = (torch.ceil((side / z + 1) / 2 * size - 0.5).long() for side in (x, y))
-        inside = (row >= 0) & (row < size) & (column >= 0) & (column < size)
+        row, column = (torch.ceil((side / z + 1) / 2 * size - 0.5) for side in (x, y))
+        inside = (row >= 0) & (row < size) & (column >= 0) & (column < size) & (z > NEAREST)
+        row, column, z = (side.where(inside, 1) for side in (row, column, z))
+        row, column = row.long(), column.long()
         pixel = (row * size + column).where(inside, size * size)  # an extra pixel collects the points outside the image
         maps = harmonic_means(z.flatten(0, 1), pixel.flatten(0, 1), size * size + 1)[:, :-1]  # [B · V, size · size]
         return maps.reshape(*z.shape[:2], size, size)
@@ -101,10 +108,7 @@ def to_unit_sphere(points: Tensor) -> Tensor:
     Raises:
         InputError: for clouds that cannot be projected (see `check_points`), or points that require gradients.
     """
-    check_points(points)
-    if points.requires_grad:
-        raise InputError("The points require gradients, which this projection does not support; pass points.detach().")
-    exact = points.double()
+    exact = checked(points).double()
     farthest = exact.norm(dim=-1).amax(1)  # [B]
     normalised = exact.mean(1).norm(dim=-1) <= MAX_OFFSET
     normalised &= (farthest >= MIN_RADIUS) & (farthest <= MAX_RADIUS)
@@ -112,6 +116,14 @@ def to_unit_sphere(points: Tensor) -> Tensor:
     centred = boxed - boxed.mean(1, keepdim=True)
     scaled = centred / centred.norm(dim=-1).amax(1)[:, None, None]
     return torch.where(normalised[:, None, None], exact, scaled).float()
+
+
+def checked(points: Tensor) -> Tensor:
+    """Clouds [B, N, 3] as float32. Raises an InputError if they cannot be projected, or require gradients."""
+    check_points(points)
+    if points.requires_grad:
+        raise InputError("The points require gradients, which this projection does not support; pass points.detach().")
+    return points.float()
 
 
 def harmonic_means(depth: Tensor, pixel: Tensor, pixels: int) -> Tensor:

@@ -25,12 +25,23 @@ class InterViewAdapter(nn.Module):
         width: C.
         scale: initial value of each view's learned scale.
         dropout: probability, in both places; V1 uses 0.075, V2 0.5.
+        hidden_dropout: whether there is dropout also between the two layers of the view features (compiled files of
+            V2's few-shot).
         seed: of the initial weights, which follow torch's default for linear layers.
     """
 
-    def __init__(self, views: int, width: int, scale: float = 0.5, dropout: float = 0.075, seed: int = 0):
+    def __init__(
+        self,
+        views: int,
+        width: int,
+        scale: float = 0.5,
+        dropout: float = 0.075,
+        seed: int = 0,
+        hidden_dropout: bool = False,
+    ):
         super().__init__()
-        self.numbers = {"scale": scale, "dropout": dropout}  # that rebuild it
+        self.numbers = {"scale": scale, "dropout": dropout}  # that rebuild it; dropout does not matter any more then
+        self.hidden_dropout = hidden_dropout
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.view_scale = nn.Parameter(torch.full((views,), scale))
@@ -47,7 +58,10 @@ class InterViewAdapter(nn.Module):
         normed = self.view_norm(scaled.flatten(0, 1)).view_as(scaled)  # statistics of a channel are over n · V
         gathered = _weights_first(self.gather, self.dropout(normed).flatten(1))  # [n, C]
         overall = self.dropout(F.relu(self.global_norm(gathered)))  # [n, C], the global feature
-        spread = F.relu(_weights_first(self.spread, F.relu(self.hidden(overall))))  # [n, V · C]
+        hidden = F.relu(self.hidden(overall))  # [n, C]
+        spread = F.relu(
+            _weights_first(self.spread, self.dropout(hidden) if self.hidden_dropout else hidden)
+        )  # [n, V · C]
         return torch.lerp(features, spread.reshape(features.shape), RESIDUAL)
 
 
@@ -64,8 +78,10 @@ class AdaptedHead(Head):
         return self.adapter.numbers
 
     @classmethod
-    def untrained(cls, zero: ZeroShot, views: Tensor, seed: int, *, scale: float, dropout: float) -> "AdaptedHead":
-        return cls(InterViewAdapter(*views.shape[1:], scale, dropout, seed), zero.classes)
+    def untrained(
+        cls, zero: ZeroShot, views: Tensor, seed: int, *, scale: float, dropout: float, hidden_dropout: bool = False
+    ) -> "AdaptedHead":
+        return cls(InterViewAdapter(*views.shape[1:], scale, dropout, seed, hidden_dropout), zero.classes)
 
     @classmethod
     def rebuild(cls, tensors: Mapping[str, Tensor], numbers: Mapping) -> "AdaptedHead":

@@ -53,14 +53,16 @@ class Head(nn.Module):
         raise NotImplementedError
 
     @classmethod
-    def untrained(cls, zero: ZeroShot, views: Tensor, seed: int, *, scale: float, dropout: float) -> Head:
+    def untrained(
+        cls, zero: ZeroShot, views: Tensor, seed: int, *, scale: float, dropout: float, hidden_dropout: bool = False
+    ) -> Head:
         """A head to be trained, where there is no closed form to start from.
 
         Args:
             zero: the zero-shot head.
             views: [m, V, C], of the support.
             seed: of the initial weights.
-            scale, dropout: see `fewshot_cls.methods.adapter.InterViewAdapter`.
+            scale, dropout, hidden_dropout: see `fewshot_cls.methods.adapter.InterViewAdapter`.
         """
         raise NotImplementedError
 

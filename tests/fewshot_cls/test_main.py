@@ -170,11 +170,28 @@ def test_augmented_copies(run):
     assert any("2 scaled copies" in note for note in summary["notes"])
 
 
+def test_online_augmentation_says_how_long_it_takes(run, capsys):
+    """PointCLIP V1's training on its own projection; the published protocol keeps its earliest best epoch."""
+    v1 = ["METHOD", "adapter", "PROJECTION.METHOD", "pointclip_v1_fewshot", "--shots", 1, "REPORT", False]
+    online = run(*v1, "AUGMENT_ONLINE", True, "PROTOCOL", "published", "TRAIN.PRECISION", "published")
+    printed = capsys.readouterr().out
+    assert "on this CPU 2 epochs take about" in printed
+    assert "AUGMENT_ONLINE False AUGMENT 4" in printed
+    summary = read_metrics(online)
+    assert summary["tuned_on_test_labels"]
+    assert any("augmented anew in every epoch" in note for note in summary["notes"])
+    fast = run(*v1, "AUGMENT", 1, output="fast")
+    heads = [Head.load(folder / "head.safetensors").head.state_dict() for folder in (online, fast)]
+    assert not torch.equal(*(head["adapter.gather.weight"] for head in heads))
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["METHOD", "nearest"], "METHOD is 'nearest'; one of tip_adapter"),
         (["PROTOCOL", "test"], "validation, fixed, published"),
+        (["AUGMENT_ONLINE", "True"], "METHOD adapter"),
+        (["METHOD", "adapter", "TRAIN.PRECISION", "bf16"], "METHOD adapter does not have"),
         (["--shots", "-1"], "SHOTS is -1"),
         (["SHOTS_SPLIT", "test"], "draw shots from another"),
         (["--seeds", "0"], "SEEDS is 0"),
@@ -198,14 +215,18 @@ def test_too_few_shapes_of_a_class(run):
 
 
 @pytest.mark.parametrize("data", ["modelnet40", "modelnet10", "scanobjectnn_obj_only", "scanobjectnn_pb_t50_rs"])
-@pytest.mark.parametrize("variant", ["vit_b16", "rn101_pointclip_v1", "vit_b16_pointclip_v2"])
+@pytest.mark.parametrize(
+    "variant", ["vit_b16", "rn101_pointclip_v1", "vit_b16_pointclip_v2", "vit_b16_pointclip_v2_compiled"]
+)
 def test_configs_of_the_data_sets(data, variant):
     config, settings = load(f"{data}_{variant}")
     assert config.name == f"{data}_{variant}"
     assert data == settings.DATASET.NAME
-    assert {"pointclip_v1": "adapter", "pointclip_v2": "adapter_smoothing"}.get(
-        config.variant, "kernel_ridge"
-    ) == settings.METHOD
+    methods = dict.fromkeys(["pointclip_v2", "pointclip_v2_compiled"], "adapter_smoothing") | {
+        "pointclip_v1": "adapter"
+    }
+    if config.variant:
+        assert methods[config.variant] == settings.METHOD
 
 
 def test_interrupted_run_resumes(run, monkeypatch):

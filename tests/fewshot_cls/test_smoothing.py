@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from fewshot_cls.projections import DENSIFY, LearnedProjection
 from fewshot_cls.smoothing import LearnedSmoothing
@@ -11,6 +12,7 @@ from pointclip.datasets.synthetic import generate
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor
+from pointclip.projection.spec import gaussian
 from zeroshot_cls.classifier import view_weighted_logits
 from zeroshot_cls.realistic_projection import SPEC, RealisticProjection
 from zeroshot_seg.realistic_projection import SPEC as SEG_SPEC
@@ -43,6 +45,23 @@ def test_only_frozen_statistics_start_from_zero_shot():
     assert (batch(cloud()) - fixed).abs().max() > 0.01
     assert torch.equal(frozen.smoothing.norms[0].running_mean, torch.zeros(3))
     assert not torch.equal(batch.smoothing.norms[0].running_mean, torch.zeros(3))
+
+
+@torch.no_grad()
+def test_compiled_form_is_convolved_and_divided_as_it_says():
+    projection = LearnedProjection(VIEWS[:1], form="compiled").eval()
+    grid = projection.grids(cloud())[0]
+    images = projection.images(grid)
+    row = torch.tensor(gaussian(3, SPEC.sigma_image))
+    maps = F.conv3d(grid[:, None], (row[:, None] * row).expand(3, 1, 1, 3, 3), padding=(0, 1, 1))
+    for before, after in ((3, 8), (8, 3)):
+        weight = torch.full((after, before, 3, 5, 5), 1e-5)
+        weight[:, :, 1, 2, 2] += 1 / before
+        maps = F.relu(F.conv3d(F.relu(maps / (1 + 1e-5) ** 0.5), weight, torch.full((after,), 1e-5), padding=(1, 2, 2)))
+    maps = (maps / (1 + 1e-5) ** 0.5).amax(2)  # the batch norms' ε; squeeze
+    expected = 1 - maps / (maps.amax((2, 3), keepdim=True) + 1e-8)
+    expected = F.interpolate(expected, size=(224, 224), mode="bilinear", align_corners=True)
+    torch.testing.assert_close(images, expected, atol=1e-5, rtol=0)
 
 
 @torch.no_grad()

@@ -39,6 +39,24 @@ def fit(recipe=RECIPE, checkpoint=None, on_epoch=lambda epoch: None, key="a", se
     return model, outcome
 
 
+@pytest.mark.parametrize(("earliest", "chosen"), [(False, 2), (True, 1)])
+def test_ties_go_to_the_lower_loss_or_to_the_earlier_epoch(earliest, chosen):
+    views, labels = labelled_views(2)
+    model = AdaptedHead(InterViewAdapter(VIEWS, WIDTH), zero_shot().classes)
+    sureness = iter([(1, 0.1), (4, 0.1), (4, 5.0)])  # of the epochs: how many are correct, and how surely
+
+    def validate():
+        correct, logit = next(sureness)
+        logits = torch.zeros(4, 2)
+        logits[:correct, 1] = logit
+        logits[correct:, 0] = logit
+        return logits, torch.ones(4, dtype=torch.int64)
+
+    recipe = Recipe(epochs=3, batch_size=10)
+    outcome = train(model, lambda places: model(views[places]), labels, recipe, validate=validate, earliest=earliest)
+    assert outcome.chosen == chosen
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("stop_after", [0, 1, 4])
 def test_resumed_training_is_bit_identical(tmp_path, monkeypatch, optimizer, stop_after):
