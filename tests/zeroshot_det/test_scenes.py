@@ -75,8 +75,26 @@ def test_sunrgbd_is_read_as_votenet_prepares_it(tmp_path):
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the real scenes are not available")
 def test_all_boxes_of_the_real_scenes_contain_points():
-    errors, counts, empty = verify.verify(SunRgbd(SHARED, "train"))
-    assert (errors, counts.sum(), empty) == ([], 11, 0)
+    found = verify.verify(SunRgbd(SHARED, "train"))
+    assert (found.errors, found.counts.sum(), found.empty, found.mirrored) == ([], 11, 0, False)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_verify_sees_mirrored_headings(tmp_path, capsys, mirrored):
+    """A bench, a square box, and points in them; SUN RGB-D's headings turn clockwise."""
+    rng, heading = np.random.default_rng(0), 0.6
+    local = rng.uniform(-1, 1, (2000, 3)) * (1.0, 0.2, 0.3)
+    cos, sin = np.cos(heading), np.sin(heading)
+    bench = local @ np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]]) + (1, 2, 0.5)  # clockwise, seen from above
+    square = rng.uniform(-1, 1, (500, 3)) * 0.4 + (-2, 0, 0.4)
+    folder = tmp_path / "sunrgbd_pc_bbox_votes_50k_v1_val"
+    folder.mkdir()
+    np.savez(folder / "000001_pc.npz", pc=np.concatenate([bench, square]))
+    rows = [[1, 2, 0.5, 1, 0.2, 0.3, -heading if mirrored else heading, 5], [-2, 0, 0.4, 0.5, 0.5, 0.4, 0.3, 3]]
+    np.save(folder / "000001_bbox.npy", np.array(rows))
+    words = ["sunrgbd", "--root", str(tmp_path), "--partial"]
+    assert exit_code(verify.main, words) == (2 if mirrored else 0)
+    assert ("headings look mirrored" in capsys.readouterr().err) == mirrored
 
 
 def test_verify_counts_what_it_read(scannet, capsys):
