@@ -15,6 +15,7 @@ def report(capsys, *words):
     return code, capsys.readouterr().out
 
 
+@pytest.mark.auto_precision
 def test_doctor_checks_everything_and_finds_no_fault(capsys, tmp_path):
     code, printed = report(capsys, "--root", str(tmp_path))
     assert code == 0
