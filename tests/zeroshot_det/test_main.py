@@ -195,7 +195,7 @@ def test_boxes_from_files_with_a_bad_file(run, tmp_path, capsys):
         (["PROPOSALS.METHOD", "files"], "PROPOSALS.FOLDER"),
         (["CLASSIFIER.SIZE_FILTER", "1.5"], "0 to 0.99"),
         (["SCORING.MEAN", "all"], "with truth"),
-        (["DATASET.NAME", "kitti"], "synthetic_rooms, scannet, sunrgbd"),
+        (["DATASET.NAME", "kitti"], "synthetic_rooms, scanned_rooms, scannet, sunrgbd"),
         (["DATASET.NAME", "scannet", "DATASET.SPLIT", "val", "DATASET.ROOT", "/nowhere"], "agree to the terms"),
         (["--input", "nowhere.ply", "--classes", "chair"], "does not exist"),
         (["--input", "nowhere.ply"], "No class names"),

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
+from pointclip.datasets.voxels import voxels_of
 from pointclip.errors import InputError
 from zeroshot_det.boxes import inside
 from zeroshot_det.scenes.frames import SCENE_FRAME, Frame
@@ -28,7 +29,7 @@ class Scene:
     points: np.ndarray  # [N, 3] float32, metres, z up
     boxes: np.ndarray = field(default_factory=_no_boxes)  # [m, 7], see `zeroshot_det.boxes`
     labels: np.ndarray = field(default_factory=_no_labels)  # [m] int64, indices into the data set's class_names
-    colours: np.ndarray | None = None  # [N, 3] uint8; only for pictures
+    colours: np.ndarray | None = None  # [N, 3] uint8; for proposals and pictures
     frame: Frame = SCENE_FRAME  # of its file
     kept: np.ndarray | None = None  # [M] bool, which rows of the file the points come from; None for all
     notes: tuple[str, ...] = ()  # what was done to the points, for the report
@@ -80,3 +81,13 @@ def thinned(scene: Scene, max_points: int, seed: int) -> Scene:
     chosen = np.sort(rng.choice(len(scene.points), max_points, replace=False))
     colours = None if scene.colours is None else scene.colours[chosen]
     return replace(scene, points=scene.points[chosen], colours=colours)
+
+
+def voxelized(scene: Scene, side: float) -> Scene:
+    """The scene with one point per voxel of a side in metres: the mean of its points, in their mean colour."""
+    points, owner = voxels_of(scene.points, side)
+    colours = None
+    if scene.colours is not None:
+        sums = [np.bincount(owner, column) for column in scene.colours.T]
+        colours = np.round(np.stack(sums, axis=1) / np.bincount(owner)[:, None]).astype(np.uint8)
+    return replace(scene, points=points.astype(np.float32), colours=colours)

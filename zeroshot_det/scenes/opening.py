@@ -2,25 +2,24 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from yacs.config import CfgNode
 
 from pointclip.datasets.shape_files import ENDINGS
-from pointclip.datasets.voxels import voxels_of
 from pointclip.errors import InputError
 from pointclip.runs.inputs import expand_inputs, names_or_list
 from zeroshot_det.class_names import named_classes
-from zeroshot_det.scenes.base import MIN_POINTS, Scene, SceneSet, empty_boxes, thinned
+from zeroshot_det.scenes.base import MIN_POINTS, Scene, SceneSet, empty_boxes, thinned, voxelized
 from zeroshot_det.scenes.frames import Frame
 from zeroshot_det.scenes.rooms import SyntheticRooms
 from zeroshot_det.scenes.scan_files import ScanFiles
+from zeroshot_det.scenes.scanned_rooms import ScannedRooms
 from zeroshot_det.scenes.scannet import ScanNet
 from zeroshot_det.scenes.subset import OfClasses
 from zeroshot_det.scenes.sunrgbd import SunRgbd
 
-NAMES = ("synthetic_rooms", "scannet", "sunrgbd")
+NAMES = ("synthetic_rooms", "scanned_rooms", "scannet", "sunrgbd")
 
 
 def open_scenes(settings: CfgNode, args: argparse.Namespace, class_names: Sequence[str] = ()) -> SceneSet:
@@ -45,6 +44,8 @@ def _open_dataset(settings: CfgNode) -> SceneSet:
     if c.NAME == "synthetic_rooms":
         count = c.MAX_SHAPES or 12
         return SyntheticRooms(c.SPLIT, count, settings.SCENE.CAMERAS, settings.SCENE.NOISE)
+    if c.NAME == "scanned_rooms":
+        return ScannedRooms(c.SPLIT, c.MAX_SHAPES or 12)
     if c.NAME not in NAMES:
         raise InputError(f"DATASET.NAME is {c.NAME!r}; one of {', '.join(NAMES)} was expected.")
     return {"scannet": ScanNet, "sunrgbd": SunRgbd}[c.NAME](c.ROOT, c.SPLIT)
@@ -93,9 +94,7 @@ class PreparedScenes:
             if len(scene.boxes) and place not in self.truth:
                 self.truth[place] = len(scene.boxes), empty_boxes(scene)
             if self._c.VOXEL_SIZE > 0:
-                scene = replace(
-                    scene, points=voxels_of(scene.points, self._c.VOXEL_SIZE)[0].astype(np.float32), colours=None
-                )
+                scene = voxelized(scene, self._c.VOXEL_SIZE)
             self.frames[place] = scene.frame
             self._last = place, thinned(scene, self._c.NUM_POINTS, self._seed)
         return self._last[1]
