@@ -57,18 +57,8 @@ def checkout(tmp_path):
 @pytest.mark.parametrize(
     ("script", "arguments", "expected"),
     [
-        pytest.param(
-            "end_to_end",
-            "--shapes 2 --template",
-            ["stage", "read", "encode", "pipelined", "of the encoder alone"],
-            marks=pytest.mark.auto_precision,
-        ),
-        pytest.param(
-            "precision",
-            "--shapes 2 --repeats 1 --precisions fp32 --template",
-            ["precision", "fp32", "'auto' selects"],
-            marks=pytest.mark.auto_precision,
-        ),
+        ("end_to_end", "--shapes 2 --template", ["stage", "read", "encode", "pipelined", "of the encoder alone"]),
+        ("precision", "--shapes 2 --repeats 1 --precisions fp32 --template", ["precision", "fp32", "'auto' selects"]),
         (
             "threads",
             "--task classification --batch 1 --calls 2 --workers 1",
@@ -89,12 +79,7 @@ def checkout(tmp_path):
             "--encoder demo --sentences 24 --repeats 1",
             ["full context", "truncated", "cached", "24 sentences"],
         ),
-        pytest.param(
-            "lookup",
-            "--shapes 2 --template",
-            ["lookup", "corrected", "published", "(chance)"],
-            marks=pytest.mark.auto_precision,
-        ),
+        ("lookup", "--shapes 2 --template", ["lookup", "corrected", "published", "(chance)"]),
         (
             "search",
             "--task classification --what weights --shapes 2 2 --candidates 1",
@@ -110,7 +95,7 @@ def checkout(tmp_path):
             "detection",
             "--boxes 2 --million 1 --scenes 2 --repeats 1",
             ["clusters", "encode", "million", "the meter: 2 scenes"],
-            marks=[pytest.mark.slow, pytest.mark.auto_precision],
+            marks=pytest.mark.slow,
         ),
     ],
 )

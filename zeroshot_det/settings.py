@@ -31,7 +31,7 @@ UNITS = ("auto", "m", "mm", "cm", "inch", "ft")  # see `zeroshot_det.scenes.fram
 CHOICES = {
     "SCENE.UP": UPS,
     "SCENE.UNIT": UNITS,
-    "PROPOSALS.METHOD": ("clusters", "sliding", "files"),
+    "PROPOSALS.METHOD": ("combined", "clusters", "sliding", "files"),
     "PROPOSALS.ORIENTATION": ("oriented", "aligned"),
     "CLASSIFIER.LOGITS": ("mean", "published"),
     "SCORING.INTERPOLATION": ("all", "11"),
@@ -58,7 +58,7 @@ NOT_PUBLISHED = {  # settings that may be "published" in other tasks: what they 
 def detection_defaults() -> CfgNode:
     """The shared settings plus detection's."""
     c = defaults()
-    c.DATASET.NAME = "synthetic_rooms"  # or "scannet", "sunrgbd"; MAX_SHAPES limits the number of scenes
+    c.DATASET.NAME = "synthetic_rooms"  # or "scanned_rooms", "scannet", "sunrgbd"; MAX_SHAPES limits the scenes
     c.ON_BAD_SHAPE = "skip"  # reports and counts a bad scene, and continues; "stop" ends the run
 
     c.PROJECTION.METHOD = "realistic"  # or "pointclip_v1", the baseline's: six perspective views
@@ -72,9 +72,9 @@ def detection_defaults() -> CfgNode:
     c.SCENE.NOISE = 0.004  # metres, of the points of a synthetic room
 
     c.PROPOSALS = CfgNode()
-    c.PROPOSALS.METHOD = "clusters"  # or "sliding"; "files" reads PROPOSALS.FOLDER/<scene>.npz
+    c.PROPOSALS.METHOD = "combined"  # or "clusters", "sliding"; "files" reads PROPOSALS.FOLDER/<scene>.npz
     c.PROPOSALS.FOLDER = ""
-    c.PROPOSALS.ORIENTATION = "oriented"  # of clusters; "aligned" for axis-aligned boxes, like ScanNet's
+    c.PROPOSALS.ORIENTATION = "oriented"  # of combined and clusters; "aligned" for axis-aligned boxes, like ScanNet's
     c.PROPOSALS.MAX_BOXES = 128  # per scene, those of highest objectness
 
     c.CROPS = CfgNode()  # the points in a box, which are classified like a shape

@@ -7,7 +7,7 @@ from pointclip.errors import InputError
 from tests.endings import exit_code
 from zeroshot_det.average_precision import recalled
 from zeroshot_det.boxes import corners_of, iou
-from zeroshot_det.proposals import clusters, files, sliding
+from zeroshot_det.proposals import clusters, combined, files, sliding
 from zeroshot_det.proposals.base import Proposals, checked_proposals
 from zeroshot_det.proposals.structure import room_of
 from zeroshot_det.scenes.rooms import make_room
@@ -41,7 +41,9 @@ def test_missing_floor_is_recognised():
     assert not room_of(wall).floor_found
 
 
-@pytest.mark.parametrize(("propose", "least"), [(clusters.propose, 0.8), (sliding.propose, 0.3)])
+@pytest.mark.parametrize(
+    ("propose", "least"), [(combined.propose, 0.8), (clusters.propose, 0.8), (sliding.propose, 0.3)]
+)
 def test_objects_in_a_room_are_proposed(scene, room, propose, least):
     proposals = propose(room)
     checked_proposals(proposals.boxes, proposals.objectness, "proposals")
@@ -52,8 +54,9 @@ def test_objects_in_a_room_are_proposed(scene, room, propose, least):
 
 
 def test_aligned_boxes_have_no_heading_and_number_is_limited(room):
-    assert (clusters.propose(room, "aligned").boxes[:, 6] == 0).all()
-    assert len(clusters.propose(room, max_boxes=3)) == 3
+    for method in (clusters, combined):
+        assert (method.propose(room, "aligned").boxes[:, 6] == 0).all()
+        assert len(method.propose(room, max_boxes=3)) == 3
 
 
 def test_table_with_objects_on_it_is_proposed():
@@ -68,7 +71,8 @@ def test_table_with_objects_on_it_is_proposed():
 
 def test_empty_room_has_no_proposals():
     floor = np.random.default_rng(0).uniform(0, 4, (9000, 3)) * (1, 1, 0)
-    assert len(clusters.propose(room_of(floor))) == len(sliding.propose(room_of(floor))) == 0
+    for method in (combined, clusters, sliding):
+        assert not len(method.propose(room_of(floor)))
 
 
 def test_touching_chairs_are_separated():

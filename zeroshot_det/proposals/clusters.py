@@ -41,7 +41,7 @@ def propose(room: Room, orientation: str = "oriented", max_boxes: int = 128) -> 
         surface it holds, and at how many scales it recurs.
     """
     objects = np.flatnonzero(room.in_objects)
-    groups = [group for group in _groups(room, objects) if len(group) >= MIN_VOXELS]
+    groups = [group for group in groups_of(room) if len(group) >= MIN_VOXELS]
     boxes = [_box(room, group, orientation) for group in groups]
     sizes = np.array([box[SIZE].max() for box in boxes])
     keep = np.flatnonzero((sizes >= SHORTEST) & (sizes <= LONGEST)) if boxes else []
@@ -58,8 +58,9 @@ def propose(room: Room, orientation: str = "oriented", max_boxes: int = 128) -> 
     return Proposals(boxes[chosen], objectness[chosen]).best(max_boxes)
 
 
-def _groups(room: Room, objects: np.ndarray) -> Iterator[np.ndarray]:
-    """Groups of voxels that may be one object."""
+def groups_of(room: Room) -> Iterator[np.ndarray]:
+    """Groups of voxels that may be one object: connected components and parts of them; the same one may come twice."""
+    objects = np.flatnonzero(room.in_objects)
     on_tops = np.zeros(len(room.points), bool)
     for top in room.tops:
         on_tops[top] = True

@@ -10,7 +10,7 @@ from yacs.config import CfgNode
 from pointclip.errors import InputError
 from pointclip.utils.files import expanded
 from zeroshot_det.boxes import inside
-from zeroshot_det.proposals import clusters, sliding
+from zeroshot_det.proposals import clusters, combined, sliding
 from zeroshot_det.proposals.base import Proposals
 from zeroshot_det.proposals.files import read_proposals
 from zeroshot_det.proposals.structure import room_of
@@ -64,11 +64,12 @@ def propose_for(scene: Scene, settings: CfgNode) -> tuple[Proposals, str]:
         far = ((proposals.boxes[:, :3] < low - 1) | (proposals.boxes[:, :3] > high + 1)).any(1)
         note = f"{far.sum()} proposed box(es) lie outside the scan and were dropped." if far.any() else ""
         return Proposals(proposals.boxes[~far], proposals.objectness[~far]), note
-    room = room_of(scene.points)
+    room = room_of(scene.points, scene.colours)
     note = "" if room.floor_found else "no floor was found; the 1st percentile of the heights is used instead."
     if c.METHOD == "sliding":
         return sliding.propose(room, c.MAX_BOXES), note
-    return clusters.propose(room, c.ORIENTATION, c.MAX_BOXES), note
+    method = clusters if c.METHOD == "clusters" else combined
+    return method.propose(room, c.ORIENTATION, c.MAX_BOXES), note
 
 
 def enough_points(scene: Scene, proposals: Proposals, min_points: int) -> Proposals:

@@ -20,16 +20,34 @@ TOP_HEIGHTS = (0.2, 1.6)  # above the floor
 
 
 @dataclass(frozen=True)
+class Wall:
+    """A vertical plane of a room: the points p with p · across = distance, `along` between its ends."""
+
+    across: np.ndarray  # [2], unit
+    distance: float
+    ends: tuple[float, float]  # of p · along, where `along` is `across` turned by 90° counter-clockwise
+
+    @property
+    def along(self) -> np.ndarray:
+        """The horizontal direction of the wall, [2]."""
+        return np.array([-self.across[1], self.across[0]])
+
+
+@dataclass(frozen=True)
 class Room:
     """A scene's voxels, each assigned to the floor, to a wall, or to an object."""
 
     points: np.ndarray  # [M, 3], the mean of each voxel's points
+    low: np.ndarray  # [M, 3], the bounds of each voxel's points
+    high: np.ndarray  # [M, 3]
+    colours: np.ndarray | None  # [M, 3] in [0, 1], the mean of each voxel's points
     normals: np.ndarray  # [M, 3]
     floor: float  # height of the floor
     floor_found: bool  # otherwise `floor` is the 1st percentile of all heights
     in_floor: np.ndarray  # [M] bool
     in_wall: np.ndarray  # [M] bool
     tops: list[np.ndarray]  # voxel indices of each horizontal surface above the floor
+    walls: list[Wall]
 
     @property
     def in_objects(self) -> np.ndarray:
@@ -37,15 +55,25 @@ class Room:
         return ~self.in_floor & ~self.in_wall
 
 
-def room_of(points: np.ndarray) -> Room:
-    """Find the planes of a scene: points [N, 3] in metres, z up."""
-    voxels, _ = voxels_of(points, VOXEL)
+def room_of(points: np.ndarray, colours: np.ndarray | None = None) -> Room:
+    """Find the planes of a scene: points [N, 3] in metres, z up; their colours [N, 3] uint8 or None."""
+    voxels, owner = voxels_of(points, VOXEL)
+    low, high = np.full(voxels.shape, np.inf), np.full(voxels.shape, -np.inf)
+    np.minimum.at(low, owner, points)
+    np.maximum.at(high, owner, points)
     normals = normals_of(voxels, cKDTree(voxels))
     floor, found = _floor(voxels, normals)
     in_floor = voxels[:, 2] < floor + NEAR
-    in_wall = _walls(voxels, normals, floor, in_floor)
+    in_wall, walls = _walls(voxels, normals, floor, in_floor)
     tops = _tops(voxels, normals, floor, in_wall)
-    return Room(voxels, normals, floor, found, in_floor, in_wall, tops)
+    shades = None if colours is None else _means(colours / 255, owner)
+    return Room(voxels, low, high, shades, normals, floor, found, in_floor, in_wall, tops, walls)
+
+
+def _means(values: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """The mean of the rows [N, c] of each owner, [M, c]."""
+    sums = np.stack([np.bincount(owner, column) for column in values.T], axis=1)
+    return sums / np.bincount(owner)[:, None]
 
 
 def _floor(points: np.ndarray, normals: np.ndarray) -> tuple[float, bool]:
@@ -63,9 +91,11 @@ def _floor(points: np.ndarray, normals: np.ndarray) -> tuple[float, bool]:
     return float(np.percentile(points[:, 2], 1)), False
 
 
-def _walls(points: np.ndarray, normals: np.ndarray, floor: float, in_floor: np.ndarray) -> np.ndarray:
-    """Which points lie in a wall: a long, high vertical plane with almost nothing behind it."""
-    in_wall = np.zeros(len(points), bool)
+def _walls(
+    points: np.ndarray, normals: np.ndarray, floor: float, in_floor: np.ndarray
+) -> tuple[np.ndarray, list[Wall]]:
+    """Which points lie in a wall, a long, high vertical plane with almost nothing behind it; and the walls."""
+    in_wall, walls = np.zeros(len(points), bool), []
     upright = (np.abs(normals[:, 2]) < UPRIGHT) & ~in_floor
     for angle in _directions(normals[upright]):
         across = np.array([np.cos(angle), np.sin(angle)])
@@ -81,7 +111,8 @@ def _walls(points: np.ndarray, normals: np.ndarray, floor: float, in_floor: np.n
             if _is_wall(distance, along, points[:, 2] - floor, inside, middle, ~in_floor):
                 ends = np.percentile(along[inside], (1, 99)) + np.array([-NEAR, NEAR])
                 in_wall |= (np.abs(distance - middle) <= NEAR) & (along > ends[0]) & (along < ends[1])
-    return in_wall & ~in_floor
+                walls.append(Wall(across, float(middle), (float(ends[0]), float(ends[1]))))
+    return in_wall & ~in_floor, walls
 
 
 def _directions(normals: np.ndarray) -> np.ndarray:
