@@ -12,6 +12,8 @@ from pathlib import Path
 from pointclip.errors import InputError
 
 VARIABLE = "POINTCLIP_LIMITS"
+MAX_RATIO = 100  # of unpacked to packed bytes; numbers and text have 2 to 30
+LEAST_UNPACKED = 16 << 20  # bytes that may be unpacked whatever their ratio
 
 
 def factor() -> float:
@@ -42,6 +44,11 @@ def within(size: float, limit: float, what: str, unit: str) -> None:
             f"{what} has {_number(size)} {unit}, more than the limit of {_number(limit * factor())}; give a smaller "
             f"file, or set {VARIABLE}={_number(max(2, -(-size // limit)))} in the environment to raise the limits."
         )
+
+
+def unpacked_limit(packed: int, most: int) -> int:
+    """The largest size in bytes to which `packed` bytes may be unpacked; `most` however many these are."""
+    return min(most, max(LEAST_UNPACKED, MAX_RATIO * packed))
 
 
 def _number(size: float) -> str:

@@ -79,6 +79,11 @@ REJECTED = {
     "count_of_1e8.pcd": "COUNT 2147483647 for y; 1 was expected",
     "t06_row_col.xyz": "count rows and columns; say which columns are x, y and z by READING.COLUMNS 3,4,5",
     "t09_time_lat_lon.csv": "has the columns time, latitude, longitude, elevation; which are x, y and z is not clear",
+    "hostile_d1.xyz": "instead of a header or a line of numbers.",
+    "hostile_d7.ply": "its header has 'element vertex 9999",
+    "hostile_p7.ply": "has lists as the vertex property x; one number each was expected",
+    "hostile_n1.npy": "it numbers an object 67108864, which is beyond their count",
+    "hostile_g1.gltf": "has no points",
     "depth_map_48x64.npy": "is a table of 48 × 64 numbers without names",
 }
 

@@ -6,6 +6,8 @@ import json
 import os
 import sys
 import zipfile
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +16,12 @@ import torch
 from benchmarks.fuzz_readers import READERS
 from pointclip.datasets import ShapeFiles
 from pointclip.datasets.shape_files import arrays, gltf, packed, read_shape
+from pointclip.datasets.shape_files.geometry import unique
 from pointclip.encoder.checkpoints import read_state_dict
 from pointclip.errors import InputError
 from pointclip.utils.limits import VARIABLE
 
+FILES = Path(__file__).parents[1] / "fixtures" / "bad_inputs"
 TEXT = b"".join(b"%d 0.5 %d\n" % (n, n * n) for n in range(30))
 
 
@@ -42,7 +46,7 @@ def test_packed_file_that_is_too_large(tmp_path, monkeypatch, ending):
 
 
 def test_packed_arrays_that_are_too_large(tmp_path, monkeypatch):
-    monkeypatch.setattr(arrays, "MAX_BYTES", 500)
+    monkeypatch.setattr(arrays, "MAX_BYTES", 100)
     path = tmp_path / "a.npz"
     np.savez_compressed(path, points=np.eye(3, dtype=np.float32), more=np.zeros(100))
     check_limit(monkeypatch, path, "unpacked")
@@ -58,6 +62,34 @@ def test_mesh_used_by_too_many_nodes(tmp_path, monkeypatch, limit, message):
     path.write_text(json.dumps(document))
     monkeypatch.setattr(gltf, limit, 20)
     check_limit(monkeypatch, path, message)
+
+
+def test_small_files_that_unpack_to_large_ones(tmp_path):
+    zeros = b"0.5 0.25 1\n" * 2_000_000
+    (tmp_path / "a.xyz.gz").write_bytes(gzip.compress(zeros))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.xyz", zeros)
+    np.savez_compressed(tmp_path / "a.npz", points=np.zeros((1_000_000, 3)))
+    for name in ("a.xyz.gz", "a.zip", "a.npz"):
+        with pytest.raises(InputError, match=f"unpacked, has .* more than the limit of 16,777,216.*{VARIABLE}"):
+            read_shape(tmp_path / name)
+    np.savez_compressed(tmp_path / "a.npz", points=np.eye(3), more=np.zeros((1_000_000, 3)))
+    assert len(read_shape(tmp_path / "a.npz").points) == 3  # the others are not read
+
+
+def test_names_that_run_into_each_other(tmp_path):
+    name = "hostile_same_names.obj.gz"
+    assert len(read_shape(FILES / name, 64).points) == 64
+    names = [unique("a", given) for given in [Counter(a=1, a_2=1)] for _ in range(3)]
+    assert names == ["a_3", "a_4", "a_5"]
+
+
+def test_a_line_of_blanks_and_lines_of_many_fields(tmp_path):
+    (tmp_path / "a.xyz").write_text("1;2" + " " * 100_000 + ";3\n4;5;6")
+    assert read_shape(tmp_path / "a.xyz").points.tolist() == [[1, 2, 3], [4, 5, 6]]
+    (tmp_path / "a.xyz").write_text("# x\n" * 900 + "1 " * 20_000)
+    with pytest.raises(InputError, match="20,000 fields in a line"):
+        read_shape(tmp_path / "a.xyz")
 
 
 def test_circular_nodes(tmp_path):

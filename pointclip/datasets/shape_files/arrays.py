@@ -5,9 +5,10 @@ import math
 import struct
 import tokenize
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -22,11 +23,12 @@ from pointclip.datasets.shape_files.geometry import PLAIN, Geometry, Reading
 from pointclip.datasets.shape_files.pickled import read_pickled
 from pointclip.errors import InputError, first_line
 from pointclip.utils.file_errors import truncated
-from pointclip.utils.limits import within
+from pointclip.utils.limits import unpacked_limit, within
 
 KEYS = ("points", "pos", "xyz", "data", "coords", "coord", "pc", "point_cloud", "pointcloud", "vertices")  # in order
 MAX_COORDINATE_ROWS = 9  # an array with at most this many rows and more columns has one coordinate per row
-MAX_BYTES = 1 << 30  # of all arrays in an .npz
+MAX_BYTES = 1 << 30  # of an array in an .npz
+HEADER_BYTES = 1 << 14  # from which an array's header is read; numpy takes up to 10,000
 _ERRORS = (
     OSError, EOFError, ValueError, KeyError, TypeError, MemoryError, RuntimeError, NotImplementedError,
     SyntaxError, tokenize.TokenError, OverflowError, AttributeError, IndexError, struct.error,
@@ -41,64 +43,82 @@ def read_npy(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
         raise
     except _ERRORS as error:
         raise _no_array(path, error) from error
-    return _of_arrays(array, reading, path) if isinstance(array, Mapping) else _points(array, reading, path)
+    if isinstance(array, Mapping):
+        return _of_arrays(array, array.__getitem__, reading, path)
+    return _points(array, reading, path)
 
 
 def read_npz(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
     """Read an .npz file: the array with the first existing name of `KEYS`, or the only array, or the only [N, 3]."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            arrays, total = {}, 0
-            for member in archive.infolist():
-                if member.filename.endswith(".npy"):
-                    within(total := total + member.file_size, MAX_BYTES, f"{path}, unpacked,", "bytes")
-                    arrays[member.filename.removesuffix(".npy")] = _member(archive, member, path)
+            members = {
+                member.filename.removesuffix(".npy"): member
+                for member in archive.infolist()
+                if member.filename.endswith(".npy")
+            }
+            outlines = {name: _outline(archive, member, path) for name, member in members.items()}
+            return _of_arrays(outlines, lambda name: _loaded(archive, members[name], path), reading, path)
     except InputError:
         raise
     except (*_ERRORS, zipfile.BadZipFile, zipfile.zlib.error) as error:
         raise _no_array(path, error) from error
-    return _of_arrays(arrays, reading, path)
 
 
-def _of_arrays(arrays: Mapping[str, object], reading: Reading, path: Path) -> Geometry:
-    """The points of one of several arrays; the others of the same length, up to MAX_COLUMNS wide, are its fields."""
+def _of_arrays(
+    arrays: Mapping[str, object], load: Callable[[str], np.ndarray], reading: Reading, path: Path
+) -> Geometry:
+    """The points of one of several arrays; the others of the same length, up to MAX_COLUMNS wide, are its fields.
+
+    Args:
+        arrays: by name; they need no content.
+        load: gives an array with its content.
+    """
+    arrays = {key: value for key, value in arrays.items() if isinstance(value, np.ndarray)}
     chosen = _chosen(arrays, path)
-    cloud = _points(chosen, reading, path)
-    fields = dict(cloud.fields)
+    loaded = [load(key) for key in chosen]
+    cloud = _points(loaded[0] if len(loaded) == 1 else np.stack(loaded, axis=1), reading, path)
+    fields, count = dict(cloud.fields), len(cloud.points)
     for key, array in arrays.items() if reading.fields else ():
-        if array is chosen or not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        if key in chosen or array.dtype.kind not in "fiu" or array.ndim not in (1, 2) or len(array) != count:
             continue
-        if array.ndim in (1, 2) and len(array) == len(cloud.points) and array.size <= MAX_COLUMNS * len(array):
-            parts = array.reshape(len(array), -1).T
+        if array.size <= MAX_COLUMNS * count:
+            parts = load(key).reshape(count, -1).T
             fields |= {key if len(parts) == 1 else f"{key}_{k}": part for k, part in enumerate(parts)}
     return replace(cloud, fields=fields)
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> object:
-    """One array of an .npz; None if it is not an array of plain numbers, such as labels stored as objects."""
+def _outline(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> np.ndarray | None:
+    """An array's type and shape, without its content; None if it has objects, such as labels."""
     with archive.open(member) as file:
-        content = file.read(member.file_size + 1)
-    try:
-        return _array(content, path)
-    except InputError:
-        if content[:6] == b"\x93NUMPY" and b"|O" in content[:128]:
-            return None
-        raise
+        shape, _, dtype, _ = _header(io.BytesIO(file.read(HEADER_BYTES)), path)
+    return None if dtype.hasobject else np.broadcast_to(np.zeros((), dtype), shape)
 
 
-def _array(data: bytes, path: Path) -> np.ndarray | Mapping:
-    file = io.BytesIO(data)
+def _loaded(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> np.ndarray:
+    within(member.file_size, unpacked_limit(member.compress_size, MAX_BYTES), f"{path}, unpacked,", "bytes")
+    with archive.open(member) as file:
+        return _array(file.read(member.file_size + 1), path)
+
+
+def _header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """An array's shape, whether it is in Fortran's order, its type, and where its numbers start."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = read(file)
     if min(shape, default=0) < 0:
         raise InputError(f"{path} has the shape {list(shape)} in its header; export it again.")
+    return shape, fortran, dtype, file.tell()
+
+
+def _array(data: bytes, path: Path) -> np.ndarray | Mapping:
+    shape, fortran, dtype, start = _header(io.BytesIO(data), path)
     if dtype.hasobject:
-        return _dict(read_pickled(data[file.tell() :], path), path)
-    count, room = math.prod(shape), len(data) - file.tell()
+        return _dict(read_pickled(data[start:], path), path)
+    count, room = math.prod(shape), len(data) - start
     if count * dtype.itemsize > room:
         raise truncated(path, "numbers", count, room // max(1, dtype.itemsize))
-    array = np.frombuffer(data, dtype, count, file.tell())
+    array = np.frombuffer(data, dtype, count, start)
     return array.reshape(shape, order="F" if fortran else "C")
 
 
@@ -109,21 +129,21 @@ def _dict(content: object, path: Path) -> Mapping:
     return {key: value for key, value in content.items() if isinstance(key, str)}
 
 
-def _chosen(arrays: Mapping[str, object], path: Path) -> np.ndarray:
-    arrays = {key: value for key, value in arrays.items() if isinstance(value, np.ndarray)}
+def _chosen(arrays: Mapping[str, np.ndarray], path: Path) -> list[str]:
+    """The name of the array with the points, or of those of x, y and z."""
     lower = {key.lower(): key for key in arrays}
     for key in KEYS:
         if key in lower:
-            return arrays[lower[key]]
+            return [lower[key]]
     if {"x", "y", "z"} <= lower.keys():
-        axes = [arrays[lower[axis]] for axis in "xyz"]
-        if len({axis.shape for axis in axes}) == 1 and axes[0].ndim == 1:
-            return np.stack(axes, axis=1)
-    fitting = [value for value in arrays.values() if value.dtype.kind == "f" and _squeezed(value).shape[1:] == (3,)]
+        axes = [lower[axis] for axis in "xyz"]
+        if len({arrays[axis].shape for axis in axes}) == 1 and arrays[axes[0]].ndim == 1:
+            return axes
+    fitting = [key for key, array in arrays.items() if array.dtype.kind == "f" and _squeezed(array).shape[1:] == (3,)]
     if len(fitting) == 1:
-        return fitting[0]
+        return fitting
     if len(arrays) == 1:
-        return next(iter(arrays.values()))
+        return list(arrays)
     raise InputError(
         f"{path} contains the arrays {', '.join(arrays) or '(none)'}; name the points one of {', '.join(KEYS)}."
     )

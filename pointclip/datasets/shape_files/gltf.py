@@ -13,6 +13,7 @@ from pointclip.errors import InputError, first_line
 from pointclip.utils.limits import within
 
 POINTS, TRIANGLES, STRIP, FAN = 0, 4, 5, 6
+SURFACES = (TRIANGLES, STRIP, FAN)
 MAX_NODES = 100_000
 MAX_ROWS = 8_000_000  # points and corners of a scene, a mesh's for every node that uses it, unless the file is larger
 
@@ -70,11 +71,12 @@ class _Scene:
     ) -> list[tuple[str, Geometry]]:
         """The primitives of a node's mesh for each of the matrices [I, 4, 4]."""
         weights = node.get("weights") or mesh.get("weights") or []
-        local = [self._primitive(primitive, weights, len(matrices)) for primitive in mesh["primitives"]]
+        primitives = [entry for entry in mesh["primitives"] if entry.get("mode", TRIANGLES) in (POINTS, *SURFACES)]
+        local = [self._primitive(primitive, weights, len(matrices)) for primitive in primitives]
         parts = []
-        for matrix in matrices:
+        for matrix in matrices if primitives else ():
             own = unique(name, names)
-            for primitive, (points, triangles) in zip(mesh["primitives"], local, strict=True):
+            for primitive, (points, triangles) in zip(primitives, local, strict=True):
                 if bones is not None and "JOINTS_0" in primitive["attributes"]:
                     points = skinned(points, primitive, bones, self.document)  # whatever the node's own transform is
                 else:
@@ -90,7 +92,7 @@ class _Scene:
     def _placed(self, roots: Iterable[int]) -> list[tuple[int, np.ndarray]]:
         """The visible nodes below some nodes, with their matrices [4, 4] in the scene."""
         waiting = [(index, np.eye(4), 0) for index in reversed([*roots])]
-        placed = []
+        placed, own = [], {}
         while waiting:
             index, above, depth = waiting.pop()
             if depth > 1000:
@@ -98,7 +100,9 @@ class _Scene:
             node = self.nodes[index]
             if node.get("extensions", {}).get("KHR_node_visibility", {}).get("visible", True) is False:
                 continue
-            placed.append((index, above @ transform_of(node)))
+            if index not in own:
+                own[index] = transform_of(node)
+            placed.append((index, above @ own[index]))
             within(len(placed) + len(waiting), MAX_NODES, str(self.path), "nodes")
             waiting += [(child, placed[-1][1], depth + 1) for child in reversed(node.get("children", []))]
         return placed
@@ -119,8 +123,6 @@ class _Scene:
         """
         check_extensions([name for name in primitive.get("extensions", {}) if "compression" in name], self.path)
         mode, position = primitive.get("mode", TRIANGLES), primitive["attributes"]["POSITION"]
-        if mode not in (POINTS, TRIANGLES, STRIP, FAN):
-            return np.zeros((0, 3)), None
         self._count(position, copies)
         points = self.document.accessor(position).astype(np.float64)
         points = morphed(points, primitive, weights, self.document)

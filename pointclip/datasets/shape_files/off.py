@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pointclip.datasets.shape_files.geometry import PLAIN, Geometry, Reading, check_triangles, fans
-from pointclip.datasets.shape_files.numbers import as_numbers, decoded
+from pointclip.datasets.shape_files.numbers import as_count, as_numbers, decoded
 from pointclip.errors import InputError
 from pointclip.utils.file_errors import truncated
 
@@ -39,9 +39,10 @@ def read_off(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
 
 
 def _counts(tokens: list[str], path: Path) -> tuple[int, int]:
-    if len(tokens) < 2 or not all(token.isdecimal() for token in tokens[:2]):
+    counts = [as_count(token) for token in tokens[:2]]
+    if len(counts) < 2 or None in counts:
         raise InputError(f"{path} cannot be read as .off: it does not start with the counts of vertices and faces.")
-    return int(tokens[0]), int(tokens[1])
+    return counts[0], counts[1]
 
 
 def _line_by_line(rows: list[list[str]], vertices: int, faces: int) -> bool:
@@ -50,13 +51,19 @@ def _line_by_line(rows: list[list[str]], vertices: int, faces: int) -> bool:
         return False
     if any(len(row) != len(rows[0]) for row in rows[:vertices]):
         return False
-    return all(row[0].isdecimal() and len(row) > int(row[0]) for row in rows[vertices : vertices + faces][:-1])
+    return all(_is_polygon(row) for row in rows[vertices : vertices + faces][:-1])
+
+
+def _is_polygon(row: list[str]) -> bool:
+    """Whether a line has as many corners as it says."""
+    count = as_count(row[0])
+    return count is not None and len(row) > count
 
 
 def _read_lines(rows: list[list[str]], vertices: int, faces: int, path: Path) -> Geometry:
     points = as_numbers([token for row in rows[:vertices] for token in row[:3]], path).reshape(-1, 3)
     polygons = rows[vertices : vertices + faces]
-    if polygons and (not polygons[-1][0].isdecimal() or len(polygons[-1]) <= int(polygons[-1][0])):
+    if polygons and not _is_polygon(polygons[-1]):
         polygons = polygons[:-1]
     if len(polygons) < faces:
         raise truncated(path, "faces", faces, len(polygons))

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from pointclip.errors import InputError, first_line
-from pointclip.utils.limits import factor, within
+from pointclip.utils.limits import factor, unpacked_limit, within
 
 ENDINGS = (".gz", ".zip")
 MAX_BYTES = 1 << 30  # of an unpacked file
@@ -38,9 +38,10 @@ def unpacked(data: bytes, path: Path, known: Collection[str]) -> tuple[bytes, Pa
 
 
 def _from_gzip(data: bytes, path: Path) -> tuple[bytes, Path]:
+    most = unpacked_limit(len(data), MAX_BYTES)
     with gzip.open(io.BytesIO(data)) as file:
-        inside = file.read(int(MAX_BYTES * factor()) + 1)
-    within(len(inside), MAX_BYTES, f"{path}, unpacked,", "bytes or more")
+        inside = file.read(int(most * factor()) + 1)
+    within(len(inside), most, f"{path}, unpacked,", "bytes or more")
     return inside, path.with_suffix("")
 
 
@@ -53,10 +54,11 @@ def _from_zip(data: bytes, path: Path, known: Collection[str]) -> tuple[bytes, P
                 f"{path} holds {len(members)} shape files{f' ({names})' if names else ''}; expected one, "
                 "so unpack it and give the file to read."
             )
-        within(members[0].file_size, MAX_BYTES, f"{path}, unpacked,", "bytes")
+        most = unpacked_limit(members[0].compress_size, MAX_BYTES)
+        within(members[0].file_size, most, f"{path}, unpacked,", "bytes")
         with archive.open(members[0]) as file:
-            inside = file.read(int(MAX_BYTES * factor()) + 1)
-    within(len(inside), MAX_BYTES, f"{path}, unpacked,", "bytes or more")
+            inside = file.read(int(most * factor()) + 1)
+    within(len(inside), most, f"{path}, unpacked,", "bytes or more")
     return inside, path / PurePosixPath(members[0].filename).name
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pointclip.datasets.shape_files.geometry import PLAIN, Geometry, Reading, check_triangles, fans
+from pointclip.datasets.shape_files.numbers import as_count
 from pointclip.errors import InputError, first_line
 from pointclip.utils.file_errors import truncated
 
@@ -55,8 +56,8 @@ def _elements(header: list[str], path: Path) -> list[tuple[str, int, int, int]]:
     elements: list[list] = []
     for line in header[2:]:
         words = line.split()
-        if words[0] == "element" and len(words) == 3 and words[2].isdecimal():
-            elements.append([words[1], int(words[2]), 0, 0])
+        if words[0] == "element" and len(words) == 3 and as_count(words[2]) is not None:
+            elements.append([words[1], as_count(words[2]), 0, 0])
         elif words[0] == "property" and elements and words[1:2] and words[1] in (*SIZES, "list"):
             kind = words[2] if words[1] == "list" and len(words) == 5 else words[1]
             if kind not in SIZES:
@@ -107,6 +108,8 @@ def _geometry(ply, reading: Reading, path: Path) -> Geometry:
     axes = {prop.name.lower(): prop.name for prop in vertex.properties}
     if not {"x", "y", "z"} <= axes.keys():
         raise InputError(f"{path} has no vertex properties x, y, z, only {', '.join(axes) or 'none'}.")
+    if lists := [axes[axis] for axis in "xyz" if hasattr(vertex.ply_property(axes[axis]), "len_dtype")]:
+        raise InputError(f"{path} has lists as the vertex property {', '.join(lists)}; one number each was expected.")
     points = np.stack([np.asarray(vertex[axes[axis]], np.float64) for axis in "xyz"], axis=1)  # [N, 3]
     fields = _fields(vertex) if reading.fields else {}
     if "face" not in names or not ply["face"].count:

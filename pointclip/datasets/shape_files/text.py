@@ -23,11 +23,13 @@ from pointclip.datasets.shape_files.geometry import PLAIN, Geometry, Reading
 from pointclip.datasets.shape_files.numbers import as_count, as_number, decoded
 from pointclip.errors import InputError
 from pointclip.utils.file_errors import truncated
+from pointclip.utils.limits import within
 
 WINDOWS_NAN = re.compile(r"-?\b\d\.#(?:QNAN|SNAN|IND)\d*")  # as Microsoft's C library writes NaN
 WINDOWS_INF = re.compile(r"\b\d\.#INF\d*")
 COMMENT = re.compile(r"(?:#|//|%)\s*")
 MAX_HEAD = 1000  # lines before the first point
+MAX_WIDTH = 10_000  # fields of a line
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def read_text(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
         raise InputError(f"{path} has no points; is it the right file?")
     rows = content.rows
     wanted = reading.columns
+    within(len(_loose(rows[0])), MAX_WIDTH, str(path), "fields in a line")
     header = _header(content.head, rows, path, bool(wanted))
     if header == _Header() and (numbered := _numbered(rows)):
         header, rows = _Header(chosen=numbered), rows[1:]
@@ -166,25 +169,36 @@ def _header(head: list[str], rows: list[str], path: Path, has_columns: bool) -> 
     """
     if any(line.lower().startswith("ncols") for line in head):
         raise InputError(f"{path} is a grid of heights, not a table of points; export its points as x, y, z.")
+    own = _own_separator(rows[0])
+    first = _split_by(rows[0], own), _splitter(rows[0])(rows[0])
     for line in reversed(head):
         comment = COMMENT.match(line)
-        found = _names_in(line[comment.end() :] if comment else line, bool(comment), rows, path)
+        found = _names_in(line[comment.end() :] if comment else line, bool(comment), own, first, rows)
         if found.names or found.chosen:
             return found
         if not comment and not has_columns:
-            if len(line.split()) < 3 and not any(map(str.isdigit, line)):
+            words = len(line.split())
+            if words < 3 and not any(map(str.isdigit, line)):
                 continue  # a title
-            raise InputError(f"{path} has {line[:60]!r} instead of a header or a line of numbers; {how_to_name()}.")
+            advice = f"; if it is a header, {how_to_name()}" if words > 2 else ""
+            raise InputError(f"{path} has {line[:60]!r} instead of a header or a line of numbers{advice}.")
     return _Header()
 
 
-def _names_in(line: str, is_comment: bool, rows: list[str], path: Path) -> _Header:
-    """The names of the columns in a line of words, if they fit the rows."""
+def _names_in(
+    line: str, is_comment: bool, own: str | None, first: tuple[list[str], list[str]], rows: list[str]
+) -> _Header:
+    """The names of the columns in a line of words, if they fit the rows.
+
+    Args:
+        own: what separates the fields of a row.
+        first: the fields of the first row, separated by that, and as its values are.
+    """
     if is_comment:
         line = line.rsplit(": ", 1)[-1]  # "columns: x y z"
-    own, fields = _own_separator(rows[0]), _splitter(rows[0])(rows[0])
+    strict, fields = first
     names = _split_by(line, own)
-    splits = [(names, _split_by(rows[0], own)), (names, fields), (line.split("\t"), fields), (_loose(line), fields)]
+    splits = [(names, strict), (names, fields), (line.split("\t"), fields), (_loose(line), fields)]
     for names, values in splits:
         if len(names) == len(values) and (not is_comment or are_known(names)):
             return _Header(tuple(names))
