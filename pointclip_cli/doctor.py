@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def main(words: Sequence[str]) -> int:
 
 def findings(root: Path, verify: bool, offline: bool) -> Iterator[Finding]:
     """The results of all checks, in the order in which a run depends on them."""
-    checks: list[Callable[[], Iterator[Finding]]] = [program, torch_pair, device, engines, extras, demo]
+    checks: list[Callable[[], Iterator[Finding]]] = [program, requirements, torch_pair, device, engines, extras, demo]
     checks += [lambda: weights(offline), lambda: data_sets(root, verify), caches, disk]
     for check in checks:
         yield from check()
@@ -79,6 +79,53 @@ def program() -> Iterator[Finding]:
     python = ".".join(map(str, sys.version_info[:3]))
     yield Finding("pointclip", f"{__version__}, {location}; Python {python}", fault=sys.version_info < (3, 10))
     yield Finding("tasks", ", ".join(installed_tasks()) or "none", fault=not installed_tasks())
+
+
+def requirements() -> Iterator[Finding]:
+    """Compare the installed packages with the versions that this one needs."""
+    try:
+        needed = required()
+    except ImportError as error:  # packaging
+        yield Finding("requirements", f"not checked: {error}", "pip install packaging", fault=True)
+        return
+    faults = 0
+    for name, specifier in needed.items():
+        try:
+            found = version(name)
+            if specifier.contains(found, prereleases=True):
+                continue
+            result = f"{name} {found} is installed, but {name}{specifier} is needed"
+        except PackageNotFoundError:
+            result = f"{name} is not installed"
+        yield Finding("requirements", result, f'pip install "{name}{specifier}"', fault=True)
+        faults += 1
+    if not faults:
+        yield Finding("requirements", f"{len(needed)} packages in the versions needed")
+
+
+def required() -> dict:
+    """The packages that this one needs, and those of their extras: name -> specifier set such as >=1.13."""
+    from packaging.requirements import Requirement
+
+    if CHECKOUT:
+        lines = (CHECKOUT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        listed = [Requirement(line) for text in lines if (line := text.partition("#")[0].strip())]
+    else:
+        listed = [Requirement(text) for text in requires("pointclip") or () if "extra ==" not in text]
+    needed = {one.name: one.specifier for one in listed}
+    for one in listed:
+        for extra in one.extras:
+            try:
+                inner = [Requirement(text) for text in requires(one.name) or ()]
+            except PackageNotFoundError:  # reported itself
+                continue
+            needed |= {more.name: more.specifier for more in inner if _only_of(more.marker, extra)}
+    return needed
+
+
+def _only_of(marker, extra: str) -> bool:
+    """Whether a requirement with this marker comes with an extra, and not without."""
+    return bool(marker) and marker.evaluate({"extra": extra}) and not marker.evaluate({"extra": ""})
 
 
 def torch_pair() -> Iterator[Finding]:

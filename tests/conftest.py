@@ -1,4 +1,4 @@
-"""Shared fixtures: tiny CLIP models, registered with open_clip."""
+"""Shared fixtures: tiny CLIP models, registered with open_clip; and the CPU that they run on."""
 
 import json
 
@@ -12,6 +12,34 @@ TINY = {
     "tiny-resnet": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8, "patch_size": None},
 }
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 1}
+
+
+RUNNING = pytest.StashKey[pytest.Item]()
+
+
+def pytest_addoption(parser):
+    what = "run as on a CPU where the precision auto is this one; subprocesses are not affected"
+    parser.addoption("--auto-precision", choices=("fp32", "bf16"), help=what)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    item.config.stash[RUNNING] = item
+
+
+@pytest.fixture(scope="session", autouse=True)
+def processor(request):
+    """The CPU's instructions or --auto-precision's, for tests marked `auto_precision`; no other may depend on them."""
+    own, forced = getattr(torch.cpu, "get_capabilities", dict), request.config.getoption("auto_precision")
+
+    def capabilities() -> dict:
+        if not request.config.stash[RUNNING].get_closest_marker("auto_precision"):
+            pytest.fail("This test runs in the precision auto of its CPU: state one, or mark the test auto_precision.")
+        return {"avx512_bf16": forced == "bf16"} if forced else own()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.cpu, "get_capabilities", capabilities, raising=False)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -57,8 +57,18 @@ def checkout(tmp_path):
 @pytest.mark.parametrize(
     ("script", "arguments", "expected"),
     [
-        ("end_to_end", "--shapes 2 --template", ["stage", "read", "encode", "pipelined", "of the encoder alone"]),
-        ("precision", "--shapes 2 --repeats 1 --precisions fp32 --template", ["precision", "fp32", "'auto' selects"]),
+        pytest.param(
+            "end_to_end",
+            "--shapes 2 --template",
+            ["stage", "read", "encode", "pipelined", "of the encoder alone"],
+            marks=pytest.mark.auto_precision,
+        ),
+        pytest.param(
+            "precision",
+            "--shapes 2 --repeats 1 --precisions fp32 --template",
+            ["precision", "fp32", "'auto' selects"],
+            marks=pytest.mark.auto_precision,
+        ),
         (
             "threads",
             "--task classification --batch 1 --calls 2 --workers 1",
@@ -79,7 +89,12 @@ def checkout(tmp_path):
             "--encoder demo --sentences 24 --repeats 1",
             ["full context", "truncated", "cached", "24 sentences"],
         ),
-        ("lookup", "--shapes 2 --template", ["lookup", "corrected", "published", "(chance)"]),
+        pytest.param(
+            "lookup",
+            "--shapes 2 --template",
+            ["lookup", "corrected", "published", "(chance)"],
+            marks=pytest.mark.auto_precision,
+        ),
         (
             "search",
             "--task classification --what weights --shapes 2 2 --candidates 1",
@@ -95,7 +110,7 @@ def checkout(tmp_path):
             "detection",
             "--boxes 2 --million 1 --scenes 2 --repeats 1",
             ["clusters", "encode", "million", "the meter: 2 scenes"],
-            marks=pytest.mark.slow,
+            marks=[pytest.mark.slow, pytest.mark.auto_precision],
         ),
     ],
 )

@@ -83,15 +83,16 @@ def _locked(folder: Path, wait_seconds: float) -> Iterator[None]:
     """Hold the folder's lock, which the system releases when the process ends for any reason."""
     path = _beside(folder, "lock")
     lock = FileLock(path)
+    holder = _holder(path)  # read first: older releases of filelock empty the file when they try to lock it
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        print(f"waiting for {_holder(path)}, which is writing to {folder}", flush=True)
+        print(f"waiting for {holder}, which is writing to {folder}", flush=True)
         try:
             lock.acquire(timeout=wait_seconds)
         except Timeout as error:
             raise InputError(
-                f"{_holder(path).capitalize()} has been writing to {folder} for over {wait_seconds:g} s; wait for it, "
+                f"{holder.capitalize()} has been writing to {folder} for over {wait_seconds:g} s; wait for it, "
                 "or set OUTPUT to another folder."
             ) from error
     try:
@@ -102,7 +103,7 @@ def _locked(folder: Path, wait_seconds: float) -> Iterator[None]:
 
 
 def _holder(lock: Path) -> str:
-    text = lock.read_text(errors="replace").strip()
+    text = lock.read_text(errors="replace").strip() if lock.exists() else ""
     return f"process {text}" if text.isdecimal() else "another process"
 
 

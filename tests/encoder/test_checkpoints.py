@@ -152,7 +152,7 @@ def test_config_that_asks_to_run_code_is_rejected(tmp_path):
     config["text_cfg"] = config["text_cfg"] | {"tokenizer_kwargs": {"trust_remote_code": True}}
     (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
     with pytest.raises(InputError, match="asks to run code from its repository"):
-        load_encoder(f"local-dir:{tmp_path}", None)
+        load_encoder(f"local-dir:{tmp_path}", None, precision="fp32")
 
 
 class Layer(nn.Module):
@@ -293,7 +293,7 @@ def test_note_for_a_file_that_does_not_specify_quick_gelu(tiny_state_dict, tmp_p
     torch.save(tiny_state_dict, tmp_path / "a.pt")
     entry = {"quick_gelu": True}
     monkeypatch.setattr(open_clip, "get_pretrained_cfg", lambda name, tag: entry if tag == "openai" else None)
-    encoder = load_encoder("tiny-vit", tmp_path / "a.pt", quick_gelu=quick)
+    encoder = load_encoder("tiny-vit", tmp_path / "a.pt", precision="fp32", quick_gelu=quick)
     assert [("a.pt does not specify whether tiny-vit uses QuickGELU" in note) for note in encoder.notes] == [
         True
     ] * noted

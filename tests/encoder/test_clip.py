@@ -59,10 +59,12 @@ def test_openai_archive_uses_quick_gelu(tiny_state_dict, tmp_path):
     save_torchscript(tiny_state_dict, tmp_path / "openai.pt")
     save_torchscript(tiny_state_dict, tmp_path / "other.pt", constants=False)
     images = torch.rand(1, 3, 32, 32)
+
+    def encode(file, quick):
+        return load_encoder("tiny-vit", tmp_path / file, precision="fp32", quick_gelu=quick).encode_images(images)
+
     outputs = {
-        (file, quick): load_encoder("tiny-vit", tmp_path / file, quick_gelu=quick).encode_images(images)
-        for file in ("openai.pt", "other.pt")
-        for quick in (None, True, False)
+        (file, quick): encode(file, quick) for file in ("openai.pt", "other.pt") for quick in (None, True, False)
     }
     assert torch.equal(outputs["openai.pt", None], outputs["openai.pt", True])
     assert torch.equal(outputs["other.pt", None], outputs["other.pt", False])
@@ -85,7 +87,7 @@ def test_truncated_file(name, tiny_state_dict, tmp_path):
     SAVERS[name](tiny_state_dict, tmp_path / name)
     truncate(tmp_path / name)
     with pytest.raises(InputError, match=name):
-        load_encoder("tiny-vit", tmp_path / name)
+        load_encoder("tiny-vit", tmp_path / name, precision="fp32")
 
 
 def test_pickled_code_is_not_executed(tmp_path):
@@ -127,13 +129,13 @@ def test_files_without_a_state_dict(content, tmp_path):
 )
 def test_bad_arguments(arguments, words):
     with pytest.raises(InputError, match=words):
-        load_encoder(**arguments)
+        load_encoder(**{"precision": "fp32", **arguments})
 
 
 def test_weights_of_another_model(tiny_state_dict, tmp_path):
     torch.save(tiny_state_dict, tmp_path / "vit.pt")
     with pytest.raises(InputError, match="do not match tiny-resnet"):
-        load_encoder("tiny-resnet", tmp_path / "vit.pt")
+        load_encoder("tiny-resnet", tmp_path / "vit.pt", precision="fp32")
 
 
 def test_unreachable_hub_gives_one_sentence(monkeypatch):
@@ -143,7 +145,7 @@ def test_unreachable_hub_gives_one_sentence(monkeypatch):
     monkeypatch.setattr("pointclip.encoder.loading.check_reachable", lambda entry: None)
     monkeypatch.setattr(open_clip, "download_pretrained", refuse)
     with pytest.raises(InputError, match=r"could not be downloaded from timm/.* \(no route to host\)"):
-        load_encoder("ViT-B-16", "openai")
+        load_encoder("ViT-B-16", "openai", precision="fp32")
 
 
 @pytest.mark.parametrize(("name", "patches"), [("tiny-vit", 16), ("tiny-resnet", 4)])
@@ -160,7 +162,7 @@ def test_features_have_unit_length(name, patches, precision):
 
 
 def test_patches_of_a_vit_are_its_tokens_row_by_row():
-    encoder = load_encoder("tiny-vit", None)
+    encoder = load_encoder("tiny-vit", None, precision="fp32")
     visual = encoder.model.visual
     visual.output_tokens = True
     images = torch.rand(2, 3, 32, 32)
@@ -171,7 +173,7 @@ def test_patches_of_a_vit_are_its_tokens_row_by_row():
 
 def test_patches_of_a_resnet_pool_to_the_attention_pool(monkeypatch):
     # with uniform attention the pool's output is the mean of value-and-output-projected places, the mean place included
-    encoder = load_encoder("tiny-resnet", None)
+    encoder = load_encoder("tiny-resnet", None, precision="fp32")
     pool = encoder.model.visual.attnpool
     for parameter in (pool.q_proj.weight, pool.q_proj.bias, pool.positional_embedding):
         parameter.data.zero_()
@@ -184,7 +186,7 @@ def test_patches_of_a_resnet_pool_to_the_attention_pool(monkeypatch):
 
 
 def test_images_of_another_size_are_resized():
-    encoder = load_encoder("tiny-vit", None)
+    encoder = load_encoder("tiny-vit", None, precision="fp32")
     images = F.interpolate(torch.rand(2, 3, 4, 4), size=32, mode="bilinear", align_corners=False)
     large = F.interpolate(images, size=224, mode="bilinear", align_corners=False)
     assert (encoder.encode_images(images) * encoder.encode_images(large)).sum(1).min() > 0.99
@@ -193,13 +195,13 @@ def test_images_of_another_size_are_resized():
 @pytest.mark.parametrize("images", [torch.rand(3, 32, 32), torch.rand(1, 1, 32, 32), torch.ones(1, 3, 32, 32).long()])
 def test_bad_images(images):
     with pytest.raises(InputError, match="expected floating point"):
-        load_encoder("tiny-vit", None).encode_images(images)
+        load_encoder("tiny-vit", None, precision="fp32").encode_images(images)
 
 
 @pytest.mark.parametrize("sentences", ["a chair", [], [1]])
 def test_bad_sentences(sentences):
     with pytest.raises(InputError):
-        load_encoder("tiny-vit", None).encode_text(sentences)
+        load_encoder("tiny-vit", None, precision="fp32").encode_text(sentences)
 
 
 def test_native_precision_follows_the_processor(monkeypatch):

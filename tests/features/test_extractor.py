@@ -13,7 +13,9 @@ from zeroshot_cls.realistic_projection import RealisticProjection
 
 @pytest.fixture(scope="module")
 def extractor():
-    return FeatureExtractor(RealisticProjection(views=[0, 1]), load_encoder("tiny-vit", None), progress=False)
+    return FeatureExtractor(
+        RealisticProjection(views=[0, 1]), load_encoder("tiny-vit", None, precision="fp32"), progress=False
+    )
 
 
 def test_class_features_are_the_mean_of_unit_features(extractor):

@@ -148,7 +148,7 @@ import sys, torch
 from pointclip.encoder import load_encoder
 from pointclip.features import SentenceCache
 torch.manual_seed(0)
-cache = SentenceCache(sys.argv[1], load_encoder("demo"))
+cache = SentenceCache(sys.argv[1], load_encoder("demo", precision="fp32"))
 for i in range(50):
     cache.save([f"{k} {i}" for k in range(20)], torch.full((20, 256), float(i)))
 """
@@ -158,7 +158,9 @@ for i in range(50):
 def test_concurrent_writers(tmp_path):
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)]) for _ in range(3)]
     assert [writer.wait() for writer in writers] == [0, 0, 0]
-    kept = SentenceCache(tmp_path, load_encoder("demo")).load([f"{k} {i}" for k in range(20) for i in range(50)])
+    kept = SentenceCache(tmp_path, load_encoder("demo", precision="fp32")).load(
+        [f"{k} {i}" for k in range(20) for i in range(50)]
+    )
     assert len(kept) == 1000
     assert all((kept[f"3 {i}"] == i).all() for i in range(50))
 

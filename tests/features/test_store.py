@@ -21,7 +21,7 @@ SHAPES = SyntheticShapes(per_class=1, num_points=64)
 
 @pytest.fixture(scope="module")
 def encoder():
-    return load_encoder("tiny-vit", None)
+    return load_encoder("tiny-vit", None, precision="fp32")
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_keys_depend_on_weights_projection_and_points(tmp_path, encoder, project
     torch.manual_seed(5)
     clouds = [SHAPES[i].points for i in range(4)]
     assert store.load(clouds) is not None
-    assert FeatureStore(tmp_path, load_encoder("tiny-vit", None), projection).load(clouds) is None
+    assert FeatureStore(tmp_path, load_encoder("tiny-vit", None, precision="fp32"), projection).load(clouds) is None
     assert FeatureStore(tmp_path, encoder, RealisticProjection(views=[1, 0])).load(clouds) is None
     assert store.load([*clouds[:3], clouds[3] + np.float32(1e-3)]) is None
 
@@ -103,7 +103,7 @@ def test_encoder_fingerprint_depends_on_every_weight(encoder):
 def test_encoder_fingerprint_depends_on_the_activation(tmp_path, encoder):
     path = tmp_path / "weights.pt"
     torch.save(encoder.model.state_dict(), path)
-    plain, quick = (load_encoder("tiny-vit", path, quick_gelu=answer) for answer in (False, True))
+    plain, quick = (load_encoder("tiny-vit", path, precision="fp32", quick_gelu=answer) for answer in (False, True))
     assert fingerprint_of_encoder(plain) != fingerprint_of_encoder(quick)
 
 

@@ -26,7 +26,7 @@ def cloud(category: str = "chair") -> torch.Tensor:
 
 @torch.no_grad()
 def test_untrained_smoothing_gives_zero_shot_logits():
-    encoder = load_encoder("demo")
+    encoder = load_encoder("demo", precision="fp32")
     sentences = {name: [f"a depth map of a {name}."] for name in ("chair", "mug", "lamp")}
     logits = []
     for projection in (LearnedProjection(VIEWS).eval(), RealisticProjection("reference", VIEWS)):

@@ -1,6 +1,7 @@
 """`pointclip doctor` and `pointclip cache`."""
 
 import sys
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 
@@ -14,11 +15,13 @@ def report(capsys, *words):
     return code, capsys.readouterr().out
 
 
+@pytest.mark.auto_precision
 def test_doctor_checks_everything_and_finds_no_fault(capsys, tmp_path):
     code, printed = report(capsys, "--root", str(tmp_path))
     assert code == 0
     assert "Ready to run." in printed
-    for subject in ("pointclip", "tasks", "torch", "torchvision", "open_clip", "device", "bf16", "numba", "triton"):
+    checked = {"pointclip", "tasks", "requirements", "torch", "torchvision", "open_clip", "device", "bf16", "numba"}
+    for subject in checked | {"triton"}:
         assert f"  {subject} " in printed
     for source in SOURCES.values():
         assert f"{source.title:<16}not in {tmp_path}" in printed
@@ -38,6 +41,23 @@ def test_broken_torchvision_is_a_fault_with_a_fix(monkeypatch):
     finding = {finding.subject: finding for finding in doctor.torch_pair()}["torchvision"]
     assert finding.fault
     assert "pip install" in finding.fix
+
+
+def test_too_old_and_missing_packages_are_faults_with_a_fix(monkeypatch):
+    def version(name):
+        if name == "lazrs":  # of laspy[lazrs]
+            raise PackageNotFoundError(name)
+        return "1.12.0" if name == "scipy" else metadata_version(name)
+
+    metadata_version = doctor.version
+    monkeypatch.setattr(doctor, "version", version)
+    found = list(doctor.requirements())
+    assert all(finding.fault for finding in found)
+    assert [finding.result for finding in found] == [
+        "scipy 1.12.0 is installed, but scipy>=1.13 is needed",
+        "lazrs is not installed",
+    ]
+    assert found[0].fix == 'pip install "scipy>=1.13"'
 
 
 def test_exit_code_of_a_fault(monkeypatch, capsys):

@@ -172,7 +172,7 @@ def test_prompts_take_precedence_over_the_template():
         (["{chair}", "--view", "6"], "--view has '6'; expected comma-separated numbers from 0 to 5"),
         (["{chair}", "--view", "1,2"], "--view has 2 entries for 1 shapes"),
         (["{chair}", "--classes", "a,b"], "--classes has 2 entries for 1 shapes"),
-        (["{chair}", "--classes", ""], "class name is empty"),
+        (["{chair}", "--classes", "", "ENCODER.PRECISION", "fp32"], "class name is empty"),
         (["--classes", "a"], "need shape files"),
         (["{chair}", "ENCODER.NAM", "demo"], "no setting ENCODER.NAM"),
         (["{chair}", "SEARCHED", "x.yaml"], "leave SEARCHED out"),

@@ -239,6 +239,7 @@ def test_error_for_missing_data_says_how_to_get_it(run, tmp_path, config):
     assert f"so that {tmp_path}" in str(caught.value)
 
 
+RN50 = ("ENCODER.PRECISION", "fp32", "ENCODER.NAME", "RN50", "ENCODER.PRETRAINED")
 BAD = {
     "unknown flag": (["--nope"], "Unrecognized arguments: --nope"),
     "unknown axis": (["--up", "w"], "--up: invalid choice: 'w'"),
@@ -257,9 +258,9 @@ BAD = {
     "split": (["DATASET.SPLIT", "nope"], "split 'nope'.* have train, val, test"),
     "category": (["DATASET.CATEGORIES", "boat"], "CATEGORIES is 'boat'; expected names out of .*airplane"),
     "bad-shape rule": (["ON_BAD_SHAPE", "ignore"], "'stop' or 'skip'"),
-    "encoder": (["ENCODER.NAME", "VitB16"], "did you mean ViT-B-16"),
-    "weights": (["ENCODER.NAME", "RN50", "ENCODER.PRETRAINED", "{tmp}/no.pt"], "no weights file .*no.pt"),
-    "tag": (["ENCODER.NAME", "RN50", "ENCODER.PRETRAINED", "nope"], "its tags are openai"),
+    "encoder": (["ENCODER.NAME", "VitB16", "ENCODER.PRECISION", "fp32"], "did you mean ViT-B-16"),
+    "weights": ([*RN50, "{tmp}/no.pt"], "no weights file .*no.pt"),
+    "tag": ([*RN50, "nope"], "its tags are openai"),
     "gelu": (["ENCODER.QUICK_GELU", "perhaps"], "QUICK_GELU is 'perhaps'"),
     "device": (["ENCODER.NAME", "tiny-vit", "DEVICE", "cuda:99"], "'cuda:99' is not available"),
     "backend": (["PROJECTION.BACKEND", "nope"], "backend 'nope'"),

@@ -59,6 +59,7 @@ def test_search_on_train_and_report_on_test(run, tmp_path):
     assert any("on the labels of synthetic (train, 24 shapes)" in note for note in metrics["notes"])
 
 
+@pytest.mark.auto_precision
 def test_search_score_equals_the_runs_score(run, monkeypatch):
     """With a search on the reported shapes, the search's score and the evaluation must agree."""
     monkeypatch.setattr("pointclip.runs.opening.load_encoder", lambda *_: load_encoder("demo"))

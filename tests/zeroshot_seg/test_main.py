@@ -24,7 +24,7 @@ CONFIGS = Path(command.__file__).with_name("configs")
 
 @pytest.fixture(scope="module")
 def encoder():
-    return load_encoder("tiny-vit", None)
+    return load_encoder("tiny-vit", None, precision="fp32")
 
 
 @pytest.fixture
