@@ -1,4 +1,4 @@
-"""How fast is each stage of detection, how much memory does a large scan take, and how fast is the meter?
+"""How fast is each stage of detection, how much memory does a large scan take, and how fast is the evaluation?
 
 Scenes are synthetic rooms; a large scan is many of them side by side, read from an .npy file.
 """
@@ -31,12 +31,12 @@ from zeroshot_det.suppression import suppress
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time the stages of detection, a large scan, and the meter.")
+    parser = argparse.ArgumentParser(description="Time the stages of detection, a large scan, and the evaluation.")
     parser.add_argument("--encoder", default="demo", help="encoder to time (default: demo)")
     parser.add_argument("--boxes", type=positive, default=32, help="boxes per scene")
     parser.add_argument("--million", type=positive, default=10, help="size of the large scan, in millions of points")
     parser.add_argument(
-        "--scenes", type=positive, default=1000, help="scenes for the meter, 256 boxes and 18 classes each"
+        "--scenes", type=positive, default=1000, help="scenes to evaluate, 256 boxes and 18 classes each"
     )
     parser.add_argument("--repeats", type=positive, default=3)
     args = parser.parse_args()
@@ -63,7 +63,7 @@ def main() -> None:
     start = time.perf_counter()
     means = [meter.scores(threshold).mean() for threshold in (0.25, 0.5)]
     seconds += time.perf_counter() - start
-    print(f"\nthe meter: {args.scenes} scenes of 256 boxes in 18 classes, two thresholds: {seconds:.1f} s")
+    print(f"\nevaluation: {args.scenes} scenes of 256 boxes in 18 classes, two thresholds: {seconds:.1f} s")
     print(f"mAP with boxes near the true ones and random labels: {100 * means[0]:.1f} and {100 * means[1]:.1f} %")
 
 

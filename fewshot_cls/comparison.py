@@ -47,10 +47,10 @@ def write_predictions(
 
 
 def changed_sections(before: Scores, after: Scores, test: Features, shapes: ShapeSet, projection: nn.Module):
-    """Sections of the page: predictions that became right and that became wrong, the most confident first."""
+    """Sections of the page: predictions corrected and spoilt by few-shot, the most confident first."""
     changed = {
-        ("Became right", "Wrong by zero-shot, right by few-shot."): after.correct & ~before.correct,
-        ("Became wrong", "Right by zero-shot, wrong by few-shot."): ~after.correct & before.correct,
+        ("Corrected by few-shot", "Wrong with zero-shot, correct with few-shot."): after.correct & ~before.correct,
+        ("Wrong only with few-shot", "Correct with zero-shot, wrong with few-shot."): ~after.correct & before.correct,
     }
     sections = []
     for (heading, explanation), mask in changed.items():

@@ -102,7 +102,7 @@ class LearnedProjection(nn.Module):
     ):
         super().__init__()
         if densify not in DENSIFY:
-            raise InputError(f"The densify step is {densify!r}; 'zeroshot' or 'paper' was expected.")
+            raise InputError(f"The densify step is {densify!r}; expected 'zeroshot' or 'paper'.")
         self.spec = DENSIFY[densify]
         self.smoothing = LearnedSmoothing(self.spec, statistics, seed, form)
         rotations = view_rotations(chosen_views(realistic_projection.VIEWS, views))

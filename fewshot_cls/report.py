@@ -103,4 +103,4 @@ def learning_curve(training: Training) -> Figure:
 
 def _drawn(album: Album, name: str, case: Change) -> dict:
     picture = album.add(f"change-{name}", pictures.depth_map_strip(case.maps))
-    return vars(case) | {"right": case.after == case.truth, "picture": picture}
+    return vars(case) | {"correct": case.after == case.truth, "picture": picture}

@@ -116,14 +116,14 @@ def _check(settings: CfgNode) -> None:
         for part in name.split("."):
             value = value[part]
         if value not in known:
-            raise InputError(f"{name} is {value!r}; one of {', '.join(known)} was expected.")
+            raise InputError(f"{name} is {value!r}; expected one of {', '.join(known)}.")
     for name, smallest in (("SHOTS", 0), ("SEEDS", 1), ("AUGMENT", 0)):
         if settings[name] < smallest:
-            raise InputError(f"{name} is {settings[name]}; {smallest} or more was expected.")
+            raise InputError(f"{name} is {settings[name]}; expected {smallest} or more.")
     if not settings.SHOTS and settings.PROTOCOL == "validation":
         raise InputError("SHOTS 0 takes all training shapes and leaves none to validate on; set PROTOCOL fixed.")
     if settings.TRAIN.CHUNK < 1:
-        raise InputError(f"TRAIN.CHUNK is {settings.TRAIN.CHUNK}; 1 or more was expected.")
+        raise InputError(f"TRAIN.CHUNK is {settings.TRAIN.CHUNK}; expected 1 or more.")
     method = METHODS[settings.METHOD]
     if settings.AUGMENT_ONLINE and (method.smoothing or not method.trains or settings.AUGMENT):
         raise InputError(

@@ -39,9 +39,9 @@ class LearnedSmoothing(nn.Module):
         if form not in FORMS:
             raise InputError(f"The form of the smoothing is {form!r}; expected 'paper' or 'compiled'.")
         if statistics not in STATISTICS:
-            raise InputError(f"The batch norm's statistics are {statistics!r}; 'frozen' or 'batch' was expected.")
+            raise InputError(f"The batch norm's statistics are {statistics!r}; expected 'frozen' or 'batch'.")
         if spec.smooth_window != WINDOWS[0]:
-            raise InputError(f"The smoothing window is {spec.smooth_window}; {WINDOWS[0]} was expected.")
+            raise InputError(f"The smoothing window is {spec.smooth_window}; expected {WINDOWS[0]}.")
         self.statistics, self.form = statistics, form
         pairs = zip(CHANNELS, CHANNELS[1:], WINDOWS, strict=False)
         self.convolutions = nn.ModuleList(_convolution(*pair, form == "compiled") for pair in pairs)

@@ -36,12 +36,10 @@ class FolderShapes:
     ):
         root = expanded(folder)
         if not root.is_dir():
-            raise InputError(
-                f"There is no folder {root}; a folder with one subfolder of shapes per class was expected."
-            )
+            raise InputError(f"There is no folder {root}; expected a folder with one subfolder of shapes per class.")
         classes = class_folders(root)
         if len(classes) < 2:
-            raise InputError(f"{root} has {len(classes)} subfolder(s); two or more were expected, one per class.")
+            raise InputError(f"{root} has {len(classes)} subfolder(s); expected two or more, one per class.")
         found = {path.name: shapes_of_class(path, ENDINGS) for path in classes}
         for name, of_class in found.items():
             if not of_class.files:

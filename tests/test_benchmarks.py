@@ -109,7 +109,7 @@ def checkout(tmp_path):
         pytest.param(
             "detection",
             "--boxes 2 --million 1 --scenes 2 --repeats 1",
-            ["clusters", "encode", "million", "the meter: 2 scenes"],
+            ["clusters", "encode", "million", "evaluation: 2 scenes"],
             marks=[pytest.mark.slow, pytest.mark.auto_precision],
         ),
     ],

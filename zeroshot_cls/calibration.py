@@ -52,7 +52,7 @@ def fit(logits: Tensor, labels: Tensor, data: str, encoder: str) -> Calibration:
         data, encoder: their data set and encoder.
 
     Raises:
-        InputError: if no class is known, or every prediction is right: then any confidence is too low.
+        InputError: if no class is known, or every prediction is correct: then any confidence is too low.
     """
     known = labels >= 0
     if not bool(known.any()):
@@ -83,8 +83,8 @@ def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
     from sklearn.calibration import calibration_curve  # imported here since it is slow and often not needed
 
     confidence, answer = probabilities.max(1)
-    right, confidence = (answer == labels).numpy(), confidence.clamp(0, 1).numpy()
-    accuracies, confidences = calibration_curve(right, confidence, n_bins=BINS)
+    correct, confidence = (answer == labels).numpy(), confidence.clamp(0, 1).numpy()
+    accuracies, confidences = calibration_curve(correct, confidence, n_bins=BINS)
     edges = np.linspace(0, 1, BINS + 1)
     counts = np.bincount(np.searchsorted(edges[1:-1], confidence), minlength=BINS)
     return float(100 * (counts[counts > 0] * np.abs(accuracies - confidences)).sum() / counts.sum())

@@ -24,7 +24,7 @@ def selected_views(settings: CfgNode) -> tuple[list[int], int]:
     """
     method = settings.PROJECTION.METHOD
     if method not in VIEW_COUNTS:
-        raise InputError(f"PROJECTION.METHOD is {method!r}; {' or '.join(map(repr, VIEW_COUNTS))} was expected.")
+        raise InputError(f"PROJECTION.METHOD is {method!r}; expected {' or '.join(map(repr, VIEW_COUNTS))}.")
     return views_from(settings.PROJECTION.VIEWS, VIEW_COUNTS[method]), VIEW_COUNTS[method]
 
 

@@ -66,7 +66,7 @@ def write_classification_report(
     album, matrix = Album(path), None
     if size <= MAX_CLASSES:
         matrix = album.add("confusion", pictures.confusion_matrix(counts.toarray(), class_names))
-    columns = [column("class", text=True), column("accuracy", bar=True), *map(column, ("%", "right", "shapes"))]
+    columns = [column("class", text=True), column("accuracy", bar=True), *map(column, ("%", "correct", "shapes"))]
     sections = [
         ("Best cases", "Correct, with the highest confidence.", _classified(album, "best", best)),
         ("Worst cases", "Wrong, with the highest confidence.", _classified(album, "worst", worst)),
@@ -111,9 +111,9 @@ def write_shapes_report(
 def _accuracy_rows(class_accuracy: Mapping[str, tuple[int, int]]) -> list[list]:
     """Class, bar, percent, correct, total; best first, classes without shapes last."""
     rows = []
-    for name, (right, total) in class_accuracy.items():
-        percent = 100 * right / total if total else None
-        rows.append([name, percent, cell(percent), cell(right), cell(total)])
+    for name, (correct, total) in class_accuracy.items():
+        percent = 100 * correct / total if total else None
+        rows.append([name, percent, cell(percent), cell(correct), cell(total)])
     return sorted(rows, key=lambda row: -1 if row[1] is None else row[1], reverse=True)
 
 
@@ -133,7 +133,7 @@ def _classified(album: Album, group: str, cases: Iterable[ClassificationCase]) -
     return [
         vars(case)
         | {
-            "right": case.truth == case.prediction,
+            "correct": case.truth == case.prediction,
             "named": case.prediction == case.top[0][0],  # otherwise it is none of the classes
             "views": len(case.maps),
             "picture": album.add(f"{group}-{number}", pictures.depth_map_strip(case.maps)),

@@ -43,9 +43,11 @@ def report_test(
         "class_accuracy": dict(zip(scores.names, scores.class_accuracy.tolist(), strict=True)),
     }
     counts = scores.class_counts
-    rows = [[name, total, right, f"{100 * right / total:.1f}"] for name, (right, total) in counts.items() if total]
-    rows.append(["all", scores.shapes, scores.right, f"{scores.accuracy:.2f}"])
-    print(table(["class", "shapes", "right", "accuracy %"], rows), flush=True)
+    rows = [
+        [name, total, correct, f"{100 * correct / total:.1f}"] for name, (correct, total) in counts.items() if total
+    ]
+    rows.append(["all", scores.shapes, scores.correct_shapes, f"{scores.accuracy:.2f}"])
+    print(table(["class", "shapes", "correct", "accuracy %"], rows), flush=True)
 
     with run_files(run, summary) as folder:
         write_predictions(folder, run, scores.names, answers, calibration is not None)
@@ -107,10 +109,10 @@ def report_own_shapes(
 
 def best_and_worst(truth: np.ndarray, answers: Answers) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the correctly and of the wrongly classified shapes with the highest confidence, CASES of each."""
-    sure, right = answers.probabilities[:, 0], answers.top[:, 0] == truth
-    order = np.argsort(-sure, kind="stable")
+    confidence, correct = answers.probabilities[:, 0], answers.top[:, 0] == truth
+    order = np.argsort(-confidence, kind="stable")
     known = truth[order] >= 0
-    return order[right[order]][:CASES], order[~right[order] & known][:CASES]
+    return order[correct[order]][:CASES], order[~correct[order] & known][:CASES]
 
 
 def make_cases(

@@ -30,7 +30,7 @@ class Scores:
         return int(self.confusion.sum())
 
     @property
-    def right(self) -> int:
+    def correct_shapes(self) -> int:
         """The number of correctly classified ones."""
         return int(self.confusion.diagonal().sum())
 

@@ -79,7 +79,7 @@ class AveragePrecision:
 
     def __init__(self, class_names: tuple[str, ...], interpolation: str = "all"):
         if interpolation not in INTERPOLATIONS:
-            raise InputError(f"The interpolation is {interpolation!r}; 'all' or '11' was expected.")
+            raise InputError(f"The interpolation is {interpolation!r}; expected 'all' or '11'.")
         self.class_names, self.interpolation = tuple(class_names), interpolation
         self.scenes = 0
         self._truth = np.zeros(len(class_names), np.int64)
@@ -103,7 +103,7 @@ class AveragePrecision:
         if not len(boxes) == len(labels) == len(scores) or len(truth) != len(truth_labels):
             raise InputError(
                 f"{len(boxes)} boxes have {len(labels)} labels and {len(scores)} scores, {len(truth)} true boxes "
-                f"have {len(truth_labels)} labels; one of each was expected for every box."
+                f"have {len(truth_labels)} labels; expected one of each for every box."
             )
         overlap, which = best_overlaps(boxes, labels, truth, truth_labels)
         self._labels.append(labels)
@@ -140,13 +140,13 @@ class AveragePrecision:
             return np.zeros(0, np.int64)
         if given.ndim != 1 or given.dtype.kind not in "fiu" or not (given == np.floor(given)).all():
             raise InputError(
-                f"{what}: labels are {given.dtype} of shape {list(given.shape)}; whole numbers [n] were expected, the "
+                f"{what}: labels are {given.dtype} of shape {list(given.shape)}; expected whole numbers [n], the "
                 "places of the names in class_names."
             )
         if not 0 <= given.min() <= given.max() < len(self.class_names):
             raise InputError(
-                f"{what}: labels range from {given.min():g} to {given.max():g}; 0 to {len(self.class_names) - 1} were "
-                "expected, the places of the names in class_names."
+                f"{what}: labels range from {given.min():g} to {given.max():g}; expected 0 to "
+                f"{len(self.class_names) - 1}, the places of the names in class_names."
             )
         return given.astype(np.int64)
 
@@ -159,7 +159,7 @@ def _checked_scores(scores: np.ndarray) -> np.ndarray:
     if given.ndim != 1 or given.dtype.kind not in "fiu" or not ((given >= 0) & (given <= 1)).all():
         extent = f", from {given.min():g} to {given.max():g}" if given.dtype.kind in "fiu" else ""
         raise InputError(
-            f"Scores are {given.dtype} of shape {list(given.shape)}{extent}; numbers [n] from 0 to 1 were expected: "
+            f"Scores are {given.dtype} of shape {list(given.shape)}{extent}; expected numbers [n] from 0 to 1: "
             "pass logits through a sigmoid or softmax, and divide percentages by 100."
         )
     return given.astype(np.float64)
@@ -167,7 +167,7 @@ def _checked_scores(scores: np.ndarray) -> np.ndarray:
 
 def _checked_threshold(threshold: float) -> float:
     if not isinstance(threshold, int | float | np.integer | np.floating) or not 0 < threshold <= 1:
-        raise InputError(f"The IoU threshold is {threshold!r}; above 0 and at most 1 was expected, such as 0.25.")
+        raise InputError(f"The IoU threshold is {threshold!r}; expected above 0 and at most 1, such as 0.25.")
     return float(threshold)
 
 

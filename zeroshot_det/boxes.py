@@ -41,7 +41,7 @@ def check_boxes(boxes: np.ndarray, where: str) -> np.ndarray:
     if boxes.ndim != 2 or boxes.shape[1] != 7 or boxes.dtype.kind not in "fiu":
         kind = "numbers" if boxes.dtype.kind in "fiu" else f"{boxes.dtype}"
         raise InputError(
-            f"{where}: boxes are {kind} of shape {list(boxes.shape)}; numbers [n, 7] were expected: centre, full sizes "
+            f"{where}: boxes are {kind} of shape {list(boxes.shape)}; expected numbers [n, 7]: centre, full sizes "
             f"and heading{_ADVICE.get(boxes.shape[1:], '')}."
         )
     boxes = boxes.astype(np.float64)
@@ -52,7 +52,7 @@ def check_boxes(boxes: np.ndarray, where: str) -> np.ndarray:
         raise InputError(f"{where}: box {bad[0]} has the size {size}; all three sides must be greater than 0.")
     if (bad := np.flatnonzero(np.abs(boxes[:, HEADING]) > LARGEST_HEADING)).size:
         raise InputError(
-            f"{where}: box {bad[0]} has the heading {boxes[bad[0], HEADING]:g}; radians from -2π to 2π were expected "
+            f"{where}: box {bad[0]} has the heading {boxes[bad[0], HEADING]:g}; expected radians from -2π to 2π "
             "(are these degrees?)."
         )
     return boxes
@@ -101,7 +101,7 @@ def from_camera_corners(corners: np.ndarray) -> np.ndarray:
     """
     corners = np.asarray(corners, np.float64)
     if corners.size and corners.shape[1:] not in ((8, 3), (24,)):
-        raise InputError(f"Corners have the shape {list(corners.shape)}; [n, 8, 3] was expected.")
+        raise InputError(f"Corners have the shape {list(corners.shape)}; expected [n, 8, 3].")
     corners = corners.reshape(-1, 8, 3)
     corners = np.stack([corners[..., 0], corners[..., 2], -corners[..., 1]], axis=-1)
     along, across = corners[:, 0] - corners[:, 3], corners[:, 0] - corners[:, 1]  # [n, 3], the box's x and y edges
@@ -122,8 +122,8 @@ def _check_corners(corners: np.ndarray, boxes: np.ndarray) -> None:
     if wrong.any():
         number = np.flatnonzero(sound)[wrong.argmax()]
         raise InputError(
-            f"The corners of box {number} are not those of an upright box; VoteNet's order in camera axes (y down) was "
-            "expected: four lower corners around, then those above them."
+            f"The corners of box {number} are not those of an upright box; expected VoteNet's order in camera axes "
+            "(y down): four lower corners around, then those above them."
         )
 
 

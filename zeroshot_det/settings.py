@@ -110,10 +110,10 @@ def load(config: str | Path, overrides: Sequence[str] = (), encoder: str = "") -
     for name, known in CHOICES.items():
         if _value(settings, name) not in known:
             expected = ", ".join(map(repr, known))
-            raise InputError(f"{name} is {_value(settings, name)!r}; one of {expected} was expected.")
+            raise InputError(f"{name} is {_value(settings, name)!r}; expected one of {expected}.")
     for name, (smallest, largest) in RANGES.items():
         if not smallest <= _value(settings, name) <= largest:
-            raise InputError(f"{name} is {_value(settings, name)}; {smallest} to {largest} was expected.")
+            raise InputError(f"{name} is {_value(settings, name)}; expected {smallest} to {largest}.")
     if settings.PROPOSALS.METHOD == "files" and not settings.PROPOSALS.FOLDER:
         raise InputError("PROPOSALS.METHOD is 'files'; set PROPOSALS.FOLDER to the folder of the .npz files.")
     _check_unused(settings)

@@ -23,11 +23,11 @@ def read_extents(path: str | Path = EXTENTS) -> dict[str, tuple[float, float, fl
     """
     values = read_yaml(path, "the typical extents", "see zeroshot_det/typical_extents.yaml")
     if not isinstance(values, dict):
-        raise InputError(f"{path} is not a mapping; {{class: [longer side, shorter side, height]}} was expected.")
+        raise InputError(f"{path} is not a mapping; expected {{class: [longer side, shorter side, height]}}.")
     for name, sides in values.items():
         three = isinstance(sides, list) and len(sides) == 3
         if not three or not all(isinstance(side, int | float) and 0 < side < 100 for side in sides):
-            raise InputError(f"{path}: {name} has {sides!r}; three positive numbers in metres were expected.")
+            raise InputError(f"{path}: {name} has {sides!r}; expected three positive numbers in metres.")
     return {key_of(str(name)): tuple(map(float, sides)) for name, sides in values.items()}
 
 

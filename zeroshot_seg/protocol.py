@@ -14,12 +14,28 @@ PUBLISHED_LAMP_PARTS = 2  # the published prompts name the first two of lamp's f
 # Numbers of parts that do not occur in ShapeNetPart get the first part.
 PUBLISHED_UNSEEN = {2: 0, 3: 0, 4: 2, 6: 3}
 
+WORDS = {
+    "LOOKUP": {"corrected": "corrected pixel lookup", "published": "published pixel lookup (transposed)"},
+    "FEATURES": {"in_order": "patch features in order", "scrambled": "scrambled patch features"},
+    "IOU_RULE": {"standard": "absent parts count as 100 % IoU", "skip": "absent parts are left out of the IoU"},
+}  # of settings' values, for readers of results
+
+
+def method_in_words(settings: CfgNode) -> str:
+    """LOOKUP and FEATURES as text."""
+    return f"{WORDS['LOOKUP'][settings.LOOKUP]}, {WORDS['FEATURES'][settings.FEATURES]}"
+
+
+def protocol_in_words(settings: CfgNode) -> str:
+    """PROTOCOL and IOU_RULE as text."""
+    return f"{settings.PROTOCOL} protocol, {WORDS['IOU_RULE'][settings.IOU_RULE]}"
+
 
 def check_rules(settings: CfgNode) -> None:
     """Raise an InputError for an unknown PROTOCOL, IOU_RULE or FEATURES."""
     for name, known in (("PROTOCOL", PROTOCOLS), ("IOU_RULE", IOU_RULES), ("FEATURES", ORDERS)):
         if settings[name] not in known:
-            raise InputError(f"{name} is {settings[name]!r}; {' or '.join(known)} was expected.")
+            raise InputError(f"{name} is {settings[name]!r}; expected {' or '.join(known)}.")
 
 
 def fixed_parts(visible: np.ndarray, parts: int, protocol: str) -> np.ndarray:

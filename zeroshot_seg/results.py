@@ -20,6 +20,7 @@ from pointclip.runs.output import table, write_csv
 from pointclip.runs.own_shapes import ANSWERS, FEW, UP_COLUMNS, answers_of, details, up_cell
 from pointclip.runs.run import Run, run_files, summary_of
 from zeroshot_seg.labelling import TASK, Segmented
+from zeroshot_seg.protocol import method_in_words, protocol_in_words
 from zeroshot_seg.realistic_projection import RealisticProjection
 from zeroshot_seg.report import SegmentationCase, write_segmentation_report
 from zeroshot_seg.scores import Scores
@@ -46,9 +47,8 @@ def report_test(
     rows = category_rows(shapes, scores)
     summary = summarize(run, reader, shapes, scores, rows)
     print_categories(rows, shapes, scores)
-    print(f"\nlookup: {settings.LOOKUP}; features: {settings.FEATURES}; protocol: {settings.PROTOCOL}; "
-          f"IoU rule: {settings.IOU_RULE}; "
-          f"points that no view sees: {summary['unseen_points']} of {summary['points']}", flush=True)  # fmt: skip
+    print(f"\n{method_in_words(settings)}; {protocol_in_words(settings)}")
+    print(f"{summary['unseen_points']:,} of {summary['points']:,} points are visible in no view", flush=True)
 
     with run_files(run, summary) as folder:
         write_predictions(folder, run, shapes, scores.iou)
@@ -62,8 +62,8 @@ def report_test(
             facts = run.facts | {
                 "Shapes": f"{len(shapes)}",
                 "Instance mIoU": f"{scores.iou.mean():.2f} %",
-                "Lookup, features": f"{settings.LOOKUP}, {settings.FEATURES}",
-                "Protocol, IoU rule": f"{settings.PROTOCOL}, {settings.IOU_RULE}",
+                "Method": method_in_words(settings),
+                "Evaluation": protocol_in_words(settings),
             }
             title = f"Zero-shot part segmentation: {run.folder.name}"
             write_segmentation_report(folder / "report.html", title, facts, rows, *cases, run.all_notes)
@@ -92,7 +92,7 @@ def report_own_shapes(
         write_own_predictions(folder, run, listed[:count])
         save_shapes(folder, args, reader, shapes, parts)
         if run.settings.REPORT:
-            facts = run.facts | {"Lookup, features": f"{run.settings.LOOKUP}, {run.settings.FEATURES}"}
+            facts = run.facts | {"Method": method_in_words(run.settings)}
             cases = make_cases([(shape, None) for shape in shapes[:SHOWN]], reader, parts, projection, listed)
             page = folder / "report.html"
             write_segmentation_report(page, "Parts of own shapes", facts, [], cases, [], run.all_notes)
@@ -125,7 +125,7 @@ def print_parts(answers: Sequence[Mapping]) -> None:
     for answer in answers if len(answers) <= FEW else ():
         rows = [[part["part"], part["count"], f"{100 * part['share']:.1f}"] for part in answer["parts"]]
         print(f"\n{table([answer['shape'], answer['counted'], f'% of {share_of(answer)}'], rows)}")
-        print(f"points that no view sees: {answer['unseen_points']}; {details(answer)}", flush=True)
+        print(f"{answer['unseen_points']:,} points visible in no view; {details(answer)}", flush=True)
     if len(answers) > FEW:
         rows = [
             [answer["shape"], *(f"{100 * part['share']:.1f}" for part in answer["parts"]), up_cell(answer)]

@@ -35,9 +35,9 @@ class UpGuess:
     @property
     def words(self) -> str:
         """A note for readers of a result."""
-        how = "by default" if self.reason == UNDECIDED else f"by {self.reason}"
-        unsure = "" if self.sure else ", unsure"
-        return f"assumed {self.axis} up {how}{unsure}{self.remark and f' ({self.remark})'}; use --up to change this."
+        origin = "the default" if self.reason == UNDECIDED else f"from {self.reason}"
+        unsure = "" if self.sure else ", uncertain"
+        return f"up axis {self.axis} ({origin}{unsure}){self.remark and f'; {self.remark}'}; set --up if it is wrong."
 
 
 def guess_up(points: np.ndarray, ending: str = "", organised: bool = False) -> UpGuess:

@@ -143,7 +143,7 @@ def _tensors_of(weights: object, path: Path) -> dict[str, Tensor]:
     for name, value in weights.items():
         if value.is_meta or value.is_quantized or value.layout != torch.strided:
             kind = "meta" if value.is_meta else "quantized" if value.is_quantized else "sparse"
-            raise InputError(f"The weights file {path} has a {kind} tensor {name}; plain numbers were expected.")
+            raise InputError(f"The weights file {path} has a {kind} tensor {name}; expected plain numbers.")
         if value.is_floating_point() and not bool(value.isfinite().all()):
             raise InputError(
                 f"The weights file {path} has NaN or infinite values in {name}; download or train it again."

@@ -55,7 +55,7 @@ def class_answers(
 
     Args:
         top, probabilities: [n, T], the most probable classes, best first, and their probabilities.
-        margins: [n], of the best class over the next in cosine; None if the method has none.
+        margins: [n], cosine margins of the best class over the second; None if the method has none.
     """
     answers = []
     for i, (best, shares) in enumerate(zip(top, probabilities, strict=True)):
@@ -96,13 +96,13 @@ def heading(answer: Mapping) -> str:
 
 def details(answer: Mapping) -> str:
     """A line on an answer: its margin, and its up axis."""
-    margin = f"margin {cosine(answer['margin'])} in cosine; " if "margin" in answer else ""
-    how = "default" if answer["up_by"] == "undecided" else answer["up_by"]
-    return f"{margin}{answer['up']} up by {how}{'' if answer['up_sure'] else ', unsure'}"
+    margin = f"cosine margin over the second class {cosine(answer['margin'])}; " if "margin" in answer else ""
+    origin = "the default" if answer["up_by"] == "undecided" else f"from {answer['up_by']}"
+    return f"{margin}up axis {answer['up']} ({origin}{'' if answer['up_sure'] else ', uncertain'})"
 
 
 def cosine(margin: float) -> str:
-    """A margin in cosine; a dash if there is no second class."""
+    """A cosine margin; a dash if there is no second class."""
     return "–" if margin is None or np.isnan(margin) else f"{margin:.4f}"
 
 

@@ -17,7 +17,7 @@ from pointclip.features import FeatureExtractor
 from pointclip.projection.points import check_points
 
 POSES = ("y", "z")
-LEAD = 0.01  # in cosine, by which a pose has to be surer
+LEAD = 0.01  # cosine by which a pose's margin has to be larger
 
 
 def find_up_axes(
@@ -68,7 +68,7 @@ def _together(shape: UpGuess, model: UpGuess) -> UpGuess:
 def model_judge(
     extractor: FeatureExtractor, classes: Tensor, weights: Tensor, names: Sequence[str]
 ) -> Callable[[Sequence[np.ndarray]], UpGuess]:
-    """A function from the clouds [N, 3] of one file to its up axis: that with the larger margin in cosine.
+    """A function from the clouds [N, 3] of one file to its up axis: that with the larger cosine margin.
 
     The margin is of the best class over the next, or the cosine itself if there is a single class; those of several
     clouds are averaged. See `find_up_axes` for the arguments.

@@ -135,7 +135,7 @@ def _entries(path: Path, top: dict, config: str) -> tuple[list[dict], list[dict]
 
 def _percent(value: float, path: Path) -> float:
     if not abs(value) < 1e6:  # also nan, and whole numbers that no float holds
-        raise InputError(f"{path.name} has {value} as a figure or tolerance; a number in percent was expected.")
+        raise InputError(f"{path.name} has {value} as a figure or tolerance; expected a number in percent.")
     return float(value)
 
 

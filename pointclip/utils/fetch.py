@@ -90,7 +90,7 @@ def _check_address(url: str) -> None:
     except ValueError:  # an invalid port, an unmatched bracket
         good = False
     if not good:
-        raise InputError(f"The address is {url!r}; http:// or https:// and a host were expected.")
+        raise InputError(f"The address is {url!r}; expected http:// or https:// and a host.")
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):

@@ -73,7 +73,7 @@ def _is_relevant(path: PurePosixPath | Path) -> bool:
 
 def _read(path: Path) -> bytes:
     if path.stat().st_size > MAX_BYTES:
-        raise InputError(f"{path} has {path.stat().st_size:,} bytes, at most {MAX_BYTES:,} were expected; {HELP}.")
+        raise InputError(f"{path} has {path.stat().st_size:,} bytes; expected at most {MAX_BYTES:,}; {HELP}.")
     return path.read_bytes()
 
 

@@ -76,7 +76,7 @@ REJECTED = {
     "16_lfs_pointer.off": "is a Git LFS pointer, not the file",
     "gltf_without_bin.gltf": "its file Mesh_PrimitiveMode_04.bin is missing",
     "vlr.las": "declares 4294967295 variable length records, but has 0",
-    "count_of_1e8.pcd": "COUNT 2147483647 for y; 1 was expected",
+    "count_of_1e8.pcd": "COUNT 2147483647 for y; expected 1",
     "t06_row_col.xyz": "count rows and columns; say which columns are x, y and z by READING.COLUMNS 3,4,5",
     "t09_time_lat_lon.csv": "has the columns time, latitude, longitude, elevation; which are x, y and z is not clear",
     "hostile_d1.xyz": "instead of a header or a line of numbers.",

@@ -45,7 +45,7 @@ def test_few_wrong_guesses_are_sure():
 def test_flat_and_tiny_clouds_are_unsure(points):
     guess = guess_up(points)
     assert (guess.axis in "yz", guess.sure) == (True, False)
-    assert "unsure" in guess.words
+    assert "uncertain" in guess.words
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_file_is_rotated_by_the_guess_with_a_note(tmp_path):
     np.save(tmp_path / "car.npy", z_up(points).astype(np.float32))
     shape = read_shape(tmp_path / "car.npy", up="auto")
     np.testing.assert_allclose(shape.points, points, atol=1e-6)
-    assert shape.notes[-1] == "assumed z up by its base, symmetry and floor; use --up to change this."
+    assert shape.notes[-1] == "up axis z (from its base, symmetry and floor); set --up if it is wrong."
     assert read_shape(tmp_path / "car.npy", up="z").notes == ()
 
 

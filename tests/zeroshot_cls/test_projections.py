@@ -51,7 +51,7 @@ def test_backend_and_steps():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"METHOD": "pointclip"}, "PROJECTION.METHOD is 'pointclip'; 'realistic' or 'pointclip_v1' was expected"),
+        ({"METHOD": "pointclip"}, "PROJECTION.METHOD is 'pointclip'; expected 'realistic' or 'pointclip_v1'"),
         ({"VIEWS": "10"}, "from 0 to 9"),
         ({"METHOD": "pointclip_v1", "VIEWS": "6"}, "from 0 to 5"),
         ({"VIEWS": "1,1"}, "twice"),

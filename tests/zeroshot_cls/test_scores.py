@@ -18,7 +18,7 @@ SCORES = evaluate(LABELS, BEST[:, 0], ["a", "b"])
 
 def test_shapes_of_unknown_class_are_not_scored():
     assert SCORES.shapes == 4
-    assert SCORES.right == 3
+    assert SCORES.correct_shapes == 3
     assert SCORES.confusion.toarray().tolist() == [[2, 1], [0, 1]]
     assert SCORES.class_counts == {"a": (2, 3), "b": (1, 1)}
     assert SCORES.accuracy == 75
@@ -39,7 +39,7 @@ def test_nothing_to_score_is_rejected():
 
 def test_confusion_of_a_hundred_thousand_classes_is_sparse():
     scores = evaluate(np.arange(3), np.array([0, 5, 99_999]), [f"class {k}" for k in range(100_000)])
-    assert (scores.shapes, scores.right, scores.confusion.nnz) == (3, 1, 3)  # all pairs would be 80 GB
+    assert (scores.shapes, scores.correct_shapes, scores.confusion.nnz) == (3, 1, 3)  # all pairs would be 80 GB
     assert len(scores.class_counts) == 100_000
 
 

@@ -164,5 +164,5 @@ def test_corners_in_another_order_are_rejected(order):
     for wrong in (corners[:, order], corners[..., [1, 2, 0]]):
         with pytest.raises(InputError, match="corners of box 0 are not those of an upright box"):
             from_camera_corners(wrong)
-    with pytest.raises(InputError, match=r"\[n, 8, 3\] was expected"):
+    with pytest.raises(InputError, match=r"expected \[n, 8, 3\]"):
         from_camera_corners(np.zeros((3, 7)))

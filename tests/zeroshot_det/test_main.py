@@ -130,7 +130,7 @@ def test_boxes_of_a_scan_are_in_its_frame(run, scan, tmp_path, capsys):
     (answer,) = json.loads(capsys.readouterr().out)
     assert (answer["file"], answer["up"], answer["up_by"]) == (str(path), "y", CUES)
     assert [box["class"] for box in answer["boxes"]] == [box["class"] for box in written["boxes"]]
-    assert any(f"assumed y up by {CUES}" in note for note in metrics["notes"])
+    assert any(f"up axis y (from {CUES}" in note for note in metrics["notes"])
     assert written["up"] == "y"
     assert read_metrics(folder)["dataset"] == "own scans"
     assert "map25" not in metrics

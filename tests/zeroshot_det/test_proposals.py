@@ -141,7 +141,7 @@ def test_votenet_and_3detr_outputs_are_converted(tmp_path, capsys):
         ({"centre": BOXES[:, :3]}, "but not size, objectness"),
         ({"centre": BOXES[:, :3], "size": BOXES[:1, 3:6], "objectness": OBJECTNESS}, "the same n in all"),
         ({"centre": BOXES[:, :3], "size": BOXES[:, 3:6], "objectness": [3.0, 0]}, "sigmoid"),
-        ({"centre": BOXES[:, :3], "size": BOXES[:, 3:6], "objectness": [1.0]}, r"\[2\] was expected"),
+        ({"centre": BOXES[:, :3], "size": BOXES[:, 3:6], "objectness": [1.0]}, r"expected \[2\]"),
         ({"centre": BOXES[:, :3], "size": -BOXES[:, 3:6], "objectness": OBJECTNESS}, "greater than 0"),
         ({"centre": BOXES[:, :2], "size": BOXES[:, 3:6], "objectness": OBJECTNESS}, r"\[2, 2\], \[2, 3\], \[2\]"),
         ({"centre": BOXES[:, :3], "size": BOXES[:, 3:6], "objectness": ["a", "b"]}, "objectness is <U1"),

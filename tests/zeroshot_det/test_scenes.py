@@ -162,7 +162,7 @@ def test_scannet_is_read_as_mmdetection3d_prepares_it(scannet, tmp_path, points)
     assert np.array_equal(theirs[1].colours, ours[1].colours)
     if points == "bin":
         (target / "points/scene0011_00.bin").write_bytes(b"1234567")
-        with pytest.raises(InputError, match="7 bytes; rows of 6 float32"):
+        with pytest.raises(InputError, match="7 bytes; expected rows of 6 float32"):
             theirs[0]
 
 

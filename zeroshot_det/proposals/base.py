@@ -37,10 +37,10 @@ def checked_proposals(boxes: np.ndarray, objectness: np.ndarray, where: str) -> 
     """
     boxes, objectness = check_boxes(boxes, where), np.asarray(objectness)
     if objectness.dtype.kind not in "fiu":
-        raise InputError(f"{where}: objectness is {objectness.dtype}; numbers [{len(boxes)}] were expected.")
+        raise InputError(f"{where}: objectness is {objectness.dtype}; expected numbers [{len(boxes)}].")
     objectness = objectness.astype(np.float64)
     if objectness.shape != (len(boxes),):
-        raise InputError(f"{where}: objectness has the shape {list(objectness.shape)}; [{len(boxes)}] was expected.")
+        raise InputError(f"{where}: objectness has the shape {list(objectness.shape)}; expected [{len(boxes)}].")
     if not ((objectness >= 0) & (objectness <= 1)).all():
         raise InputError(f"{where}: objectness must lie in [0, 1]; pass logits through a sigmoid first.")
     return Proposals(boxes, objectness)

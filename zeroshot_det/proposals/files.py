@@ -36,7 +36,7 @@ def read_proposals(path: str | Path) -> Proposals:
     if shapes[:2] != [(count, 3)] * 2 or shapes[2] not in ((count,), (count, 1)):
         given = ", ".join(str(list(shape)) for shape in shapes)
         raise InputError(
-            f"{path}: centre, size and heading have the shapes {given}; [n, 3], [n, 3] and [n] were expected, and the "
+            f"{path}: centre, size and heading have the shapes {given}; expected [n, 3], [n, 3] and [n], and the "
             "same n in all."
         )
     boxes = np.concatenate([centre, size, heading.reshape(-1, 1)], axis=1)
@@ -69,10 +69,10 @@ def from_votenet(path: str | Path) -> Proposals:
             scores.append(float(score))
         except ValueError as error:
             raise InputError(
-                f"{path}, line {number}: a class, 24 coordinates joined by commas and a score were expected."
+                f"{path}, line {number}: expected a class, 24 coordinates joined by commas and a score."
             ) from error
         if not 0 <= scores[-1] <= 1:
-            raise InputError(f"{path}, line {number}: the score is {score}; 0 to 1 was expected.")
+            raise InputError(f"{path}, line {number}: the score is {score}; expected 0 to 1.")
     rows, owner = np.unique(np.array(corners).reshape(-1, 24), axis=0, return_inverse=True)
     objectness = np.bincount(owner.ravel(), scores, minlength=len(rows))
     return checked_proposals(_boxes_of(rows, path), np.clip(objectness, 0, 1), str(path))
@@ -93,7 +93,7 @@ def from_3detr(path: str | Path) -> Proposals:
     corners = arrays["box_corners"]
     if corners.ndim != 3 or corners.shape[1:] != (8, 3) or corners.dtype.kind not in "fiu":
         given = f"{corners.dtype} of shape {list(corners.shape)}"
-        raise InputError(f"{path}: box_corners is {given}; numbers [n, 8, 3] were expected.")
+        raise InputError(f"{path}: box_corners is {given}; expected numbers [n, 8, 3].")
     return checked_proposals(_boxes_of(corners, path), arrays["objectness_prob"], str(path))
 
 
@@ -124,7 +124,7 @@ def _lines(path: Path) -> list[str]:
     try:
         return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({first_line(error)}); a text file was expected.") from error
+        raise InputError(f"{path} cannot be read ({first_line(error)}); expected a text file.") from error
 
 
 def main(words: list[str] | None = None) -> None:
@@ -143,7 +143,7 @@ def main(words: list[str] | None = None) -> None:
         raise InputError(f"{args.folder} holds no *{ending}; give the folder that the detector wrote to.")
     names = _lines(args.scenes) if args.scenes else [file.name.removesuffix(ending) for file in files]
     if len(names) != len(files):
-        raise InputError(f"{args.scenes} lists {len(names)} scenes for {len(files)} files; one per file was expected.")
+        raise InputError(f"{args.scenes} lists {len(names)} scenes for {len(files)} files; expected one per file.")
     for name, file in zip(names, files, strict=True):
         write_proposals(args.out / f"{name.strip()}.npz", convert(file))
     print(f"{len(files)} scenes in {args.out}")

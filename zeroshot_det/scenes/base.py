@@ -56,12 +56,10 @@ def check_scene(points: np.ndarray, where: str, min_points: int = 100) -> np.nda
     points = np.asarray(points)
     if points.ndim != 2 or points.shape[1] < 3 or points.dtype.kind not in "fiu":
         raise InputError(
-            f"{where} holds {points.dtype} of shape {list(points.shape)}; points [N, 3] or wider were expected."
+            f"{where} holds {points.dtype} of shape {list(points.shape)}; expected points [N, 3] or wider."
         )
     if len(points) < min_points:
-        raise InputError(
-            f"{where} holds {len(points)} points; a scan of a room with {min_points} or more was expected."
-        )
+        raise InputError(f"{where} holds {len(points)} points; expected a scan of a room with {min_points} or more.")
     points = np.ascontiguousarray(points[:, :3], np.float32)
     if not np.isfinite(points).all():
         raise InputError(f"{where} holds NaN or infinite coordinates; remove those points first.")

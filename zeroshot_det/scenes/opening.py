@@ -47,7 +47,7 @@ def _open_dataset(settings: CfgNode) -> SceneSet:
     if c.NAME == "scanned_rooms":
         return ScannedRooms(c.SPLIT, c.MAX_SHAPES or 12)
     if c.NAME not in NAMES:
-        raise InputError(f"DATASET.NAME is {c.NAME!r}; one of {', '.join(NAMES)} was expected.")
+        raise InputError(f"DATASET.NAME is {c.NAME!r}; expected one of {', '.join(NAMES)}.")
     return {"scannet": ScanNet, "sunrgbd": SunRgbd}[c.NAME](c.ROOT, c.SPLIT)
 
 

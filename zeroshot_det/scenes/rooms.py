@@ -63,8 +63,8 @@ class SyntheticRooms:
             raise InputError(f"The split is {split!r}, but the synthetic rooms have {', '.join(SPLITS)}.")
         if count < 1 or not 1 <= cameras <= 8 or not 0 <= noise <= 0.1:
             raise InputError(
-                f"The settings ask for {count} rooms, {cameras} cameras and {noise:g} m of noise; at least 1 room, "
-                "1 to 8 cameras and 0 to 0.1 m were expected."
+                f"The settings ask for {count} rooms, {cameras} cameras and {noise:g} m of noise; expected at least "
+                "1 room, 1 to 8 cameras and 0 to 0.1 m."
             )
         self.names = [f"{split}-room-{number}" for number in range(count)]
         self._split, self._cameras, self._noise = SPLITS.index(split), cameras, noise

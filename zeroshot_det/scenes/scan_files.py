@@ -66,7 +66,7 @@ class ScanFiles:
         shape = take(geometry, name, SCAN_POINTS if is_mesh else None, self.seed).shape
         points = check_scene(shape.points, name)
         if np.ptp(points, axis=0).max() == 0:
-            raise InputError(f"{name}: all points coincide; a scan of a room was expected.")
+            raise InputError(f"{name}: all points coincide; expected a scan of a room.")
         guess = UpGuess(self.up, GIVEN) if self.up != "auto" else guess_of(geometry, ending_of(path))
         guessed = () if self.up != "auto" else (guess.words,)
         notes = tuple(f"{name}: {note}" for note in (*shape.notes, *guessed))

@@ -90,7 +90,7 @@ class ScanNet:
 def _boxes(rows: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
     """The boxes of the 18 classes and their labels; other NYU40 ids are dropped, as in the published code."""
     if rows.ndim != 2 or rows.shape[1] != 7:
-        raise InputError(f"{name}_bbox.npy has the shape {list(rows.shape)}; [k, 7] was expected.")
+        raise InputError(f"{name}_bbox.npy has the shape {list(rows.shape)}; expected [k, 7].")
     boxes, ids = from_scannet(rows)
     numbers: Sequence[int] = list(SCANNET)
     known = np.isin(ids, numbers)

@@ -82,7 +82,7 @@ class MmdetLayout:
             return vertices, rows  # which the caller checks
         matrix = np.asarray(load_array(path), float)
         if matrix.shape != (4, 4):
-            raise InputError(f"{path} holds {list(matrix.shape)}; a matrix [4, 4] was expected.")
+            raise InputError(f"{path} holds {list(matrix.shape)}; expected a matrix [4, 4].")
         aligned = vertices.copy()
         aligned[:, :3] = vertices[:, :3] @ matrix[:3, :3].T + matrix[:3, 3]
         return (vertices if _filled(vertices, rows) > _filled(aligned, rows) else aligned), rows
@@ -93,7 +93,7 @@ class MmdetLayout:
             return load_array(self.boxes / f"{name}_vert.npy")
         data = path.read_bytes()
         if not data or len(data) % 24:
-            raise InputError(f"{path} has {len(data)} bytes; rows of 6 float32 (x y z r g b), 24 bytes, were expected.")
+            raise InputError(f"{path} has {len(data)} bytes; expected rows of 6 float32 (x y z r g b), 24 bytes.")
         return np.frombuffer(data, "<f4").reshape(-1, 6)
 
 

@@ -82,8 +82,8 @@ class SunRgbd:
 
 def _boxes(rows: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
     if rows.size and (rows.ndim != 2 or rows.shape[1] != 8):
-        raise InputError(f"{name}_bbox.npy has the shape {list(rows.shape)}; [k, 8] was expected.")
+        raise InputError(f"{name}_bbox.npy has the shape {list(rows.shape)}; expected [k, 8].")
     boxes, labels = from_sunrgbd(rows)
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(SUNRGBD):
-        raise InputError(f"{name}_bbox.npy has classes {labels.min()} to {labels.max()}; 0 to 9 were expected.")
+        raise InputError(f"{name}_bbox.npy has classes {labels.min()} to {labels.max()}; expected 0 to 9.")
     return check_boxes(boxes, f"{name}_bbox.npy"), labels

@@ -26,7 +26,7 @@ def read_pcd(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
     count = _number_of_points(header, path)
     readers = {"ascii": _read_text, "binary": _read_binary, "binary_compressed": _read_compressed}
     if kind not in readers:
-        raise InputError(f"{path} has DATA {kind}; one of {', '.join(readers)} was expected.")
+        raise InputError(f"{path} has DATA {kind}; expected one of {', '.join(readers)}.")
     names = row.names if reading.fields else "xyz"
     columns = readers[kind](body, row, names, count, path)
     points = np.stack([np.asarray(columns[axis], np.float64).reshape(-1) for axis in "xyz"], axis=1)  # [N, 3]
@@ -74,7 +74,7 @@ def _row_type(header: dict[str, list[str]], path: Path) -> np.dtype:
             raise InputError(f"{path} has the field {name} of TYPE {kind} and SIZE {size}, which is not supported.")
         axis = unique(name.lower() if name.lower() in ("x", "y", "z") else name, taken)
         if axis in ("x", "y", "z") and int(count) != 1:
-            raise InputError(f"{path} has COUNT {count} for {name}; 1 was expected.")
+            raise InputError(f"{path} has COUNT {count} for {name}; expected 1.")
         if int(count) * int(size) > 1 << 20:
             raise InputError(f"{path} has COUNT {count} for {name}: a point of many MB is not plausible.")
         if int(count):
