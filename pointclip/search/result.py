@@ -76,7 +76,7 @@ class SearchResult:
         where = f"{self.dataset} ({self.split}, {self.shapes} shapes)"
         if self.on_same(dataset, split, data):
             return f"The {self.what} were chosen on the labels of the reported split itself; not zero-shot."
-        if self.split == "test":
+        if is_test(self.split):
             return f"The {self.what} were chosen on the labels of a test split, {where}; not strictly zero-shot."
         if self.tuned_on_test_labels:
             return (
@@ -191,6 +191,11 @@ class SearchResult:
         return torch.tensor([known[view] for view in views])
 
 
+def is_test(split: str) -> bool:
+    """Whether a split is for testing: "test", or a variant of it such as "test_hard"."""
+    return split.partition("_")[0] == "test"
+
+
 RELEVANT_SETTINGS = (
     "PROJECTION.METHOD", "PROJECTION.STEPS", "LOOKUP", "FEATURES", "PROTOCOL", "IOU_RULE", "DATASET.ROTATION",
     "DATASET.NUM_POINTS",
@@ -247,7 +252,7 @@ def describe(
         views=list(views),
         settings=relevant_settings(settings),
         procedure=f"{in_words(what, settings.SEARCH)}; {chosen.tried:,} choices scored",
-        tuned_on_test_labels=settings.DATASET.SPLIT == "test" or any(origin.tuned for origin in start),
+        tuned_on_test_labels=is_test(settings.DATASET.SPLIT) or any(origin.tuned for origin in start),
         score=chosen.score,
         scores=chosen.scores,
         sentences=chosen.sentences if "prompts" in what else {},

@@ -77,7 +77,12 @@ def test_unchanged_parts_keep_their_origin(read, tuned, note):
 
 @pytest.mark.parametrize(
     ("split", "start", "tuned"),
-    [("train", [PLAIN, PLAIN], False), ("test", [PLAIN, PLAIN], True), ("train", [PLAIN, TUNED], True)],
+    [
+        ("train", [PLAIN, PLAIN], False),
+        ("test", [PLAIN, PLAIN], True),
+        ("test_hard", [PLAIN, PLAIN], True),
+        ("train", [PLAIN, TUNED], True),
+    ],
 )
 def test_a_search_that_uses_test_labels_is_marked(split, start, tuned):
     settings = load_config(defaults(), None, ["DATASET.SPLIT", split, "PROMPTS.FILE", "p.json"])

@@ -21,15 +21,17 @@ from pointclip.datasets.synthetic import (
     objects,
     vehicles,
 )
+from pointclip.datasets.synthetic.hard import hardened
 from pointclip.datasets.synthetic.primitives import Mesh, join, sample
 from pointclip.errors import InputError
 
 __all__ = ["CATEGORIES", "PART_NAMES", "SyntheticShapes", "generate"]
 
 SPLITS = ("train", "val", "test")
+HARD = "test_hard"  # the first shapes of "test", hardened
 POINTS = 2048
 _MOST = 1_000_000  # seeds of each class in one split of one set
-_PER_CLASS = {"train": 200, "val": 20, "test": 20}
+_PER_CLASS = {"train": 200, "val": 20, "test": 20, HARD: 8}
 _BUILDERS: dict[str, Callable[[np.random.Generator], list[tuple[str, Mesh]]]] = {
     "airplane": aircraft.build_airplane,
     "bag": accessories.build_bag,
@@ -83,14 +85,23 @@ def generate(category: str, seed: int, num_points: int = 2048) -> Shape:
     return Shape(points.astype(np.float32), label, f"{category}-{seed}", number[owner[face]])
 
 
+def generate_hard(category: str, seed: int, num_points: int = POINTS) -> Shape:
+    """The shape of `generate`, hardened; see `pointclip.datasets.synthetic.hard.hardened`."""
+    whole = generate(category, seed, 2 * num_points)
+    rng = np.random.default_rng([whole.label, int(seed), 2])
+    neighbour = CATEGORIES[(whole.label + rng.integers(1, len(CATEGORIES))) % len(CATEGORIES)]
+    return hardened(whole, generate(neighbour, seed, num_points), num_points, rng)
+
+
 @register("synthetic")
 class SyntheticShapes:
     """Synthetic shapes as a data set; the classes alternate, so that any prefix is balanced.
 
     Args:
         root: not used; there are no files.
-        split: "train", "val" or "test"; splits are disjoint, whatever `seed` and `per_class` are.
-        per_class: shapes per class, by default 200 for "train" and 20 for the others.
+        split: "train", "val" or "test", which are disjoint, whatever `seed` and `per_class` are; or "test_hard", the
+            shapes of "test" turned, with holes and noise, beside other things.
+        per_class: shapes per class, by default 200 for "train", 20 for "val" and "test", and 8 for "test_hard".
         num_points: points per shape, 2048 by default.
         seed: a different seed gives different shapes.
 
@@ -107,8 +118,8 @@ class SyntheticShapes:
         seed: int = 0,
     ) -> None:
         num_points = POINTS if num_points is None else num_points
-        if split not in SPLITS:
-            raise InputError(f"Unknown split {split!r}; the synthetic shapes have {', '.join(SPLITS)}.")
+        if split not in _PER_CLASS:
+            raise InputError(f"Unknown split {split!r}; the synthetic shapes have {', '.join(_PER_CLASS)}.")
         per_class = _PER_CLASS[split] if per_class is None else per_class
         if not 1 <= per_class <= _MOST or seed < 0 or num_points < 1:
             raise InputError(
@@ -119,6 +130,7 @@ class SyntheticShapes:
         self.part_names = dict(PART_NAMES)
         self.per_class, self.num_points = per_class, num_points
         self.labels = np.arange(per_class * len(CATEGORIES)) % len(CATEGORIES)
+        self._is_hard, split = split == HARD, "test" if split == HARD else split
         self._first_seed = (seed * len(SPLITS) + SPLITS.index(split)) * _MOST
 
     def __len__(self) -> int:
@@ -131,4 +143,5 @@ class SyntheticShapes:
         return CATEGORIES[index % len(CATEGORIES)], self._first_seed + index // len(CATEGORIES)
 
     def __getitem__(self, index: int) -> Shape:
-        return generate(*self.shape_seed(index), self.num_points)
+        category, seed = self.shape_seed(index)
+        return (generate_hard if self._is_hard else generate)(category, seed, self.num_points)

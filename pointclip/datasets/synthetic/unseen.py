@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pointclip.datasets.base import Shape, register
+from pointclip.datasets.synthetic.hard import hardened
 from pointclip.datasets.synthetic.primitives import (
     Mesh,
     bend,
@@ -29,8 +30,9 @@ from pointclip.errors import InputError
 
 KINDS = ("bottle", "ladder", "sofa", "umbrella")
 SPLITS = ("train", "val", "test")
+HARD = "test_hard"  # the shapes of "test", hardened
 POINTS = 2048
-_PER_CLASS = {"train": 100, "val": 20, "test": 40}
+_PER_CLASS = {"train": 100, "val": 20, "test": 40, HARD: 40}
 _MOST = 1_000_000  # seeds of each kind in one split
 
 
@@ -181,13 +183,22 @@ def generate_unseen(kind: str, seed: int, num_points: int = POINTS) -> Shape:
     return Shape(points.astype(np.float32), label, f"{kind}-{seed}")
 
 
+def generate_hard_unseen(kind: str, seed: int, num_points: int = POINTS) -> Shape:
+    """The shape of `generate_unseen`, hardened; see `pointclip.datasets.synthetic.hard.hardened`."""
+    whole = generate_unseen(kind, seed, 2 * num_points)
+    rng = np.random.default_rng([whole.label, int(seed), 2, 1])
+    other = KINDS[(whole.label + rng.integers(1, len(KINDS))) % len(KINDS)]
+    return hardened(whole, generate_unseen(other, seed, num_points), num_points, rng)
+
+
 @register("synthetic_unseen")
 class UnseenShapes:
     """The unseen kinds as a data set; the kinds alternate, so that any prefix is balanced.
 
     Args:
         root: not used; there are no files.
-        split: "train" (100 of each kind), "val" (20) or "test" (40); splits are disjoint.
+        split: "train" (100 of each kind), "val" (20) or "test" (40), which are disjoint; or "test_hard", the shapes of
+            "test" turned, with holes and noise, beside other things.
         num_points: points per shape, 2048 by default.
 
     Raises:
@@ -198,10 +209,11 @@ class UnseenShapes:
     part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - it has none, and the protocol asks for a dict
 
     def __init__(self, root: str | None = None, split: str = "test", num_points: int | None = None) -> None:
-        if split not in SPLITS:
-            raise InputError(f"The split is {split!r}, but the unseen shapes have {', '.join(SPLITS)}.")
+        if split not in _PER_CLASS:
+            raise InputError(f"The split is {split!r}, but the unseen shapes have {', '.join(_PER_CLASS)}.")
         self.num_points = POINTS if num_points is None else num_points
         self.labels = np.arange(_PER_CLASS[split] * len(KINDS)) % len(KINDS)
+        self._is_hard, split = split == HARD, "test" if split == HARD else split
         self._first_seed = SPLITS.index(split) * _MOST
 
     def __len__(self) -> int:
@@ -210,4 +222,5 @@ class UnseenShapes:
     def __getitem__(self, index: int) -> Shape:
         if not 0 <= index < len(self):
             raise IndexError(f"index {index} of {len(self)} shapes")
-        return generate_unseen(KINDS[index % len(KINDS)], self._first_seed + index // len(KINDS), self.num_points)
+        kind, seed = KINDS[index % len(KINDS)], self._first_seed + index // len(KINDS)
+        return (generate_hard_unseen if self._is_hard else generate_unseen)(kind, seed, self.num_points)
