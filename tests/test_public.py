@@ -37,6 +37,16 @@ def test_version_is_defined_once():
     assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 
+def test_parts_of_the_published_code_are_where_the_table_says():
+    _, text = (
+        (ROOT / "docs" / "published.md").read_text(encoding="utf-8").split("\n## Where the published code's parts")
+    )
+    here = [row.split("|")[2] for row in text.splitlines() if row.startswith("| ")]
+    paths = [path for cell in here for path in re.findall(r"`(?:python )?([\w/]+(?:/|\.py|\.yaml))", cell)]
+    assert len(paths) > 20
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
 def test_bundled_files_are_those_of_the_checkout():
     assert bundled.bundled("prompts/modelnet40.json") == ROOT / "prompts" / "modelnet40.json"
     assert ROOT / "data" == bundled.DATA
