@@ -11,12 +11,13 @@ import pytest
 
 from pointclip.errors import InputError
 from pointclip.runs import atomic_folder as implementation
-from pointclip.runs.atomic_folder import LISTING, UNFINISHED, atomic_folder
+from pointclip.runs.atomic_folder import LISTING, UNFINISHED, atomic_folder, check_ours, claim
 
 
 def write(folder, text, names=("metrics.json", "report.html")):
     with atomic_folder(folder) as new:
         for name in names:
+            (new / name).parent.mkdir(exist_ok=True)
             (new / name).write_text(text)
 
 
@@ -43,22 +44,76 @@ def test_new_results_replace_all_old_ones(run):
 def test_other_files_are_kept(run):
     write(run / "input", "shapes")
     (run / "notes.txt").write_text("mine")
-    (run / "searched.yaml").write_text("result")
     write(run, "two")
-    two = {"metrics.json": "two", "report.html": "two"}
-    assert content(run) == {**two, "input": "", "notes.txt": "mine", "searched.yaml": "result"}
+    assert content(run) == {"metrics.json": "two", "report.html": "two", "input": "", "notes.txt": "mine"}
     assert content(run / "input") == {"metrics.json": "shapes", "report.html": "shapes"}
-    write(run, "three", ["searched.yaml"])
-    assert content(run)["searched.yaml"] == "three"
 
 
-def test_folder_without_a_listing_loses_only_files_of_runs(tmp_path):
+def test_a_users_files_among_ours_are_kept(run):
+    write(run, "two", ["pictures/0.png", "pictures/1.png"])
+    (run / "pictures" / "holiday.jpg").write_text("mine")
+    (run / "report.html").mkdir()  # ours before, but no longer
+    write(run, "three", ["pictures/0.png"])
+    assert (run / "pictures" / "holiday.jpg").read_text() == "mine"
+    assert (run / "pictures" / "0.png").read_text() == "three"
+    assert not (run / "pictures" / "1.png").exists()
+    write(run, "four", ["metrics.json"])
+    assert sorted(path.name for path in (run / "pictures").iterdir()) == ["holiday.jpg"]
+    assert (run / "report.html").is_dir()
+
+
+@pytest.mark.parametrize("names", [["report.html"], ["pictures/holiday.jpg"], ["notes"], [".hidden"], ["input/x"]])
+def test_folder_without_a_listing_is_refused(tmp_path, names):
     run = tmp_path / "run"
-    run.mkdir()
-    for name in ("metrics.json", "mine.md"):
-        (run / name).write_text("old")
-    write(run, "new", ["report.html"])
-    assert content(run) == {"mine.md": "old", "report.html": "new"}
+    for name in names:
+        (run / name).parent.mkdir(parents=True)
+        (run / name).write_text("mine")
+    before = sorted(run.rglob("*"))
+    for attempt in (lambda: write(run, "new"), lambda: check_ours(run)):
+        with pytest.raises(InputError, match=r"holds files that are not listed.*set OUTPUT"):
+            attempt()
+    assert sorted(run.rglob("*")) == before
+    assert all((run / name).read_text() == "mine" for name in names)
+
+
+def test_empty_folders_and_those_with_our_input_are_taken(tmp_path):
+    (tmp_path / "run" / "input").mkdir(parents=True)  # left by a run that failed
+    write(tmp_path / "run", "one")
+    write(tmp_path / "other" / "input", "shapes")
+    (tmp_path / "other" / ".DS_Store").write_text("")
+    write(tmp_path / "other", "one")
+    assert (tmp_path / "other" / "input" / "metrics.json").read_text() == "shapes"
+    claim(tmp_path / "claimed")
+    (tmp_path / "claimed" / "checkpoint").write_text("half")
+    write(tmp_path / "claimed", "one")
+    assert content(tmp_path / "claimed") == {"metrics.json": "one", "report.html": "one", "checkpoint": "half"}
+
+
+@pytest.mark.parametrize("mine", ["predictions.csv", "pictures", "ply/0.ply"])
+def test_a_result_with_the_name_of_a_users_file_is_refused(run, mine):
+    (run / mine).parent.mkdir(exist_ok=True)
+    (run / mine).write_text("mine")
+    names = ["metrics.json", "predictions.csv", "pictures/0.png", "ply/0.ply"]
+    with pytest.raises(InputError, match="not listed as an earlier run's"):
+        write(run, "two", names)
+    assert (run / mine).read_text() == "mine"
+    assert (run / "metrics.json").read_text() == "one"
+    with pytest.raises(InputError, match="set OUTPUT"):
+        check_ours(run, names)
+
+
+def test_folders_in_an_old_listing_are_ours_but_only_what_is_written_anew_is_replaced(run):
+    write(run, "two", ["pictures/0.png", "pictures/1.png"])
+    (run / LISTING).write_text("pictures\n")
+    write(run, "three", ["pictures/0.png"])
+    assert [(run / "pictures" / f"{n}.png").read_text() for n in (0, 1)] == ["three", "two"]
+
+
+def test_what_other_runs_refer_to_lasts_and_stays_ours(run):
+    for names in (["searched.yaml"], ["metrics.json"], ["metrics.json"], ["searched.yaml"]):
+        write(run, str(names), names)
+        assert (run / "searched.yaml").is_file()
+    assert content(run) == {"searched.yaml": "['searched.yaml']"}
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), ZeroDivisionError()])
