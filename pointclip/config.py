@@ -1,6 +1,7 @@
 """Settings: yacs defaults, overrides by configs and KEY VALUE pairs, and validation."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
@@ -11,6 +12,7 @@ from yacs.config import CfgNode
 from pointclip.bundled import DATA
 from pointclip.config_files import Config, find_config, sentence_file
 from pointclip.errors import InputError
+from pointclip.presets import encoder_in_path
 from pointclip.renamed import RENAMED, RenamedSettings, current_name
 
 MAX_POINTS = 10_000_000  # per shape; more is most likely a mistake, and would run out of memory
@@ -23,7 +25,7 @@ def defaults() -> CfgNode:
     c.DEVICE = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
     c.ON_BAD_SHAPE = "auto"  # "stop", or "skip": report it and continue without it; "auto" skips shape files only
     c.SEED = 0  # for sampling points of shape files, DATASET.ROTATION, DATASET.MAX_SHAPES and random baselines
-    c.OUTPUT = "output"  # a run writes OUTPUT/<config name>/
+    c.OUTPUT = "output"  # a run writes OUTPUT/<config and encoder>/, the command `pointclip` OUTPUT/<task>/<the same>/
     c.REPORT = True  # write report.html and its pictures, which takes a few seconds
     c.CACHE = ""  # folder in which to cache features for later runs; if empty, searches use OUTPUT/cache
     c.SENTENCE_CACHE = "auto"  # cache of text features: "auto" (the user's cache folder), a folder, or "none"
@@ -114,6 +116,27 @@ def load_config(base: CfgNode, config: str | Path | Config | None, overrides: Se
     _validate(settings)
     settings.freeze()
     return settings
+
+
+def load_run(
+    base: CfgNode, path: str | Path, overrides: Sequence[str] = (), encoder: str = "", folder: Path | None = None
+) -> tuple[Config, CfgNode]:
+    """The config at a path or of a name, and its settings; the config's name says which encoder is used.
+
+    The encoder is left out of the name where the config's file itself sets it and nothing overrides it (demo.yaml).
+
+    Args:
+        base: the task's defaults.
+        overrides: as for `load_config`.
+        encoder, folder: as for `pointclip.config_files.find_config`.
+    """
+    config = find_config(path, encoder, folder)
+    settings = load_config(base, config, overrides)
+    if config.without_preset:
+        own = load_config(base, replace(config, encoder="")).ENCODER
+        if (own.NAME, own.PRETRAINED) == (settings.ENCODER.NAME, settings.ENCODER.PRETRAINED):
+            return replace(config, used=""), settings
+    return replace(config, used=encoder_in_path(settings.ENCODER.NAME, settings.ENCODER.PRETRAINED)), settings
 
 
 def with_changes(settings: CfgNode, changes: Mapping[str, object]) -> CfgNode:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from pointclip.bundled import PROMPTS
 from pointclip.errors import InputError
+from pointclip.presets import preset_files
 from pointclip.utils.files import expanded, read_yaml
 from pointclip.utils.limits import within
 
-PRESETS = Path(__file__).with_name("encoder") / "presets"
 PUBLISHED = "published"  # for PROMPTS.FILE or VIEW_WEIGHTS: use the paper's for the data set and encoder
 MAX_FILES = 100  # on which one config may be based
 
@@ -27,16 +27,24 @@ class Config:
         file: contains the settings, usually for a data set.
         encoder: the encoder preset, "" for that of the file.
         variant: a file in `variants/` beside `file`, whose settings override the others; "" for none.
+        used: the encoder as named in the runs' path; None for the preset. See `pointclip.config.load_run`.
     """
 
     file: Path
     encoder: str = ""
     variant: str = ""
+    used: str | None = None
 
     @property
     def name(self) -> str:
         """The name of its runs: "modelnet40_vit_b16_published"."""
-        return "_".join(part for part in (self.file.stem, self.encoder, self.variant) if part)
+        encoder = self.encoder if self.used is None else self.used
+        return "_".join(part for part in (self.file.stem, encoder, self.variant) if part)
+
+    @property
+    def without_preset(self) -> bool:
+        """Whether the file itself sets the encoder, if any, rather than naming a preset."""
+        return not _read(self.file)[1]
 
     def layers(self) -> list[tuple[str, dict]]:
         """The settings of every file involved, with the file's name; later ones override earlier ones.
@@ -83,7 +91,7 @@ def _composed(path: Path) -> Config:
     """Split a composed name into its parts; the longest matching config name is preferred."""
     names = sorted((file.stem for file in path.parent.glob("*.yaml")), key=len, reverse=True)
     variants = sorted(file.stem for file in path.parent.glob("variants/*.yaml"))
-    presets = sorted(file.stem for file in PRESETS.glob("*.yaml"))
+    presets = preset_files()
     for name in names:
         for variant in ("", *variants):
             for encoder in ("", *presets):
@@ -103,7 +111,7 @@ def _composed(path: Path) -> Config:
 
 def _preset(name: str) -> Path:
     """The file of an encoder preset."""
-    files = {path.stem: path for path in PRESETS.glob("*.yaml")}
+    files = preset_files()
     if name not in files:
         known = ", ".join(sorted(files))
         raise InputError(f"There is no encoder preset {name!r}; choose from {known}, or set ENCODER.NAME.")

@@ -4,8 +4,8 @@ import argparse
 import importlib
 from collections.abc import Sequence
 
-from pointclip.config_files import PRESETS
 from pointclip.errors import InputError
+from pointclip.presets import preset_files
 from pointclip.utils.command import ArgumentParser
 from pointclip_cli.__main__ import TOOLS
 from pointclip_cli.table import known
@@ -46,7 +46,7 @@ def full_parser() -> argparse.ArgumentParser:
             if action.dest == "config":
                 action.completer = _names(path.stem for path in folder_of(package).glob("configs/*.yaml"))
             if action.dest == "encoder":
-                action.completer = _names(path.stem for path in PRESETS.glob("*.yaml"))
+                action.completer = _names(preset_files())
     for name in TOOLS:
         words = commands.add_parser(name).add_argument("words", nargs="*")
         if name == "table":

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from pointclip.config import defaults, load_config
-from pointclip.config_files import MAX_FILES, PRESETS, find_config
+from pointclip.config_files import MAX_FILES, find_config
 from pointclip.errors import InputError
+from pointclip.presets import preset_files
 from tests.tasks import CONFIGS, ROOT, TASKS
 from tests.test_config import write
 
@@ -80,6 +81,7 @@ def test_shapenetparts_names(name):
         ("modelnet40_published", "rn50", "modelnet40_rn50_published"),
         ("modelnet40_vit_l14_336", "", "modelnet40_vit_l14_336"),  # not vit_l14 and a variant 336
         ("demo", "", "demo"),
+        ("demo", "demo", "demo"),
         ("demo_vit_b16_pointclip_v1", "", "demo_vit_b16_pointclip_v1"),
     ],
 )
@@ -88,6 +90,23 @@ def test_run_name_has_config_encoder_and_variant(path, encoder, name, monkeypatc
     config, settings = TASKS["zeroshot_cls"].load(path, (), encoder)
     assert config.name == name
     assert settings == TASKS["zeroshot_cls"].load(name)[1]
+
+
+@pytest.mark.parametrize(
+    ("path", "words", "name"),
+    [
+        ("own_shapes", ["ENCODER.NAME", "demo"], "own_shapes_demo"),
+        ("modelnet40_rn50_published", ["ENCODER.NAME", "ViT-B-16"], "modelnet40_vit_b16_published"),
+        ("demo", ["ENCODER.NAME", "ViT-B-16"], "demo_vit_b16"),
+        ("modelnet40", ["ENCODER.PRETRAINED", "/some/ViT-B-16.pt"], "modelnet40_vit_b16"),
+        ("modelnet40_vit_l14_336", ["ENCODER.PRETRAINED", "ViT-L-14-336px.pt"], "modelnet40_vit_l14_336"),
+        ("modelnet40", ["ENCODER.PRETRAINED", "../tuned 2.pt"], "modelnet40_vit_b16_tuned_2"),
+        ("modelnet40", ["ENCODER.PRETRAINED", "laion2b_s34b_b88k"], "modelnet40_vit_b16_laion2b_s34b_b88k"),
+        ("modelnet40", ["ENCODER.NAME", "hf-hub:a/B-16"], "modelnet40_hf_hub_a_b_16"),
+    ],
+)
+def test_run_name_has_the_encoder_used(path, words, name):
+    assert TASKS["zeroshot_cls"].load(path, words)[0].name == name
 
 
 @pytest.mark.parametrize(
@@ -175,6 +194,9 @@ def test_too_many_bases_are_rejected(tmp_path):
         load_config(defaults(), write(tmp_path, "top.yaml", {"BASE": names}))
 
 
-def test_every_preset_is_an_encoder():
-    for path in PRESETS.glob("*.yaml"):
-        assert load_config(defaults(), path).ENCODER.NAME != "demo", path
+@pytest.mark.parametrize("preset", preset_files())
+def test_every_preset_is_an_encoder_and_says_which(preset):
+    config, settings = TASKS["zeroshot_cls"].load("own_shapes", (), preset)
+    assert config.name == f"own_shapes_{preset}"
+    assert (settings.ENCODER.NAME == "demo") == (preset == "demo")
+    assert preset_files()[preset].read_text(encoding="utf-8").startswith("# ")

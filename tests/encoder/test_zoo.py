@@ -14,12 +14,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from pointclip.config import defaults, load_config
-from pointclip.config_files import PRESETS
 from pointclip.encoder import load_encoder
 from pointclip.encoder.patches import patch_features
 from pointclip.encoder.tokenizer import load_tokenizer
 from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor
+from pointclip.presets import PRESETS
 from tests.tasks import TASKS
 from zeroshot_seg.realistic_projection import RealisticProjection
 from zeroshot_seg.segmenter import read_points
