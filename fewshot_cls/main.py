@@ -35,9 +35,10 @@ from fewshot_cls.results import Answer, report_test, report_training, with_notes
 from fewshot_cls.settings import parse
 from pointclip.features.store import fingerprint_of_encoder
 from pointclip.prompts import class_sentences, open_prompts
-from pointclip.runs.atomic_folder import atomic_folder
+from pointclip.runs.answers import answering
+from pointclip.runs.atomic_folder import atomic_folder, claim
 from pointclip.runs.opening import open_shapes
-from pointclip.runs.own_shapes import answering, notes_of
+from pointclip.runs.own_shapes import notes_of
 from pointclip.runs.poses import find_up_axes
 from pointclip.runs.run import describe_run
 from pointclip.search.result import read_result
@@ -85,6 +86,7 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
 
     # learning, once for each draw
     answers = []
+    claim(args.folder)  # for checkpoints of the training
     for draw in draws:
         support = labelled_shapes(settings, shots, training.with_copies(draw.train), training)
         validation = validation_shapes(settings, draw, shots, training, test, reader)

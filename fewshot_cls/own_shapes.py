@@ -13,8 +13,9 @@ from fewshot_cls.report import Change, write_fewshot_report
 from fewshot_cls.settings import TASK
 from fewshot_cls.training import Training
 from pointclip.datasets.batches import BatchReader
+from pointclip.runs.answers import ANSWERS
 from pointclip.runs.output import write_csv, write_json, write_settings
-from pointclip.runs.own_shapes import ANSWERS, UP_COLUMNS, answers_of, class_answers, details, print_classes
+from pointclip.runs.own_shapes import UP_COLUMNS, answers_of, class_answers, details, print_classes
 from pointclip.runs.run import Run, summary_of
 from zeroshot_cls.classifier import TOP, Features
 

@@ -7,13 +7,21 @@ from pathlib import Path
 from yacs.config import CfgNode
 
 from fewshot_cls.methods import METHODS
-from pointclip.config import defaults, load_config, with_changes
-from pointclip.config_files import Config, find_config
+from pointclip.config import defaults, load_run, with_changes
+from pointclip.config_files import Config
 from pointclip.errors import InputError
-from pointclip.runs.arguments import add_threshold, argument_parser, check_threshold, parse_settings
+from pointclip.runs.arguments import TaskArguments, add_threshold, argument_parser, check_threshold, parse_settings
+from pointclip.utils.files import expanded
 from zeroshot_cls.settings import PUBLISHED_SETS
 
 TASK = "few-shot classification"
+COMMAND = "fewshot"  # in the command `pointclip`
+EXAMPLES = (
+    ("chair.ply --train my_shapes/", "your own shapes, from a folder of shapes for each class"),
+    ("chair.ply --head path/to/head.safetensors", "the same with a head that was trained before"),
+    ("--config demo", "bundled shapes; needs no weights or data"),
+    ("--config modelnet40 --shots 16 DATASET.ROOT /path/to/data", "a data set"),
+)
 CONFIGS = Path(__file__).with_name("configs")
 PROTOCOLS = ("validation", "fixed", "published")
 CHOICES = {
@@ -81,32 +89,44 @@ def fewshot_defaults() -> CfgNode:
 
 def load(config: str | Path, overrides: Sequence[str] = (), encoder: str = "") -> tuple[Config, CfgNode]:
     """The config at a path or of a name, and its settings with KEY VALUE overrides and an encoder preset applied."""
-    config = find_config(config, encoder, CONFIGS)
-    settings = PUBLISHED_SETS.with_prompts(load_config(fewshot_defaults(), config, overrides))
-    settings = PUBLISHED_SETS.with_view_weights(settings)
+    config, settings = load_run(fewshot_defaults(), config, overrides, encoder, CONFIGS)
+    settings = PUBLISHED_SETS.with_view_weights(PUBLISHED_SETS.with_prompts(settings))
     _check(settings)
     if METHODS[settings.METHOD].smoothing:
         settings = with_changes(settings, {"ENCODER.PRECISION": "fp32"})  # gradients pass through it
     return config, settings
 
 
-def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNode]:
-    """The arguments and settings of a run; see `pointclip.runs.arguments.parse_settings`."""
-    parser = argument_parser("Few-shot classification of point clouds with CLIP (PointCLIP, PointCLIP V2).")
+def parser() -> argparse.ArgumentParser:
+    """The command line's arguments."""
+    parser = argument_parser(
+        "Few-shot classification of point clouds with CLIP (PointCLIP, PointCLIP V2).", EXAMPLES, searches=False
+    )
     parser.add_argument("--shots", type=int, metavar="K", help="labelled shapes per class (SHOTS)")
     parser.add_argument("--seeds", type=int, metavar="N", help="number of draws of the shots (SEEDS)")
     train_help = "your training shapes: a folder with one subfolder per class, named after the class"
     parser.add_argument("--train", metavar="FOLDER", help=train_help)
-    head_help = "apply a trained head instead of training one, to --input files or to the config's data set (HEAD)"
+    head_help = "apply a trained head instead of training one, to your files or to the config's data set (HEAD)"
     parser.add_argument("--head", "--init", metavar="FILE", help=head_help)
     add_threshold(parser)
-    args, settings = parse_settings(parser, fewshot_defaults(), load, words)
-    flags = {name: value for name in ("SHOTS", "SEEDS", "HEAD") if (value := getattr(args, name.lower())) is not None}
-    settings = with_changes(settings, flags)
-    _check(settings)
-    check_threshold(args)
-    _check_arguments(args, settings)
-    return args, settings
+    return parser
+
+
+def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNode]:
+    """The arguments and settings of a run; see `pointclip.runs.arguments.parse_settings`."""
+    task = TaskArguments(
+        verb="classify",
+        base=fewshot_defaults(),
+        load=load,
+        configs=CONFIGS,
+        own_config="own_shapes",
+        examples=EXAMPLES,
+        flags={"shots": "SHOTS", "seeds": "SEEDS", "head": "HEAD"},
+        files=("SEARCHED", "HEAD"),
+        no_search="--search belongs to zeroshot_cls; run it there, and set SEARCHED to the file it writes.",
+        check=_check_arguments,
+    )
+    return parse_settings(parser(), task, words)
 
 
 def _check(settings: CfgNode) -> None:
@@ -150,8 +170,7 @@ def _check(settings: CfgNode) -> None:
 
 
 def _check_arguments(args: argparse.Namespace, settings: CfgNode) -> None:
-    if args.search:
-        raise InputError("--search belongs to zeroshot_cls; run it there, and set SEARCHED to the file it writes.")
+    check_threshold(args)
     if settings.HEAD and args.train:
         raise InputError("--train and --head were given together; train a head, or apply an existing one.")
     draws = not (args.train or settings.HEAD)  # from the data set
@@ -160,8 +179,10 @@ def _check_arguments(args: argparse.Namespace, settings: CfgNode) -> None:
             f"SHOTS_SPLIT and DATASET.SPLIT are both {settings.SHOTS_SPLIT}; draw shots from another split."
         )
     if args.input and draws:
-        raise InputError("--input needs a head; add --train FOLDER to train one, or --head FILE from an earlier run.")
+        raise InputError("Your files need a head; add --train FOLDER to train one, or --head FILE from an earlier run.")
     if args.train and settings.PROTOCOL == "published":
         raise InputError("PROTOCOL published selects on a test split, and --train has none; set PROTOCOL fixed.")
+    if args.train and not expanded(args.train).is_dir():
+        raise InputError(f"--train {args.train} is not a folder; give one with a subfolder of shapes per class.")
     if (args.train or settings.HEAD) and settings.SEEDS > 1:
         raise InputError(f"SEEDS is {settings.SEEDS}, but --train and --head take a single draw; set SEEDS 1.")

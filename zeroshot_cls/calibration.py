@@ -5,6 +5,7 @@ them by a temperature changes no prediction, and can make the probability of a p
 et al., On Calibration of Modern Neural Networks, ICML 2017).
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -17,10 +18,12 @@ from yacs.config import CfgNode
 
 from pointclip.bundled import bundled
 from pointclip.errors import InputError
+from pointclip.prompts import key_of, some_of
 from pointclip.utils.files import atomic_path, read_yaml
 
 BINS = 15  # of the calibration error, the usual number
 RANGE = (1e-2, 1e3)  # of temperatures
+FILE = "calibration.yaml"  # in a run's folder
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,16 @@ class Calibration:
     encoder: str
     error_before: float  # expected calibration error in percent, on those shapes
     error_after: float
+    classes: tuple[str, ...] = ()  # the names that it was fitted with; () in older files
+
+    def unseen(self, names: Sequence[str]) -> list[str]:
+        """The class names that it never saw."""
+        seen = set(map(key_of, self.classes))
+        return [name for name in names if key_of(name) not in seen]
+
+    def covers(self, names: Sequence[str], encoder: str) -> bool:
+        """Whether probabilities of these classes, with this encoder ("ViT-B-16 (openai), fp32"), are calibrated."""
+        return not self.unseen(names) and encoder.startswith(f"{self.encoder}, ")
 
     def apply(self, logits: Tensor) -> Tensor:
         """Logits whose softmax is calibrated."""
@@ -43,13 +56,13 @@ class Calibration:
         return f"temperature {self.temperature:.3g}, fitted on {self.shapes} shapes of {self.data}"
 
 
-def fit(logits: Tensor, labels: Tensor, data: str, encoder: str) -> Calibration:
+def fit(logits: Tensor, labels: Tensor, data: str, encoder: str, classes: Sequence[str] = ()) -> Calibration:
     """Fit a temperature by maximum likelihood.
 
     Args:
         logits: [n, K].
         labels: [n], -1 if unknown; such shapes are ignored.
-        data, encoder: their data set and encoder.
+        data, encoder, classes: their data set, encoder and the K classes' names.
 
     Raises:
         InputError: if no class is known, or every prediction is correct: then any confidence is too low.
@@ -70,7 +83,7 @@ def fit(logits: Tensor, labels: Tensor, data: str, encoder: str) -> Calibration:
     found = minimize_scalar(loss, bounds=tuple(np.log(RANGE)), method="bounded")
     temperature = float(np.exp(found.x))
     errors = [calibration_error((logits / t).softmax(1), labels) for t in (1.0, temperature)]
-    return Calibration(temperature, data, len(labels), encoder, *errors)
+    return Calibration(temperature, data, len(labels), encoder, *errors, tuple(classes))
 
 
 def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
@@ -92,8 +105,9 @@ def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
 
 def write_calibration(path: Path, calibration: Calibration) -> None:
     """Write it as YAML, for the setting CALIBRATION."""
+    values = asdict(calibration) | {"classes": list(calibration.classes)}
     with atomic_path(path) as temporary:
-        temporary.write_text(yaml.safe_dump(asdict(calibration), sort_keys=False), encoding="utf-8")
+        temporary.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 def read_calibration(path: str | Path) -> Calibration:
@@ -103,7 +117,8 @@ def read_calibration(path: str | Path) -> Calibration:
         InputError: for a file that cannot be read or is not a calibration.
     """
     values = read_yaml(path, "CALIBRATION", "give the calibration.yaml that --calibrate wrote")
-    kinds = {field.name: field.type for field in fields(Calibration)}
+    kinds = {field.name: field.type for field in fields(Calibration) if field.name != "classes"}
+    classes = values.pop("classes", []) if isinstance(values, dict) else []
     if not isinstance(values, dict) or values.keys() != kinds.keys():
         raise InputError(f"CALIBRATION {path} is not a calibration; give the calibration.yaml that --calibrate wrote.")
     for name, kind in kinds.items():
@@ -111,7 +126,9 @@ def read_calibration(path: str | Path) -> Calibration:
             raise InputError(f"CALIBRATION {path}: {name} is {values[name]!r}; expected {kind.__name__}.")
     if not RANGE[0] <= values["temperature"] <= RANGE[1]:
         raise InputError(f"CALIBRATION {path}: the temperature is {values['temperature']}; expected {RANGE}.")
-    return Calibration(**values)
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise InputError(f"CALIBRATION {path}: classes is {classes!r}; expected a list of names.")
+    return Calibration(**values, classes=tuple(classes))
 
 
 def open_calibration(settings: CfgNode) -> Calibration | None:
@@ -121,11 +138,16 @@ def open_calibration(settings: CfgNode) -> Calibration | None:
     return None if settings.CALIBRATION == "none" else read_calibration(settings.CALIBRATION)
 
 
-def note_of(calibration: Calibration | None) -> str:
-    """A note for readers of probabilities."""
+def note_of(calibration: Calibration | None, names: Sequence[str], encoder: str) -> str:
+    """A note for readers of probabilities of the classes `names`."""
     if calibration is None:
         return (
             "Probabilities are uncalibrated and overconfident; --calibrate fits a temperature on a data set's labels, "
             "CALIBRATION uses it."
         )
-    return f"Probabilities are calibrated ({calibration.words}) for shapes similar to those."
+    if calibration.covers(names, encoder):
+        return f"Probabilities are calibrated ({calibration.words}) for shapes similar to those."
+    reason = f"with the encoder {calibration.encoder}"
+    if unseen := calibration.unseen(names):
+        reason = f"without {some_of(unseen)}" if calibration.classes else "with classes that its file does not name"
+    return f"Probabilities are not calibrated here: their {calibration.words}, was found {reason}."

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from yacs.config import CfgNode
 
 from pointclip.prompts import class_sentences, open_prompts
+from pointclip.runs.answers import answering
 from pointclip.runs.opening import keep_result, open_extractor, open_shapes
-from pointclip.runs.own_shapes import answering
 from pointclip.runs.poses import find_up_axes
 from pointclip.runs.run import describe_run
 from pointclip.search.result import read_result
@@ -42,6 +42,7 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     # settings
     result = read_result(settings.SEARCHED, TASK) if settings.SEARCHED else None
     weights = open_view_weights(settings, searched="weights" in args.search or bool(result and result.weights))
+    calibration = None if args.calibrate else open_calibration(settings)
 
     # data
     prompts = open_prompts(settings.PROMPTS.FILE)
@@ -63,8 +64,7 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     # features and predictions
     class_features = extractor.class_features(sentences)
     if args.calibrate:
-        settings = calibrate(settings, args, extractor, class_features, weights.values)
-    calibration = open_calibration(settings)
+        calibration, settings = calibrate(settings, args, extractor, class_features, weights.values)
     named = class_features, weights.values, reader.shapes.class_names
     find_up_axes(reader.shapes, reader.indices, extractor, *named)
     start = time.perf_counter()

@@ -9,10 +9,12 @@ import torch
 
 from pointclip.datasets.base import ShapeSet
 from pointclip.datasets.batches import BatchReader
+from pointclip.runs.answers import ANSWERS
 from pointclip.runs.output import table, write_csv
-from pointclip.runs.own_shapes import ANSWERS, UP_COLUMNS, answers_of, class_answers, details, print_classes
+from pointclip.runs.own_shapes import UP_COLUMNS, answers_of, class_answers, details, print_classes
 from pointclip.runs.run import Run, run_files, summary_of
-from zeroshot_cls.calibration import Calibration, note_of
+from pointclip.utils.files import expanded
+from zeroshot_cls.calibration import FILE, Calibration, note_of, write_calibration
 from zeroshot_cls.classifier import TASK, Answers
 from zeroshot_cls.projections import Projection
 from zeroshot_cls.report import ClassificationCase, write_classification_report, write_shapes_report
@@ -31,7 +33,8 @@ def report_test(
     calibration: Calibration | None,
 ) -> dict:
     """Print the table per class, write the run's files, return the content of metrics.json."""
-    run = replace(run, notes=[*run.notes, note_of(calibration)])
+    run = replace(run, notes=[*run.notes, note_of(calibration, scores.names, run.encoder)])
+    calibrated = calibration is not None and calibration.covers(scores.names, run.encoder)
     if unknown := len(scores.truth) - scores.shapes:
         note = f"{unknown} shape(s) of unknown class are in predictions.csv, but not scored."
         run = replace(run, notes=[*run.notes, note])
@@ -50,7 +53,9 @@ def report_test(
     print(table(["class", "shapes", "correct", "accuracy %"], rows), flush=True)
 
     with run_files(run, summary) as folder:
-        write_predictions(folder, run, scores.names, answers, calibration is not None)
+        if calibration and expanded(run.settings.CALIBRATION).resolve() == run.folder.resolve() / FILE:
+            write_calibration(folder / FILE, calibration)
+        write_predictions(folder, run, scores.names, answers, calibrated)
         if run.settings.REPORT:
             best, worst = best_and_worst(scores.truth, answers)
             facts = run.facts | {
@@ -59,10 +64,7 @@ def report_test(
                 "Mean class accuracy": f"{scores.mean_class_accuracy:.2f} %",
             }
             title, page = f"Zero-shot classification: {run.folder.name}", folder / "report.html"
-            cases = [
-                make_cases(indices, reader.shapes, answers, projection, calibration is not None)
-                for indices in (best, worst)
-            ]
+            cases = [make_cases(indices, reader.shapes, answers, projection, calibrated) for indices in (best, worst)]
             write_classification_report(
                 page, title, facts, counts, scores.confusion, scores.names, *cases, run.all_notes
             )
@@ -84,13 +86,12 @@ def report_own_shapes(
         threshold: shapes whose top probability is lower get the prediction `NONE`.
         calibration: of the probabilities, None if they are not calibrated.
     """
-    run = replace(run, notes=[*run.notes, note_of(calibration)])
     names, count = reader.shapes.class_names, len(answers.names)
+    run = replace(run, notes=[*run.notes, note_of(calibration, names, run.encoder)])
+    calibrated = calibration is not None and calibration.covers(names, run.encoder)
     shown = range(min(count, SHOWN))
     given = {"input": reader.shapes.given, "classes": list(names), "threshold": threshold}
-    called = class_answers(
-        names, answers.top, answers.probabilities, threshold, calibration is not None, answers.margins
-    )
+    called = class_answers(names, answers.top, answers.probabilities, threshold, calibrated, answers.margins)
     listed = answers_of(reader, answers.indices, called)
     more = f"The first {SHOWN} of {count:,} shapes are shown; all of them are in predictions.csv."
     run = replace(run, notes=[*run.notes, more] if count > SHOWN else run.notes)
@@ -98,10 +99,10 @@ def report_own_shapes(
     print_classes(listed, threshold, SHOWN)
 
     with run_files(run, summary) as folder:
-        write_predictions(folder, run, names, answers, calibration is not None, listed)
+        write_predictions(folder, run, names, answers, calibrated, listed)
         if run.settings.REPORT:
             page, title = folder / "report.html", "Zero-shot classification: own shapes"
-            cases = make_cases(shown, reader.shapes, answers, projection, calibration is not None, listed)
+            cases = make_cases(shown, reader.shapes, answers, projection, calibrated, listed)
             write_shapes_report(page, title, run.facts, cases, run.all_notes)
     run.print_footer(count)
     return summary

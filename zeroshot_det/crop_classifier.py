@@ -88,6 +88,8 @@ def classify_crops(
         [n, K] float64; a crop that cannot be read has probability 0 for every class.
     """
     probabilities = np.zeros((reader.total, class_count))
+    if not reader.total:  # no box was proposed
+        return probabilities
     for batch, views in extractor.view_features(reader):
         probabilities[batch.indices] = class_probabilities(views, classes, weights, logits, class_count)
     return probabilities

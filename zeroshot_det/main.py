@@ -17,8 +17,8 @@ from yacs.config import CfgNode
 
 from pointclip.datasets.batches import BatchReader, usual_batch_size
 from pointclip.prompts import class_sentences, open_prompts
+from pointclip.runs.answers import answering
 from pointclip.runs.opening import open_extractor
-from pointclip.runs.own_shapes import answering
 from pointclip.runs.run import describe_run
 from zeroshot_cls.projections import open_projection, open_view_weights
 from zeroshot_det.crop_classifier import Crops, classify_crops
@@ -27,7 +27,7 @@ from zeroshot_det.proposals.scene_proposals import propose
 from zeroshot_det.results import of_scenes, report_scenes
 from zeroshot_det.scenes.opening import PreparedScenes, open_scenes
 from zeroshot_det.scores import evaluate
-from zeroshot_det.settings import parse, scan_classes
+from zeroshot_det.settings import background_names, parse, scan_classes
 from zeroshot_det.size_filter import EXTENTS, read_extents
 
 
@@ -48,8 +48,7 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     prompts = open_prompts(settings.PROMPTS.FILE)
     scenes = PreparedScenes(open_scenes(settings, args, scan_classes(args, prompts)), settings)
     classes = scenes.class_names
-    background = tuple(name.strip() for name in c.BACKGROUND.split(",") if name.strip())
-    sentences = class_sentences((*classes, *background), prompts, settings.PROMPTS.TEMPLATE)
+    sentences = class_sentences((*classes, *background_names(settings)), prompts, settings.PROMPTS.TEMPLATE)
 
     # boxes, without classes yet
     start = time.perf_counter()

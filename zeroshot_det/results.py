@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from pointclip.runs.answers import ANSWERS
 from pointclip.runs.output import table, write_csv
-from pointclip.runs.own_shapes import ANSWERS
 from pointclip.runs.run import Run, run_files, summary_of
 from zeroshot_det.average_precision import MEANS, THRESHOLDS
 from zeroshot_det.detection_files import BOX_COLUMNS, box_rows, write_scene

@@ -1,30 +1,26 @@
 """Detection's settings and arguments. Imports no torch, so that errors in them are reported at once."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
 
 from yacs.config import CfgNode
 
-from pointclip.config import defaults, load_config
-from pointclip.config_files import PUBLISHED, Config, find_config
+from pointclip.config import defaults, load_run
+from pointclip.config_files import PUBLISHED, Config
 from pointclip.errors import InputError
-from pointclip.prompts import PromptFile
-from pointclip.runs.arguments import (
-    UPS,
-    add_json,
-    check_needs_input,
-    make_folder,
-    run_folder,
-    split_settings,
-    with_values,
-)
-from pointclip.runs.atomic_folder import staging_place
+from pointclip.prompts import PromptFile, class_sentences, open_prompts
+from pointclip.runs.arguments import UPS, TaskArguments, argument_parser, parse_settings
 from pointclip.runs.inputs import LIST_MARK, names_argument
-from pointclip.utils.command import ArgumentParser
 
+COMMAND = "detect"  # in the command `pointclip`
+EXAMPLES = (
+    ('room.ply --classes "chair, table, lamp"', "your own scans"),
+    ('room.ply --classes "chair, table" --encoder demo', "the same without CLIP's weights"),
+    ("--config demo", "bundled rooms; needs no weights or data"),
+    ("--config scannet DATASET.ROOT /path/to/prepared", "a data set"),
+)
 CONFIGS = Path(__file__).with_name("configs")
 CLASS_LISTS = Path(__file__).with_name("class_lists")
 UNITS = ("auto", "m", "mm", "cm", "inch", "ft")  # see `zeroshot_det.scenes.frames`
@@ -105,8 +101,7 @@ def load(config: str | Path, overrides: Sequence[str] = (), encoder: str = "") -
     Raises:
         InputError: for settings that are out of range.
     """
-    config = find_config(config, encoder, CONFIGS)
-    settings = load_config(detection_defaults(), config, overrides)
+    config, settings = load_run(detection_defaults(), config, overrides, encoder, CONFIGS)
     for name, known in CHOICES.items():
         if _value(settings, name) not in known:
             expected = ", ".join(map(repr, known))
@@ -122,24 +117,20 @@ def load(config: str | Path, overrides: Sequence[str] = (), encoder: str = "") -
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    parser = ArgumentParser(description="Zero-shot 3-D object detection in scans of rooms with CLIP (PointCLIP V2).")
-    parser.add_argument("--config", required=True, metavar="FILE", help="a settings file, such as configs/demo.yaml")
-    encoder_help = "an encoder preset, such as vit_b16, instead of the config's encoder"
-    parser.add_argument("--encoder", default="", metavar="NAME", help=encoder_help)
-    input_help = (
-        "your scans, instead of a data set: files, folders, patterns such as 'scans/*.ply', and @LIST, a file of them"
+    parser = argument_parser(
+        "Zero-shot 3-D object detection in scans of rooms with CLIP (PointCLIP V2).",
+        EXAMPLES,
+        searches=False,
+        splits=False,
+        up="auto looks for a floor (default)",
     )
-    parser.add_argument("--input", nargs="+", metavar="FILE", help=input_help)
     classes_help = (
         f"class names, or @FILE with one per line ({' '.join(class_lists())} for bundled lists); of a data set, the "
         "classes to score"
     )
     parser.add_argument("--classes", type=class_names, default=(), metavar="A,B,C", help=classes_help)
-    parser.add_argument("--up", choices=UPS, help="short for SCENE.UP")
-    add_json(parser)
+    parser.set_defaults(up=None)  # short for SCENE.UP
     parser.add_argument("--proposals", choices=CHOICES["PROPOSALS.METHOD"], help="short for PROPOSALS.METHOD")
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    parser.add_argument("overrides", nargs="*", metavar="KEY VALUE", help="settings that override the config's")
     return parser
 
 
@@ -156,36 +147,50 @@ def class_names(text: str) -> tuple[str, ...]:
 
 
 def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNode]:
-    """A run's arguments and settings, from `words` or the process's arguments; makes the run's folder."""
-    args = parser().parse_intermixed_args(with_values(sys.argv[1:] if words is None else words, "SCENE.UP"))
-    if args.input:
-        args.input, more = split_settings(args.input, detection_defaults())
-        args.overrides = [*args.overrides, *more]
-    if args.proposals:
-        args.overrides = [*args.overrides, "PROPOSALS.METHOD", args.proposals]
-    if args.up:
-        args.overrides = [*args.overrides, "SCENE.UP", args.up]
-    if args.classes and not args.input:  # of a data set: which of its classes
-        args.overrides = [*args.overrides, "DATASET.CATEGORIES", ",".join(args.classes)]
-    check_needs_input(args, "json")
-    args.config, settings = load(args.config, args.overrides, args.encoder)
+    """The arguments and settings of a run; see `pointclip.runs.arguments.parse_settings`."""
+    task = TaskArguments(
+        verb="detect objects in",
+        base=detection_defaults(),
+        load=load,
+        configs=CONFIGS,
+        own_config="own_scans",
+        examples=EXAMPLES,
+        flags={"proposals": "PROPOSALS.METHOD", "up": "SCENE.UP"},
+        pairs=lambda args: [] if args.input or not args.classes else ["DATASET.CATEGORIES", ",".join(args.classes)],
+        files=("PROPOSALS.FOLDER", "CLASSIFIER.TYPICAL_EXTENTS"),
+        no_search="Detection has no --search; `pointclip search` is for classify and segment.",
+        check=_check,
+    )
+    return parse_settings(parser(), task, words)
+
+
+def _check(args: argparse.Namespace, settings: CfgNode) -> None:
     if settings.SCENE.UP != "auto" and not args.input:
-        raise InputError("--up and SCENE.UP need --input FILE…; a data set's up axis is known.")
+        raise InputError("--up and SCENE.UP need files of your own (--input FILE…); a data set's up axis is known.")
     if settings.SCENE.UNIT != "auto" and not args.input:
-        raise InputError("SCENE.UNIT needs --input FILE…; data sets are in metres.")
-    args.search = ()  # this task has no search
-    args.folder = run_folder(args, settings)
-    make_folder(args.folder, "OUTPUT")
-    make_folder(staging_place(args.folder.resolve()), "OUTPUT")
-    return args, settings
+        raise InputError("SCENE.UNIT needs files of your own (--input FILE…); data sets are in metres.")
+    if args.input:
+        prompts = open_prompts(settings.PROMPTS.FILE)
+        classes, background = scan_classes(args, prompts), background_names(settings)
+        class_sentences((*classes, *background), prompts, settings.PROMPTS.TEMPLATE)
+        if len(classes) + len(background) == 1:
+            raise InputError(
+                f"{classes[0]!r} is the only class, so every box would be one with 100 %; add classes, or set "
+                'CLASSIFIER.BACKGROUND to what else there is: "wall, floor, clutter".'
+            )
 
 
 def scan_classes(args: argparse.Namespace, prompts: PromptFile) -> tuple[str, ...]:
     """The classes to detect in --input scans: --classes, or all of the prompt file's; () without --input."""
     classes = args.classes or tuple(prompts.entries)
     if args.input and not classes:
-        raise InputError("No class names were given for --input; give them with --classes a,b,c.")
+        raise InputError('There are no class names for your files; give them with --classes "chair, table, lamp".')
     return classes if args.input else ()
+
+
+def background_names(settings: CfgNode) -> tuple[str, ...]:
+    """The names of CLASSIFIER.BACKGROUND."""
+    return tuple(name.strip() for name in settings.CLASSIFIER.BACKGROUND.split(",") if name.strip())
 
 
 def _check_unused(settings: CfgNode) -> None:

@@ -17,8 +17,8 @@ from yacs.config import CfgNode
 
 from pointclip.errors import InputError
 from pointclip.prompts import open_prompts, part_sentences
+from pointclip.runs.answers import answering
 from pointclip.runs.opening import keep_result, open_extractor, open_shapes
-from pointclip.runs.own_shapes import answering
 from pointclip.runs.poses import find_up_axes
 from pointclip.runs.run import describe_run
 from pointclip.search.result import read_result
@@ -27,7 +27,7 @@ from zeroshot_seg.projections import open_projection, open_view_weights, selecte
 from zeroshot_seg.results import check_saving, report_own_shapes, report_test
 from zeroshot_seg.scores import evaluate
 from zeroshot_seg.search import open_search, search_split
-from zeroshot_seg.settings import own_parts, parse
+from zeroshot_seg.settings import own_category, own_parts, parse
 
 
 def main(words: Sequence[str] | None = None) -> dict:
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
 
     # data
     prompts = open_prompts(settings.PROMPTS.FILE)
-    reader = open_shapes(settings, args, (args.category or "shape",), parts_wanted=True, every_vertex=True)
+    reader = open_shapes(settings, args, (own_category(args),), parts_wanted=True, every_vertex=True)
     check_saving(args, reader)
     names = reader.shapes.class_names
     parts = {names[0]: own_parts(args, prompts)} if args.input else reader.shapes.part_names

@@ -16,8 +16,9 @@ from pointclip.datasets.shape_files.reading import ending_of, read_bytes
 from pointclip.errors import InputError
 from pointclip.report.labelled_files import write_glb, write_las, write_ply
 from pointclip.report.pictures import even_choice
+from pointclip.runs.answers import ANSWERS
 from pointclip.runs.output import table, write_csv
-from pointclip.runs.own_shapes import ANSWERS, FEW, UP_COLUMNS, answers_of, details, up_cell
+from pointclip.runs.own_shapes import FEW, UP_COLUMNS, answers_of, details, up_cell
 from pointclip.runs.run import Run, run_files, summary_of
 from zeroshot_seg.labelling import TASK, Segmented
 from zeroshot_seg.protocol import method_in_words, protocol_in_words

@@ -2,19 +2,27 @@
 
 import argparse
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from yacs.config import CfgNode
 
-from pointclip.config import defaults, load_config
-from pointclip.config_files import Config, find_config
+from pointclip.config import defaults, load_run
+from pointclip.config_files import Config
 from pointclip.errors import InputError
-from pointclip.prompts import PromptFile, key_of
+from pointclip.prompts import PromptFile, check_names, key_of, open_prompts, part_sentences
 from pointclip.published import PublishedSets
-from pointclip.runs.arguments import argument_parser, parse_settings
+from pointclip.runs.arguments import TaskArguments, argument_parser, parse_settings
 from pointclip.runs.inputs import names_argument
 from zeroshot_seg.protocol import check_rules
 
+COMMAND = "segment"  # in the command `pointclip`
+EXAMPLES = (
+    ('chair.ply --category chair --parts "seat, back, leg"', "your own shapes"),
+    ("chair.ply --category chair --save-ply --encoder demo", "bundled parts, labelled file, without CLIP's weights"),
+    ("--config demo", "bundled shapes; needs no weights or data"),
+    ("--config shapenetpart DATASET.ROOT /path/to/data", "a data set"),
+)
 CONFIGS = Path(__file__).with_name("configs")
 PUBLISHED_WEIGHTS = Path(__file__).with_name("view_weights.yaml")
 PUBLISHED_SETS = PublishedSets(data={"shapenetpart": "shapenetpart"}, encoders={"ViT-B-16": "vit_b16"})
@@ -37,18 +45,16 @@ def segmentation_defaults() -> CfgNode:
 
 def load(config: str | Path, overrides: Sequence[str] = (), encoder: str = "") -> tuple[Config, CfgNode]:
     """Load a config by path or name, with KEY VALUE words and an encoder preset: the config and its settings."""
-    found = find_config(config, encoder, CONFIGS)
-    return found, PUBLISHED_SETS.with_prompts(load_config(segmentation_defaults(), found, overrides))
+    found, settings = load_run(segmentation_defaults(), config, overrides, encoder, CONFIGS)
+    return found, PUBLISHED_SETS.with_prompts(settings)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line's arguments."""
-    parser = argument_parser("Zero-shot part segmentation of point clouds with CLIP (PointCLIP V2).")
-    what = "part names for --input, or @FILE with one per line"
+    parser = argument_parser("Zero-shot part segmentation of point clouds with CLIP (PointCLIP V2).", EXAMPLES)
+    what = "part names for your files, or @FILE with one per line"
     parser.add_argument("--parts", type=names_argument, default=(), metavar="A,B,C", help=what)
-    parser.add_argument(
-        "--category", default="", metavar="NAME", help="the category of the --input shapes, such as chair"
-    )
+    parser.add_argument("--category", default="", metavar="NAME", help="the category of your shapes, such as chair")
     what = "write each shape as .ply with its parts' labels and colours, an own file's in its own frame"
     parser.add_argument("--save-ply", action="store_true", help=what)
     parser.add_argument("--save-glb", action="store_true", help="the same as .glb, for viewers")
@@ -59,23 +65,57 @@ def parser() -> argparse.ArgumentParser:
 
 def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNode]:
     """The arguments and settings of a run; see `pointclip.runs.arguments.parse_settings`."""
-    args, settings = parse_settings(parser(), segmentation_defaults(), load, words)
+    task = TaskArguments(
+        verb=COMMAND,
+        base=segmentation_defaults(),
+        load=load,
+        configs=CONFIGS,
+        own_config="own_shapes",
+        examples=EXAMPLES,
+        check=_check,
+    )
+    return parse_settings(parser(), task, words)
+
+
+def _check(args: argparse.Namespace, settings: CfgNode) -> None:
     check_rules(settings)
     if (args.parts or args.category) and not args.input:
-        raise InputError("--parts and --category need --input FILE…; a data set defines its own.")
+        raise InputError("--parts and --category need files of your own (--input FILE…); a data set defines its own.")
     if args.save_las and not args.input:
         raise InputError(
-            "--save-las writes .las and .laz files of --input as they came; use --save-ply for a data set."
+            "--save-las writes .las and .laz files of your own (FILE…) as they came; use --save-ply for data sets."
         )
-    return args, settings
+    if args.input:
+        prompts = open_prompts(settings.PROMPTS.FILE)
+        part_sentences({own_category(args): own_parts(args, prompts)}, prompts, settings.PROMPTS.TEMPLATE)
+
+
+def own_category(args: argparse.Namespace) -> str:
+    """The category of --input shapes, "shape" if it is not given."""
+    return args.category or "shape"
 
 
 def own_parts(args: argparse.Namespace, prompts: PromptFile) -> tuple[str, ...]:
     """The part names for --input: those given, or those of the prompts for the category."""
-    known = {key_of(name): tuple(entry) for name, entry in prompts.entries.items() if isinstance(entry, dict)}
-    parts = args.parts or known.get(key_of(args.category), ())
+    known = {key_of(name): (name, tuple(entry)) for name, entry in prompts.entries.items() if isinstance(entry, dict)}
+    _, parts = known.get(key_of(args.category), ("", ()))
+    parts = args.parts or parts
+    if not parts and args.category:
+        near = get_close_matches(key_of(args.category), known, n=1)
+        guess = f" Did you mean {known[near[0]][0]}?" if near else ""
+        names = ", ".join(name for name, _ in known.values()) or "no category"
+        raise InputError(
+            f"There are no part names for the category {args.category!r}; the prompts have those of {names}; or give "
+            f'them with --parts "seat, back, leg".{guess}'
+        )
     if not parts:
         raise InputError(
-            "There are no part names for --input; give them with --parts a,b,c, or a --category of the prompts."
+            'There are no part names for your files; give them with --parts "seat, back, leg", or a --category of the '
+            "prompts."
+        )
+    check_names(parts, "part")
+    if len(parts) == 1:
+        raise InputError(
+            f'{parts[0]!r} is the only part, so every point would be one; add the other parts: --parts "{parts[0]}, …".'
         )
     return parts

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from pointclip.datasets.base import Shape, ShapeSet, brief
 from pointclip.datasets.own_file import failure
-from pointclip.errors import InputError
+from pointclip.datasets.shape_files import ShapeFiles
+from pointclip.errors import InputError, NothingReadError
 from pointclip.projection.points import check_points
 
 
@@ -128,6 +129,16 @@ class BatchReader:
         except Exception as error:
             who = type(self.shapes).__name__
             raise _Failed(f"Shape {index} of the data set {who}: {failure(error)}; fix the file.") from error
+
+
+def nothing_left(reader: BatchReader) -> InputError:
+    """The error for a reader all of whose shapes are bad."""
+    reasons = list(reader.bad.values()) or ["the data set is empty"]
+    if not isinstance(reader.shapes, ShapeFiles):
+        return InputError(f"No shape is left ({reasons[0].rstrip('.')}); check the input.")
+    named = {reader.shapes.entries[index].name: reason for index, reason in reader.bad.items()}
+    more = f"None of {len(reasons)} shapes can be used; the first: " if len(reasons) > 1 else ""
+    return NothingReadError(f"{more}{reasons[0]}", named)
 
 
 class _Failed(InputError):

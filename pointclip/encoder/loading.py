@@ -1,7 +1,6 @@
 """From a model's name and its weights to an `Encoder`."""
 
 import logging
-from difflib import get_close_matches
 from pathlib import Path
 
 import torch
@@ -16,6 +15,7 @@ from pointclip.encoder.installed import check_torchvision
 from pointclip.encoder.reachable import check_reachable
 from pointclip.errors import CannotFetch, InputError, first_line
 from pointclip.utils.files import expanded
+from pointclip.utils.hub import unknown_model
 
 DEMO_FOLDER = bundled("data/demo")
 
@@ -65,10 +65,7 @@ def load_encoder(
         name, pretrained = "demo-clip", DEMO_FOLDER / "demo-clip.safetensors"
     pretrained = "openai" if pretrained == "auto" else pretrained
     if name not in open_clip.list_models():
-        near = " or ".join(get_close_matches(name, [*open_clip.list_models(), "demo"])) or "RN50 or ViT-B-16"
-        raise InputError(
-            f"There is no CLIP {name!r}; did you mean {near}? See open_clip.list_models(); 'demo' is bundled."
-        )
+        raise unknown_model(name, open_clip.list_models())
     notes: list[str] = []
     if pretrained is None:
         weights, source = None, "random weights"

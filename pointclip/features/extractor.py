@@ -10,9 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from pointclip.datasets.batches import Batch, BatchReader
+from pointclip.datasets.batches import Batch, BatchReader, nothing_left
 from pointclip.encoder import Encoder, projection_device
-from pointclip.errors import InputError
 from pointclip.features.prefetch import prefetch
 from pointclip.features.sentences import SentenceCache
 from pointclip.features.store import FeatureStore, Forms
@@ -120,8 +119,7 @@ class FeatureExtractor:
                     handed_back = time.monotonic()
         memory.hand_back()
         if not done:
-            reason = next(iter(reader.bad.values()), "the data set is empty")
-            raise InputError(f"No shape is left ({reason.rstrip('.')}); check the input.")
+            raise nothing_left(reader)
 
     def view_features(self, reader: BatchReader, unit: bool = True) -> Iterator[tuple[Batch, Tensor]]:
         """Yield every batch with its views' features [B, V, C], of unit length or not; the projection returns images.

@@ -77,6 +77,8 @@ def names_or_list(text: str) -> tuple[str, ...]:
     """Comma-separated names, or those in @FILE, one per line."""
     if text.startswith(LIST_MARK):
         return tuple(read_lines(text[1:]))
+    if ";" in text:
+        raise InputError(f"The names {text!r} have a semicolon; separate them by commas, or give them in @FILE.")
     return tuple(name.strip() for name in text.split(","))
 
 

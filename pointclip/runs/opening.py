@@ -1,6 +1,7 @@
 """From settings to the objects of a run: shapes, encoder, feature extractor, and the result of a search."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -66,6 +67,8 @@ def search_settings(settings: CfgNode, split: str) -> CfgNode:
 
 def open_extractor(settings: CfgNode, projection: nn.Module, args: argparse.Namespace) -> FeatureExtractor:
     """A feature extractor with the settings' encoder and caches."""
+    if not args.quiet:
+        print(f"loading the encoder {settings.ENCODER.NAME} …", file=sys.stderr, flush=True)
     encoder = open_encoder(settings)
     folder = cache_folder(settings, bool(args.search))
     store = FeatureStore(folder, encoder, projection.to(projection_device(encoder.device))) if folder else None
@@ -99,7 +102,7 @@ def _reader(shapes: ShapeSet, settings: CfgNode, wanted: list[int], parts_wanted
     batch_size = settings.BATCH_SIZE or usual_batch_size(check_device(settings.DEVICE))
     on_bad = settings.ON_BAD_SHAPE
     if on_bad == "auto":  # one bad file among several of a user's should not stop the run
-        on_bad = "skip" if isinstance(shapes, ShapeFiles) and len(shapes) > 1 else "stop"
+        on_bad = "skip" if isinstance(shapes, ShapeFiles) else "stop"
     return BatchReader(shapes, batch_size, on_bad, wanted, parts_wanted)
 
 

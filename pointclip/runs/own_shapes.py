@@ -1,33 +1,18 @@
 """Results for --input shapes: one answer per shape, for the terminal, metrics.json and --json."""
 
-import argparse
-import contextlib
-import json
-import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from pointclip.datasets import ShapeFiles
 from pointclip.datasets.batches import BatchReader
 from pointclip.datasets.shape_files import printable
-from pointclip.runs.output import plain, table
+from pointclip.runs.output import table
 
 FEW = 3  # up to this many shapes are printed with all their top classes, and files with their up axes
 NONE = "none of these"  # the prediction for a shape whose top probability is below the threshold
-ANSWERS = "answers"  # in metrics.json
 UP_COLUMNS = ("up", "up_by", "up_sure")  # of predictions.csv, see `answers_of`
-
-
-def answering(args: argparse.Namespace, task: Callable[[], dict]) -> dict:
-    """Run a task; with --json its answers are all of standard output, and what it prints goes to standard error."""
-    if not args.json:
-        return task()
-    with contextlib.redirect_stdout(sys.stderr):
-        summary = task()
-    print(json.dumps(plain(summary[ANSWERS]), indent=2, allow_nan=False))  # ASCII, for any terminal and pipe
-    return summary
 
 
 def answers_of(reader: BatchReader, indices: Sequence[int], answers: Sequence[Mapping]) -> list[dict]:

@@ -78,6 +78,8 @@ def model_judge(
     def judge(clouds: Sequence[np.ndarray]) -> UpGuess:
         margins, best = [], []  # per cloud: [poses]
         for cloud in clouds:
+            if not len(cloud):  # reported when the shape itself is read
+                continue
             middle = np.median(cloud, axis=0)  # float32 cannot hold a survey's coordinates
             poses = np.stack([to_y_up(cloud - middle, axis) for axis in POSES]).astype(np.float32)
             try:

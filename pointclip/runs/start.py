@@ -1,38 +1,57 @@
 """Starting a task's main.py: anything that does not need torch is handled before the slow imports."""
 
-import importlib
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from pointclip.utils.command import BAD_INPUT, INTERRUPTED, run_command
+from pointclip.utils.command import INTERRUPTED, imported, run_command
 
 MEMORY_ADVICE = "set BATCH_SIZE 1, or DATASET.NUM_POINTS to a smaller number"
 
 
-def run_task(name: str) -> NoReturn:
-    """Run the task in the folder `name` with the command line of the process, and exit.
+def run_task(package: str, command: str = "") -> NoReturn:
+    """Run the task in the folder `package` with the command line of the process, and exit.
 
     --help, invalid settings and a missing environment are handled by the task's settings.py, without importing torch.
+
+    Args:
+        package: of the task.
+        command: its name in the command `pointclip`, "" for its main.py. The results of several tasks can share an
+            OUTPUT: they go to OUTPUT/<command>/, unless main.py runs in the task's folder, which is the task's anyway.
     """
     signal.signal(signal.SIGINT, _end)
-    try:
-        settings = importlib.import_module(f"{name}.settings")
-        hub = importlib.import_module("pointclip.utils.hub")
-        run_command(lambda: hub.check_weights(settings.parse()[1].ENCODER))
-        task = importlib.import_module(f"{name}.main")
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in ("pointclip", name):
-            raise
-        print(
-            f"error: The package {error.name} is not installed for {sys.executable}; run `make demo` in the "
-            "repository, then `. .venv/bin/activate`, or `pip install -r requirements.txt`.",
-            file=sys.stderr,
-        )
-        sys.exit(BAD_INPUT)
-    run_command(task.main, MEMORY_ADVICE)
+    settings = imported(f"{package}.settings", ("pointclip", package))
+    hub, answers = imported("pointclip.utils.hub"), imported("pointclip.runs.answers")
+    if not command and Path.cwd() != Path(settings.__file__).resolve().parent:
+        command = getattr(settings, "COMMAND", package)
+    words = [*(["--under", command] if command else []), *sys.argv[1:]]
+    on_error = answers.print_error if "--json" in words else lambda error: None
+
+    run_command(lambda: hub.check_weights(settings.parse(words)[1].ENCODER), on_error=on_error)
+    if "--quiet" not in words:
+        print("loading torch and open_clip …", file=sys.stderr, flush=True)
+    task = imported(f"{package}.main", ("pointclip", package))
+    run_command(lambda: sys.exit(answers.exit_code(task.main(words))), MEMORY_ADVICE, on_error=on_error)
+    sys.exit()
+
+
+def run_script(main: str, memory_advice: str = MEMORY_ADVICE, **options: str) -> NoReturn:
+    """Run a main function "module:function" with the command line of the process, and exit with the code it returns.
+
+    `options` are those of `run_command`.
+    """
+    signal.signal(signal.SIGINT, _end)
+    module, function = main.split(":")
+    run = getattr(imported(module, ("pointclip", "pointclip_cli", "zeroshot_cls")), function)
+
+    def start() -> NoReturn:
+        result = run(sys.argv[1:])
+        sys.exit(result if isinstance(result, int) else 0)
+
+    run_command(start, memory_advice, **options)
     sys.exit()
 
 

@@ -1,15 +1,47 @@
-"""Weights that have to be downloaded while the hub cannot be reached: reported before the slow imports."""
+"""Encoders that do not exist, and weights that cannot be downloaded: reported before the slow imports."""
 
+import sys
+from collections.abc import Collection
+from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 
 from yacs.config import CfgNode
 
-from pointclip.errors import CannotFetch
+from pointclip.errors import CannotFetch, InputError
 from pointclip.utils.files import expanded
 from pointclip.utils.network import unreachable
 
 FROM_HUB = ("auto", "openai")  # ENCODER.PRETRAINED that open_clip fetches from the hub for all models
+FILES = (".pt", ".pth", ".bin", ".safetensors")
 SECONDS = 3.0
+
+
+def check_encoder(encoder: CfgNode) -> None:
+    """Raise an InputError if the settings ENCODER name an unknown model or a missing file, without open_clip."""
+    name, path = encoder.NAME, Path(encoder.PRETRAINED)
+    models = model_names()
+    if name != "demo" and ":" not in name and models and name not in models:
+        raise unknown_model(name, models)
+    if path.suffix.lower() in FILES and not expanded(path).exists():
+        raise InputError(f"There is no weights file {path}; check ENCODER.PRETRAINED.")
+
+
+def model_names() -> set[str]:
+    """The models of open_clip, which are the names of its config files; empty if it is not installed."""
+    if open_clip := sys.modules.get("open_clip"):  # where others may have been added
+        return set(open_clip.list_models())
+    spec = find_spec("open_clip")
+    places = spec.submodule_search_locations if spec else ()
+    return {path.stem for place in places for path in Path(place, "model_configs").glob("*.json")}
+
+
+def unknown_model(name: str, known: Collection[str]) -> InputError:
+    """The error for an unknown ENCODER.NAME."""
+    near = " or ".join(get_close_matches(name, [*sorted(known), "demo"])) or "RN50 or ViT-B-16"
+    return InputError(
+        f"There is no CLIP {name!r}; did you mean {near}? See open_clip.list_models(); 'demo' is bundled."
+    )
 
 
 def check_weights(encoder: CfgNode) -> None:

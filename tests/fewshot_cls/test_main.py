@@ -148,7 +148,7 @@ def test_own_shapes(run, classes, tmp_path, capsys):
     summary = main("--train", classes, "--input", shape)
     assert summary.keys() >= PROMISED
     assert summary["classes"] == ["bottle", "ladder"]
-    head = tmp_path / "own" / "own_shapes_vit_b16" / "input" / "head.safetensors"
+    head = tmp_path / "own" / "own_shapes_demo" / "input" / "head.safetensors"
     answer = (head.parent / "predictions.csv").read_text()
     main("--head", head, "--input", shape, output="own")  # whose folder is replaced, but not the head in it
     assert (head.parent / "predictions.csv").read_text() == answer
@@ -159,7 +159,7 @@ def test_own_shapes(run, classes, tmp_path, capsys):
     assert train_only.keys() >= PROMISED
     capsys.readouterr()
     main("--head", head, "--input", shape, "--threshold", 0.1, "--json", output="later")
-    (found,) = json.loads(capsys.readouterr().out)
+    (found,) = json.loads(capsys.readouterr().out)["answers"]
     assert (found["file"], found["class"]) == (str(shape), found["top"][0]["class"])
     assert {guess["class"] for guess in found["top"]} == {"bottle", "ladder"}
     assert not found["calibrated"]

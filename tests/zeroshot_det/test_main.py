@@ -127,7 +127,7 @@ def test_boxes_of_a_scan_are_in_its_frame(run, scan, tmp_path, capsys):
     metrics, folder = run(*flags, "--classes", "chair, table, lamp", config="own_scans")
     folder = next((tmp_path / "out").glob("own_scans*/input"))
     written = json.loads((folder / "scan-1/boxes.json").read_text())
-    (answer,) = json.loads(capsys.readouterr().out)
+    (answer,) = json.loads(capsys.readouterr().out)["answers"]
     assert (answer["file"], answer["up"], answer["up_by"]) == (str(path), "y", CUES)
     assert [box["class"] for box in answer["boxes"]] == [box["class"] for box in written["boxes"]]
     assert any(f"up axis y (from {CUES}" in note for note in metrics["notes"])
@@ -190,15 +190,16 @@ def test_boxes_from_files_with_a_bad_file(run, tmp_path, capsys):
     [
         (["--classes", "chair, lmap"], "did you mean 'lamp'"),
         (["DATASET.CATEGORIES", "zeppelin"], "it has chair, table"),
-        (["--up", "y"], "need --input"),
+        (["--up", "y"], "needs? files of your own"),
         (["PROPOSALS.METHOD", "guess"], "clusters"),
         (["PROPOSALS.METHOD", "files"], "PROPOSALS.FOLDER"),
         (["CLASSIFIER.SIZE_FILTER", "1.5"], "0 to 0.99"),
         (["SCORING.MEAN", "all"], "with truth"),
         (["DATASET.NAME", "kitti"], "synthetic_rooms, scanned_rooms, scannet, sunrgbd"),
         (["DATASET.NAME", "scannet", "DATASET.SPLIT", "val", "DATASET.ROOT", "/nowhere"], "agree to the terms"),
-        (["--input", "nowhere.ply", "--classes", "chair"], "does not exist"),
-        (["--input", "nowhere.ply"], "No class names"),
+        (["--input", "nowhere.ply", "--classes", "chair, lamp"], "does not exist"),
+        (["--input", "nowhere.ply", "--classes", "chair"], "'chair' is the only class"),
+        (["--input", "nowhere.ply"], "There are no class names"),
     ],
 )
 def test_bad_input_is_rejected_in_one_sentence(run, tmp_path, words, message):

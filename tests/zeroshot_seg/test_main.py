@@ -18,6 +18,7 @@ from tests.datasets.layouts import write_shapenetpart
 from tests.datasets.some_unknown import write_some_unknown
 from tests.promises import read_metrics
 from zeroshot_seg import main as command
+from zeroshot_seg.settings import parse
 
 CONFIGS = Path(command.__file__).with_name("configs")
 
@@ -112,13 +113,15 @@ def test_own_shapes(run, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--parts", "a"], "need --input"),
+        (["--parts", "a"], "need files of your own"),
         (["--input", "none.npy"], "There are no part names"),
+        (["none.npy", "--parts", "a"], "'a' is the only part"),
+        (["none.npy", "--parts", "a;b"], "separate them by commas"),
         (["--input", "none.npy", "--parts", "a,a"], "'a' are given more than once"),
         (["--input", "none.npy", "--parts", "a,b"], "none.npy"),
         (["DATASET.CATEGORIES", "sofa"], "expected names out of"),
         (["LOOKUP", "mirrored"], "corrected or published"),
-        (["--input", "a.npy", "--parts", "a,b", "VIEW_WEIGHTS", "published"], "none for 'shape'"),
+        (["--input", __file__, "--parts", "a,b", "VIEW_WEIGHTS", "published"], "none for 'shape'"),
         (["PROTOCOL", "x"], "standard or published"),
         (["IOU_RULE", "x", "DATASET.MAX_SHAPES", "1"], "standard or skip"),
         (["PROMPTS.TEMPLATE", "a part"], "needs {}"),
@@ -131,6 +134,11 @@ def test_bad_input_gives_one_sentence(run, words, message):
         run(*words)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_misspelt_category_suggests_the_nearest(tmp_path):
+    with pytest.raises(InputError, match=r"no part names for the category 'chiar'.*Did you mean chair\?"):
+        parse(["none.npy", "--category", "chiar", "OUTPUT", str(tmp_path)])
 
 
 def test_shape_without_part_labels_stops_or_is_skipped(run, tmp_path):
@@ -171,7 +179,7 @@ def test_an_own_file_is_written_whole_in_its_own_frame(run, tmp_path, capsys):
     assert set(np.unique(ball["face"]["label"])) <= {0, 1}
     np.testing.assert_allclose(trimesh.load(folder / "glb/00001_ball_obj.glb").bounds, mesh.bounds, atol=1e-3)
 
-    of_cloud, of_ball, _ = json.loads(capsys.readouterr().out)
+    of_cloud, of_ball, _ = json.loads(capsys.readouterr().out)["answers"]
     assert (of_cloud["counted"], of_ball["counted"]) == ("points", "faces")
     assert sum(part["count"] for part in of_cloud["parts"]) == 58
     assert sum(part["count"] for part in of_ball["parts"]) == len(mesh.faces)

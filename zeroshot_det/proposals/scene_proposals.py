@@ -7,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 from yacs.config import CfgNode
 
-from pointclip.errors import InputError
+from pointclip.errors import InputError, NothingReadError
 from pointclip.utils.files import expanded
 from zeroshot_det.boxes import inside
 from zeroshot_det.proposals import clusters, combined, sliding
@@ -32,7 +32,8 @@ def propose(scenes: PreparedScenes, settings: CfgNode, progress: bool = True) ->
     """The boxes of each scene, without those that hold few points; bad scenes are recorded in `scenes.bad`.
 
     Raises:
-        InputError: when no scene has a box, and for a bad scene where bad scenes stop the run.
+        InputError: when no scene of a data set has a box, none of a user's scans can be read, and for a bad scene where
+            bad scenes stop the run.
     """
     result = []
     for index in tqdm(range(len(scenes)), desc="propose boxes", unit="scene", disable=not progress):
@@ -47,7 +48,10 @@ def propose(scenes: PreparedScenes, settings: CfgNode, progress: bool = True) ->
         if not len(proposals):
             scenes.notes.append(f"{scene.name}: no box was proposed, so nothing is detected there.")
         result.append(SceneProposals(index, proposals, scene.boxes, scene.labels))
-    if not any(len(entry.proposals) for entry in result):
+    if not result and not scenes.has_truth:
+        more = f"None of {len(scenes)} scans can be used; the first: " if len(scenes) > 1 else ""
+        raise NothingReadError(more + next(iter(scenes.bad.values())), dict(scenes.bad))
+    if scenes.has_truth and not any(len(entry.proposals) for entry in result):
         reason = next(iter(scenes.bad.values()), "no box was proposed in any scene")
         raise InputError(
             f"There are no boxes to classify ({reason.rstrip('.')}); check the scans, or try another PROPOSALS.METHOD."
