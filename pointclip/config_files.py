@@ -4,9 +4,10 @@ Names are composed: `modelnet40_vit_b16_published` is the config `modelnet40` wi
 variant `published`, a file in the folder `variants/` beside the configs. The last two are optional.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from itertools import product
 from pathlib import Path
 
 from pointclip.bundled import PROMPTS
@@ -66,7 +67,7 @@ def find_config(path: str | Path, encoder: str = "", folder: Path | None = None)
     Args:
         path: a file, or a composed name with or without folder and extension, such as configs/modelnet40_vit_b16.yaml.
         encoder: an encoder preset instead of the config's.
-        folder: where to look up names without a folder.
+        folder: where to look up names without a folder; relative paths are also looked up from the folder above it.
 
     Raises:
         InputError: for a name that cannot be resolved, an unknown preset, or conflicting presets.
@@ -74,9 +75,12 @@ def find_config(path: str | Path, encoder: str = "", folder: Path | None = None)
     path = expanded(path)
     if path.suffix not in (".yaml", ".yml"):
         path = path.with_name(f"{path.name}.yaml")
-    if folder and path.parent == Path() and not path.is_file():
-        path = folder / path.name
-    config = Config(path.resolve()) if path.is_file() else _composed(path)
+    places = [path]
+    if folder and not path.is_absolute():  # a bare name, or such as configs/demo.yaml where the task's folder is meant
+        is_bare = path.parent == Path()
+        places = [folder / path.name] if is_bare and not path.is_file() else [path, folder.parent / path]
+    file = next((place for place in places if place.is_file()), None)
+    config = Config(file.resolve()) if file else _composed(places)
     if encoder:
         _preset(encoder)
         if config.encoder and config.encoder != encoder:
@@ -87,19 +91,20 @@ def find_config(path: str | Path, encoder: str = "", folder: Path | None = None)
     return config if config.encoder else replace(config, encoder=_read(config.file)[1])
 
 
-def _composed(path: Path) -> Config:
-    """Split a composed name into its parts; the longest matching config name is preferred."""
-    names = sorted((file.stem for file in path.parent.glob("*.yaml")), key=len, reverse=True)
-    variants = sorted(file.stem for file in path.parent.glob("variants/*.yaml"))
-    presets = preset_files()
-    for name in names:
-        for variant in ("", *variants):
-            for encoder in ("", *presets):
-                config = Config(path.parent.resolve() / f"{name}.yaml", encoder, variant)
-                if config.name == path.stem:
-                    return config
+def _composed(places: Sequence[Path]) -> Config:
+    """Split a composed name into its parts, at the first place with configs; the longest config name is preferred."""
+    for path in places:
+        names = sorted((file.stem for file in path.parent.glob("*.yaml")), key=len, reverse=True)
+        variants = sorted(file.stem for file in path.parent.glob("variants/*.yaml"))
+        for name, variant, encoder in product(names, ("", *variants), ("", *preset_files())):
+            config = Config(path.parent.resolve() / f"{name}.yaml", encoder, variant)
+            if config.name == path.stem:
+                return config
+        if names:
+            break
     if not names:
-        raise InputError(f"There is no config {path}, and none at all in {path.parent}; see the configs/ folder.")
+        folders = " or ".join(str(place.parent) for place in places)
+        raise InputError(f"There is no config {places[0]}, and none at all in {folders}; see the configs/ folder.")
     near = get_close_matches(path.stem, names, n=1)
     guess = f"did you mean {near[0]!r}? There are" if near else "there are"
     more = f" and a variant ({', '.join(variants)})" if variants else ""

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from pointclip.errors import InputError
 from pointclip.runs.start import MEMORY_ADVICE, run_task
-from pointclip.utils.command import INTERRUPTED, run_command
+from pointclip.utils.command import INTERRUPTED, imported, run_command
 from pointclip.version import __version__
 from pointclip_cli.tasks import installed_tasks, package_of
 
@@ -20,13 +20,19 @@ TASKS = {  # help for this repository's tasks
     "detect": "zero-shot detection in scenes",
 }
 TOOLS = {  # name: (module and function, help)
-    "table": ("pointclip_cli.table:main", "make a table that compares our scores with published ones"),
+    "configs": ("pointclip_cli.listings:list_configs", "list the configs, the choices of --config"),
+    "encoders": ("pointclip_cli.listings:list_encoders", "list the encoder presets, the choices of --encoder"),
+    "table": (
+        "pointclip_cli.table:main",
+        "make a table that compares our scores with published ones; alone, list them",
+    ),
     "search": ("pointclip_cli.search:main", "search sentences and view weights using labels: search TASK …"),
+    "figure": ("zeroshot_cls.figure:main", "draw V1's and V2's depth maps of shapes, and what CLIP finds in them"),
     "prompts": ("pointclip_cli.prompts:main", "make sentences: build, generate, import-published"),
     "download": ("pointclip.datasets.download:main", "download a data set and check it"),
     "cache": ("pointclip_cli.cache:main", "show and clear caches"),
     "doctor": ("pointclip_cli.doctor:main", "check the installation, and suggest fixes"),
-    "completion": ("pointclip_cli.completion:main", "print the shell code that enables completion"),
+    "completion": ("pointclip_cli.completion:main", "print the shell code that enables completion (needs argcomplete)"),
 }
 
 
@@ -54,13 +60,15 @@ def start_task(command: str, words: Sequence[str]) -> None:
         near = get_close_matches(command, known, n=1)
         raise InputError(f"There is no command {command!r}; choose from {', '.join(near or known)} (see --help).")
     sys.argv = [f"pointclip {command}", *words]
-    run_task(package_of(command))
+    run_task(package_of(command), command)
 
 
 def run_tool(name: str, words: Sequence[str]) -> int | None:
     """Run a tool; returns its exit code."""
     module, function = TOOLS[name][0].split(":")
-    return getattr(importlib.import_module(module), function)(words)
+    sys.argv = [f"pointclip {name}", *words]
+    result = getattr(imported(module, ("pointclip", "pointclip_cli", "zeroshot_cls")), function)(words)
+    return result if isinstance(result, int) else 0
 
 
 def help_text() -> str:
@@ -70,8 +78,9 @@ def help_text() -> str:
     lines = ["usage: pointclip COMMAND …", "", "Zero-shot 3-D understanding with CLIP (PointCLIP V2).", ""]
     for title, commands in (("tasks", tasks), ("tools", tools)):
         lines += [f"{title}:", *(f"  {name:<12}{about}" for name, about in commands), ""]
-    lines.append("`pointclip COMMAND --help` shows a command's arguments. To try it without weights or data:")
-    lines.append("  pointclip classify --config demo")
+    lines.append("`pointclip COMMAND --help` shows a command's arguments. For example:")
+    lines.append("  pointclip classify --config demo                          bundled shapes; needs no weights or data")
+    lines.append('  pointclip classify chair.ply --classes "chair, sofa"      your own shapes')
     return "\n".join(lines)
 
 

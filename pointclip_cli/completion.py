@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import sys
 from collections.abc import Sequence
 
 from pointclip.errors import InputError
@@ -16,8 +17,11 @@ SHELLS = ("bash", "zsh", "fish", "tcsh", "powershell")
 
 def main(words: Sequence[str]) -> None:
     """Print the code for a shell's startup file to evaluate."""
-    parser = ArgumentParser(prog="pointclip completion", description=__doc__)
-    parser.add_argument("shell", choices=SHELLS)
+    parser = ArgumentParser(
+        prog="pointclip completion", description=f"{__doc__} Needs argcomplete: pip install argcomplete."
+    )
+    parser.epilog = 'example: eval "$(%(prog)s bash)"'
+    parser.add_argument("shell", choices=SHELLS, help="the shell to print code for")
     shell = parser.parse_args(words).shell
     try:
         import argcomplete
@@ -27,8 +31,11 @@ def main(words: Sequence[str]) -> None:
 
 
 def complete() -> None:
-    """Return completions to the shell, and exit."""
-    import argcomplete
+    """Return completions to the shell, and exit; without argcomplete there are none."""
+    try:
+        import argcomplete
+    except ImportError:
+        sys.exit(1)
 
     argcomplete.autocomplete(full_parser())
 

@@ -1,6 +1,7 @@
 """`pointclip prompts build|generate|import-published …`: the scripts in the folder prompts/."""
 
 import importlib
+import sys
 from collections.abc import Sequence
 
 from pointclip.errors import InputError
@@ -20,5 +21,7 @@ def main(words: Sequence[str]) -> None:
         return
     if not words or words[0] not in SCRIPTS:
         problem = f"There is no command `pointclip prompts {words[0]}`" if words else "No command was given"
-        raise InputError(f"{problem}; choose from {', '.join(SCRIPTS)}.")
+        example = "For example: pointclip prompts generate --help"
+        raise InputError(f"{problem}; choose from {', '.join(SCRIPTS)}.", [] if words else [example])
+    sys.argv = [f"pointclip prompts {words[0]}", *words[1:]]
     importlib.import_module(f"pointclip.writing.{words[0].replace('-', '_')}").main(list(words[1:]))

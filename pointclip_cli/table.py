@@ -8,9 +8,13 @@ A table is defined in TASK/tables/NAME.yaml; TASK/ is only needed if two tasks h
 
 import importlib
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from pointclip.errors import InputError
+from pointclip.utils.command import typed
+from pointclip.utils.files import read_yaml
+from pointclip_cli.listings import choices_table
 from pointclip_cli.tasks import folder_of, installed_tasks
 
 
@@ -18,12 +22,16 @@ def main(words: Sequence[str]) -> int:
     """Make the tables named by the first words, all of one task; returns the exit code."""
     names = [word for word in words if find(word)]
     if not names:
-        if words and words[0] in ("-h", "--help"):
-            print(__doc__.strip())
-            print(f"\nTables: {', '.join(known())}\n\nFor more options: pointclip table NAME --help")
+        if not words or words[0] in ("-h", "--help"):
+            print(__doc__.strip() if words else "Tables:")
+            print(f"\n{choices_table((name, title(name)) for name in known())}")
+            print(
+                f"\nTo make one: {typed('scripts/table.sh')} NAME; its options: {typed('scripts/table.sh')} NAME --help"
+            )
             return 0
-        problem = f"There is no table {words[0]!r}" if words else "No table was given"
-        raise InputError(f"{problem}; choose from {', '.join(known())}.")
+        near = get_close_matches(words[0], known(), n=1)
+        guess = f"did you mean {near[0]}? There are" if near else "there are"
+        raise InputError(f"There is no table {words[0]!r}; {guess} {', '.join(known())}.")
     folders = {find(name)[0].parents[1].name for name in names}
     for name in names:
         if len(find(name)) > 1:
@@ -35,6 +43,11 @@ def main(words: Sequence[str]) -> int:
     from pointclip.tables import make_tables
 
     return make_tables(task, [Path(word).name if find(word) else word for word in words])
+
+
+def title(name: str) -> str:
+    """The title of a table."""
+    return str(read_yaml(find(name)[0], "the table", "restore it").get("title", ""))
 
 
 def tables() -> list[Path]:

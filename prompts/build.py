@@ -8,8 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
 
-from pointclip.utils.command import run_command
-from pointclip.writing.build import main
+from pointclip.runs.start import run_script
 
 if __name__ == "__main__":
-    run_command(main)
+    run_script("pointclip.writing.build:main")

@@ -8,8 +8,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
 
-from pointclip.utils.command import run_command
-from pointclip.writing.generate import main
+from pointclip.runs.start import run_script
 
 if __name__ == "__main__":
-    run_command(main, after_stop="the answers so far are saved; run the same command again to continue")
+    run_script(
+        "pointclip.writing.generate:main",
+        after_stop="the answers so far are saved; run the same command again to continue",
+    )

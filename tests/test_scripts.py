@@ -1,7 +1,7 @@
 """Table definitions match configs and settings, and every script runs."""
 
-import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +11,7 @@ import pytest
 from pointclip import tables
 from pointclip.errors import InputError
 from pointclip.tables.definition import read_table
+from pointclip_cli import table as table_script
 from tests.tasks import ROOT, TABLES, TASKS
 
 SCRIPTS = sorted([*ROOT.glob("scripts/*.sh"), *(path for name in TASKS for path in (ROOT / name).glob("*.sh"))])
@@ -89,16 +90,6 @@ def test_table_script_runs_from_anywhere(tmp_path):
     assert any("Tables: ablation_" in line for line in lines)
 
 
-def load_script():
-    spec = importlib.util.spec_from_file_location("table", ROOT / "scripts" / "table.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-table_script = load_script()
-
-
 @pytest.fixture
 def made(monkeypatch):
     """What would be made: tasks' folders and words."""
@@ -120,8 +111,10 @@ def test_table_names_are_unambiguous(made):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "No table was given; choose from .*backbones"),
-        (["backbone"], "There is no table 'backbone'; choose from .*backbones.*zeroshot_cls/sentences_weights_pose"),
+        (
+            ["backbone"],
+            r"'backbone'; did you mean backbones\? There are .*zeroshot_cls/sentences_weights_pose",
+        ),
         (["sentences_weights_pose"], "give zeroshot_cls/sentences_weights_pose or zeroshot_seg/sentences_weights_pose"),
         (["backbones", "shapenetpart"], "belong to several tasks"),
     ],
@@ -133,7 +126,31 @@ def test_unknown_and_ambiguous_tables_are_rejected(made, words, message):
     assert not made
 
 
-def test_help_lists_the_tables(made, capsys):
-    assert table_script.main(["--help"]) == 0
-    assert "Tables: " in capsys.readouterr().out
+@pytest.mark.parametrize("words", [[], ["--help"]])
+def test_tables_are_listed_with_their_titles(made, capsys, words, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    assert table_script.main(words) == 0
+    printed = capsys.readouterr().out
+    assert all(f"\n  {name} " in printed for name in table_script.known())
+    assert table_script.title("backbones") in printed
     assert not made
+
+
+def test_scripts_without_the_environment_say_what_to_do(tmp_path):
+    """Python without any packages, as without the virtual environment."""
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    bare.chmod(0o755)
+    done = [
+        subprocess.run([*words], env=os.environ | {"PYTHON": str(bare)}, capture_output=True, text=True, check=False)
+        for words in (
+            [ROOT / "scripts" / "table.sh"],
+            [bare, ROOT / "zeroshot_cls" / "figure.py"],
+            [bare, ROOT / "prompts" / "build.py"],
+            [bare, ROOT / "zeroshot_cls" / "main.py"],
+        )
+    ]
+    for ended in done:
+        assert ended.returncode == 2
+        assert re.match(r"error: The package \w+ is not installed for .*; run `make demo`", ended.stderr)
+        assert ended.stderr.count("\n") == 1

@@ -1,25 +1,31 @@
 """A picture of V1's and V2's depth maps of any shapes, and of the similarity of their patches to a sentence.
 
-Run as `python figure.py [SHAPES…]`. The similarity is the cosine of a patch's feature and the sentence's (V1: its
-template; V2: the mean of the class's sentences), interpolated between patch centres. All maps share one colour scale,
-so that V1 and V2 can be compared; if they differ so much that the patches of one map look the same, --centred subtracts
-the mean from each map. CLIP also responds to the background: an empty patch can be as similar as the object.
+Run as `pointclip figure [SHAPES…]`, or `python figure.py [SHAPES…]`. The similarity is the cosine of a patch's feature
+and the sentence's (V1: its template; V2: the mean of the class's sentences), interpolated between patch centres. All
+maps share one colour scale, so that V1 and V2 can be compared; if they differ so much that the patches of one map look
+the same, --centred subtracts the mean from each map. CLIP also responds to the background: an empty patch can be as
+similar as the object.
 """
 
-import os
+if __name__ == "__main__":  # from a checkout, installed or not
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from pointclip.runs.start import run_script
+
+    run_script("zeroshot_cls.figure:main", "set DATASET.NUM_POINTS to a smaller number, or draw fewer shapes")
+
 import re
-import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-
-if __name__ == "__main__":  # the imports take seconds; Ctrl-C ends them without a stack trace
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a checkout, installed or not
 
 import torch
 from yacs.config import CfgNode
 
+from pointclip.datasets import Shape
 from pointclip.datasets.shape_files import ShapeFiles
 from pointclip.datasets.synthetic import generate
 from pointclip.encoder import Encoder
@@ -28,13 +34,17 @@ from pointclip.features import FeatureExtractor
 from pointclip.projection.points import check_points
 from pointclip.prompts import PromptFile, check_names, class_sentences, key_of, open_prompts, spoken
 from pointclip.report.pictures import save_picture
-from pointclip.runs.arguments import UPS, split_settings, with_values
+from pointclip.runs.arguments import UPS, with_values
 from pointclip.runs.opening import open_encoder
-from pointclip.utils.command import ArgumentParser, names_from, run_command
+from pointclip.runs.own_shapes import up_notes
+from pointclip.runs.poses import find_up_axes
+from pointclip.runs.words import check_files, files_and_settings
+from pointclip.utils.command import ArgumentParser, names_from, typed
 from pointclip.utils.files import expanded
+from pointclip.utils.hub import check_encoder
 from zeroshot_cls.perspective_projection import PerspectiveProjection
 from zeroshot_cls.realistic_projection import RealisticProjection
-from zeroshot_cls.settings import classification_defaults, load
+from zeroshot_cls.settings import CONFIGS, classification_defaults, load
 from zeroshot_cls.similarity_maps import Comparison, SimilarityMap, patch_grid, similarity_figure
 
 V1_TEMPLATE = "point cloud depth map of a {}."
@@ -61,14 +71,21 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     if output.suffix.lower() != ".png":
         raise InputError(f"--output is {str(output)!r}, but the picture is a PNG file; give a name that ends in .png.")
 
+    check_encoder(settings.ENCODER)
+
     # shapes
-    names, clouds = _shapes(args, settings.DATASET.NUM_POINTS or None, settings)
+    names, shapes = _shapes(args, settings.DATASET.NUM_POINTS or None, settings)
     sides = _sides(args, len(names))
-    prompts = open_prompts(settings.PROMPTS.FILE)
+    sentences = figure_sentences(names, open_prompts(settings.PROMPTS.FILE), settings.PROMPTS.TEMPLATE)
+    for shape in shapes:  # all can be read
+        check_points(torch.from_numpy(shape.points)[None], [shape.name])
 
     # model
     encoder = open_encoder(settings)
-    sentences = figure_sentences(names, prompts, settings.PROMPTS.TEMPLATE)
+    encoder.encode_patches(torch.zeros(1, 3, encoder.image_size, encoder.image_size))  # or an error that it has none
+    if isinstance(shapes, ShapeFiles):
+        _find_up_axes(shapes, sentences, encoder, settings)
+    clouds = [torch.from_numpy(shape.points) for shape in shapes]
 
     # depth maps and similarity
     rows = [
@@ -130,15 +147,16 @@ def compare(
 def _parse(arguments: Sequence[str] | None):
     """The arguments, and the KEY VALUE pairs among them."""
     parser = ArgumentParser(
-        prog="figure.py",
+        prog=typed("figure.py"),
         description="V1's and V2's depth maps of shapes, and their similarity to V1's template and V2's sentences.",
     )
     parser.add_argument("shapes", nargs="*", metavar="SHAPE", help="shape files (default: bundled shapes), "
                         "then KEY VALUE settings such as ENCODER.NAME ViT-B-16")  # fmt: skip
     parser.add_argument("--classes", type=names_from, metavar="A,B,C",
                         help="the class of each shape, or one for all (default: from the file names)")  # fmt: skip
-    parser.add_argument("--config", default=DEMO, help="a settings file (default: configs/demo.yaml)")
-    parser.add_argument("--encoder", default="", metavar="NAME", help="an encoder preset, such as vit_b16")
+    parser.add_argument("--config", default=DEMO, help="a settings file, or its name (default: demo)")
+    parser.add_argument("--encoder", default="", metavar="NAME",
+                        help="an encoder preset, such as vit_b16 (`pointclip encoders` lists them)")  # fmt: skip
     parser.add_argument("--view", metavar="A,B,C", help="the side from which each shape is seen, or one for all: V1's "
                         "view 0 to 3 (around), 4 (below) or 5 (above), which is V2's 4 to 9 (default: 1)")  # fmt: skip
     what = "the up axis of the files; auto guesses it (default)"
@@ -146,29 +164,40 @@ def _parse(arguments: Sequence[str] | None):
     parser.add_argument("--centred", action="store_true", help="subtract the mean from each similarity map")
     parser.add_argument("--output", type=Path, metavar="FILE", help="the picture (default: OUTPUT/v1_v2.png)")
     args = parser.parse_intermixed_args(with_values(sys.argv[1:] if arguments is None else arguments))
-    args.shapes, overrides = split_settings(args.shapes, classification_defaults())
+    args.shapes, overrides = files_and_settings(args.shapes, classification_defaults())
     return args, overrides
 
 
-def _shapes(args, num_points: int | None, settings: CfgNode) -> tuple[tuple[str, ...], list[torch.Tensor]]:
-    """Class names and clouds [N, 3] of the files, or of the bundled shapes."""
+def _shapes(args, num_points: int | None, settings: CfgNode) -> tuple[tuple[str, ...], Sequence[Shape]]:
+    """Class names and shapes of the files, or the bundled ones."""
     if not args.shapes:
         if args.up != "auto" or args.classes:
             raise InputError("--up and --classes need shape files; name the files first.")
         shapes = [generate(category, shape_seed) for category, shape_seed, _ in BUNDLED]
-        return tuple(name for name, *_ in BUNDLED), [torch.from_numpy(shape.points[:num_points]) for shape in shapes]
+        return tuple(name for name, *_ in BUNDLED), [
+            replace(shape, points=shape.points[:num_points]) for shape in shapes
+        ]
     if len(args.shapes) > MAX_SHAPES:
         raise InputError(
             f"There are {len(args.shapes)} shapes, but a picture can show at most {MAX_SHAPES}; give fewer."
         )
+    check_files(args.shapes, True, CONFIGS)
     names = _one_per_shape(
         "--classes", args.classes or [name_from_file(path) for path in args.shapes], len(args.shapes)
     )
     shapes = ShapeFiles(args.shapes, num_points, args.up, (), settings.SEED, columns=settings.READING.COLUMNS)
-    clouds = [torch.from_numpy(shape.points) for shape in shapes]
-    for cloud, path in zip(clouds, args.shapes, strict=True):
-        check_points(cloud[None], [path])
-    return tuple(names), clouds
+    return tuple(names), shapes
+
+
+def _find_up_axes(shapes: ShapeFiles, sentences: dict, encoder: Encoder, settings: CfgNode) -> None:
+    """Find the files' up axes as classification does, with V2's sentences, and print them."""
+    extractor = FeatureExtractor(RealisticProjection(settings.PROJECTION.BACKEND), encoder, progress=False)
+    extractor.projection.to(encoder.device)
+    texts = extractor.class_features({name: second for name, (_, second) in sentences.items()})
+    weights = torch.ones(len(extractor.projection.rotations))
+    find_up_axes(shapes, None, extractor, texts, weights, list(sentences))
+    for note in up_notes(shapes):
+        print(f"note: {note}")
 
 
 def name_from_file(path: str | Path) -> str:
@@ -191,7 +220,3 @@ def _one_per_shape(option: str, values: Sequence[str], count: int) -> list[str]:
     if len(values) not in (1, count):
         raise InputError(f"{option} has {len(values)} entries for {count} shapes; give one for each, or one for all.")
     return list(values) * (count if len(values) == 1 else 1)
-
-
-if __name__ == "__main__":
-    run_command(main, "set DATASET.NUM_POINTS to a smaller number, or draw fewer shapes")

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from pointclip.bundled import DATA
 from pointclip.datasets.catalog import SOURCES, Source, places
 from pointclip.errors import InputError
-from pointclip.utils.command import ArgumentParser, run_command
+from pointclip.utils.command import ArgumentParser, run_command, typed
 from pointclip.utils.fetch import fetch
 
 
@@ -174,9 +174,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         InputError: for bad arguments, and as `download` does.
     """
-    parser = ArgumentParser(prog="python -m pointclip.datasets.download", description=__doc__.splitlines()[0])
-    about = "; ".join(f"{source.name}: {source.about}" for source in SOURCES.values())
-    parser.add_argument("name", choices=SOURCES, metavar="NAME", help=about)
+    parser = ArgumentParser(prog=typed("python -m pointclip.datasets.download"), description=__doc__.splitlines()[0])
+    lines = [f"  {source.name:<16}{source.about}" for source in SOURCES.values()]
+    parser.epilog = "\n".join(["data sets:", *lines, "", "example: %(prog)s modelnet40 --root /path/to/data"])
+    parser.add_argument("name", choices=SOURCES, metavar="NAME", help="the data set, see below")
     parser.add_argument("--root", default=DATA, help=f"folder of the data sets' folders (default: {DATA})")
     parser.add_argument("--verify", action="store_true", help="only check existing files")
     parser.add_argument("--url", default="", help="another URL of the same archive")

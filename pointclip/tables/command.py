@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 
-from pointclip.bundled import CHECKOUT
 from pointclip.errors import InputError
 from pointclip.tables.definition import Job, Table, config_path, read_table
 from pointclip.tables.runs import Outcome, Runner, Task
 from pointclip.tables.show import terminal, write_table
 from pointclip.tables.verdicts import Result, figure, judge
-from pointclip.utils.command import ArgumentParser
+from pointclip.utils.command import ArgumentParser, typed
 from pointclip.utils.files import expanded
 
 INCOMPLETE = 1
+_KEY = re.compile(r"[A-Z_.]+=")  # KEY=VALUE, which is the same as KEY VALUE
 MAX_REASON = 72  # characters of a reason in a progress line
 
 
@@ -108,6 +108,7 @@ def parse(task: Task, arguments: Sequence[str] | None) -> tuple[argparse.Namespa
     known = sorted(path.stem for path in (task.folder / "tables").glob("*.yaml"))
     parser = _parser(task, known, arguments[0] if arguments and arguments[0] in known else "")
     args = parser.parse_intermixed_args(arguments)
+    args.words = [part for word in args.words for part in (word.split("=", 1) if _KEY.match(word) else [word])]
     names = list(takewhile(lambda word: word in known or word.endswith((".yaml", ".yml")), args.words))
     extra = args.words[len(names) :]
     if not names or (extra and not re.fullmatch(r"[A-Z_.]+", extra[0])):
@@ -131,7 +132,7 @@ def parse(task: Task, arguments: Sequence[str] | None) -> tuple[argparse.Namespa
 def _parser(task: Task, known: Sequence[str], table: str) -> ArgumentParser:
     """The argument parser; `table` is shown in the usage if it is known already."""
     parser = ArgumentParser(
-        prog=f"{'scripts/table.sh' if CHECKOUT else 'pointclip table'} {table or 'NAME'}",
+        prog=f"{typed('scripts/table.sh')} {table or 'NAME'}",
         description="Make tables that compare published results with those of this code. If interrupted, the same "
         "command continues where it stopped, unless code, settings or files have changed; runs that fail are explained "
         "below the table. KEY VALUE pairs take precedence over flags, and flags over environment variables.",

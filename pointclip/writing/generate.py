@@ -172,6 +172,7 @@ def equal_blocks(picked: dict, names: Sequence[str], samples: int) -> tuple[dict
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = ArgumentParser(description="Have a language model write a sentence file.")
+    parser.epilog = "example: %(prog)s --classes 'chair, sofa' --model NAME --base-url URL --out own.json"
     parser.add_argument("--classes", type=names_from, default=(), metavar="A,B", help="class names")
     parser.add_argument("--category", default="", metavar="NAME", help="with --parts: the category that they belong to")
     parser.add_argument("--parts", type=names_from, default=(), metavar="A,B", help="part names, instead of classes")

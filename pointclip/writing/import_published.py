@@ -4,7 +4,6 @@ PATH_OR_URL is a checkout of the published PointCLIP V2 repository, a .zip archi
 Python files are parsed for literals and never executed. The results are written to prompts/published/.
 """
 
-import argparse
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -100,7 +99,8 @@ def _compared(task: str, weights: dict[str, list[float]]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line. Raises InputError for bad arguments, and as `collect` does."""
-    parser = ArgumentParser(description=__doc__.split("\n\n")[1], formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = ArgumentParser(description=__doc__.split("\n\n")[1])
+    parser.epilog = "example: %(prog)s path/to/PointCLIP_V2"
     parser.add_argument("source", metavar="PATH_OR_URL", help="a folder, a .zip file, or the URL of one")
     parser.add_argument("--out", type=Path, default=PUBLISHED_PROMPTS, help=f"default: {PUBLISHED_PROMPTS}")
     args = parser.parse_args(arguments)

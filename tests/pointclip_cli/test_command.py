@@ -6,11 +6,11 @@ import sys
 import pytest
 
 from pointclip.errors import InputError
+from pointclip.presets import preset_files
 from pointclip.version import __version__
 from pointclip_cli import __main__ as command
 from pointclip_cli import completion, prompts, search, tasks
-from tests.endings import exit_code
-from tests.tasks import ROOT, TASKS
+from tests.tasks import CONFIGS, ROOT, TASKS
 
 
 def run(*words, monkeypatch) -> int:
@@ -52,7 +52,7 @@ def test_unknown_command_suggests_the_nearest(capsys, monkeypatch):
 def started(monkeypatch):
     """The tasks that would be started, with their command lines."""
     calls = []
-    start = lambda package: calls.append((package, sys.argv))  # noqa: E731
+    start = lambda package, command: calls.append((package, command, sys.argv))  # noqa: E731
     monkeypatch.setattr(command, "run_task", start)
     monkeypatch.setattr(search, "run_task", start)
     return calls
@@ -60,7 +60,7 @@ def started(monkeypatch):
 
 def test_task_gets_its_arguments(started, monkeypatch):
     assert run("classify", "--config", "demo", "SEED", "1", monkeypatch=monkeypatch) == 0
-    assert started == [("zeroshot_cls", ["pointclip classify", "--config", "demo", "SEED", "1"])]
+    assert started == [("zeroshot_cls", "classify", ["pointclip classify", "--config", "demo", "SEED", "1"])]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_task_gets_its_arguments(started, monkeypatch):
 )
 def test_search_runs_the_task_with_search_arguments(words, passed, started):
     search.main(["segment", *words])
-    assert started == [("zeroshot_seg", ["pointclip segment", *passed])]
+    assert started == [("zeroshot_seg", "segment", ["pointclip segment", *passed])]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,7 @@ def test_search_runs_the_task_with_search_arguments(words, passed, started):
     [
         (search.main, [], "No task was given; choose from classify"),
         (search.main, ["sort"], "There is no task 'sort'"),
+        (search.main, ["detect"], "detect has no search of its own; choose from classify, segment"),
         (prompts.main, ["repair"], "no command `pointclip prompts repair`.*build, generate, import-published"),
         (completion.main, ["dos"], "(?i)invalid choice: 'dos'"),
     ],
@@ -90,10 +91,42 @@ def test_bad_arguments_are_rejected(main, words, message):
         main(words)
 
 
-@pytest.mark.parametrize("name", prompts.SCRIPTS)
-def test_prompts_scripts_have_help(name, capsys):
-    assert exit_code(lambda words: prompts.main(words), [name, "--help"]) == 0
-    assert "usage:" in capsys.readouterr().out
+@pytest.mark.parametrize(
+    "typed", [*(f"prompts {name}" for name in prompts.SCRIPTS), "download", "table backbones", "figure", "doctor"]
+)
+def test_help_shows_the_command_typed(typed, capsys, monkeypatch):
+    assert run(*typed.split(), "--help", monkeypatch=monkeypatch) == 0
+    assert capsys.readouterr().out.startswith(f"usage: pointclip {typed} ")
+
+
+def test_help_of_search_offers_the_tasks_that_have_one(capsys):
+    search.main(["--help"])
+    assert "TASK is one of classify, segment;" in capsys.readouterr().out
+
+
+def test_choices_are_listed_with_a_line_each(capsys, monkeypatch):
+    assert run("configs", monkeypatch=monkeypatch) == run("encoders", monkeypatch=monkeypatch) == 0
+    printed = capsys.readouterr().out.splitlines()
+    for path in CONFIGS + sorted(preset_files().values()):
+        assert any(line.startswith(f"  {path.stem} ") and len(line.split()) > 1 for line in printed), path
+    assert run("configs", "detect", monkeypatch=monkeypatch) == 0
+    assert "modelnet40" not in capsys.readouterr().out.partition("\n--config")[0]
+
+
+def test_completion_says_what_it_needs(capsys, monkeypatch):
+    assert "needs argcomplete" in command.help_text()
+    monkeypatch.setitem(sys.modules, "argcomplete", None)  # as if not installed
+    assert run("completion", "bash", monkeypatch=monkeypatch) == 2
+    assert "pip install argcomplete" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("task", ["classify", "segment", "fewshot", "detect"])
+def test_without_arguments_a_task_says_what_it_needs(task, capsys, monkeypatch):
+    assert run(task, monkeypatch=monkeypatch) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: Nothing to ")
+    assert f"  pointclip {task} --config demo " in said
+    assert f"pointclip {task} --config modelnet" in said or task in ("segment", "detect")
 
 
 def test_completion_knows_commands_flags_configs_and_tables():
