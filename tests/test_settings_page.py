@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+import fewshot_cls.settings
+import zeroshot_det.settings
 from fewshot_cls.settings import fewshot_defaults
 from pointclip.bundled import DATA
 from pointclip.config import is_setting
@@ -26,6 +28,13 @@ def listed(section: str) -> dict[str, str]:
     text = PAGE.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     return {name: "" if value == "—" else value.strip("`")
             for name, value in re.findall(r"^\| `([A-Z_.]+)` \| ([^|]*) \|", text, re.M)}  # fmt: skip
+
+
+@pytest.mark.parametrize("choices", [fewshot_cls.settings.CHOICES, zeroshot_det.settings.CHOICES])
+def test_page_lists_every_choice(choices):
+    for name, known in choices.items():
+        values = " ".join(re.findall(rf"^\| `{re.escape(name)}` \|[^|]*\|([^|]*)\|", PAGE, re.M))
+        assert [value for value in known if f"`{value}`" not in values] == [], name
 
 
 def leaves(group, prefix: str = "") -> dict[str, str]:
