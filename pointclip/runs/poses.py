@@ -51,17 +51,17 @@ def find_up_axes(
         except InputError:
             continue
         if not guess.sure and guess.reason in (CUES, UNDECIDED):
-            guess = _together(guess, judge(clouds))
+            guess = together(guess, judge(clouds))
         shapes.set_up(index, guess)
 
 
-def _together(shape: UpGuess, model: UpGuess) -> UpGuess:
+def together(shape: UpGuess, model: UpGuess) -> UpGuess:
     """The model's axis, sure if the shape leans to it too; the shape's if the model is undecided."""
     if model.reason == UNDECIDED:
         return replace(shape, remark=model.remark)
     if shape.reason == UNDECIDED or model.axis == shape.axis:
         return replace(model, sure=model.axis == shape.axis, margin=shape.margin)
-    remarks = [f"{shape.axis} by {shape.reason}", *([model.remark] if model.remark else [])]
+    remarks = [f"its shape leans to {shape.axis}", *([model.remark] if model.remark else [])]
     return replace(model, remark="; ".join(remarks), sure=False, margin=shape.margin)
 
 

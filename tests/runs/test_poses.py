@@ -67,10 +67,10 @@ LEANS = UpGuess("z", CUES, sure=False, margin=0.7)
     ("model", "axis", "sure", "remark"),
     [
         (UpGuess("z", MODEL), "z", True, ""),
-        (UpGuess("y", MODEL, "a b"), "y", False, f"z by {CUES}; a b"),
+        (UpGuess("y", MODEL, "a b"), "y", False, "its shape leans to z; a b"),
         (UpGuess("y", UNDECIDED, "a b", sure=False), "z", False, "a b"),
     ],
 )
 def test_a_guess_is_sure_if_shape_and_model_agree(model, axis, sure, remark):
-    together = poses._together(LEANS, model)
+    together = poses.together(LEANS, model)
     assert (together.axis, together.sure, together.remark, together.margin) == (axis, sure, remark, 0.7)
