@@ -23,8 +23,6 @@ class Album:
 
     def __init__(self, page: str | os.PathLike):
         self.page = Path(page)
-        for old in (self.page.parent / "pictures").glob("*.png"):  # of an earlier run with more cases
-            old.unlink()
 
     def add(self, name: str, figure: Figure) -> str:
         """Write a picture; returns its path relative to the page."""
