@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from pointclip.errors import InputError
-from pointclip.runs.start import MEMORY_ADVICE, run_task
+from pointclip.runs.start import MEMORY_ADVICE, run_task, say_loading
 from pointclip.utils.command import INTERRUPTED, imported, run_command
 from pointclip.version import __version__
 from pointclip_cli.tasks import installed_tasks, package_of
@@ -67,6 +67,8 @@ def run_tool(name: str, words: Sequence[str]) -> int | None:
     """Run a tool; returns its exit code."""
     module, function = TOOLS[name][0].split(":")
     sys.argv = [f"pointclip {name}", *words]
+    if name == "figure" and "--help" not in words:
+        say_loading()
     result = getattr(imported(module, ("pointclip", "pointclip_cli", "zeroshot_cls")), function)(words)
     return result if isinstance(result, int) else 0
 

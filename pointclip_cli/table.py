@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from pointclip.errors import InputError
+from pointclip.runs.start import say_loading
 from pointclip.utils.command import typed
 from pointclip.utils.files import read_yaml
 from pointclip_cli.listings import choices_table
@@ -39,6 +40,8 @@ def main(words: Sequence[str]) -> int:
             raise InputError(f"Two tasks have a table {name!r}; give {choices}.")
     if len(folders) > 1:
         raise InputError(f"The tables {', '.join(names)} belong to several tasks; make those of one task at a time.")
+    if not {"-h", "--help"} & set(words):
+        say_loading()
     task = importlib.import_module(f"{folders.pop()}.reproduce").TASK
     from pointclip.tables import make_tables
 

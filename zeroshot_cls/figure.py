@@ -35,11 +35,12 @@ from pointclip.projection.points import check_points
 from pointclip.prompts import PromptFile, check_names, class_sentences, key_of, open_prompts, spoken
 from pointclip.report.pictures import save_picture
 from pointclip.runs.arguments import UPS, with_values
+from pointclip.runs.inputs import names_argument
 from pointclip.runs.opening import open_encoder
 from pointclip.runs.own_shapes import up_notes
 from pointclip.runs.poses import find_up_axes
 from pointclip.runs.words import check_files, files_and_settings
-from pointclip.utils.command import ArgumentParser, names_from, typed
+from pointclip.utils.command import ArgumentParser, typed
 from pointclip.utils.files import expanded
 from pointclip.utils.hub import check_encoder
 from zeroshot_cls.perspective_projection import PerspectiveProjection
@@ -152,7 +153,7 @@ def _parse(arguments: Sequence[str] | None):
     )
     parser.add_argument("shapes", nargs="*", metavar="SHAPE", help="shape files (default: bundled shapes), "
                         "then KEY VALUE settings such as ENCODER.NAME ViT-B-16")  # fmt: skip
-    parser.add_argument("--classes", type=names_from, metavar="A,B,C",
+    parser.add_argument("--classes", type=names_argument, metavar="A,B,C",
                         help="the class of each shape, or one for all (default: from the file names)")  # fmt: skip
     parser.add_argument("--config", default=DEMO, help="a settings file, or its name (default: demo)")
     parser.add_argument("--encoder", default="", metavar="NAME",

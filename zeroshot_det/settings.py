@@ -12,7 +12,7 @@ from pointclip.config_files import PUBLISHED, Config
 from pointclip.errors import InputError
 from pointclip.prompts import PromptFile, class_sentences, open_prompts
 from pointclip.runs.arguments import UPS, TaskArguments, argument_parser, parse_settings
-from pointclip.runs.inputs import LIST_MARK, names_argument
+from pointclip.runs.inputs import LIST_MARK, names_argument, names_or_list
 
 COMMAND = "detect"  # in the command `pointclip`
 EXAMPLES = (
@@ -190,7 +190,7 @@ def scan_classes(args: argparse.Namespace, prompts: PromptFile) -> tuple[str, ..
 
 def background_names(settings: CfgNode) -> tuple[str, ...]:
     """The names of CLASSIFIER.BACKGROUND."""
-    return tuple(name.strip() for name in settings.CLASSIFIER.BACKGROUND.split(",") if name.strip())
+    return tuple(name for name in names_or_list(settings.CLASSIFIER.BACKGROUND) if name)
 
 
 def _check_unused(settings: CfgNode) -> None:

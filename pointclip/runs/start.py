@@ -32,10 +32,15 @@ def run_task(package: str, command: str = "") -> NoReturn:
 
     run_command(lambda: hub.check_weights(settings.parse(words)[1].ENCODER), on_error=on_error)
     if "--quiet" not in words:
-        print("loading torch and open_clip …", file=sys.stderr, flush=True)
+        say_loading()
     task = imported(f"{package}.main", ("pointclip", package))
     run_command(lambda: sys.exit(answers.exit_code(task.main(words))), MEMORY_ADVICE, on_error=on_error)
     sys.exit()
+
+
+def say_loading() -> None:
+    """Say what takes seconds before the first progress bar."""
+    print("loading torch and open_clip …", file=sys.stderr, flush=True)
 
 
 def run_script(main: str, memory_advice: str = MEMORY_ADVICE, **options: str) -> NoReturn:

@@ -15,7 +15,8 @@ from tqdm import tqdm
 
 from pointclip.errors import InputError
 from pointclip.prompts import check_names, spoken
-from pointclip.utils.command import ArgumentParser, names_from, run_command
+from pointclip.runs.inputs import names_argument
+from pointclip.utils.command import ArgumentParser, run_command
 from pointclip.utils.files import atomic_path
 from pointclip.writing.build import KINDS, MAX_TOKENS, fix_articles, to_json, token_count
 from pointclip.writing.models import Endpoint, LocalModel, Model, Task, answers
@@ -173,9 +174,11 @@ def equal_blocks(picked: dict, names: Sequence[str], samples: int) -> tuple[dict
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = ArgumentParser(description="Have a language model write a sentence file.")
     parser.epilog = "example: %(prog)s --classes 'chair, sofa' --model NAME --base-url URL --out own.json"
-    parser.add_argument("--classes", type=names_from, default=(), metavar="A,B", help="class names")
+    parser.add_argument("--classes", type=names_argument, default=(), metavar="A,B", help="class names")
     parser.add_argument("--category", default="", metavar="NAME", help="with --parts: the category that they belong to")
-    parser.add_argument("--parts", type=names_from, default=(), metavar="A,B", help="part names, instead of classes")
+    parser.add_argument(
+        "--parts", type=names_argument, default=(), metavar="A,B", help="part names, instead of classes"
+    )
     parser.add_argument("--model", default="", metavar="NAME", help="name of the model on the server")
     parser.add_argument(
         "--base-url", metavar="URL", help="URL of an OpenAI-compatible server; the key is in OPENAI_API_KEY"

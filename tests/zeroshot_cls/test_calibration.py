@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pointclip.errors import InputError
-from zeroshot_cls.calibration import calibration_error, fit, read_calibration, write_calibration
+from zeroshot_cls.calibration import calibration_error, fit, note_of, read_calibration, write_calibration
 from zeroshot_cls.classifier import cosine_margins
 
 
@@ -49,9 +49,14 @@ def test_shapes_of_unknown_class_are_ignored():
 
 
 def test_calibration_file_round_trip(tmp_path):
-    found = fit(*random_samples(7.0, 200), "toy (val)", "tiny")
+    found = fit(*random_samples(7.0, 200), "toy (val)", "tiny", ["night_stand", "sofa", "a", "b", "c"])
     write_calibration(tmp_path / "c.yaml", found)
     assert read_calibration(tmp_path / "c.yaml") == found
+    assert found.covers(["Night stand", "sofa"], "tiny, fp32")
+    for names, encoder in ((["sofa", "boat"], "tiny, fp32"), (["sofa"], "tiny 2, fp32")):
+        assert not found.covers(names, encoder)
+        assert note_of(found, names, encoder).startswith("Probabilities are not calibrated here")
+    assert note_of(found, ["boat"], "tiny, fp32").endswith("was found without boat.")
     for text in ("[1]", "temperature: 1", (tmp_path / "c.yaml").read_text().replace("temperature: ", "temperature: -")):
         (tmp_path / "bad.yaml").write_text(text)
         with pytest.raises(InputError, match=r"CALIBRATION .*bad\.yaml"):

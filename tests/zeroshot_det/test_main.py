@@ -185,6 +185,23 @@ def test_boxes_from_files_with_a_bad_file(run, tmp_path, capsys):
         run(more=words)
 
 
+def test_a_scan_in_which_nothing_is_found_is_no_error(tmp_path, capsys):
+    points = np.random.default_rng(0).random((4000, 3)) * [4, 0.001, 4]
+    np.save(tmp_path / "floor.npy", points.astype(np.float32))
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "floor.npy").read_bytes()[:200])
+    words = [tmp_path / "floor.npy", tmp_path / "cut.npy", "--classes", "chair, lamp", "--up", "y", "--json", "--quiet"]
+    command.main([*map(str, words), "OUTPUT", str(tmp_path / "out")])
+    document = json.loads(capsys.readouterr().out)
+    floor, cut = document["answers"]
+    assert floor["boxes"] == []
+    assert "cut.npy" in cut["error"]
+    assert any("no box was proposed" in note for note in document["notes"])
+    assert document["exit_code"] == 3
+    with pytest.raises(InputError, match=r"cut\.npy") as caught:
+        command.main([str(tmp_path / "cut.npy"), *map(str, words[2:]), "OUTPUT", str(tmp_path / "out")])
+    assert caught.value.exit_code == 4
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
