@@ -6,7 +6,7 @@ from pathlib import Path
 
 UNPACK = "unpack it there"
 ARCHIVES = ("*.zip", "*.tar", "*.tar.gz", "*.tgz", "*.7z", "*.rar")
-# Pattern below the root, what such files are, the step needed. {} in a step is the usual folder.
+# Pattern in the root or a folder in it, or "./" and one in the root itself; what such files are; the step needed.
 Hint = tuple[str, str, str]
 
 
@@ -28,14 +28,15 @@ def found_instead(root: str | Path, hints: Iterable[Hint], archives: Sequence[st
 
 
 def _first(root: Path, pattern: str) -> Path | None:
-    return next((path for start in ("", "*/") for path in sorted(islice(root.glob(start + pattern), 1000))), None)
+    places = [pattern[2:]] if pattern.startswith("./") else [pattern, f"*/{pattern}"]
+    return next((path for place in places for path in sorted(islice(root.glob(place), 1000))), None)
 
 
 _TABLES = "as Point-BERT, PointNeXt and ULIP keep it"
 _READ_H5 = "the .h5 files are needed"
 
 MODELNET40: tuple[Hint, ...] = (
-    ("modelnet40_*_fps.dat", f"{_TABLES}, but without modelnet40_shape_names.txt", "copy that list beside it"),
+    ("modelnet40_*_fps.dat", _TABLES, "put it and modelnet40_shape_names.txt into modelnet40_normal_resampled/"),
     ("modelnet*_*.pkl", _TABLES, f"{_READ_H5}, or modelnet40_{{train,test}}_8192pts_fps.dat"),
     ("test_pc.npy", "as OpenShape keeps ModelNet40, pickled", f"{_READ_H5}, which hold the same shapes"),
     ("modelnet40_normal_resampled_cache", "a cache of other code", "the .txt files beside it are needed"),
@@ -49,7 +50,7 @@ SCANOBJECTNN: tuple[Hint, ...] = (
     ("main_split*/*_fps.pkl", f"points that were drawn from the .h5 files, {_TABLES}", _READ_H5),
     ("*full_objectdataset*.h5", "all objects without a split", "main_split/ of h5_files.zip is needed"),
     ("object_dataset/*/*.bin", "the objects as scanned", "main_split/ of h5_files.zip is needed"),
-    ("*_objectdataset*.h5", "a file of a split outside its folder", "move it into main_split/ or main_split_nobg/"),
+    ("./*_objectdataset*.h5", "a file of a split outside its folder", "move it into main_split/ or main_split_nobg/"),
     ("*objectdataset*.pkl", _TABLES, _READ_H5),
 )
 HINTS = {"modelnet40": MODELNET40, "shapenetpart": SHAPENETPART, "scanobjectnn": SCANOBJECTNN}

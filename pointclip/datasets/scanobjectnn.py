@@ -83,6 +83,13 @@ class ScanObjectNN:
         candidates = [place / name for place in places(SCANOBJECTNN, root)]
         path = next((path for path in candidates if path.is_file()), None)
         if path is None:
+            other = next((file for place in candidates for file in sorted(place.parent.glob("*.h5"))), None)
+            if other is not None:
+                names = ", ".join(file.name for file in sorted(other.parent.glob("*.h5")))
+                raise InputError(
+                    f"{other.parent} has no {candidates[0].name}, only {names}; unpack it there, or set DATASET.NAME "
+                    "and DATASET.SPLIT to what is there."
+                )
             raise missing_data(SCANOBJECTNN, root, candidates)
         self._shapes = H5Shapes([path], len(CLASSES), num_points)
         self.labels = self._shapes.labels

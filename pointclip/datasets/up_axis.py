@@ -13,7 +13,7 @@ import numpy as np
 from pointclip.datasets.up_cues import up_scores
 
 CONVENTIONS = {".glb": "y", ".gltf": "y", ".las": "z", ".laz": "z"}
-SURE = 2.0  # margin of a sure guess: with it 3 % of the shapes that the cues were fitted on are wrong and sure
+SURE = 2.0  # margin of a sure guess: 2 % of those for the shapes that the cues were fitted on are wrong
 FAR = 1e5  # the coordinates of a survey; a height is smaller
 IMAGE_LEAD = 4.0  # of a level camera over one that looks down, if the points are a camera's pixels
 
@@ -58,6 +58,7 @@ def guess_up(points: np.ndarray, ending: str = "", organised: bool = False) -> U
     far = (np.abs(middle) >= FAR) & (np.abs(middle) > np.ptp(np.percentile(cloud, (2, 98), axis=0), axis=0))
     if far[1] != far[2]:
         return UpGuess("z" if far[1] else "y", SURVEY)
+    organised = organised and middle[2] > 0 and np.percentile(cloud[:, 2], 0.5) >= 0  # in front; 0 for no measurement
     if organised or is_camera_frame(cloud):
         level, from_above = up_scores(cloud - middle, ("-y", "-z"))
         margin = IMAGE_LEAD + level - from_above if organised else level - from_above

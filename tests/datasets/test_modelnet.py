@@ -399,9 +399,10 @@ def test_other_pickles_are_refused(pickles, content, message):
     ("name", "file", "words"),
     [
         ("modelnet40", "ModelNet40.zip", r"ModelNet40\.zip is there: unpack it there"),
-        ("modelnet40", "modelnet40_test_8192pts_fps.dat", r"copy that list beside it"),
+        ("modelnet40", "modelnet40_test_8192pts_fps.dat", r"put it and modelnet40_shape_names\.txt into"),
         ("shapenetpart", "processed/test_2048_fps.pkl", r"the text files are needed"),
         ("scanobjectnn_pb_t50_rs", "h5/full_objectdataset.h5", r"all objects without a split"),
+        ("scanobjectnn_obj_bg", "test_objectdataset.h5", r"outside its folder: move it into main_split/"),
         ("scanobjectnn_obj_only", "main_split_nobg/test_objectdataset_1024_fps.pkl", r"the \.h5 files are needed"),
     ],
 )

@@ -72,3 +72,13 @@ def test_unknown_variants_and_splits_are_rejected(tmp_path):
         ScanObjectNN(tmp_path, split="val")
     with pytest.raises(InputError, match=r"20 points per shape, but DATASET\.NUM_POINTS is 1024"):
         ScanObjectNN(tmp_path)
+
+
+def test_other_files_of_the_split_are_named(tmp_path):
+    folder = tmp_path / "h5_files/main_split"
+    folder.mkdir(parents=True)
+    (folder / "test_objectdataset.h5").touch()
+    with pytest.raises(
+        InputError, match=r"main_split has no test_objectdataset_augmentedrot_scale75\.h5, only test_obj"
+    ):
+        open_dataset("scanobjectnn_pb_t50_rs", tmp_path)

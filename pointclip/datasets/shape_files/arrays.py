@@ -158,7 +158,8 @@ def _points(array: np.ndarray, reading: Reading, path: Path) -> Geometry:
     if array.dtype.kind not in "fiu" or array.ndim not in (2, 3):
         raise _no_points(path, given)
     notes: tuple[str, ...] = ()
-    if array.ndim == 3:
+    organised = array.ndim == 3
+    if organised:
         array, notes = _organised(array, path)
     rows, columns = array.shape
     if 3 <= rows <= MAX_COORDINATE_ROWS < columns:
@@ -174,7 +175,7 @@ def _points(array: np.ndarray, reading: Reading, path: Path) -> Geometry:
     chosen = wanted_columns(wanted, (), array.shape[1], path) if wanted else unnamed_columns(array, path)
     points = array[:, list(chosen.columns)].astype(np.float64)
     fields = other_columns(array.T, chosen.columns, ()) if reading.fields else {}
-    return Geometry(points, notes=(*notes, *chosen.notes), fields=fields)
+    return Geometry(points, notes=(*notes, *chosen.notes), fields=fields, organised=organised)
 
 
 def _of_fields(array: np.ndarray, reading: Reading, path: Path) -> Geometry:
