@@ -48,7 +48,8 @@ class Crops:
     Args:
         scenes: the scenes; each is read again for its first box.
         proposed: the boxes of each.
-        margin, count: as for `crop`.
+        margin: as for `crop`, of a room; divided by a small scan's enlargement.
+        count: as for `crop`.
     """
 
     part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - no parts, but the protocol asks for a dict
@@ -59,6 +60,7 @@ class Crops:
         self.boxes = [
             (entry.scene_index, number, box) for entry in proposed for number, box in enumerate(entry.proposals.boxes)
         ]
+        self.enlargements = {entry.scene_index: entry.enlargement for entry in proposed}
         self.counts = [len(entry.proposals) for entry in proposed]
         self.labels = np.full(len(self.boxes), -1)
 
@@ -67,7 +69,8 @@ class Crops:
 
     def __getitem__(self, index: int) -> Shape:
         scene_index, number, box = self.boxes[index]
-        points = crop(self.scenes[scene_index].points, box, self.margin, self.count)
+        margin = self.margin / self.enlargements[scene_index]
+        points = crop(self.scenes[scene_index].points, box, margin, self.count)
         return Shape(points, -1, f"{self.scenes.names[scene_index]}, box {number}")
 
     def by_scene(self, rows: np.ndarray) -> list[np.ndarray]:

@@ -22,7 +22,7 @@ def box_rows(detected: Detections, names: Sequence[str], frame: Frame) -> list[l
     """One row per detection in the scan's frame, highest score first: `BOX_COLUMNS`.
 
     dx, dy, dz are full sizes along the scan's axes before the box is rotated by its heading: radians about the scan's
-    up axis, counter-clockwise seen from above.
+    up axis, counter-clockwise seen from above. Of a scan that was levelled, they are along these axes once levelled.
     """
     centres, sizes = frame.places(detected.boxes[:, :3]), frame.sizes(detected.boxes[:, SIZE])
     rows = []
@@ -49,9 +49,11 @@ def write_scene(folder: Path, scene: Scene, detected: Detections, names: Sequenc
         for row, eight in zip(rows, corners, strict=True)
     ]
     about = {"scan": scene.name, "up": scene.frame.up, "unit": scene.frame.unit, "classes": list(names)}
+    about["levelling"] = scene.frame.levelling
     write_json(folder / "boxes.json", {**about, "boxes": boxes})
     write_csv(folder / "boxes.csv", BOX_COLUMNS, rows)
-    write_annotations(folder, scene.name, scene.frame.up, [box for box in boxes if box["score"] >= MIN_SCORE])
+    if scene.frame.levelling is None:  # the tools' boxes stand upright
+        write_annotations(folder, scene.name, scene.frame.up, [box for box in boxes if box["score"] >= MIN_SCORE])
     _write_text(folder / "boxes.ply", _ply(corners))
     _write_text(folder / "boxes.obj", _obj(corners, [row[0] for row in rows]))
     labels = point_labels(scene.points, detected)

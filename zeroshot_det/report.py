@@ -106,6 +106,7 @@ def _case(
     min_score = float(np.floor(100 * ranked[:INITIAL_BOXES].min(initial=1)) / 100)
     true_names = [names[label] for label in entry.true_labels]
     drawn = (detected.boxes[order], [names[label] for label in labels], labels, ranked, entry.true_boxes, true_names)
+    crops = run.settings.CROPS.MARGIN / entry.enlargement, run.settings.CROPS.NUM_POINTS
     rows = [_row(detected, i, place, names, entry) for place, i in enumerate(order[:ROWS])]
     return {
         "name": Path(scene.name).name,
@@ -116,7 +117,7 @@ def _case(
         "rows": rows,
         "more": f"; the first {ROWS} of {len(order)}" if len(order) > ROWS else "",
         "boxes": [
-            _box(album, f"scene-{number}-box-{place}", scene, detected, i, names, run, projection)
+            _box(album, f"scene-{number}-box-{place}", scene, detected, i, names, crops, projection)
             for place, i in enumerate(order[:BOXES], 1)
         ],
     }
@@ -145,12 +146,12 @@ def _box(
     detected: Detections,
     i: int,
     names: Sequence[str],
-    run: Run,
+    crops: tuple[float, int],
     projection: nn.Module,
 ) -> dict:
-    """One detection with its crop, its depth maps and its most probable classes."""
-    box, margin = detected.boxes[i], run.settings.CROPS.MARGIN
-    points = torch.from_numpy(crop(scene.points, box, margin, run.settings.CROPS.NUM_POINTS))[None]
+    """One detection with its crop, of a margin and a number of points, its depth maps and its most probable classes."""
+    box, (margin, count) = detected.boxes[i], crops
+    points = torch.from_numpy(crop(scene.points, box, margin, count))[None]
     maps = projection.depth_maps(points.to(projection.rotations.device))[0].cpu().numpy()
     near = inside(scene.points, box, margin)
     colours = None if scene.colours is None else scene.colours[near]

@@ -17,6 +17,8 @@ from zeroshot_det.proposals.structure import room_of
 from zeroshot_det.scenes.base import Scene
 from zeroshot_det.scenes.opening import PreparedScenes
 
+SMALL_SCAN, SMALL_ROOM = 2.0, 4.0  # metres across: a scan smaller than the first is enlarged to the second
+
 
 @dataclass(frozen=True)
 class SceneProposals:
@@ -26,6 +28,7 @@ class SceneProposals:
     proposals: Proposals
     true_boxes: np.ndarray  # [m, 7]
     true_labels: np.ndarray  # [m]
+    enlargement: float = 1.0  # see `enlargement`; crops of a small scan have a smaller margin
 
 
 def propose(scenes: PreparedScenes, settings: CfgNode, progress: bool = True) -> list[SceneProposals]:
@@ -47,7 +50,7 @@ def propose(scenes: PreparedScenes, settings: CfgNode, progress: bool = True) ->
         scenes.notes += [*scene.notes, *([f"{scene.name}: {note}"] if note else [])]
         if not len(proposals):
             scenes.notes.append(f"{scene.name}: no box was proposed, so nothing is detected there.")
-        result.append(SceneProposals(index, proposals, scene.boxes, scene.labels))
+        result.append(SceneProposals(index, proposals, scene.boxes, scene.labels, enlargement(scene.points)))
     if not result and not scenes.has_truth:
         more = f"None of {len(scenes)} scans can be used; the first: " if len(scenes) > 1 else ""
         raise NothingReadError(more + next(iter(scenes.bad.values())), dict(scenes.bad))
@@ -68,12 +71,24 @@ def propose_for(scene: Scene, settings: CfgNode) -> tuple[Proposals, str]:
         far = ((proposals.boxes[:, :3] < low - 1) | (proposals.boxes[:, :3] > high + 1)).any(1)
         note = f"{far.sum()} proposed box(es) lie outside the scan and were dropped." if far.any() else ""
         return Proposals(proposals.boxes[~far], proposals.objectness[~far]), note
-    room = room_of(scene.points, scene.colours)
+    scale = enlargement(scene.points)
+    room = room_of(scale * scene.points if scale > 1 else scene.points, scene.colours)
     note = "" if room.floor_found else "no floor was found; the 1st percentile of the heights is used instead."
     if c.METHOD == "sliding":
-        return sliding.propose(room, c.MAX_BOXES), note
-    method = clusters if c.METHOD == "clusters" else combined
-    return method.propose(room, c.ORIENTATION, c.MAX_BOXES), note
+        proposals = sliding.propose(room, c.MAX_BOXES)
+    else:
+        method = clusters if c.METHOD == "clusters" else combined
+        proposals = method.propose(room, c.ORIENTATION, c.MAX_BOXES)
+    return Proposals(proposals.boxes / [*6 * [scale], 1], proposals.objectness), note
+
+
+def enlargement(points: np.ndarray) -> float:
+    """The factor by which a scan [N, 3] of less than a room, such as a table top, is enlarged: 1 for a room.
+
+    All methods propose boxes by sizes in metres that suit furniture; the objects on a table are smaller with it.
+    """
+    extent = float(np.ptp(np.percentile(points, (1, 99), axis=0), axis=0).max())
+    return SMALL_ROOM / extent if extent < SMALL_SCAN else 1.0
 
 
 def enough_points(scene: Scene, proposals: Proposals, min_points: int) -> Proposals:

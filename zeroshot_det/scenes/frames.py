@@ -21,13 +21,15 @@ class Frame:
     up_sure: bool = True  # whether that can be relied on
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)  # subtracted from the file's coordinates
     unit: str = "m"  # of the file, see `UNITS`
+    levelling: tuple[tuple[float, float, float], ...] | None = None  # rotation [3, 3] that then made it level
 
     def places(self, points: np.ndarray) -> np.ndarray:
         """Points [..., 3] of the scene in the file's frame."""
-        return from_z_up(points / UNITS[self.unit], self.up) + np.array(self.offset)
+        tilted = points if self.levelling is None else points @ np.array(self.levelling)
+        return from_z_up(tilted / UNITS[self.unit], self.up) + np.array(self.offset)
 
     def sizes(self, sizes: np.ndarray) -> np.ndarray:
-        """Sizes [..., 3] along the scene's axes along the file's axes."""
+        """Sizes [..., 3] along the scene's axes along the file's axes; a levelled scan's, along these once levelled."""
         return sizes_from_z_up(sizes / UNITS[self.unit], self.up)
 
 

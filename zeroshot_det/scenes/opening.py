@@ -20,6 +20,7 @@ from zeroshot_det.scenes.subset import OfClasses
 from zeroshot_det.scenes.sunrgbd import SunRgbd
 
 NAMES = ("synthetic_rooms", "scanned_rooms", "scannet", "sunrgbd")
+VOXELS_ACROSS = 150  # of a scan, at least
 
 
 def open_scenes(settings: CfgNode, args: argparse.Namespace, class_names: Sequence[str] = ()) -> SceneSet:
@@ -93,8 +94,9 @@ class PreparedScenes:
             scene = self.scenes[self.indices[place]]
             if len(scene.boxes) and place not in self.truth:
                 self.truth[place] = len(scene.boxes), empty_boxes(scene)
-            if self._c.VOXEL_SIZE > 0:
-                scene = voxelized(scene, self._c.VOXEL_SIZE)
+            if self._c.VOXEL_SIZE > 0:  # a table top is thinned less
+                extent = float(np.ptp(scene.points, axis=0).max())
+                scene = voxelized(scene, min(self._c.VOXEL_SIZE, extent / VOXELS_ACROSS))
             self.frames[place] = scene.frame
             self._last = place, thinned(scene, self._c.NUM_POINTS, self._seed)
         return self._last[1]

@@ -1,6 +1,7 @@
 """A user's scans: any file that `pointclip.datasets.shape_files` reads."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from pointclip.datasets.up_axis import GIVEN, UpGuess
 from pointclip.errors import InputError
 from zeroshot_det.scenes.base import Scene, check_scene
 from zeroshot_det.scenes.frames import UNITS, Frame, check_unit
+from zeroshot_det.scenes.levelling import levelling_of
 
 SCAN_POINTS = 400_000  # sampled from a mesh
 
@@ -76,4 +78,9 @@ class ScanFiles:
         unit = "m" if self.unit == "auto" else self.unit
         frame = Frame(guess.axis, guess.reason, guess.sure, shape.offset, unit)
         metres = z_up if unit == "m" else (z_up * np.float64(UNITS[unit])).astype(np.float32)
+        if tilted := levelling_of(metres):
+            rotation, degrees = tilted
+            metres = (metres @ rotation.T).astype(np.float32)
+            frame = replace(frame, levelling=tuple(map(tuple, rotation.tolist())))
+            notes += (f"{name}: its largest flat surface was tilted by {degrees:.0f}° and was made level.",)
         return Scene(name, metres, frame=frame, kept=shape.kept, notes=notes)
