@@ -62,7 +62,8 @@ def report_head_on_set(
         words = {"Method": facts.method.replace("_", " "), "Trained on": facts.shots, "Accuracy": accuracy}
         changes = changed_sections(before, scores, test, reader.shapes, projection)
         title = f"Few-shot classification: {run.folder.name}"
-        write_fewshot_report(folder / "report.html", title, run.facts | words, run.all_notes, {}, classes, changes)
+        page, shown = folder / "report.html", run.facts | words
+        write_fewshot_report(page, title, shown, run.all_notes, {}, classes, changes, run.page_footer)
     write_settings(folder / "config.yaml", run.settings)
     rows = [*class_rows(classes), ["all", scores.shapes, f"{before.accuracy:.2f}", f"{scores.accuracy:.2f}"]]
     print(table(["class", "shapes", "zero-shot %", "head %"], rows))

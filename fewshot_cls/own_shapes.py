@@ -61,6 +61,7 @@ def report_own_shapes(
             float(best[i, 0]),
             depth_maps(reader.shapes, test.indices[i], projection),
             details(listed[i]),
+            reader.shapes[test.indices[i]].points,
         )
         for i, name in enumerate(test.names[:PAGED] if run.settings.REPORT else ())
     ]
@@ -78,7 +79,8 @@ def report_own_shapes(
     ]
     write_csv(folder / "predictions.csv", ["shape", "prediction", "probability", *UP_COLUMNS], rows)
     if run.settings.REPORT:
-        explanation = "Zero-shot's prediction, few-shot's, and the depth maps that CLIP saw."
+        explanation = "Zero-shot's prediction, few-shot's, the shape itself, and the depth maps that CLIP saw. "
+        explanation += "Drag a shape to rotate it; its colours show the height."
         sections = [("Shapes", explanation, cases)]
         write_fewshot_report(
             folder / "report.html",
@@ -88,6 +90,7 @@ def report_own_shapes(
             trainings,
             {},
             sections,
+            run.page_footer,
         )
     write_settings(folder / "config.yaml", run.settings)
     print_classes(listed, threshold, PAGED)

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from fewshot_cls.training import Training
 from pointclip.report import pictures
-from pointclip.report.album import Album, cell, column
-from pointclip.report.page import render
+from pointclip.report.album import Album, cell, column, short_names
+from pointclip.report.page import Footer, render
 from pointclip.report.pictures import INK, LINE
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -29,6 +29,7 @@ class Change:
     after_share: float
     maps: np.ndarray  # [V, H, W] in [0, 1]
     details: str = ""  # more on the shape
+    points: np.ndarray | None = None  # [N, 3], y up, if the shape itself is shown
 
 
 def write_fewshot_report(
@@ -39,6 +40,7 @@ def write_fewshot_report(
     trainings: Mapping[str, Training],
     classes: Mapping[str, tuple[float, float, int]],
     sections: Sequence[tuple[str, str, Sequence[Change]]],
+    footer: Footer | None = None,
 ) -> None:
     """Write the page and its pictures.
 
@@ -46,6 +48,7 @@ def write_fewshot_report(
         trainings: one for each seed, by name; empty for methods without training.
         classes: class -> (zero-shot's accuracy, few-shot's, both in percent, number of shapes); may be empty.
         sections: heading, explanation, shapes.
+        footer: what made the page, if that is to be said.
     """
     album = Album(path)
     curves = [
@@ -59,7 +62,7 @@ def write_fewshot_report(
     columns = [column("class", text=True), column("few-shot", bar=True)]
     columns += map(column, ("few-shot %", "zero-shot %", "gain", "shapes"))
     shown = [
-        (heading, explanation, [_drawn(album, f"{place}-{i}", case) for i, case in enumerate(cases)])
+        (heading, explanation, _drawn(album, place, cases))
         for place, (heading, explanation, cases) in enumerate(sections)
     ]
     explanation = (
@@ -76,6 +79,8 @@ def write_fewshot_report(
         title=title,
         facts=facts,
         notes=notes,
+        footer=footer,
+        clouds=any(case["cloud"] for *_, cases in shown for case in cases),
         table=table,
         sections=[("Learning curve", explanation, curves), *shown],
     )
@@ -101,6 +106,13 @@ def learning_curve(training: Training) -> Figure:
     return figure
 
 
-def _drawn(album: Album, name: str, case: Change) -> dict:
-    picture = album.add(f"change-{name}", pictures.depth_map_strip(case.maps))
-    return vars(case) | {"correct": case.after == case.truth, "picture": picture}
+def _drawn(album: Album, place: int, cases: Sequence[Change]) -> list[dict]:
+    """The cases of a section as the template takes them, without their large arrays."""
+    drawn = []
+    for i, (case, name) in enumerate(zip(cases, short_names([case.name for case in cases]), strict=True)):
+        entry = {key: value for key, value in vars(case).items() if key not in ("maps", "points")}
+        entry |= {"path": case.name, "name": name, "correct": case.after == case.truth, "views": len(case.maps)}
+        entry["cloud"] = None if case.points is None else pictures.figure_json(pictures.shape_cloud(case.points))
+        entry["picture"] = album.add(f"change-{place}-{i}", pictures.depth_map_strip(case.maps))
+        drawn.append(entry)
+    return drawn

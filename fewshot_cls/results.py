@@ -177,7 +177,8 @@ def _write_page(
     }
     trainings = {answer.draw.words: answer.learned.training for answer in answers if answer.learned.training}
     title = f"Few-shot classification: {run.folder.name}"
-    write_fewshot_report(folder / "report.html", title, facts, run.all_notes, trainings, classes, changes)
+    page = folder / "report.html"
+    write_fewshot_report(page, title, facts, run.all_notes, trainings, classes, changes, run.page_footer)
 
 
 def _chosen(answer: Answer) -> str:

@@ -10,8 +10,8 @@ from scipy.sparse import coo_array, csr_array
 
 from pointclip.errors import InputError
 from pointclip.report import pictures
-from pointclip.report.album import Album, cell, column
-from pointclip.report.page import render
+from pointclip.report.album import Album, cell, column, short_names
+from pointclip.report.page import Footer, render
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 MAX_CONFUSIONS = 10  # listed below the matrix
@@ -30,6 +30,7 @@ class ClassificationCase:
     top: list[tuple[str, float]]  # class and probability in [0, 1], best first
     calibrated: bool = True  # whether the probabilities are
     details: str = ""  # more on the prediction
+    points: np.ndarray | None = None  # [N, 3], y up, if the shape itself is shown
 
 
 def write_classification_report(
@@ -42,6 +43,7 @@ def write_classification_report(
     best: Iterable[ClassificationCase],
     worst: Iterable[ClassificationCase],
     notes: Sequence[str] = (),
+    footer: Footer | None = None,
 ) -> None:
     """Write the report of a classified data set.
 
@@ -49,10 +51,11 @@ def write_classification_report(
         path: the HTML file; pictures are written to the folder `pictures` beside it.
         facts: shown in the given order: encoder, data set, accuracy and so on.
         class_accuracy: class -> (correct, total).
-        confusion: [K, K] counts, rows are the truth; drawn up to `MAX_CLASSES` classes; the most common are listed.
+        confusion: [K, K] counts, rows are the truth; shown up to `MAX_CLASSES` classes; the most common are listed.
         class_names: K names, in the order of the matrix.
         best, worst: cases to show; either may be empty.
         notes: important notes for readers.
+        footer: what made the page, if that is to be said.
 
     Raises:
         InputError: if matrix and names do not match, a case's maps have a wrong shape, or files cannot be written.
@@ -63,9 +66,10 @@ def write_classification_report(
             f"A confusion matrix {list(counts.shape)} does not match {size} class names; expected as many rows "
             "and columns as names, and at least one."
         )
-    album, matrix = Album(path), None
+    album, matrix, picture = Album(path), [], None
     if size <= MAX_CLASSES:
-        matrix = album.add("confusion", pictures.confusion_matrix(counts.toarray(), class_names))
+        matrix = _matrix_rows(counts.toarray(), class_names)
+        picture = album.add("confusion", pictures.confusion_matrix(counts.toarray(), class_names))
     columns = [column("class", text=True), column("accuracy", bar=True), *map(column, ("%", "correct", "shapes"))]
     sections = [
         ("Best cases", "Correct, with the highest confidence.", _classified(album, "best", best)),
@@ -76,8 +80,10 @@ def write_classification_report(
         title=title,
         facts=facts,
         notes=notes,
+        footer=footer,
         matrix=matrix,
-        classes=len(class_names),
+        matrix_picture=picture,
+        classes=class_names,
         confusions=_most_common(counts, class_names),
         table={
             "title": "Accuracy of each class",
@@ -96,16 +102,20 @@ def write_shapes_report(
     facts: Mapping[str, object],
     cases: Iterable[ClassificationCase],
     notes: Sequence[str] = (),
+    footer: Footer | None = None,
 ) -> None:
-    """Write the report of a user's own shapes: the most probable classes and depth maps of each.
+    """Write the report of a user's own shapes: the shape, its most probable classes and its depth maps.
 
     Raises:
         InputError: if a case's maps have a wrong shape, or files cannot be written.
     """
-    explanation = "Each with its most probable classes, and the depth maps that CLIP saw."
     album = Album(path)
-    sections = [("Shapes", explanation, _classified(album, "shape", cases))]
-    album.write_page(render(TEMPLATE, title=title, facts=facts, notes=notes, sections=sections))
+    shown = _classified(album, "shape", cases)
+    hint = " Drag a shape to rotate it; its colours show the height." if any(case["cloud"] for case in shown) else ""
+    sections = [("Shapes", f"Each with its most probable classes, and the depth maps that CLIP saw.{hint}", shown)]
+    album.write_page(
+        render(TEMPLATE, title=title, facts=facts, notes=notes, sections=sections, footer=footer, clouds=bool(hint))
+    )
 
 
 def _accuracy_rows(class_accuracy: Mapping[str, tuple[int, int]]) -> list[list]:
@@ -129,14 +139,28 @@ def _most_common(confusion: coo_array, class_names: Sequence[str]) -> list[tuple
     return rows
 
 
-def _classified(album: Album, group: str, cases: Iterable[ClassificationCase]) -> list[dict]:
+def _matrix_rows(confusion: np.ndarray, class_names: Sequence[str]) -> list[tuple[str, list[tuple[int, float]]]]:
+    """True class, and for each predicted one the count and its share of the row in [0, 1]."""
+    shares = confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
     return [
-        vars(case)
-        | {
-            "correct": case.truth == case.prediction,
-            "named": case.prediction == case.top[0][0],  # otherwise it is none of the classes
-            "views": len(case.maps),
-            "picture": album.add(f"{group}-{number}", pictures.depth_map_strip(case.maps)),
-        }
-        for number, case in enumerate(cases, 1)
+        (name, list(zip(counts, of_row, strict=True)))
+        for name, counts, of_row in zip(class_names, confusion.tolist(), shares.tolist(), strict=True)
     ]
+
+
+def _classified(album: Album, group: str, cases: Iterable[ClassificationCase]) -> list[dict]:
+    drawn = [_drawn(album, f"{group}-{number}", case) for number, case in enumerate(cases, 1)]
+    names = short_names([case["name"] for case in drawn])
+    return [case | {"path": case["name"], "name": name} for case, name in zip(drawn, names, strict=True)]
+
+
+def _drawn(album: Album, picture: str, case: ClassificationCase) -> dict:
+    """A case as the template takes it, without its large arrays."""
+    cloud = None if case.points is None else pictures.figure_json(pictures.shape_cloud(case.points))
+    return {name: value for name, value in vars(case).items() if name not in ("maps", "points")} | {
+        "correct": case.truth == case.prediction,
+        "named": case.prediction == case.top[0][0],  # otherwise it is none of the classes
+        "views": len(case.maps),
+        "picture": album.add(picture, pictures.depth_map_strip(case.maps)),
+        "cloud": cloud,
+    }

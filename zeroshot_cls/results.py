@@ -66,7 +66,7 @@ def report_test(
             title, page = f"Zero-shot classification: {run.folder.name}", folder / "report.html"
             cases = [make_cases(indices, reader.shapes, answers, projection, calibrated) for indices in (best, worst)]
             write_classification_report(
-                page, title, facts, counts, scores.confusion, scores.names, *cases, run.all_notes
+                page, title, facts, counts, scores.confusion, scores.names, *cases, run.all_notes, run.page_footer
             )
     run.print_footer(scores.shapes, len(scores.truth))
     return summary
@@ -103,7 +103,7 @@ def report_own_shapes(
         if run.settings.REPORT:
             page, title = folder / "report.html", "Zero-shot classification: own shapes"
             cases = make_cases(shown, reader.shapes, answers, projection, calibrated, listed)
-            write_shapes_report(page, title, run.facts, cases, run.all_notes)
+            write_shapes_report(page, title, run.facts, cases, run.all_notes, run.page_footer)
     run.print_footer(count)
     return summary
 
@@ -141,6 +141,7 @@ def make_cases(
             top=top,
             calibrated=calibrated,
             details=details(listed[i]) if listed else "",
+            points=shape.points if listed else None,
         )
 
 

@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import nn
 
-from pointclip.report.album import Album, cell, column
+from pointclip.report.album import Album, cell, column, short_names
 from pointclip.report.page import render
 from pointclip.runs.run import Run
 from zeroshot_det import scene_view
@@ -50,6 +50,8 @@ def write_detection_report(
     album = Album(path)
     shown = list(zip(proposed, detections, strict=True))[:SCENES]
     cases = [_case(album, number, scenes, *pair, run, projection) for number, pair in enumerate(shown, 1)]
+    for case, name in zip(cases, short_names([case["path"] for case in cases]), strict=True):
+        case["name"] = name
     hint = "Drag a scene or use the arrow keys to rotate it, + and − to zoom."
     if len(proposed) > len(shown):
         hint += f" The first {len(shown)} of {len(proposed)} scenes are shown; predictions.csv has all."
@@ -68,6 +70,7 @@ def write_detection_report(
         title=title,
         facts=facts,
         notes=run.all_notes,
+        footer=run.page_footer,
         table=_table(scores) if scores else {},
         sections=[("Scenes", hint, cases)],
     )
@@ -109,7 +112,7 @@ def _case(
     crops = run.settings.CROPS.MARGIN / entry.enlargement, run.settings.CROPS.NUM_POINTS
     rows = [_row(detected, i, place, names, entry) for place, i in enumerate(order[:ROWS])]
     return {
-        "name": Path(scene.name).name,
+        "path": scene.name,
         "size": f"{len(scene.points):,} points, {len(detected.boxes)} boxes",
         "min_score": min_score,
         "truth": len(entry.true_boxes),

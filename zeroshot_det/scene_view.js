@@ -53,7 +53,7 @@ for (const canvas of document.querySelectorAll(".view")) {
     const ctx = canvas.getContext("2d"),
       image = ctx.createImageData(w, h),
       near = new Float32Array(w * h).fill(1e9);
-    const size = { w, h, k: look.zoom * 0.52 * Math.min(w * 0.9, h * 1.15) };
+    const size = { w, h, k: look.zoom * 0.42 * Math.min(w * 0.9, h * 1.15) };
     image.data.fill(255);
     const dot = Math.max(1, Math.round((whole ? 1.6 : 2) * ratio * Math.sqrt(look.zoom)));
     for (let i = 0; i < xyz.length / 3; i++) {

@@ -9,12 +9,15 @@ import numpy as np
 
 from pointclip.errors import InputError
 from pointclip.report import pictures
-from pointclip.report.album import Album, cell, column
-from pointclip.report.page import render
+from pointclip.report.album import Album, cell, column, short_names
+from pointclip.report.page import Footer, render
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
-TURN_BOTH = "Drag a cloud to rotate it; its neighbour follows. The depth maps below are what CLIP sees."
-TURN_ONE = "Drag a cloud to rotate it. The depth maps below are what CLIP sees."
+TURN_BOTH = "Drag a cloud to rotate it; its neighbour follows."
+TURN_ONE = "Drag a cloud to rotate it."
+MAPS = (
+    "Below are the depth maps that CLIP sees, faded, and on them the points that each view sees, as they were labelled."
+)
 
 
 @dataclass
@@ -44,6 +47,7 @@ def write_segmentation_report(
     best: Iterable[SegmentationCase],
     worst: Iterable[SegmentationCase],
     notes: Sequence[str] = (),
+    footer: Footer | None = None,
 ) -> None:
     """Write the report of segmented shapes, with interactive point clouds.
 
@@ -54,6 +58,7 @@ def write_segmentation_report(
             None and NaN are a dash. May be empty.
         best, worst: cases to show; either may be empty. Without `iou` they are shown without a ranking.
         notes: important notes for readers.
+        footer: what made the page, if that is to be said.
 
     Raises:
         InputError: if the arrays of a case do not match, or files cannot be written.
@@ -65,16 +70,15 @@ def write_segmentation_report(
     columns = [column(name, text=any(isinstance(row.get(name), str) for row in category_table))
                for name in dict.fromkeys(name for row in category_table for name in row)]  # fmt: skip
     rows = [[cell(row.get(entry["name"])) for entry in columns] for row in category_table]
-    hint = TURN_BOTH if any(len(case["clouds"]) > 1 for case in (*best, *worst)) else TURN_ONE
+    hint = f"{TURN_BOTH if any(len(case['clouds']) > 1 for case in (*best, *worst)) else TURN_ONE} {MAPS}"
     sections = [(headings[0], hint, best), (headings[1], hint, worst)]
-    from plotly.offline import get_plotlyjs  # imported here since it is slow and not needed by many runs
-
     page = render(
         TEMPLATE,
-        plotly=get_plotlyjs() if best or worst else "",  # 4.8 MB, once per page
+        clouds=bool(best or worst),
         title=title,
         facts=facts,
         notes=notes,
+        footer=footer,
         table={"title": "Categories", "caption": "IoU in percent.", "columns": columns, "rows": rows},
         sections=sections,
     )
@@ -82,7 +86,9 @@ def write_segmentation_report(
 
 
 def _segmented(album: Album, group: str, cases: Iterable[SegmentationCase]) -> list[dict]:
-    return [_segmented_case(album, f"{group}-{number}", case) for number, case in enumerate(cases, 1)]
+    drawn = [_segmented_case(album, f"{group}-{number}", case) for number, case in enumerate(cases, 1)]
+    names = short_names([case["path"] for case in drawn])
+    return [case | {"name": name} for case, name in zip(drawn, names, strict=True)]
 
 
 def _segmented_case(album: Album, picture: str, case: SegmentationCase) -> dict:
@@ -101,18 +107,16 @@ def _segmented_case(album: Album, picture: str, case: SegmentationCase) -> dict:
         legend.append(("not known", pictures.UNKNOWN_COLOUR))
     shown, count = len(pictures.drawn_points(len(case.points))), case.count or len(case.points)
     return {
-        "name": case.name,
+        "path": case.name,
         "category": case.category,
         "iou": case.iou,
         "legend": legend,
-        "clouds": [(title, _json(case, labels)) for title, labels in clouds],
+        "clouds": [
+            (title, pictures.figure_json(pictures.point_cloud(case.points, labels, case.part_names)))
+            for title, labels in clouds
+        ],
         "details": case.details,
         "size": f"{count:,} points" + (f", {shown:,} of them drawn" if shown < count else ""),
         "views": len(case.maps),
         "picture": album.add(picture, figure),
     }
-
-
-def _json(case: SegmentationCase, labels: np.ndarray) -> str:
-    """A cloud as JSON for a script element: without "<", so that nothing can close the element."""
-    return pictures.point_cloud(case.points, labels, case.part_names).to_json().replace("<", "\\u003c")

@@ -67,7 +67,9 @@ def report_test(
                 "Evaluation": protocol_in_words(settings),
             }
             title = f"Zero-shot part segmentation: {run.folder.name}"
-            write_segmentation_report(folder / "report.html", title, facts, rows, *cases, run.all_notes)
+            write_segmentation_report(
+                folder / "report.html", title, facts, rows, *cases, run.all_notes, run.page_footer
+            )
     run.print_footer(len(shapes))
     return summary
 
@@ -96,7 +98,7 @@ def report_own_shapes(
             facts = run.facts | {"Method": method_in_words(run.settings)}
             cases = make_cases([(shape, None) for shape in shapes[:SHOWN]], reader, parts, projection, listed)
             page = folder / "report.html"
-            write_segmentation_report(page, "Parts of own shapes", facts, [], cases, [], run.all_notes)
+            write_segmentation_report(page, "Parts of own shapes", facts, [], cases, [], run.all_notes, run.page_footer)
     run.print_footer(count)
     return summary
 

@@ -6,6 +6,7 @@ A page needs no network: style, scripts and point clouds are embedded, pictures 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,16 @@ class Album:
         """Write the page."""
         with atomic_path(self.page) as temporary:
             temporary.write_text(html, encoding="utf-8", errors="replace")  # a file's name may hold undecodable bytes
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Names for headings: of absolute paths, what follows the folder common to all of them; others as they are.
+
+    A path may end in "#" and the name of a piece of the file.
+    """
+    paths = {name: (name.rpartition("#")[0] or name) for name in names if os.path.isabs(name)}
+    folder = os.path.commonpath([os.path.dirname(path) for path in paths.values()]) if paths else ""
+    return [name[len(folder) :].lstrip(os.sep) if name in paths else name for name in names]
 
 
 def column(name: str, text: bool = False, bar: bool = False) -> dict:

@@ -1,15 +1,19 @@
 // Clouds are drawn only while near the visible part of the page: browsers allow about 16 of them at once.
 const options = { displayModeBar: false, scrollZoom: false, responsive: true };
+const margin = "200px"; // around the window
 for (const group of document.querySelectorAll(".shape")) {
   const panes = [...group.querySelectorAll(".cloud")];
   const figures = new Map(panes.map((pane) => [pane, JSON.parse(pane.nextElementSibling.textContent)]));
   const home = figures.get(panes[0]).layout.scene.camera;
-  let camera = home,
-    held = null;
+  const near = new Set(); // the panes to draw
+  const drawn = new Set();
+  const busy = new Set(); // being drawn or cleared
+  let camera = home;
+  let held = null; // the pane that the pointer drags
 
   function look(next, source) {
     camera = next;
-    for (const pane of panes) if (pane !== source && pane.drawn) Plotly.relayout(pane, { "scene.camera": camera });
+    for (const pane of drawn) if (pane !== source) Plotly.relayout(pane, { "scene.camera": camera });
   }
   function follow(pane, event) {
     if (pane === held && event["scene.camera"]) look(event["scene.camera"], pane);
@@ -26,39 +30,47 @@ for (const group of document.querySelectorAll(".shape")) {
   async function draw(pane) {
     const { data, layout } = figures.get(pane);
     await Plotly.newPlot(pane, data, { ...layout, scene: { ...layout.scene, camera } }, options);
-    pane.drawn = true;
+    drawn.add(pane);
     pane.on("plotly_relayouting", (event) => follow(pane, event));
     pane.on("plotly_relayout", (event) => release(pane, event));
   }
-  const near = new IntersectionObserver(
-    (entries) =>
-      entries.forEach(({ target, isIntersecting }) => {
-        if (isIntersecting && !target.drawn) draw(target);
-        if (!isIntersecting && target.drawn) {
-          target.drawn = false;
-          Plotly.purge(target);
-        }
-      }),
-    { rootMargin: "200px" },
+  function clear(pane) {
+    drawn.delete(pane);
+    Plotly.purge(pane);
+  }
+  async function update(pane) {
+    if (busy.has(pane)) return;
+    busy.add(pane);
+    while (near.has(pane) !== drawn.has(pane)) {
+      if (near.has(pane)) await draw(pane);
+      else clear(pane);
+    }
+    busy.delete(pane);
+  }
+  const watcher = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        if (isIntersecting) near.add(target);
+        else near.delete(target);
+        update(target);
+      }
+    },
+    { rootMargin: margin },
   );
   for (const pane of panes) {
+    const hold = () => {
+      held = pane;
+    };
     for (const name of ["pointerdown", "touchstart"])
-      pane.addEventListener(
-        name,
-        () => {
-          held = pane;
-        },
-        { capture: true, passive: true },
-      );
-    near.observe(pane);
+      pane.addEventListener(name, hold, { capture: true, passive: true });
+    watcher.observe(pane);
   }
 
-  const turned = (angle, zoom) => {
-    const { x, y, z } = camera.eye,
-      c = Math.cos(angle),
-      s = Math.sin(angle);
+  function turned(angle, zoom) {
+    const { x, y, z } = camera.eye;
+    const [c, s] = [Math.cos(angle), Math.sin(angle)];
     return { ...camera, eye: { x: (c * x - s * y) * zoom, y: (s * x + c * y) * zoom, z: z * zoom } };
-  };
+  }
   const moves = {
     left: () => turned(-Math.PI / 6, 1),
     right: () => turned(Math.PI / 6, 1),

@@ -1,10 +1,21 @@
 """Renders a report: a single HTML file with embedded style and scripts, from templates that escape all names."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from pointclip.errors import escaped
 
 FOLDER = Path(__file__).parent  # of page.html.j2 and what all pages share
+
+
+@dataclass(frozen=True)
+class Footer:
+    """What made a page. It differs from run to run: comparisons of pages leave the element `footer` out."""
+
+    command: str
+    date: str
+    version: str
+    files: tuple[str, ...] = ("predictions.csv", "metrics.json", "config.yaml")  # beside the page; linked
 
 
 def render(template: Path, **content) -> str:
@@ -13,8 +24,8 @@ def render(template: Path, **content) -> str:
     Args:
         template: a task's own, which extends `page.html.j2`; style sheets and scripts beside it are embedded by their
             name: `{{ embedded("scene.css") }}`.
-        content: title, facts, notes, table, matrix, classes, confusions and sections, all but the title optional, and
-            what the task's template needs.
+        content: title, facts, notes, table, sections and footer, all but the title optional, and what the task's
+            template needs.
     """
     import jinja2  # imported here since it is slow and often not needed
     from markupsafe import Markup
@@ -24,8 +35,17 @@ def render(template: Path, **content) -> str:
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown
     )
     environment.globals["embedded"] = lambda name: Markup(loader.get_source(environment, name)[0])
+    environment.globals["plotly"] = _plotly
     empty = {"notes": (), "facts": {}, "table": {}, "sections": ()}
     return environment.get_template(template.name).render(**(empty | content))
+
+
+def _plotly() -> str:
+    """The library's source, 4.8 MB."""
+    from markupsafe import Markup
+    from plotly.offline import get_plotlyjs  # imported here since it is slow and many pages have no clouds
+
+    return Markup(get_plotlyjs())
 
 
 def _shown(value: object) -> object:

@@ -44,6 +44,8 @@ COUNTED_CLASSES = 20  # up to this many classes, counts are written into the mat
 CLOUD_SIZE = 1.7  # side of the box around a cloud, in plotly's units
 EYE = (1.9, 1.7, 1.2)  # initial camera position in plotly's units and axes; far away for little perspective
 CLOUD_POINTS = 8192  # more would make the page too large
+SHAPE_POINTS = 2048  # the same, where a page may have a hundred shapes
+HEIGHTS = (0, 2, 1)  # indices of PART_COLOURS from the lowest point to the highest: blue, green, orange
 
 
 def part_colours(labels: np.ndarray) -> np.ndarray:
@@ -169,27 +171,54 @@ def point_cloud(points: np.ndarray, labels: np.ndarray, part_names: Sequence[str
         labels: [N] int, index into part_names; unlabelled points (negative) are drawn gray.
         part_names: shown on hover.
     """
-    points, labels = np.asarray(points, dtype=np.float32), np.asarray(labels)
+    labels = np.asarray(labels)
     chosen = drawn_points(len(points))
-    points, labels = points[chosen], labels[chosen]
-    low, high = points.min(0), points.max(0)
-    points = np.round((points - (low + high) / 2) / max((high - low).max(), 1e-12), 4)
-    # Plotly's camera orbits about z: passing z, x, y as x, y, z makes it orbit about our y, without mirroring.
-    x, y, z = points[:, 2], points[:, 0], points[:, 1]
-    import plotly.graph_objects as go  # imported here since it is slow and often not needed
-
-    figure = go.Figure()
+    (x, y, z), labels = _plotly_axes(np.asarray(points)[chosen]), labels[chosen]
+    figure = _empty_scene()
     for label in np.unique(labels):
         mask = labels == label
         colour = "rgb({}, {}, {})".format(*part_colours(labels[mask][:1])[0])
         # names are user input, and plotly interprets some HTML in them, so it is escaped
         name = part_names[label].replace("&", "&amp;").replace("<", "&lt;") if label >= 0 else "not known"
-        marker = {"size": 3.2 if len(points) <= 4096 else 2.2, "color": colour, "opacity": 1}
+        marker = {"size": 3.2 if len(labels) <= 4096 else 2.2, "color": colour, "opacity": 1}
         hover = "%{fullData.name}<extra></extra>"
         figure.add_scatter3d(
             x=x[mask], y=y[mask], z=z[mask], mode="markers", name=name, marker=marker, hovertemplate=hover
         )
+    return figure
+
+
+def shape_cloud(points: np.ndarray) -> go.Figure:
+    """An interactive cloud without parts, coloured by height: [N, 3], y up, of which at most 2,048 points are drawn."""
+    x, y, z = _plotly_axes(np.asarray(points)[even_choice(len(points), SHAPE_POINTS)])
+    scale = [[k / 2, "rgb({}, {}, {})".format(*PART_COLOURS[colour])] for k, colour in enumerate(HEIGHTS)]
+    marker = {"size": 3.2, "opacity": 1, "color": z, "colorscale": scale}
+    figure = _empty_scene()
+    figure.add_scatter3d(x=x, y=y, z=z, mode="markers", marker=marker, hoverinfo="skip")
+    return figure
+
+
+def figure_json(figure: go.Figure) -> str:
+    """A figure for a script element of a page: without "<", so that nothing can close the element."""
+    return figure.to_json().replace("<", "\\u003c")
+
+
+def _plotly_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points in a unit cube, as plotly's x, y, z.
+
+    Its camera orbits about z: passing z, x, y makes it orbit about our y, without mirroring.
+    """
+    points = points.astype(np.float32)
+    low, high = points.min(0), points.max(0)
+    points = np.round((points - (low + high) / 2) / max((high - low).max(), 1e-12), 4)
+    return points[:, 2], points[:, 0], points[:, 1]
+
+
+def _empty_scene() -> go.Figure:
+    import plotly.graph_objects as go  # imported here since it is slow and often not needed
+
     axis = {"visible": False, "showspikes": False, "range": [-0.5, 0.5]}
+    figure = go.Figure()
     figure.update_layout(
         template="none",
         showlegend=False,

@@ -15,6 +15,7 @@ from pointclip.config_files import Config, is_name
 from pointclip.errors import InputError
 from pointclip.renamed import current_name
 from pointclip.runs.atomic_folder import OWN_SHAPES, check_ours, staging_place
+from pointclip.runs.command_line import command_line
 from pointclip.runs.words import check_files, check_lists, files_and_settings
 from pointclip.utils.command import ArgumentParser, names_from
 from pointclip.utils.files import expanded
@@ -177,6 +178,7 @@ def parse_settings(
     make_folder(staging_place(args.folder.resolve()), "OUTPUT")
     if cache := cache_folder(settings, bool(args.search)):
         make_folder(cache, "CACHE")
+    args.command = command_line(parser.prog, words[2:] if args.under else words)  # without run_task's --under
     return args, settings
 
 

@@ -12,12 +12,15 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.errors import escaped
 from pointclip.features import FeatureExtractor
 from pointclip.origin import Origin
+from pointclip.report.page import Footer
 from pointclip.runs.atomic_folder import atomic_folder
+from pointclip.runs.command_line import date_in_words
 from pointclip.runs.environment import environment
 from pointclip.runs.output import write_json, write_settings
 from pointclip.runs.provenance import Provenance, provenance, run_notes
 from pointclip.search.result import SearchResult, write_result
 from pointclip.utils.files import expanded
+from pointclip.version import __version__
 
 
 @dataclass
@@ -33,6 +36,7 @@ class Run:
     notes: list[str] = field(default_factory=list)  # further notes for readers
     left_out: Mapping[int | str, str] = field(default_factory=dict)  # bad shape -> what is wrong with it
     environment: dict = field(default_factory=dict)  # see `pointclip.runs.environment`
+    command: str = ""  # that made it, in words
 
     @property
     def all_notes(self) -> list[str]:
@@ -47,6 +51,13 @@ class Run:
             "Prompts": self.origin.prompts,
             "View weights": self.origin.view_weights,
         }
+
+    @property
+    def page_footer(self) -> Footer:
+        """What made a page of this run."""
+        number, commit = self.environment.get("version", __version__), self.environment.get("revision")
+        revision = f" ({commit[:10]}{'-dirty' * commit.endswith('-dirty')})" if commit else ""
+        return Footer(self.command, date_in_words(), f"pointclip {number}{revision}")
 
     def print_footer(self, shapes: int, predicted: int | None = None) -> None:
         """Print the lines below a table of `shapes` shapes; `predicted` counts all predictions (default: as many)."""
@@ -94,6 +105,7 @@ def describe_run(
         notes=run_notes(settings, extractor, reader, sentences),
         left_out=reader.bad if reader else {},
         environment=environment(encoder.device, encoder.precision, settings.SEED),
+        command=args.command,
     )
 
 

@@ -52,7 +52,7 @@ class Runs:
     def files(self) -> list[Path]:
         """A cloud and a mesh, in a folder with a long name."""
         folder = self.folder / "a folder with a long name, as people have them" / "scans"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / "chair.npy", generate("chair", 1, 2000).points)
         trimesh.creation.torus(1, 0.3).export(folder / "a ring & more.ply")
         return sorted(folder.iterdir())
@@ -67,7 +67,7 @@ class Runs:
         """Two folders of three shapes."""
         folder = self.folder / "training"
         for kind in KINDS[:2]:
-            (folder / kind).mkdir(parents=True)
+            (folder / kind).mkdir(parents=True, exist_ok=True)
             for seed in range(3):
                 np.save(folder / kind / f"{seed}.npy", generate_unseen(kind, seed, 300).points)
         return folder

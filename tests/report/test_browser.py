@@ -28,6 +28,9 @@ def test_pages_are_sound(browser, runs, kind):
         for width in WIDTHS:
             faults += read_through(page, width, dark=width == WIDTHS[1])
             assert not faults, f"at {width} pixels"
+        links = page.eval_on_selector_all("a", "links => links.map(link => link.getAttribute('href'))")
+        assert {"predictions.csv", "metrics.json", "config.yaml"} <= set(links)
+        assert [link for link in links if not (runs.page(kind).parent / link).is_file()] == []
 
 
 @pytest.mark.parametrize("write", [classification_page, shapes_page, segmentation_page])

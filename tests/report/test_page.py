@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from pointclip.report.album import short_names
 from tests.report.reading import NASTY, Reader
 from tests.zeroshot_cls.pages import classification_page, shapes_page
 from tests.zeroshot_seg.pages import segmentation_page
@@ -21,7 +22,7 @@ def page(request, tmp_path_factory):
 
 def test_page_is_complete_and_needs_no_network(page):
     read = Reader(page)
-    pictures_linked = [address for address in read.addresses if not address.startswith("data:,")]
+    pictures_linked = [address for address in read.addresses if address not in ("data:,", "report.html")]
     assert pictures_linked
     for address in pictures_linked:
         assert re.fullmatch(r"pictures/[a-z]+(-\d+)?\.png", address)
@@ -52,3 +53,25 @@ def test_same_input_gives_the_same_bytes(page, request, tmp_path):
     request.node.callspec.params["page"](tmp_path / "report.html")
     for path in (path for path in tmp_path.rglob("*") if path.is_file()):
         assert path.read_bytes() == (page.parent / path.relative_to(tmp_path)).read_bytes()
+
+
+def test_a_page_says_what_made_it(tmp_path):
+    shapes_page(tmp_path / "report.html")
+    read = Reader(tmp_path / "report.html")
+    assert "report.html" in read.addresses
+    assert read.tags.index("footer") > len(read.tags) - read.tags[::-1].index("article") - 1
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (["/a/b/c.ply"], ["c.ply"]),
+        (["/a/b/c.ply", "/a/d/c.ply#arm/left"], ["b/c.ply", "d/c.ply#arm/left"]),
+        (["/a/b/c.glb#x/y", "/a/b/c.glb#x/z"], ["c.glb#x/y", "c.glb#x/z"]),
+        (["scans/c.ply", "chair-3"], ["scans/c.ply", "chair-3"]),
+        (["/c.ply"], ["c.ply"]),
+        ([], []),
+    ],
+)
+def test_headings_leave_out_the_common_folder(names, short):
+    assert short_names(names) == short

@@ -40,6 +40,14 @@ def test_clouds_are_upright_and_not_mirrored():
     assert np.linalg.det(axes) > 0  # a rotation, not a reflection
 
 
+def test_a_shape_is_upright_bounded_and_coloured_by_height():
+    points = np.random.default_rng(0).random((5000, 3))
+    figure = pictures.shape_cloud(points)
+    assert len(figure.data[0].x) == 2048
+    assert np.array_equal(figure.data[0].marker.color, figure.data[0].z)  # our y
+    assert len(pictures.figure_json(figure)) < 60_000
+
+
 @pytest.mark.parametrize(("count", "drawn"), [(1, 1), (100, 100), (8192, 8192), (100_000, 8192)])
 def test_large_clouds_are_thinned(count, drawn):
     chosen = pictures.drawn_points(count)

@@ -1,7 +1,10 @@
 """Pages of classification runs with names that look like markup."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from pointclip.report.page import Footer
 from tests.report.reading import FACTS, NASTY
 from zeroshot_cls.report import ClassificationCase, write_classification_report, write_shapes_report
 
@@ -20,6 +23,6 @@ def classification_page(path, classes=3, cases=None):
 
 
 def shapes_page(path):
-    write_shapes_report(
-        path, NASTY, FACTS, [classification_case(NASTY, None), classification_case(views=3, truth=None)]
-    )
+    first = replace(classification_case(NASTY, None), points=np.random.default_rng(0).random((3000, 3)))
+    cases = [first, classification_case(views=3, truth=None)]
+    write_shapes_report(path, NASTY, FACTS, cases, footer=Footer(NASTY, "1970-01-01", "0", files=("report.html",)))

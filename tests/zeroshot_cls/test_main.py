@@ -99,7 +99,7 @@ def test_run_writes_its_files(run, capsys):
         assert share == (pytest.approx(100 * np.mean(results_of_class)) if results_of_class else None)
 
     page = (folder / "report.html").read_text(encoding="utf-8")
-    pictures = re.findall(r'src="(pictures/[^"]+)"', page)
+    pictures = re.findall(r'(?:src|href)="(pictures/[^"]+)"', page)
     assert pictures
     assert names_below(folder) == {"metrics.json", "predictions.csv", "report.html", "config.yaml", *pictures}
     printed = capsys.readouterr().out

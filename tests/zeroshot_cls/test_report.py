@@ -57,6 +57,18 @@ def test_right_and_wrong_are_written_as_text(tmp_path):
     assert "90.0 %" in text
 
 
+def test_the_matrix_is_a_table_with_counts_and_shares(tmp_path):
+    confusion, names = np.array([[3, 1], [0, 2]]), ["chair", "table"]
+    write_classification_report(tmp_path / "report.html", "t", {}, {}, confusion, names, [], [])
+    page = (tmp_path / "report.html").read_text()
+    assert re.findall(r'--share: ([\d.]+)" title="(.*?)"', page, re.DOTALL) == [
+        ("0.750", "chair read as chair: 3 (75.0 %)"),
+        ("0.250", "chair read as table: 1 (25.0 %)"),
+        ("1.000", "table read as table: 2 (100.0 %)"),
+    ]
+    assert "pictures/confusion.png" in page
+
+
 def test_no_cases(tmp_path):
     classification_page(tmp_path / "test.html", cases=[])
     write_shapes_report(tmp_path / "own.html", "own", {}, [])
