@@ -24,6 +24,8 @@ from safetensors.torch import save as as_safetensors
 from pointclip.config import defaults, load_config
 from pointclip.datasets.h5 import H5Shapes
 from pointclip.datasets.shape_files import read_shape
+from pointclip.datasets.shape_files.geometry import Reading
+from pointclip.datasets.shape_files.reading import read_geometry
 from pointclip.encoder.checkpoints import read_state_dict
 from pointclip.errors import InputError
 from pointclip.features.store import read_features, write_features
@@ -48,6 +50,7 @@ class Reader:
 
 
 def _shape(path: Path) -> None:
+    read_geometry(path, Reading(fields=True))
     points = read_shape(path, 64).points
     check_points(torch.from_numpy(points)[None])
 
@@ -182,7 +185,8 @@ def _saved(save: Callable[[object], object]) -> bytes:
 
 @cache
 def _npy() -> list[bytes]:
-    return [_saved(lambda file: np.save(file, POINTS)), _saved(lambda file: np.save(file, {"xyz": POINTS}))]
+    contents = (POINTS, {"xyz": POINTS}, np.rec.fromarrays(POINTS.T, names="x,y,z"), POINTS.reshape(6, 4, 3))
+    return [_saved(lambda file, content=content: np.save(file, content)) for content in contents]
 
 
 @cache
@@ -196,6 +200,8 @@ def _xyz() -> list[bytes]:
     return [
         _saved(lambda file: np.savetxt(file, POINTS)),
         b"x,y,z\n" + _saved(lambda f: np.savetxt(f, POINTS, delimiter=",")),
+        b'"who";"X [m]";"Y [m]";"Z [m]"\n' + b"".join(b'"a; b";%g;%g;%g\n' % tuple(point) for point in POINTS),
+        b"//Original cloud index X Y Z\n" + b"".join(b"%d %g %g %g\n" % (n, *p) for n, p in enumerate(POINTS)),
     ]
 
 

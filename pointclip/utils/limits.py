@@ -46,9 +46,9 @@ def within(size: float, limit: float, what: str, unit: str) -> None:
         )
 
 
-def unpacked_limit(packed: int, most: int) -> int:
+def unpacked_limit(packed: int, most: int, ratio: int = MAX_RATIO) -> int:
     """The largest size in bytes to which `packed` bytes may be unpacked; `most` however many these are."""
-    return min(most, max(LEAST_UNPACKED, MAX_RATIO * packed))
+    return min(most, max(LEAST_UNPACKED, ratio * packed))
 
 
 def _number(size: float) -> str:

@@ -118,17 +118,18 @@ def test_invalid_chunk_table(tmp_path, place):
 
 
 @pytest.mark.parametrize(
-    ("place", "reason"),
+    ("place", "content", "reason"),
     [
-        pytest.param(12, "chunks without points", id="points per chunk"),
-        pytest.param(32, r"points of \d+ bytes, but declares \d+", id="items"),
-        pytest.param(36, r"points of \d+ bytes, but declares \d+", id="size of an item"),
+        pytest.param(12, 0, "chunks without points", id="points per chunk"),
+        pytest.param(12, 2**31, "chunks of 2,147,483,648 points", id="room for a chunk"),
+        pytest.param(32, 0, r"points of \d+ bytes, but declares \d+", id="items"),
+        pytest.param(36, 0, r"points of \d+ bytes, but declares \d+", id="size of an item"),
     ],
 )
-def test_invalid_packing_prints_no_stack_trace(tmp_path, place, reason, capfd):
+def test_invalid_packing_prints_no_stack_trace(tmp_path, place, content, reason, capfd):
     data = bytearray(READERS["las"].sound()[1])
     record = data.index(b"laszip encoded") - 2 + 54
-    data[record + place : record + place + 4] = bytes(4)
+    data[record + place : record + place + 4] = content.to_bytes(4, "little")
     path = tmp_path / "a.laz"
     path.write_bytes(data)
     with pytest.raises(InputError, match=rf"a\.laz has {reason}"):

@@ -83,7 +83,7 @@ def _of_arrays(
         if key in chosen or array.dtype.kind not in "fiu" or array.ndim not in (1, 2) or len(array) != count:
             continue
         if array.size <= MAX_COLUMNS * count:
-            parts = load(key).reshape(count, -1).T
+            parts = np.atleast_2d(load(key).T)
             fields |= {key if len(parts) == 1 else f"{key}_{k}": part for k, part in enumerate(parts)}
     return replace(cloud, fields=fields)
 
@@ -202,7 +202,7 @@ def _organised(array: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[str, ..
         InputError: for another width, for pictures of bytes, and for several shapes of the same size.
     """
     rows, columns, width = array.shape
-    if width != 3 or array.dtype.itemsize == 1:
+    if width != 3 or array.dtype.itemsize == 1 or not array.size:
         raise _no_points(path, _given(array))
     centres, sizes = array.mean(axis=1), np.linalg.norm(array, axis=2).max(axis=1)
     if np.abs(centres).max(initial=0) < 0.01 * sizes.max(initial=0) and np.ptp(sizes) <= 0.01 * sizes.max(initial=0):

@@ -9,8 +9,14 @@ import numpy as np
 from pointclip.datasets.shape_files.geometry import PLAIN, Geometry, Reading
 from pointclip.errors import InputError, first_line
 from pointclip.utils.file_errors import truncated
+from pointclip.utils.limits import unpacked_limit, within
 
 SCANS = (".las", ".laz")
+MAX_BYTES = 1 << 34  # of a LAZ file's points, unpacked
+MAX_RATIO = 1000  # of unpacked to packed bytes of a LAZ file; scans have 5 to 20, made grids hundreds
+MAX_CHUNK = 1 << 27  # bytes of a LAZ file's chunk of points, unpacked, for which lazrs makes room
+VARIABLE_CHUNKS = 2**32 - 1  # points of a chunk, where each chunk has its own number
+CHUNK_BYTES = 1 << 26
 CHUNK_POINTS = 1_000_000  # points read at a time, so that memory depends on the actual data, not on the header
 
 
@@ -22,7 +28,9 @@ def read_las(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
     try:
         with laspy.open(io.BytesIO(data)) as reader:
             chunks, others = [], []
-            for chunk in reader.chunk_iterator(CHUNK_POINTS):
+            for chunk in reader.chunk_iterator(
+                max(1, min(CHUNK_POINTS, CHUNK_BYTES // reader.header.point_format.size))
+            ):
                 chunks.append(np.stack((chunk.x, chunk.y, chunk.z), axis=1))
                 others += [_fields(chunk)] if reading.fields else []
     except BaseException as error:  # laspy raises various errors; a panic in lazrs is not an Exception
@@ -61,20 +69,22 @@ def _check_header(data: bytes, path: Path) -> int:
         raise truncated(path, "extended records", number(243, 4), max(0, len(data) - number(235, 8)) // 60)
     is_packed = form & 0xC0
     if is_packed:
+        within(count * width, unpacked_limit(len(data), MAX_BYTES, MAX_RATIO), f"{path}, unpacked,", "bytes")
         _check_chunks(data, start, width, path)
-        _check_packing(data, number(94, 2), records, start, width, path)
+        _check_packing(data, number(94, 2), records, start, width, count, path)
     elif count * width > max(0, len(data) - start):
         raise truncated(path, "points", count, max(0, len(data) - start) // max(1, width))
     return count
 
 
-def _check_packing(data: bytes, place: int, records: int, start: int, width: int, path: Path) -> None:
+def _check_packing(data: bytes, place: int, records: int, start: int, width: int, count: int, path: Path) -> None:
     """Check how a LAZ file says that points are packed: lazrs prints a stack trace if this is impossible.
 
     Args:
         place, records: where the variable length records are, and how many.
         start: of the points.
         width: of a point in bytes.
+        count: of points.
     """
     for _ in range(records):
         size = int.from_bytes(data[place + 20 : place + 22], "little")
@@ -84,14 +94,20 @@ def _check_packing(data: bytes, place: int, records: int, start: int, width: int
             packed = sum(int.from_bytes(items[i + 2 : i + 4], "little") for i in range(0, len(items), 6))
             if packed != width:
                 raise _damaged(path, f"points of {packed} bytes, but declares {width}")
-            if not any(packing[12:16]):
+            points = int.from_bytes(packing[12:16], "little")
+            if not points:
                 raise _damaged(path, "chunks without points")
-            _check_sizes(data, start, packing, path)
+            if points != VARIABLE_CHUNKS and points * width > MAX_CHUNK:
+                raise _damaged(path, f"chunks of {points:,} points, for which there would be no memory")
+            _check_sizes(data, start, packing, count, path)
         place += 54 + size
 
 
-def _check_sizes(data: bytes, start: int, packing: bytes, path: Path) -> None:
-    """Check that the packed chunks fit into the file; lazrs reports anything else that is wrong with their table."""
+def _check_sizes(data: bytes, start: int, packing: bytes, count: int, path: Path) -> None:
+    """Check that the packed chunks fit into the file and have no more points than it.
+
+    lazrs reports anything else that is wrong with their table.
+    """
     try:
         import lazrs
     except ModuleNotFoundError as error:
@@ -99,9 +115,13 @@ def _check_sizes(data: bytes, start: int, packing: bytes, path: Path) -> None:
     source = io.BytesIO(data)
     source.seek(start)
     with contextlib.suppress(lazrs.LazrsError):
-        total = sum(size for _, size in lazrs.read_chunk_table(source, lazrs.LazVlr(packing)) or ())
+        chunks = lazrs.read_chunk_table(source, lazrs.LazVlr(packing)) or ()
+        total = sum(size for _, size in chunks)
         if total > len(data):
             raise _damaged(path, f"chunks of {total:,} bytes in all, but is {len(data):,} bytes long")
+        points = max((points for points, _ in chunks), default=0)
+        if packing[12:16] == VARIABLE_CHUNKS.to_bytes(4, "little") and points > count:
+            raise _damaged(path, f"a chunk of {points:,} points, but {count:,} in all")
 
 
 def _damaged(path: Path, reason: str) -> InputError:

@@ -30,19 +30,21 @@ def decoded(data: bytes, path: Path) -> str:
 
 
 def as_numbers(tokens: Sequence[str], path: Path) -> np.ndarray:
-    """The tokens as float64, [n].
+    """The tokens as float64, [n]; words for missing values are NaN.
 
     Raises:
         InputError: for anything else than numbers; Python's underscores between digits are none of a file's.
     """
     try:
-        numbers = np.array(tokens, dtype=np.float64)
-    except ValueError:
-        numbers = None
-    if numbers is None or "_" in "".join(tokens):
-        wrong = next(token for token in tokens if as_number(token) is None or not token)
-        raise InputError(f"{path} has {wrong[:40]!r} instead of a number; is it the right file?") from None
-    return numbers
+        if "_" not in "".join(tokens):
+            return np.array(tokens, dtype=np.float64)
+    except ValueError:  # found below
+        pass
+    numbers = [as_number(token) for token in tokens]
+    if None in numbers:
+        wrong = tokens[numbers.index(None)]
+        raise InputError(f"{path} has {wrong[:40]!r} instead of a number; is it the right file?")
+    return np.array(numbers, dtype=np.float64)
 
 
 def as_number(token: str) -> float | None:

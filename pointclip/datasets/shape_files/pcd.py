@@ -144,7 +144,7 @@ def _read_compressed(body: bytes, row: np.dtype, names: Sequence[str], count: in
     for name in row.names:
         field = row[name]
         if name in names:
-            columns[name] = np.frombuffer(body, field.base, count * field.shape[0], start).reshape(count, -1)
+            columns[name] = np.frombuffer(body, field.base, count * field.shape[0], start).reshape(-1, field.shape[0])
         start += count * field.itemsize
     return columns
 
@@ -159,6 +159,6 @@ def _fields(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             colours = dict(zip((*COLOURS, "alpha"), (channel.astype(np.uint8) for channel in channels), strict=True))
             fields |= {colour: colours[colour] for colour in (*COLOURS, "alpha")[: len(name)]}
         elif name not in ("x", "y", "z") and not name.startswith("_"):
-            parts = np.array(values).reshape(len(values), -1).T
+            parts = np.array(values).T
             fields |= {name if len(parts) == 1 else f"{name}_{k}": part for k, part in enumerate(parts)}
     return fields

@@ -98,7 +98,7 @@ def _points(
     """
     table = _quick_table(rows)
     cells = None
-    if table is None:
+    if table is None or table.shape[1] != len(split(rows[0])):
         cells = _cells(rows, split, path)
         if chosen is None:
             table = _leading_numbers(cells, rows, path)
@@ -225,6 +225,8 @@ def _by_run(words: list[str], fields: list[str], rows: list[str], is_comment: bo
             return None  # prose
         place = behind
     else:
+        return None
+    if place + 3 > len(fields):
         return None
     says = f"Its header {' '.join(words)[:80]!r} has {len(words)} words for {len(fields)} columns"
     return Chosen(
