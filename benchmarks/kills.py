@@ -107,9 +107,9 @@ def write(report_arguments: tuple, steps: Path, last: int = 0, pause: float = 0.
         busy = False
 
     sys.addaudithook(on_access)
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
         report_test(*report_arguments)
-    steps.write_text(str(count))
+    steps.write_text(str(count), encoding="utf-8")
     time.sleep(pause)
 
 

@@ -72,7 +72,7 @@ def _measure(results, threads: int, prepare: Callable, *args) -> None:
         return
     clear_refs = Path("/proc/self/clear_refs")
     if clear_refs.exists():
-        clear_refs.write_text("5")  # resets the peak, so that imports are not included
+        clear_refs.write_text("5", encoding="utf-8")  # resets the peak, so that imports are not included
     before = _peak()
     work()
     results.put((_peak() - before) / 2**20)
@@ -82,7 +82,7 @@ def _peak() -> float:
     """Peak memory of this process in bytes."""
     status = Path("/proc/self/status")
     if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        line = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 2**10
     unit = 1 if platform.system() == "Darwin" else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
@@ -91,6 +91,6 @@ def _peak() -> float:
 def _cpu_model() -> str:
     """The CPU's name from Linux, or else from Python."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()

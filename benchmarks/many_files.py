@@ -110,7 +110,7 @@ class Progress:
 def resident(process: int) -> float:
     """Resident memory of a process in MB; 0 if it has ended."""
     try:
-        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+        lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
     return next((int(line.split()[1]) / 2**10 for line in lines if line.startswith("VmRSS")), 0.0)

@@ -121,8 +121,8 @@ class Sentences:
     """Draws a sentence for a class or part, from prompts/ or sometimes from a template."""
 
     def __init__(self):
-        self.classes = json.loads((PROMPTS / "synthetic.json").read_text())
-        self.parts = json.loads((PROMPTS / "shapenetpart.json").read_text())
+        self.classes = json.loads((PROMPTS / "synthetic.json").read_text(encoding="utf-8"))
+        self.parts = json.loads((PROMPTS / "shapenetpart.json").read_text(encoding="utf-8"))
 
     def of_class(self, label: int, rng: np.random.Generator) -> str:
         name = CATEGORIES[label]

@@ -181,7 +181,7 @@ def _locked(folder: Path, wait_seconds: float) -> Iterator[None]:
 
 
 def _holder(lock: Path) -> str:
-    text = lock.read_text(errors="replace").strip() if lock.exists() else ""
+    text = lock.read_text(encoding="utf-8", errors="replace").strip() if lock.exists() else ""
     return f"process {text}" if text.isdecimal() else "another process"
 
 

@@ -73,7 +73,7 @@ def test_methods_on_fixed_views(run, method):
     assert all(len(sides["train"]) == len(sides["validation"]) == 1 for sides in shots[0]["classes"].values())
     assert (folder / "head_seed1.safetensors").is_file()
     assert not list(folder.glob("training*"))  # checkpoints of finished trainings are removed
-    with open(folder / "predictions.csv", newline="") as file:
+    with open(folder / "predictions.csv", encoding="utf-8", newline="") as file:
         assert len(list(csv.DictReader(file))) == summary["shapes"]
 
 
@@ -84,7 +84,7 @@ def test_published_protocol_is_marked_everywhere(run, method):
     assert summary["tuned_on_test_labels"] is True
     assert any("PROTOCOL published" in note for note in summary["notes"])
     assert "PROTOCOL published" in (folder / "report.html").read_text(encoding="utf-8")
-    with open(folder / "predictions.csv", newline="") as file:
+    with open(folder / "predictions.csv", encoding="utf-8", newline="") as file:
         assert {row["tuned_on_test_labels"] for row in csv.DictReader(file)} == {"1"}
 
 

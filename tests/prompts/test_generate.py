@@ -282,7 +282,7 @@ def test_interrupted_run_resumes_from_the_answers_so_far(serve, tmp_path, capsys
     assert len(first.asked) == 5 + 3
     partial = tmp_path / "out.json.partial"
     assert len(partial.read_text().splitlines()) == 1 + 5
-    with open(partial, "a") as file:
+    with open(partial, "a", encoding="utf-8") as file:
         file.write('["chair", "words"')  # truncated by a full disk
     first.script.clear()
     assert run(first, out, "--jobs", "1") == 0

@@ -21,7 +21,7 @@ def test_table_aligns():
 def test_csv_cells_are_not_formulas(tmp_path):
     cells = ["=1+1", "+1", "-chair", "@SUM(A1)", "-0.5", "-1e3", "a=b", "\x1b[31m", "", -3, 2.5]
     write_csv(tmp_path / "a.csv", ["=name"] * len(cells), iter([cells]))
-    with open(tmp_path / "a.csv", newline="") as file:
+    with open(tmp_path / "a.csv", encoding="utf-8", newline="") as file:
         header, row = csv.reader(file)
     assert set(header) == {"'=name"}
     assert row == ["'=1+1", "+1", "'-chair", "'@SUM(A1)", "-0.5", "-1e3", "a=b", "\\x1b[31m", "", "-3", "2.5"]

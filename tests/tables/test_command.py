@@ -18,7 +18,7 @@ def test_cells_can_depend_on_each_other(fake, capsys):
     assert [(search, pairs.get("DATASET.ROTATION")) for _, search, pairs in fake.calls] == [
         ("", None), ("", "so3"), ("prompts", None), ("", "so3")]  # fmt: skip
     searched = Path(fake.calls[3][2]["SEARCHED"])
-    assert searched.read_text() == "call: 3"
+    assert searched.read_text(encoding="utf-8") == "call: 3"
     rows = fake.rows()
     assert rows["template", "canonical pose"]["difference"] == "0.60"
     assert rows["template", "canonical pose"]["verdict"] == "differs by +0.60"

@@ -16,7 +16,7 @@ has_glibc = sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim"
 
 def resident() -> float:
     """Memory of this process in MB."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MEGABYTE
+    return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE") / MEGABYTE
 
 
 @pytest.mark.skipif(not has_glibc, reason="needs glibc")

@@ -406,7 +406,7 @@ def test_closed_output_pipe(monkeypatch, tmp_path):
         def fileno(self):
             return file.fileno()
 
-    with open(tmp_path / "a", "w") as file:
+    with open(tmp_path / "a", "w", encoding="utf-8") as file:
         monkeypatch.setattr(sys, "stdout", ClosedPipe())
         with pytest.raises(SystemExit) as caught:
             run_command(lambda: None)

@@ -42,7 +42,7 @@ def run(encoder, tmp_path, monkeypatch):
 
 
 def rows_of(folder: Path) -> list[dict]:
-    with open(folder / "demo" / "predictions.csv", newline="") as file:
+    with open(folder / "demo" / "predictions.csv", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -74,7 +74,7 @@ def test_run_scores_rooms_and_writes_its_files(run, capsys):
     assert metrics["scoring"]["per_class_proposals"] is True
     assert metrics["classifier"]["logits"] == "mean"
     assert metrics["nms"]["order"] == "objectness"
-    with open(folder / "predictions.csv") as file:
+    with open(folder / "predictions.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == metrics["detections"]
     assert set(rows[0]) >= {"scene", "class", "score", "x", "dx", "heading"}
@@ -144,7 +144,7 @@ def test_boxes_of_a_scan_are_in_its_frame(run, scan, tmp_path, capsys):
     centre = axes.to_z_up(corners.mean(0) - (10, 20, 30), "y")
     z_box = np.array([*centre, best["dx"], best["dz"], best["dy"], best["heading"]])
     assert inside(room.points, z_box).sum() >= 5  # heading and sizes mean what box_rows says
-    with open(folder / "scan-1/boxes.csv") as file:
+    with open(folder / "scan-1/boxes.csv", encoding="utf-8") as file:
         assert len(list(csv.DictReader(file))) == len(written["boxes"])
     lines = trimesh.load(folder / "scan-1/boxes.obj")
     all_corners = np.array([box["corners"] for box in written["boxes"]]).reshape(-1, 3)

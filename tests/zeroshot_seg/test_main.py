@@ -51,7 +51,7 @@ def test_run_writes_its_files(run, capsys):
     assert metrics["shapes"] == 5
     assert (metrics["lookup"], metrics["protocol"], metrics["iou_rule"]) == ("corrected", "standard", "standard")
     assert 0 < metrics["instance_miou"] < 100
-    with open(folder / "predictions.csv", newline="") as file:
+    with open(folder / "predictions.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 5
     assert np.mean([float(row["iou"]) for row in rows]) == pytest.approx(metrics["instance_miou"], abs=1e-3)
@@ -102,7 +102,7 @@ def test_own_shapes(run, tmp_path, capsys):
     folder = run("--input", tmp_path / "a.npy", tmp_path / "b.npy", "--parts", "seat, back, leg")
     out = capsys.readouterr().out
     assert all(word in out for word in ("seat", "back", "leg", "a.npy", "b.npy"))
-    with open(folder / "input" / "predictions.csv", newline="") as file:
+    with open(folder / "input" / "predictions.csv", encoding="utf-8", newline="") as file:
         assert [int(row["points"]) for row in csv.DictReader(file)] == [2048, 700]
     assert (folder / "input" / "report.html").exists()
     metrics = read_metrics(folder / "input")
@@ -185,7 +185,7 @@ def test_an_own_file_is_written_whole_in_its_own_frame(run, tmp_path, capsys):
     assert sum(part["count"] for part in of_ball["parts"]) == len(mesh.faces)
     assert sum(part["share"] for part in of_ball["parts"]) == pytest.approx(1)
     assert of_ball["up_by"] == "--up"
-    with open(folder / "predictions.csv", newline="") as file:
+    with open(folder / "predictions.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert int(rows[1]["cup count"]) == of_ball["parts"][1]["count"]
     assert float(rows[1]["cup share"]) == pytest.approx(of_ball["parts"][1]["share"], abs=1e-6)

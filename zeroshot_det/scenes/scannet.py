@@ -68,7 +68,7 @@ class ScanNet:
             raise InputError(
                 f"There is no {SPLITS[split]} beside {folder}; copy it there from VoteNet's scannet/meta_data."
             )
-        names = sorted({line.strip() for line in listed.read_text().splitlines() if line.strip()})
+        names = sorted({line.strip() for line in listed.read_text(encoding="utf-8").splitlines() if line.strip()})
         self.names = [name for name in names if self._layout.has(name)]
         missing = sorted(set(names) - set(self.names))
         if not self.names:
