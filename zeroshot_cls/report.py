@@ -72,8 +72,16 @@ def write_classification_report(
         picture = album.add("confusion", pictures.confusion_matrix(counts.toarray(), class_names))
     columns = [column("class", text=True), column("accuracy", bar=True), *map(column, ("%", "correct", "shapes"))]
     sections = [
-        ("Best cases", "Correct, with the highest confidence.", _classified(album, "best", best)),
-        ("Worst cases", "Wrong, with the highest confidence.", _classified(album, "worst", worst)),
+        (
+            "Best cases",
+            "Correct, with the highest confidence; each of another class where there are enough.",
+            _classified(album, "best", best),
+        ),
+        (
+            "Worst cases",
+            "Wrong, with the highest confidence; each of another class where there are enough.",
+            _classified(album, "worst", worst),
+        ),
     ]
     page = render(
         TEMPLATE,

@@ -9,6 +9,7 @@ import torch
 
 from pointclip.datasets.base import ShapeSet
 from pointclip.datasets.batches import BatchReader
+from pointclip.report.cases import varied
 from pointclip.runs.answers import ANSWERS
 from pointclip.runs.output import table, write_csv
 from pointclip.runs.own_shapes import UP_COLUMNS, answers_of, class_answers, details, print_classes
@@ -108,12 +109,13 @@ def report_own_shapes(
     return summary
 
 
-def best_and_worst(truth: np.ndarray, answers: Answers) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the correctly and of the wrongly classified shapes with the highest confidence, CASES of each."""
+def best_and_worst(truth: np.ndarray, answers: Answers) -> tuple[list[int], list[int]]:
+    """Indices of CASES correctly and CASES wrongly classified shapes: the most confident ones of different classes."""
     confidence, correct = answers.probabilities[:, 0], answers.top[:, 0] == truth
     order = np.argsort(-confidence, kind="stable")
     known = truth[order] >= 0
-    return order[correct[order]][:CASES], order[~correct[order] & known][:CASES]
+    right, wrong = order[correct[order]], order[~correct[order] & known]
+    return varied(right, truth, CASES), varied(wrong, truth, CASES)
 
 
 def make_cases(

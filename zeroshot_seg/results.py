@@ -14,6 +14,7 @@ from pointclip.datasets.shape_files.labelling import FileLabels, labels_in_file,
 from pointclip.datasets.shape_files.las import SCANS
 from pointclip.datasets.shape_files.reading import ending_of, read_bytes
 from pointclip.errors import InputError
+from pointclip.report.cases import varied
 from pointclip.report.labelled_files import write_glb, write_las, write_ply
 from pointclip.report.pictures import even_choice
 from pointclip.runs.answers import ANSWERS
@@ -55,10 +56,10 @@ def report_test(
         write_predictions(folder, run, shapes, scores.iou)
         save_shapes(folder, args, reader, shapes, parts)
         if settings.REPORT:
-            order = np.argsort(-scores.iou, kind="stable")
+            order, categories = np.argsort(-scores.iou, kind="stable"), [shape.category for shape in shapes]
             cases = [
                 make_cases([(shapes[i], scores.iou[i]) for i in chosen], reader, parts, projection)
-                for chosen in (order[:CASES], order[::-1][:CASES])
+                for chosen in (varied(order, categories, CASES), varied(order[::-1], categories, CASES))
             ]
             facts = run.facts | {
                 "Shapes": f"{len(shapes)}",

@@ -188,7 +188,7 @@ def test_online_augmentation_says_how_long_it_takes(run, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["METHOD", "nearest"], "METHOD is 'nearest'; one of tip_adapter"),
+        (["METHOD", "nearest"], "METHOD is 'nearest'; expected one of tip_adapter"),
         (["PROTOCOL", "test"], "validation, fixed, published"),
         (["AUGMENT_ONLINE", "True"], "METHOD adapter"),
         (["METHOD", "adapter", "TRAIN.PRECISION", "bf16"], "METHOD adapter does not have"),

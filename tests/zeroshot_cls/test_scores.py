@@ -48,11 +48,11 @@ def test_top_classes():
     logits[0] = 0  # the first among equals
     best, shares = top_classes(logits)
     expected, order = logits.softmax(1).sort(dim=1, descending=True, stable=True)
-    assert best.tolist() == order[:, :TOP].tolist()
+    assert best == order[:, :TOP].tolist()
     np.testing.assert_allclose(shares, expected[:, :TOP])
 
 
 def test_best_and_worst_are_the_most_confident():
     best, worst = best_and_worst(LABELS, ANSWERS)
-    assert best.tolist() == [0, 2, 3]
-    assert worst.tolist() == [1]
+    assert best == [0, 2, 3]
+    assert worst == [1]
