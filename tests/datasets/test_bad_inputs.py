@@ -81,7 +81,7 @@ REJECTED = {
     "t09_time_lat_lon.csv": "has the columns time, latitude, longitude, elevation; which are x, y and z is not clear",
     "hostile_d1.xyz": "instead of a header or a line of numbers.",
     "hostile_d7.ply": "its header has 'element vertex 9999",
-    "hostile_p7.ply": "has lists as the vertex property x; one number each was expected",
+    "hostile_p7.ply": "has lists as the vertex property x; expected one number each",
     "hostile_n1.npy": "it numbers an object 67108864, which is beyond their count",
     "hostile_g1.gltf": "has no points",
     "depth_map_48x64.npy": "is a table of 48 × 64 numbers without names",

@@ -41,8 +41,8 @@ class ScannedRooms:
             raise InputError(f"The split is {split!r}, but the scanned rooms have {', '.join(SPLITS)}.")
         if count < 1 or not 0 <= noise <= 10:
             raise InputError(
-                f"The settings ask for {count} rooms and {noise:g} times a depth camera's noise; at least 1 room and "
-                "0 to 10 times were expected."
+                f"The settings ask for {count} rooms and {noise:g} times a depth camera's noise; expected at least "
+                "1 room and 0 to 10 times."
             )
         self.names = [f"{split}-scan-{number}" for number in range(count)]
         self._split, self._noise = SPLITS.index(split), noise

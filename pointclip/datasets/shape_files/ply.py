@@ -109,7 +109,7 @@ def _geometry(ply, reading: Reading, path: Path) -> Geometry:
     if not {"x", "y", "z"} <= axes.keys():
         raise InputError(f"{path} has no vertex properties x, y, z, only {', '.join(axes) or 'none'}.")
     if lists := [axes[axis] for axis in "xyz" if hasattr(vertex.ply_property(axes[axis]), "len_dtype")]:
-        raise InputError(f"{path} has lists as the vertex property {', '.join(lists)}; one number each was expected.")
+        raise InputError(f"{path} has lists as the vertex property {', '.join(lists)}; expected one number each.")
     points = np.stack([np.asarray(vertex[axes[axis]], np.float64) for axis in "xyz"], axis=1)  # [N, 3]
     fields = _fields(vertex) if reading.fields else {}
     if "face" not in names or not ply["face"].count:
