@@ -48,7 +48,7 @@ def test_top_classes():
     logits[0] = 0  # the first among equals
     best, shares = top_classes(logits)
     expected, order = logits.softmax(1).sort(dim=1, descending=True, stable=True)
-    assert best == order[:, :TOP].tolist()
+    assert best.tolist() == order[:, :TOP].tolist()
     np.testing.assert_allclose(shares, expected[:, :TOP])
 
 
