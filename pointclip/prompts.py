@@ -152,7 +152,7 @@ def _look_up(
     found = {name: _entry(by_key.get(key_of(name), []), name, kind) for name in names}
     if entries and not any(found.values()):
         raise InputError(
-            f"The prompts have sentences for {_few(entries)}, but for none of {_few(names)}; "
+            f"The prompts have sentences for {', '.join(map(repr, entries))}, but for none of {_few(names)}; "
             "set PROMPTS.FILE to a matching file, or to '' for the template."
         )
     return found

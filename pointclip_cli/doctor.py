@@ -222,7 +222,7 @@ def data_sets(root: Path, verify: bool) -> Iterator[Finding]:
         if len(missing) == len(source.files):
             yield Finding(source.title, f"not in {root}", get)
         elif missing:
-            yield Finding(source.title, f"{folder} is missing {', '.join(missing[:3])}", get)
+            yield Finding(source.title, f"{folder} is missing {', '.join(missing)}", get)
         elif verify:
             wrong = [line for ok, line in check(source, root) if not ok]
             yield Finding(source.title, wrong[0] if wrong else f"{folder}, all files checked", get if wrong else "")

@@ -118,7 +118,7 @@ class SearchResult:
             for name in sentences:
                 if key_of(name) not in known:
                     raise InputError(
-                        f"The searched sentences are for {', '.join(list(self.sentences)[:5])} …, but not for "
+                        f"The searched sentences are for {', '.join(self.sentences)}, but not for "
                         f"{name!r}; search on this data set, or leave SEARCHED empty."
                     )
             sentences = Sentences({name: known[key_of(name)] for name in sentences}, self._origin(sentences.origin))
