@@ -8,9 +8,9 @@ CHOICE = -m "not slow"
 .PHONY: demo tables test lint clean
 
 demo: $(INSTALLED)  ## runs every task on bundled shapes; needs no weights, data or network
-	cd zeroshot_cls && $(RUN) main.py --config configs/demo.yaml DATASET.MAX_SHAPES 160
+	cd zeroshot_cls && $(RUN) main.py --config configs/demo.yaml DATASET.MAX_SHAPES 128
 	cd zeroshot_cls && $(RUN) main.py --config configs/demo_hard.yaml
-	cd zeroshot_seg && $(RUN) main.py --config configs/demo.yaml DATASET.MAX_SHAPES 160
+	cd zeroshot_seg && $(RUN) main.py --config configs/demo.yaml DATASET.MAX_SHAPES 128
 	cd zeroshot_seg && $(RUN) main.py --config configs/demo_hard.yaml
 	cd fewshot_cls && $(RUN) main.py --config configs/demo.yaml
 	cd zeroshot_det && $(RUN) main.py --config configs/demo.yaml
