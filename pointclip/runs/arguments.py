@@ -103,9 +103,17 @@ def argument_parser(
     return parser
 
 
+def _command(parser: argparse.ArgumentParser) -> str:
+    """The command as typed: "pointclip classify", "python main.py", "python -m zeroshot_cls"."""
+    if parser.prog.startswith(("pointclip", "python")):
+        return parser.prog
+    script = Path(sys.argv[0])
+    return f"python -m {script.parent.name}" if script.name == "__main__.py" else f"python {parser.prog}"
+
+
 def example_lines(parser: argparse.ArgumentParser, examples: Examples) -> list[str]:
     """Examples of a command line, with the command as it was typed."""
-    prog = parser.prog if parser.prog.startswith("pointclip") else f"python {parser.prog}"
+    prog = _command(parser)
     width = max(len(words) for words, _ in examples)
     return [f"  {prog} {words:<{width}}  # {what}" for words, what in examples]
 
@@ -183,9 +191,10 @@ def parse_settings(
 
 
 def _nothing_given(parser: argparse.ArgumentParser, task: TaskArguments) -> InputError:
+    configs = "`pointclip configs` lists" if parser.prog.startswith("pointclip") else f"{task.configs} has"
     return InputError(
         f"Nothing to {task.verb} was given; name files of your own, or a data set's --config.",
-        [*example_lines(parser, task.examples), "`pointclip configs` lists the configs, --help all arguments."],
+        [*example_lines(parser, task.examples), f"{configs} the configs; --help lists all arguments."],
     )
 
 
@@ -216,7 +225,8 @@ def with_values(words: Sequence[str]) -> list[str]:
     --split is --split=auto if a flag, a KEY or nothing follows it, --up -y is --up=-y, and so is SCENE.UP -y.
     """
     result: list[str] = []
-    for word, after in zip(words, [*words[1:], "-"], strict=True):
+    for place, word in enumerate(words):
+        after = words[place + 1] if place + 1 < len(words) else "-"
         if word in UPS and word.startswith("-") and result and result[-1] in ("--up", "SCENE.UP"):
             result[-1] = f"--up={word}"
         else:
