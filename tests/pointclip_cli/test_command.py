@@ -92,7 +92,8 @@ def test_bad_arguments_are_rejected(main, words, message):
 
 
 @pytest.mark.parametrize(
-    "typed", [*(f"prompts {name}" for name in prompts.SCRIPTS), "download", "table backbones", "figure", "verify", "doctor"]
+    "typed",
+    [*(f"prompts {name}" for name in prompts.SCRIPTS), "download", "table backbones", "figure", "verify", "doctor"],
 )
 def test_help_shows_the_command_typed(typed, capsys, monkeypatch):
     assert run(*typed.split(), "--help", monkeypatch=monkeypatch) == 0
