@@ -164,7 +164,7 @@ def test_marked_prompt_file_marks_the_run(run, tmp_path):
         (["--search-split", "val"], "--search-split needs --search"),
         (["--search", "weights", "PROJECTION.VIEWS", "0, 1"], "leave no weights to choose for the views 0, 1"),
         (["--input", "a.npy", "DATASET.ROTATION", "so3"], "ROTATION is 'so3', but has no effect on your files"),
-        (["SEARCHED", "no.yaml"], "Cannot read SEARCHED no.yaml"),
+        (["SEARCHED", "no.yaml"], "SEARCHED is .no.yaml., which does not exist"),
     ],
 )
 def test_bad_arguments_are_rejected(run, words, message):
