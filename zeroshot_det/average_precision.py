@@ -19,6 +19,7 @@ from pointclip.errors import InputError
 from zeroshot_det.boxes import best_overlaps, check_boxes, iou
 
 THRESHOLDS = (0.25, 0.5)
+ROUNDING = 1e-6  # of scores that are products and sums of probabilities
 INTERPOLATIONS = ("all", "11")  # over all points of the curve, or over eleven recall values (Pascal VOC 2007)
 MEANS = {
     "published": "over the classes that have true boxes or predictions; one without true boxes counts as 0",
@@ -156,7 +157,7 @@ def _checked_scores(scores: np.ndarray) -> np.ndarray:
     given = np.asarray(scores)
     if not given.size:
         return np.zeros(0)
-    if given.ndim != 1 or given.dtype.kind not in "fiu" or not ((given >= 0) & (given <= 1)).all():
+    if given.ndim != 1 or given.dtype.kind not in "fiu" or not ((given >= 0) & (given <= 1 + ROUNDING)).all():
         extent = f", from {given.min():g} to {given.max():g}" if given.dtype.kind in "fiu" else ""
         raise InputError(
             f"Scores are {given.dtype} of shape {list(given.shape)}{extent}; expected numbers [n] from 0 to 1: "
