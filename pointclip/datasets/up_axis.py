@@ -13,7 +13,7 @@ import numpy as np
 from pointclip.datasets.up_cues import up_scores
 
 CONVENTIONS = {".glb": "y", ".gltf": "y", ".las": "z", ".laz": "z"}
-SURE = 2.0  # margin of a sure guess: 2 % of those for the shapes that the cues were fitted on are wrong
+SURE = 2.0  # margin of a sure guess: of the shapes that the cues were fitted on, 3 % are wrong and sure
 FAR = 1e5  # the coordinates of a survey; a height is smaller
 IMAGE_LEAD = 4.0  # of a level camera over one that looks down, if the points are a camera's pixels
 

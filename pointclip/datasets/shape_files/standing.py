@@ -6,7 +6,7 @@ from pointclip.datasets.shape_files.geometry import Geometry, sample_surface
 from pointclip.datasets.up_axis import UNDECIDED, UpGuess, guess_up
 from pointclip.errors import InputError
 
-SAMPLE = 4096  # points from which the up axis is guessed, the same for every task
+SAMPLE = 2048  # points from which the up axis is guessed, the same for every task
 THINNED = 100_000  # points from which the middle of a cloud is taken
 FAR_OUT = 100  # a point is far from the others beyond this many of their extents
 
