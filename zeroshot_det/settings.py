@@ -68,7 +68,7 @@ def detection_defaults() -> CfgNode:
     c.SCENE.NOISE = 0.004  # metres, of the points of a synthetic room
 
     c.PROPOSALS = CfgNode()
-    c.PROPOSALS.METHOD = "combined"  # or "clusters", "sliding"; "files" reads PROPOSALS.FOLDER/<scene>.npz
+    c.PROPOSALS.METHOD = "clusters"  # or "combined", "sliding"; "files" reads PROPOSALS.FOLDER/<scene>.npz
     c.PROPOSALS.FOLDER = ""
     c.PROPOSALS.ORIENTATION = "oriented"  # of combined and clusters; "aligned" for axis-aligned boxes, like ScanNet's
     c.PROPOSALS.MAX_BOXES = 128  # per scene, those of highest objectness
