@@ -107,6 +107,12 @@ def checkout(tmp_path):
             marks=pytest.mark.slow,  # starts a process that loads torch
         ),
         pytest.param(
+            "proposals",
+            "--scenes 1 --points 8000",
+            ["scanned rooms, test: 1 scenes", "combined", "clusters", "CPU s"],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
             "detection",
             "--boxes 2 --million 1 --scenes 2 --repeats 1",
             ["clusters", "encode", "million", "evaluation: 2 scenes"],
