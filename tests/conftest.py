@@ -1,6 +1,7 @@
 """Shared fixtures: tiny CLIP models, registered with open_clip; and the CPU that they run on."""
 
 import json
+import sys
 
 import open_clip
 import pytest
@@ -40,6 +41,12 @@ def processor(request):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.cpu, "get_capabilities", capabilities, raising=False)
         yield
+
+
+@pytest.fixture(autouse=True)
+def command_line(monkeypatch):
+    """Restores the process's arguments, which starting a command in the process replaces."""
+    monkeypatch.setattr("sys.argv", list(sys.argv))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,6 +11,16 @@ import torch
 from pointclip.projection import triton_engine
 from tests.projection.clouds import DEVICE, quantize_by_triton, run_triton
 
+QUICK_ON_TRITON = ("random", "toy mug")  # the interpreter takes seconds a cloud; .ci/run tests all
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "test_on_every_cloud[triton-" in item.nodeid and not any(
+            f"-{name}-" in item.nodeid for name in QUICK_ON_TRITON
+        ):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def on_triton():

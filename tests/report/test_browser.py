@@ -22,7 +22,12 @@ def runs(tmp_path_factory):
     return Runs(tmp_path_factory.mktemp("runs"))
 
 
-@pytest.mark.parametrize("kind", KINDS_OF_PAGES)
+SLOW = ("segmentation of files", "few-shot of files", "few-shot, head scored elsewhere")  # much like others
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind in SLOW else []) for kind in KINDS_OF_PAGES]
+)
 def test_pages_are_sound(browser, runs, kind):
     with opened(browser, runs.page(kind)) as (page, faults):
         for width in WIDTHS:
@@ -33,7 +38,9 @@ def test_pages_are_sound(browser, runs, kind):
         assert [link for link in links if not (runs.page(kind).parent / link).is_file()] == []
 
 
-@pytest.mark.parametrize("write", [classification_page, shapes_page, segmentation_page])
+@pytest.mark.parametrize(
+    "write", [classification_page, shapes_page, pytest.param(segmentation_page, marks=pytest.mark.slow)]
+)
 def test_names_that_look_like_markup_are_harmless(browser, write, tmp_path):
     write(tmp_path / "report.html")
     with opened(browser, tmp_path / "report.html") as (page, faults):
