@@ -94,7 +94,8 @@ def labelled_shapes(settings: CfgNode, features: Features, indices: Sequence[int
     rows = [row_of[index] for index in indices]
     anew = METHODS[settings.METHOD].smoothing or settings.AUGMENT_ONLINE
     clouds = [torch.from_numpy(shapes[index].points) for index in indices] if anew else []
-    return LabelledShapes(features.views[rows], features.labels[rows], clouds)
+    objects = torch.tensor(indices) % len(getattr(shapes, "original_labels", shapes))  # copies have their original's
+    return LabelledShapes(features.views[rows], features.labels[rows], clouds, objects)
 
 
 def validation_shapes(

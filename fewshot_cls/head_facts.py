@@ -22,7 +22,9 @@ class HeadFacts:
     features: str  # what it takes: "unit", or "raw" as CLIP returns them
     smoothing: dict  # arguments of its learned smoothing, {} where it has none
     shots: str  # "modelnet40, 16 shots, seed 0"
-    chosen_on: str  # "validation shots", "test labels", "nothing"
+    chosen_on: str  # "the shots", "validation shots", "test labels", "nothing"
+    temperature: float = 1.0  # by which its logits are divided for probabilities
+    calibrated: bool = False  # whether the temperature was fitted on shapes that the head had not seen
 
     @property
     def tuned_on_test(self) -> bool:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from yacs.config import CfgNode
 
 from fewshot_cls.augmentation import AugmentedViews
+from fewshot_cls.cross_validation import fit_temperature, select
 from fewshot_cls.grid_search import grid_search
 from fewshot_cls.methods import METHODS
 from fewshot_cls.methods.head import Head
@@ -23,7 +24,12 @@ from fewshot_cls.training import Epoch, Training, Validate, train
 from pointclip.encoder import DTYPES, Encoder
 from pointclip.encoder.device import precision_on
 
-CHOSEN_ON = {"validation": "validation shots", "fixed": "nothing", "published": "test labels"}
+CHOSEN_ON = {
+    "cross_validation": "the shots",
+    "validation": "validation shots",
+    "fixed": "nothing",
+    "published": "test labels",
+}
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,7 @@ class LabelledShapes:
     views: Tensor  # [n, V, C] as the method takes them
     labels: Tensor  # [n]
     clouds: list[Tensor] = field(default_factory=list)  # [N, 3] each, for a method that learns the smoothing
+    objects: Tensor | None = None  # [n], the same number for copies of a shape; None if there are none
 
     @property
     def unit(self) -> Tensor:
@@ -100,6 +107,10 @@ def learn(
         earliest=settings.PROTOCOL == "published",
     )
     model.requires_grad_(False)
+    head.temperature, head.calibrated = 1.0, False  # a closed form's held before the training
+    if validate and settings.PROTOCOL == "validation":
+        with torch.no_grad():
+            head.temperature, head.calibrated = fit_temperature(*validate()), True
     return Learned(head.float().cpu(), chosen | {"epoch": training.chosen + 1}, training, projection)
 
 
@@ -141,14 +152,22 @@ def _start(
         c = settings.ADAPTER
         numbers = {"scale": c.SCALE, "dropout": c.DROPOUT, "hidden_dropout": c.HIDDEN_DROPOUT}
         return kind.untrained(zero, support.views, seed, **numbers), {}
-    shots = support.unit, support.labels
+    shots, how = (support.unit, support.labels), settings.VIEW_FUSION
+    if settings.PROTOCOL == "cross_validation":
+        selected = select(kind, zero, *shots, how, support.objects)
+        head = kind.fit(zero, *shots, how=how, **selected.hyperparameters)
+        head.temperature, head.calibrated = selected.temperature, bool(selected.folds)
+        return head, selected.report
     if validation is None:
-        hyperparameters = chosen = {name: settings.CLOSED_FORM[name.upper()] for name in kind.grid}
-    else:
-        best = grid_search(kind, zero, shots, (validation.unit, validation.labels), settings.VIEW_FUSION)
-        hyperparameters = best.hyperparameters
-        chosen = hyperparameters | {"accuracy_where_chosen": best.accuracy, "tried": best.tried}
-    return kind.fit(zero, *shots, how=settings.VIEW_FUSION, **hyperparameters), chosen
+        given = {name.lower(): value for name, value in settings.CLOSED_FORM.items() if value}
+        hyperparameters = {name: given.get(name.lower(), value) for name, value in kind.fixed.items()}
+        return kind.fit(zero, *shots, how=how, **hyperparameters), hyperparameters
+    others = validation.unit, validation.labels
+    best = grid_search(kind, zero, shots, others, how)
+    head = kind.fit(zero, *shots, how=how, **best.hyperparameters)
+    if settings.PROTOCOL == "validation":
+        head.temperature, head.calibrated = fit_temperature(head(others[0]), others[1]), True
+    return head, best.hyperparameters | {"accuracy_where_chosen": best.accuracy, "tried": best.tried}
 
 
 def _forward_functions(

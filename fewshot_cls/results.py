@@ -56,6 +56,8 @@ def write_learned(
             settings,
             training.class_names,
             numbers=learned.head.numbers,
+            temperature=learned.head.temperature,
+            calibrated=learned.head.calibrated,
             shots=f"{draw.dataset}, {draw.words}",
             chosen_on=chosen_on,
             **facts,

@@ -23,7 +23,7 @@ EXAMPLES = (
     ("--config modelnet40 --shots 16 DATASET.ROOT /path/to/data", "a data set"),
 )
 CONFIGS = Path(__file__).with_name("configs")
-PROTOCOLS = ("validation", "fixed", "published")
+PROTOCOLS = ("cross_validation", "validation", "fixed", "published")
 CHOICES = {
     "METHOD": tuple(METHODS),
     "PROTOCOL": PROTOCOLS,
@@ -45,17 +45,18 @@ def fewshot_defaults() -> CfgNode:
     c.SHOTS = 16  # K, labelled training shapes per class; 0 takes all
     c.SHOTS_SPLIT = "train"  # the split that they are drawn from
     c.SEEDS = 1  # number of draws of the shots, with seeds SEED, SEED + 1 …; scores are their mean
-    c.PROTOCOL = "validation"  # selects hyperparameters and epoch on min(K, 4) more training shapes per class; "fixed"
-    # takes those below and the last epoch; "published" selects on the labels of the test split, as the papers did
+    c.PROTOCOL = "cross_validation"  # selects hyperparameters on the shots themselves, and takes the last epoch;
+    # "validation" selects both on min(K, 4) more training shapes per class; "fixed" takes those below and the last
+    # epoch; "published" selects on the labels of the test split, as the papers did
     c.VIEW_FUSION = "concat"  # concatenates the features of a shape's views; "sum" adds them
     c.AUGMENT = 0  # randomly scaled and shifted copies added for every training shape, which are encoded once
     c.AUGMENT_ONLINE = False  # augments, projects and encodes every training shape anew in each epoch, as V1's training
 
-    c.CLOSED_FORM = CfgNode()  # hyperparameters of the closed-form methods where nothing is selected
-    c.CLOSED_FORM.ALPHA = 100.0  # weight of their scores (about 1) beside the zero-shot logits, which vary by about 10
-    c.CLOSED_FORM.BETA = 5.5  # how fast a training shape's vote falls off with distance
-    c.CLOSED_FORM.RIDGE = 0.1  # λ of kernel ridge
-    c.CLOSED_FORM.C = 30.0  # of the linear probe, inverse regularisation strength as in scikit-learn
+    c.CLOSED_FORM = CfgNode()  # of the closed-form methods with PROTOCOL fixed; 0 for the method's own
+    c.CLOSED_FORM.ALPHA = 0.0  # weight of their scores beside the zero-shot logits
+    c.CLOSED_FORM.BETA = 0.0  # how fast a training shape's vote falls off with distance
+    c.CLOSED_FORM.RIDGE = 0.0  # λ of kernel ridge
+    c.CLOSED_FORM.C = 0.0  # of the linear probe, inverse regularisation strength as in scikit-learn
 
     c.ADAPTER = CfgNode()
     c.ADAPTER.SCALE = 0.5  # initial value of each view's learned scale
@@ -140,8 +141,14 @@ def _check(settings: CfgNode) -> None:
     for name, smallest in (("SHOTS", 0), ("SEEDS", 1), ("AUGMENT", 0)):
         if settings[name] < smallest:
             raise InputError(f"{name} is {settings[name]}; expected {smallest} or more.")
+    if settings.PROTOCOL != "fixed" and (given := [name for name, value in settings.CLOSED_FORM.items() if value]):
+        raise InputError(
+            f"CLOSED_FORM.{given[0]} is given, but PROTOCOL {settings.PROTOCOL} selects it; set PROTOCOL fixed."
+        )
     if not settings.SHOTS and settings.PROTOCOL == "validation":
-        raise InputError("SHOTS 0 takes all training shapes and leaves none to validate on; set PROTOCOL fixed.")
+        raise InputError(
+            "SHOTS 0 takes all training shapes and leaves none to validate on; set PROTOCOL cross_validation."
+        )
     if settings.TRAIN.CHUNK < 1:
         raise InputError(f"TRAIN.CHUNK is {settings.TRAIN.CHUNK}; expected 1 or more.")
     method = METHODS[settings.METHOD]
@@ -181,7 +188,9 @@ def _check_arguments(args: argparse.Namespace, settings: CfgNode) -> None:
     if args.input and draws:
         raise InputError("Your files need a head; add --train FOLDER to train one, or --head FILE from an earlier run.")
     if args.train and settings.PROTOCOL == "published":
-        raise InputError("PROTOCOL published selects on a test split, and --train has none; set PROTOCOL fixed.")
+        raise InputError(
+            "PROTOCOL published selects on a test split, and --train has none; set PROTOCOL cross_validation."
+        )
     if args.train and not expanded(args.train).is_dir():
         raise InputError(f"--train {args.train} is not a folder; give one with a subfolder of shapes per class.")
     if (args.train or settings.HEAD) and settings.SEEDS > 1:

@@ -94,7 +94,7 @@ def _too_few(name: str, found: int, shots: int, validation: int) -> str:
     if not found:
         return f"The class {name!r} has no training shape; add some, or leave the class out."
     needed = f"{shots} shots" + (f" and {validation} to validate on" if validation else "")
-    advice = ", or do without validation (PROTOCOL fixed)" if validation else ""
+    advice = ", or do without validation (PROTOCOL cross_validation)" if validation else ""
     return f"The class {name!r} has {count}, too few for {needed}; take fewer shots{advice}."
 
 

@@ -32,6 +32,7 @@ class Method:
 METHODS = {
     method.name: method
     for method in (
+        Method("nearest_mean", "nearest_mean:NearestMean"),
         Method("tip_adapter", "tip_adapter:TipAdapter"),
         Method("gaussian_discriminant", "gaussian_discriminant:GaussianDiscriminant"),
         Method("kernel_ridge", "kernel_ridge:KernelRidge"),

@@ -16,6 +16,9 @@ class GaussianDiscriminant(LinearHead):
     """w_k = Σ⁻¹μ_k, b_k = log π_k − ½ μ_kᵀΣ⁻¹μ_k."""
 
     grid = {"alpha": ALPHAS}  # noqa: RUF012 - a constant
+    tries = ({"shrinkage": 0.5}, {"shrinkage": 0.9}, {"shrinkage": 0.97}, {"shrinkage": 1.0})
+    few = {"shrinkage": 0.97}  # noqa: RUF012 - a constant
+    fixed = {"alpha": 10.0}  # noqa: RUF012 - a constant
 
     @classmethod
     def fit(

@@ -29,10 +29,14 @@ class Head(nn.Module):
         grid: hyperparameter -> the values to select from; empty where none is selected. Where nothing selects, the
             setting CLOSED_FORM.<hyperparameter> holds.
         recipe: of its training where that is the method's own; None for TRAIN's.
+        temperature: by which its logits are divided for probabilities; set where the head is learned.
+        calibrated: whether the temperature was fitted on shapes that the head had not seen.
     """
 
     grid: ClassVar[Mapping[str, Sequence[float]]] = {}
     recipe: ClassVar[Recipe | None] = None
+    temperature: float = 1.0
+    calibrated: bool = False
 
     @property
     def numbers(self) -> dict:
@@ -97,6 +101,7 @@ class Head(nn.Module):
             raise InputError(f"{path} is not a few-shot head; give the head.safetensors that a few-shot run wrote.")
         facts = HeadFacts(**{**metadata, "class_names": tuple(metadata["class_names"])})
         head = METHODS[facts.method].head.rebuild(with_prefix("head", tensors), facts.numbers)
+        head.temperature, head.calibrated = facts.temperature, facts.calibrated
         return SavedHead(head.eval().requires_grad_(False), facts, with_prefix("smoothing", tensors))
 
 

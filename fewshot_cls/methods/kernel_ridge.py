@@ -1,4 +1,7 @@
-"""Kernel ridge regression of what zero-shot leaves (ProKeR, CVPR 2025; ReHARK).
+"""Kernel ridge regression of the labels, beside zero-shot.
+
+ProKeR (CVPR 2025) and ReHARK regress what zero-shot leaves, one-hot − softmax(zero-shot). On depth maps that softmax is
+close to 0 or 1, right or wrong, so the scores would mostly unlearn zero-shot's mistakes; labels do better.
 
 Solved in float64: float32 is too inexact for inverses over hundreds of nearly parallel vectors.
 """
@@ -23,6 +26,11 @@ class KernelRidge(VectorHead):
 
     grid = {"alpha": ALPHAS, "beta": BETAS, "ridge": (0.001, 0.01, 0.1, 1, 10)}  # noqa: RUF012 - a constant
 
+    tries = tuple({"beta": beta, "ridge": ridge} for beta in (1, 5.5, 10) for ridge in (0.1, 1))
+    few = {"beta": 5.5, "ridge": 0.1}  # noqa: RUF012 - a constant
+    fixed = {"alpha": 1000.0, "beta": 5.5, "ridge": 0.1}  # noqa: RUF012 - a constant
+    strength = 34.0
+
     def __init__(
         self, zero: ZeroShot, keys: Tensor, coefficients: Tensor, alpha: float, beta: float, how: str = "concat"
     ):
@@ -43,12 +51,12 @@ class KernelRidge(VectorHead):
         ridge: float = 0.1,
         how: str = "concat",
     ) -> "KernelRidge":
-        """A = (G + λI)⁻¹ (L − softmax z(X)), with G the support's kernel matrix; see `Head.fit`. `ridge` is λ > 0."""
+        """A = (G + λI)⁻¹ L, with G the support's kernel matrix; see `Head.fit`. `ridge` is λ > 0."""
         keys = shape_vectors(views, zero.weights, how)  # [m, d]
-        residual = F.one_hot(labels, len(zero.classes)) - zero(views).double().softmax(1)  # [m, K]
+        one_hot = F.one_hot(labels, len(zero.classes)).double()  # [m, K]
         kernel = rbf(keys.double(), keys.double(), beta)  # [m, m]
         kernel += ridge * torch.eye(len(keys), dtype=kernel.dtype, device=kernel.device)
-        coefficients = torch.cholesky_solve(residual, torch.linalg.cholesky(kernel))
+        coefficients = torch.cholesky_solve(one_hot, torch.linalg.cholesky(kernel))
         return cls(zero, keys, coefficients.to(views), alpha, beta, how)
 
     def scores(self, vectors: Tensor) -> Tensor:

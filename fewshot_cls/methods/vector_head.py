@@ -1,6 +1,7 @@
 """Heads on one vector a shape: zero-shot logits plus α times a method's scores."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,8 @@ from pointclip.renamed import current_value
 
 VIEW_FUSIONS = ("concat", "sum")
 
+LINEAR_STRENGTH = 18.0  # see `LinearHead.strength`
+
 
 class VectorHead(Head):
     """Zero-shot logits plus α times a method's scores.
@@ -24,6 +27,10 @@ class VectorHead(Head):
     """
 
     prior = True  # whether the zero-shot logits are added
+    tries: ClassVar[Sequence[Mapping[str, float]]] = ({},)  # that cross-validation compares; it fits α itself
+    few: ClassVar[Mapping[str, float]] = {}  # instead of them where there are too few shots
+    fixed: ClassVar[Mapping[str, float]] = {}  # with α, where nothing is selected
+    by_accuracy = False  # whether cross-validation compares accuracies, and not losses
 
     def __init__(self, zero: ZeroShot, alpha: float, how: str = "concat"):
         super().__init__()
@@ -42,6 +49,14 @@ class VectorHead(Head):
 
     def zero_shot(self, weights: Tensor) -> ZeroShot:
         return self.zero
+
+    @property
+    def strength(self) -> float:
+        """The weight of the scores in calibrated logits where there are too few shots to fit it.
+
+        For a separation of 1; see `fewshot_cls.cross_validation`.
+        """
+        raise NotImplementedError
 
     def vectors(self, views: Tensor) -> Tensor:
         """[n, V, C] -> [n, d]."""
@@ -69,6 +84,11 @@ class LinearHead(VectorHead):
         super().__init__(zero, alpha, how)
         self.register_buffer("weight", weight.contiguous())  # so that a head read from a file is bit-identical
         self.register_buffer("bias", bias)
+
+    @property
+    def strength(self) -> float:
+        """Such that the classes' weights have the same distances from their mean for all methods."""
+        return LINEAR_STRENGTH / (self.weight - self.weight.mean(0)).norm(dim=1).mean().item()
 
     def scores(self, vectors: Tensor) -> Tensor:
         return vectors @ self.weight.T + self.bias

@@ -15,6 +15,7 @@ from fewshot_cls.methods import METHODS
 from fewshot_cls.methods.gaussian_discriminant import GaussianDiscriminant, ledoit_wolf, solve_shrunk
 from fewshot_cls.methods.kernel_ridge import KernelRidge
 from fewshot_cls.methods.linear_probe import LinearProbe
+from fewshot_cls.methods.nearest_mean import NearestMean
 from fewshot_cls.methods.tip_adapter import TipAdapter
 from fewshot_cls.methods.vector_head import shape_vectors
 from tests.fewshot_cls.samples import CLASSES, labelled_views, zero_shot
@@ -50,9 +51,8 @@ def test_tip_adapter(how):
 @pytest.mark.parametrize("how", HOWS)
 def test_kernel_ridge_against_scikit_learn(how):
     views, labels = labelled_views(3)
-    residual = np.eye(CLASSES)[labels] - zero_shot()(views).double().softmax(1).numpy()
     # exp(−β(1 − x · x')) of unit vectors is exp(−γ‖x − x'‖²) with γ = β / 2
-    reference = SklearnKernelRidge(alpha=0.3, kernel="rbf", gamma=2.5).fit(exact(views, how), residual)
+    reference = SklearnKernelRidge(alpha=0.3, kernel="rbf", gamma=2.5).fit(exact(views, how), np.eye(CLASSES)[labels])
     head = KernelRidge.fit(zero_shot(), views, labels, beta=5.0, ridge=0.3, how=how)
     assert_agrees(head.scores(head.vectors(TEST)), reference.predict(exact(TEST, how)))
 
@@ -109,8 +109,17 @@ def test_linear_probe_against_scikit_learn(classes):
     zero.classes = zero.classes[:classes]
     head = LinearProbe.fit(zero, views[kept], labels[kept], C=3.0)
     reference = LogisticRegression(C=3.0, max_iter=1000).fit(exact(views[kept], "concat"), labels[kept])
-    probabilities = head(TEST).softmax(1).numpy()
+    probabilities = head.scores(head.vectors(TEST)).softmax(1).numpy()
     np.testing.assert_allclose(probabilities, reference.predict_proba(exact(TEST, "concat")), atol=1e-5)
+
+
+def test_nearest_mean():
+    views, labels = labelled_views(3)
+    head = NearestMean.fit(zero_shot(), views, labels, alpha=1.0)
+    x = exact(views, "concat")
+    means = np.stack([x[labels == k].mean(0) for k in range(CLASSES)])
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    assert_agrees(head(TEST), exact(TEST, "concat") @ means.T)
 
 
 @pytest.mark.parametrize("kind", CLOSED_FORMS)

@@ -60,17 +60,19 @@ def classes(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("method", [name for name, method in METHODS.items() if not method.smoothing])
 def test_methods_on_fixed_views(run, method):
-    folder = run("METHOD", method, "--shots", 1, "--seeds", 2, "REPORT", False)
+    protocol = ["PROTOCOL", "validation"] if METHODS[method].trains else []
+    folder = run("METHOD", method, "--shots", 1, "--seeds", 2, "REPORT", False, *protocol)
     summary = read_metrics(folder)
     assert summary["task"] == "few-shot classification"
     assert (summary["method"], summary["shots"], summary["seeds"]) == (method, 1, [0, 1])
     assert summary["accuracy"] == pytest.approx(np.mean(summary["accuracy_by_seed"]))
     assert summary["gain"] == pytest.approx(summary["accuracy"] - summary["zeroshot_accuracy"])
-    assert summary["chosen_on"] == "validation shots"
+    trains = METHODS[method].trains
+    assert summary["chosen_on"] == ("validation shots" if trains else "the shots")
     assert summary["tuned_on_test_labels"] is False
     shots = [json.loads((folder / f"shots_seed{seed}.json").read_text()) for seed in (0, 1)]
     assert shots[0] != shots[1]
-    assert all(len(sides["train"]) == len(sides["validation"]) == 1 for sides in shots[0]["classes"].values())
+    assert all((len(sides["train"]), len(sides["validation"])) == (1, trains) for sides in shots[0]["classes"].values())
     assert (folder / "head_seed1.safetensors").is_file()
     assert not list(folder.glob("training*"))  # checkpoints of finished trainings are removed
     with open(folder / "predictions.csv", encoding="utf-8", newline="") as file:
@@ -188,14 +190,14 @@ def test_online_augmentation_says_how_long_it_takes(run, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["METHOD", "nearest"], "METHOD is 'nearest'; expected one of tip_adapter"),
-        (["PROTOCOL", "test"], "validation, fixed, published"),
+        (["METHOD", "nearest"], "METHOD is 'nearest'; expected one of nearest_mean"),
+        (["PROTOCOL", "test"], "cross_validation, validation, fixed, published"),
         (["AUGMENT_ONLINE", "True"], "METHOD adapter"),
         (["METHOD", "adapter", "TRAIN.PRECISION", "bf16"], "METHOD adapter does not have"),
         (["--shots", "-1"], "SHOTS is -1"),
         (["SHOTS_SPLIT", "test"], "draw shots from another"),
         (["--seeds", "0"], "SEEDS is 0"),
-        (["--shots", "0"], "leaves none to validate on"),
+        (["--shots", "0", "PROTOCOL", "validation"], "leaves none to validate on"),
         (["--input", "a.ply"], "add --train FOLDER"),
         (["--search", "weights"], "zeroshot_cls"),
         (["--head", "a", "--train", "b"], "given together"),
@@ -211,7 +213,7 @@ def test_wrong_settings(tmp_path, words, message):
 
 def test_too_few_shapes_of_a_class(run):
     with pytest.raises(InputError, match="'bottle' has 100 training shapes, too few for 98 shots and 4"):
-        run("--shots", 98)
+        run("--shots", 98, "PROTOCOL", "validation")
 
 
 @pytest.mark.parametrize("data", ["modelnet40", "modelnet10", "scanobjectnn_obj_only", "scanobjectnn_pb_t50_rs"])
@@ -231,7 +233,7 @@ def test_configs_of_the_data_sets(data, variant):
 
 def test_interrupted_run_resumes(run, monkeypatch):
     """Interrupted after its third epoch and started again, it gives the results of an uninterrupted run."""
-    words = ["--shots", 2, "METHOD", "adapter", "TRAIN.EPOCHS", 5, "REPORT", False]
+    words = ["--shots", 2, "METHOD", "adapter", "PROTOCOL", "validation", "TRAIN.EPOCHS", 5, "REPORT", False]
     uninterrupted = run(*words, output="uninterrupted")
     monkeypatch.setattr("fewshot_cls.training.SAVE_SECONDS", 0)
     seen = []
