@@ -11,6 +11,7 @@ from fewshot_cls.report import Change
 from fewshot_cls.scores import Scores
 from pointclip.datasets.base import ShapeSet
 from pointclip.runs.output import write_csv
+from pointclip.runs.own_shapes import NONE
 from zeroshot_cls.classifier import Features
 
 SHOWN = 4  # shapes on the page for each kind of change
@@ -32,8 +33,27 @@ def class_rows(classes: dict[str, tuple[float, float, int]]) -> list[list]:
     return [[name, count, f"{old:.1f}", f"{new:.1f}"] for name, (old, new, count) in classes.items()]
 
 
+def scored_in_words(scores: Scores, threshold: float) -> str:
+    """The accuracy with its standard error, and of the shapes that reach the threshold, as text."""
+    words = (
+        f"accuracy {scores.accuracy:.1f} % ± {scores.standard_error:.1f} (standard error over {scores.shapes} shapes)"
+    )
+    if not threshold:
+        return words
+    found = scores.answered(threshold)
+    below = f"{100 - found['answered']:.1f} % of the shapes are {NONE} (below {100 * threshold:g} %)"
+    accuracy = found["answered_accuracy"]
+    return f"{words}; {below}" + ("" if accuracy is None else f", {accuracy:.1f} % of the others correct")
+
+
 def write_predictions(
-    folder: Path, tuned: bool, names: Sequence[str], test: Features, before: Scores, after: Scores
+    folder: Path,
+    tuned: bool,
+    names: Sequence[str],
+    test: Features,
+    before: Scores,
+    after: Scores,
+    threshold: float = 0.0,
 ) -> None:
     """Write one row per shape: its true class if known, zero-shot's prediction and the first draw's."""
     header = ["shape", "truth", "zeroshot", "prediction", "probability", "correct", "tuned_on_test_labels"]
@@ -41,12 +61,15 @@ def write_predictions(
     rows = []
     for i, (name, label) in enumerate(zip(test.names, test.labels.tolist(), strict=True)):
         share, known = after.probabilities[i, second[i]], label >= 0
-        row = [name, names[label] if known else "", names[first[i]], names[second[i]], f"{share:.6f}"]
+        row = [name, names[label] if known else "", names[first[i]], names[second[i]] if share >= threshold else NONE]
+        row.append(f"{share:.6f}")
         rows.append([*row, int(second[i] == label) if known else "", int(tuned)])
     write_csv(folder / "predictions.csv", header, rows)
 
 
-def changed_sections(before: Scores, after: Scores, test: Features, shapes: ShapeSet, projection: nn.Module):
+def changed_sections(
+    before: Scores, after: Scores, test: Features, shapes: ShapeSet, projection: nn.Module, calibrated: bool = False
+):
     """Sections of the page: predictions corrected and spoilt by few-shot, the most confident first."""
     changed = {
         ("Corrected by few-shot", "Wrong with zero-shot, correct with few-shot."): after.correct & ~before.correct,
@@ -56,12 +79,20 @@ def changed_sections(before: Scores, after: Scores, test: Features, shapes: Shap
     for (heading, explanation), mask in changed.items():
         places = np.flatnonzero(mask)
         places = places[np.argsort(-after.probabilities[places].max(1), kind="stable")]
-        cases = [_change(i, before, after, test, shapes, projection) for i in places[:SHOWN]]
+        cases = [_change(i, before, after, test, shapes, projection, calibrated) for i in places[:SHOWN]]
         sections.append((heading, f"{explanation} {len(places)} shape{'s' * (len(places) != 1)}.", cases))
     return sections
 
 
-def _change(i: int, before: Scores, after: Scores, test: Features, shapes: ShapeSet, projection: nn.Module) -> Change:
+def _change(
+    i: int,
+    before: Scores,
+    after: Scores,
+    test: Features,
+    shapes: ShapeSet,
+    projection: nn.Module,
+    calibrated: bool,
+) -> Change:
     names, first, second = after.names, before.probabilities[i], after.probabilities[i]
     return Change(
         test.names[i],
@@ -71,6 +102,7 @@ def _change(i: int, before: Scores, after: Scores, test: Features, shapes: Shape
         names[second.argmax()],
         float(second.max()),
         depth_maps(shapes, test.indices[i], projection),
+        calibrated=calibrated,
     )
 
 

@@ -14,11 +14,13 @@ from fewshot_cls.learn import LabelledShapes
 from fewshot_cls.methods import METHODS
 from fewshot_cls.projections import CAMERAS, open_training_projection, smoothing_of
 from fewshot_cls.shots import Shots, draw_shots
-from fewshot_cls.training_shapes import Augmented, FolderShapes
+from fewshot_cls.training_shapes import Augmented, FolderShapes, TestFolder
 from pointclip.config import with_changes
+from pointclip.datasets import ShapeFiles
 from pointclip.datasets.batches import BatchReader, usual_batch_size
+from pointclip.encoder import check_device
 from pointclip.features import FeatureExtractor, FeatureStore
-from pointclip.runs.opening import open_extractor, open_split
+from pointclip.runs.opening import open_extractor, open_shapes, open_split
 from zeroshot_cls.classifier import Features, extract_features
 
 
@@ -36,6 +38,25 @@ def open_training(settings: CfgNode, args: argparse.Namespace) -> Augmented:
 def as_they_are(settings: CfgNode) -> bool:
     """Whether training shapes are projected as they are: V1's projection crops the copies among them."""
     return bool(settings.AUGMENT) and settings.PROJECTION.METHOD in CAMERAS
+
+
+def open_reader(settings: CfgNode, args: argparse.Namespace, class_names: Sequence[str]) -> BatchReader | None:
+    """The shapes to classify: the user's files, those under --test, or a data set's; None if a head is only learned."""
+    if args.test:
+        num_points, columns = settings.DATASET.NUM_POINTS or None, settings.READING.COLUMNS
+        rest = {"num_points": num_points, "up": args.up, "seed": settings.SEED, "columns": columns}
+        shapes = TestFolder(args.test, class_names, **rest)
+        size = settings.BATCH_SIZE or usual_batch_size(check_device(settings.DEVICE))
+        return BatchReader(
+            shapes, size, "stop" if settings.ON_BAD_SHAPE == "stop" else "skip", list(range(len(shapes)))
+        )
+    return None if args.train and not args.input else open_shapes(settings, args, class_names)
+
+
+def files_of(reader: BatchReader | None) -> ShapeFiles | None:
+    """The reader's shape files, whose up axes can be found; None for those of a data set."""
+    shapes = reader and getattr(reader.shapes, "files", reader.shapes)
+    return shapes if isinstance(shapes, ShapeFiles) else None
 
 
 def draw_all(settings: CfgNode, args: argparse.Namespace, training: Augmented) -> list[Shots]:

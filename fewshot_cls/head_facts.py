@@ -1,7 +1,7 @@
 """What a head was trained for, and whether a run's encoder, views and classes fit it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pointclip.errors import InputError
 from pointclip.prompts import key_of
@@ -25,6 +25,7 @@ class HeadFacts:
     chosen_on: str  # "the shots", "validation shots", "test labels", "nothing"
     temperature: float = 1.0  # by which its logits are divided for probabilities
     calibrated: bool = False  # whether the temperature was fitted on shapes that the head had not seen
+    frame: dict = field(default_factory=dict)  # of training shapes whose up axis was guessed, see `frames.Frame`
 
     @property
     def tuned_on_test(self) -> bool:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from yacs.config import CfgNode
 
-from fewshot_cls.features import open_method_extractor, unit_views
+from fewshot_cls.features import files_of, open_method_extractor, open_reader, unit_views
+from fewshot_cls.frames import Frame, stand_alike
 from fewshot_cls.head_facts import HeadFacts
 from fewshot_cls.head_results import report_head_on_set
 from fewshot_cls.learn import Learned
@@ -22,22 +23,22 @@ from pointclip.features import FeatureExtractor
 from pointclip.features.store import fingerprint_of_encoder
 from pointclip.origin import Origin
 from pointclip.runs.atomic_folder import atomic_folder
-from pointclip.runs.opening import open_shapes
 from pointclip.runs.poses import find_up_axes
 from pointclip.runs.run import describe_run
+from pointclip.utils.files import expanded
 from zeroshot_cls.classifier import Features, extract_features
 
 
 @torch.no_grad()
 def logits_of(learned: Learned, test: Features, reader: BatchReader, extractor: FeatureExtractor, unit: bool) -> Tensor:
-    """Logits [n, K] of the reader's shapes, which are projected again where the smoothing was learned.
+    """Logits [n, K] of the reader's shapes, divided by the head's temperature.
 
-    `test` are their features from the fixed projection.
+    `test` are their features from the fixed projection; they are projected again where the smoothing was learned.
     """
     if learned.projection is not None:
         smoothed = FeatureExtractor(learned.projection.eval(), extractor.encoder, progress=extractor.progress)
         test = extract_features(reader, smoothed, unit)
-    return learned.head(test.views)
+    return learned.head(test.views) / learned.head.temperature
 
 
 def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
@@ -54,7 +55,7 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
     facts.check_fits(fingerprint_of_encoder(encoder), f"{encoder.name}, {encoder.precision}", len(projection.rotations))
 
     # data
-    reader = open_shapes(settings, args, facts.class_names)
+    reader = open_reader(settings, args, facts.class_names)
     if not args.input:
         columns, shared_labels = facts.class_columns(reader.shapes.class_names)
         reader = replace(reader, indices=_of_classes(reader, shared_labels))
@@ -66,14 +67,17 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
 
     weights = torch.ones(len(projection.rotations))
     named = extractor.class_features(facts.sentences), weights, list(facts.sentences)
-    find_up_axes(reader.shapes, reader.indices, extractor, *named)
+    files, frame = files_of(reader), Frame(**facts.frame) if facts.frame else None
+    if frame is None or frame.consistent:
+        find_up_axes(files, reader.indices, extractor, *named)
+    stand_alike(files, frame)
 
     # predictions
     start = time.perf_counter()
     test = extract_features(reader, extractor, unit)
     seconds = time.perf_counter() - start
     with torch.no_grad():
-        logits = head(test.views)
+        logits = head(test.views) / head.temperature
     # zero-shot beside it, whose projection learns nothing
     zero = head.zero_shot(open_view_weights(settings, False).values)
     before = zero(unit_views(_by_fixed_projection(settings, facts, test, reader, extractor)))
@@ -82,10 +86,13 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
     with atomic_folder(args.folder) as folder:
         if args.input:
             own = facts.class_names, reader, test, before, logits, projection, args.threshold
-            return report_own_shapes(folder, run, *own)
+            return report_own_shapes(folder, run, *own, head.calibrated)
+        if args.test:
+            run = replace(run, data=f"own shapes ({expanded(args.test).name})")
         labels = torch.tensor([shared_labels.index(label) for label in test.labels.tolist()])
         test, zero = replace(test, labels=labels), before[:, columns]
-        return report_head_on_set(folder, run, facts, reader, test, zero, logits[:, columns], columns, projection)
+        rest = test, zero, logits[:, columns], columns, projection, args.threshold
+        return report_head_on_set(folder, run, facts, reader, *rest)
 
 
 def _by_fixed_projection(

@@ -12,6 +12,7 @@ if __name__ == "__main__":  # from a checkout, installed or not
 import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 
 from yacs.config import CfgNode
 
@@ -19,12 +20,15 @@ from fewshot_cls.features import (
     draw_all,
     drawn,
     extract_shots,
+    files_of,
     labelled_shapes,
     open_method_extractor,
+    open_reader,
     open_training,
     unit_views,
     validation_shapes,
 )
+from fewshot_cls.frames import common_frame, stand_alike
 from fewshot_cls.inference import apply_head, logits_of
 from fewshot_cls.learn import learn, takes_unit
 from fewshot_cls.methods.zero_shot import ZeroShot
@@ -37,11 +41,11 @@ from pointclip.features.store import fingerprint_of_encoder
 from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.answers import answering
 from pointclip.runs.atomic_folder import atomic_folder, claim
-from pointclip.runs.opening import open_shapes
 from pointclip.runs.own_shapes import notes_of
 from pointclip.runs.poses import find_up_axes
 from pointclip.runs.run import describe_run
 from pointclip.search.result import read_result
+from pointclip.utils.files import expanded
 from zeroshot_cls.classifier import TASK as ZERO_SHOT
 from zeroshot_cls.classifier import extract_features
 
@@ -63,7 +67,7 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     # data
     training = open_training(settings, args)
     draws = draw_all(settings, args, training)
-    reader = None if args.train and not args.input else open_shapes(settings, args, training.class_names)
+    reader = open_reader(settings, args, training.class_names)
     sentences = class_sentences(training.class_names, open_prompts(settings.PROMPTS.FILE), settings.PROMPTS.TEMPLATE)
     if result:
         sentences, weights = result.apply_to_classes(sentences, weights, selected_views(settings)[0])
@@ -76,7 +80,11 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     zero = ZeroShot(class_features.cpu(), weights.values)
     named = class_features, weights.values, training.class_names
     find_up_axes(training.files, drawn(draws), extractor, *named)
-    find_up_axes(reader and reader.shapes, reader and reader.indices, extractor, *named)
+    frame = common_frame(training.files, drawn(draws))
+    files = files_of(reader)
+    if frame is None or frame.consistent:
+        find_up_axes(files, reader and reader.indices, extractor, *named)
+    stand_alike(files, frame)
 
     # features: frozen CLIP sees every shape once
     shots = extract_shots(settings, training, draws, extractor, unit)
@@ -101,17 +109,23 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     # predictions
     facts = {"encoder": f"{encoder.name}, {encoder.precision}", "encoder_key": fingerprint_of_encoder(encoder)}
     facts |= {"view_count": len(weights.values), "sentences": dict(sentences), "features": "unit" if unit else "raw"}
+    facts |= {"frame": asdict(frame) if frame else {}}
     with atomic_folder(args.folder) as folder:
         write_learned(folder, settings, answers, training, shots, **facts)
         origins = sentences.origin, weights.origin
         described = describe_run(args, settings, extractor, reader, sentences, origins, result, seconds)
-        described = with_notes(described, settings, [f"training shapes: {note}" for note in notes_of(training.files)])
+        notes = [f"training shapes: {note}" for note in notes_of(training.files)] + ([frame.note] if frame else [])
+        described = with_notes(described, settings, notes)
         if not reader:
             return report_training(folder, described, answers)
         before = zero(unit_views(test))
         if args.input:
             learned, draw = answers[0].learned, answers[0].draw
+            calibrated = learned.head.calibrated
             trainings = {draw.words: learned.training} if learned.training else {}
             own = training.class_names, reader, test, before, answers[0].logits, extractor.projection, args.threshold
-            return report_own_shapes(folder, described, *own, trainings)
-        return report_test(folder, described, reader, test, before, answers, extractor.projection)
+            return report_own_shapes(folder, described, *own, calibrated, trainings)
+        if args.test:
+            described = replace(described, data=f"own shapes ({expanded(args.test).name})")
+        rest = reader, test, before, answers, extractor.projection, args.threshold
+        return report_test(folder, described, *rest)

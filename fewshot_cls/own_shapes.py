@@ -20,7 +20,8 @@ from pointclip.runs.run import Run, summary_of
 from zeroshot_cls.classifier import TOP, Features
 
 PAGED = 100  # --input shapes printed and shown on the page
-UNCALIBRATED = "The probabilities of few-shot heads are uncalibrated."
+CALIBRATED = "Probabilities are calibrated on the training shapes, for shapes similar to those."
+UNCALIBRATED = "Probabilities are uncalibrated: it takes four training shapes a class, or validation shots."
 
 
 def report_own_shapes(
@@ -33,6 +34,7 @@ def report_own_shapes(
     logits: Tensor,
     projection: nn.Module,
     threshold: float,
+    calibrated: bool,
     trainings: Mapping[str, Training] = MappingProxyType({}),
 ) -> dict:
     """Print the most probable classes of each of the user's shapes, and write the run's files.
@@ -43,12 +45,13 @@ def report_own_shapes(
         zero: the zero-shot logits [n, K] of the same classes.
         logits: [n, K] of the head.
         threshold: shapes whose top probability is lower are called none of these.
+        calibrated: whether the head's temperature is; see `fewshot_cls.methods.head.Head`.
         trainings: whose curves the page shows, by the draw in words.
     """
     shares = logits.softmax(1).numpy()  # [n, K]
     order = np.argsort(-shares, axis=1, kind="stable")[:, :TOP]
     best = np.take_along_axis(shares, order, 1)
-    listed = answers_of(reader, test.indices, class_answers(names, order, best, threshold, calibrated=False))
+    listed = answers_of(reader, test.indices, class_answers(names, order, best, threshold, calibrated))
     count = len(test.names)
     before = zero.softmax(1).numpy()
     cases = [
@@ -62,10 +65,11 @@ def report_own_shapes(
             depth_maps(reader.shapes, test.indices[i], projection),
             details(listed[i]),
             reader.shapes[test.indices[i]].points,
+            calibrated,
         )
         for i, name in enumerate(test.names[:PAGED] if run.settings.REPORT else ())
     ]
-    notes = [*run.notes, UNCALIBRATED]
+    notes = [*run.notes, CALIBRATED if calibrated else UNCALIBRATED]
     if count > PAGED:
         notes.append(f"The first {PAGED} of {count:,} shapes are shown; all of them are in predictions.csv.")
     run = replace(run, notes=notes)
@@ -74,10 +78,10 @@ def report_own_shapes(
     summary["method"] = run.settings.METHOD
     write_json(folder / "metrics.json", summary)
     rows = [
-        [one["shape"], one["class"], f"{one['probability']:.6f}", *(one[name] for name in UP_COLUMNS)]
+        [one["shape"], one["class"], f"{one['probability']:.6f}", int(calibrated), *(one[name] for name in UP_COLUMNS)]
         for one in listed[:count]
     ]
-    write_csv(folder / "predictions.csv", ["shape", "prediction", "probability", *UP_COLUMNS], rows)
+    write_csv(folder / "predictions.csv", ["shape", "prediction", "probability", "calibrated", *UP_COLUMNS], rows)
     if run.settings.REPORT:
         explanation = "Zero-shot's prediction, few-shot's, the shape itself, and the depth maps that CLIP saw. "
         explanation += "Drag a shape to rotate it; its colours show the height."

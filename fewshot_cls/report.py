@@ -30,6 +30,7 @@ class Change:
     maps: np.ndarray  # [V, H, W] in [0, 1]
     details: str = ""  # more on the shape
     points: np.ndarray | None = None  # [N, 3], y up, if the shape itself is shown
+    calibrated: bool = False  # whether the probability is
 
 
 def write_fewshot_report(

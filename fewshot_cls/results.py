@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor, nn
 from yacs.config import CfgNode
 
-from fewshot_cls.comparison import by_class, changed_sections, class_rows, write_predictions
+from fewshot_cls.comparison import by_class, changed_sections, class_rows, scored_in_words, write_predictions
 from fewshot_cls.features import facts_of
 from fewshot_cls.learn import CHOSEN_ON, Learned, selection
 from fewshot_cls.methods import METHODS
@@ -89,12 +89,14 @@ def report_test(
     zero: Tensor,
     answers: Sequence[Answer],
     projection: nn.Module,
+    threshold: float = 0.0,
 ) -> dict:
     """Score every draw beside zero-shot, print the table, write the run's files; returns what metrics.json holds.
 
     Args:
         folder: for the run's files (see `pointclip.runs.atomic_folder`).
         zero: the zero-shot logits [n, K].
+        threshold: shapes whose top probability is lower are called none of these; accuracy is of all.
     """
     names, settings = reader.shapes.class_names, run.settings
     before = evaluate(zero, test.labels, names)
@@ -108,20 +110,23 @@ def report_test(
         **method_summary(settings, answers),
         "accuracy": float(np.mean(accuracies)),
         "accuracy_deviation": deviation,
+        "accuracy_standard_error": after[0].standard_error,
         "accuracy_by_seed": accuracies,
         "zeroshot_accuracy": before.accuracy,
         "gain": float(np.mean(accuracies)) - before.accuracy,
         "mean_class_accuracy": float(np.mean([scores.mean_class_accuracy for scores in after])),
         "class_accuracy": dict(zip(names, per_class.tolist(), strict=True)),
         "zeroshot_class_accuracy": dict(zip(names, before.class_accuracy.tolist(), strict=True)),
+        **(after[0].answered(threshold) if threshold else {}),
         "changed_to_right": int((after[0].correct & ~before.correct).sum()),
         "changed_to_wrong": int((~after[0].correct & before.correct).sum()),
     }
     write_json(folder / "metrics.json", summary)
-    write_predictions(folder, run.origin.tuned, names, test, before, after[0])
+    write_predictions(folder, run.origin.tuned, names, test, before, after[0], threshold)
     classes = by_class(before, per_class)
     if settings.REPORT:
-        changes = changed_sections(before, after[0], test, reader.shapes, projection)
+        calibrated = answers[0].learned.head.calibrated
+        changes = changed_sections(before, after[0], test, reader.shapes, projection, calibrated)
         _write_page(folder, run, answers, summary, classes, changes)
     write_settings(folder / "config.yaml", settings)
 
@@ -132,6 +137,8 @@ def report_test(
     ]
     print(table(["class", "shapes", "zero-shot %", "few-shot %"], rows))
     print(f"\n{method_in_words(settings)}; {_chosen(answers[0])}")
+    if run.data.startswith("own shapes"):
+        print(scored_in_words(after[0], threshold))
     run.print_footer(before.shapes, len(before.truth))
     return summary
 

@@ -20,6 +20,19 @@ class Scores(zeroshot_scores.Scores):
         """Whether each prediction is correct, [n] bool; never if the class is unknown."""
         return self.prediction == self.truth
 
+    @property
+    def standard_error(self) -> float:
+        """Of the accuracy, in percent, as a share of independent shapes."""
+        share = self.accuracy / 100
+        return 100 * (share * (1 - share) / self.shapes) ** 0.5
+
+    def answered(self, threshold: float) -> dict[str, float | None]:
+        """The share of shapes of known class whose probability reaches `threshold`, and their accuracy, in percent."""
+        known = self.truth >= 0
+        kept = known & (self.probabilities.max(1) >= threshold)
+        accuracy = 100 * float(self.correct[kept].mean()) if kept.any() else None
+        return {"threshold": threshold, "answered": 100 * kept.sum() / known.sum(), "answered_accuracy": accuracy}
+
 
 def evaluate(logits: Tensor, labels: Tensor, names: Sequence[str]) -> Scores:
     """Score logits [n, K] against labels [n], -1 if unknown.

@@ -19,6 +19,7 @@ COMMAND = "fewshot"  # in the command `pointclip`
 EXAMPLES = (
     ("chair.ply --train my_shapes/", "your own shapes, from a folder of shapes for each class"),
     ("chair.ply --head path/to/head.safetensors", "the same with a head that was trained before"),
+    ("--train my_shapes/ --test my_test_shapes/", "how accurate a head of your own shapes is"),
     ("--config demo", "bundled shapes; needs no weights or data"),
     ("--config modelnet40 --shots 16 DATASET.ROOT /path/to/data", "a data set"),
 )
@@ -107,6 +108,8 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, metavar="N", help="number of draws of the shots (SEEDS)")
     train_help = "your training shapes: a folder with one subfolder per class, named after the class"
     parser.add_argument("--train", metavar="FOLDER", help=train_help)
+    test_help = "your test shapes, as --train, with the classes of the head: gives its accuracy and a standard error"
+    parser.add_argument("--test", metavar="FOLDER", help=test_help)
     head_help = "apply a trained head instead of training one, to your files or to the config's data set (HEAD)"
     parser.add_argument("--head", "--init", metavar="FILE", help=head_help)
     add_threshold(parser)
@@ -191,7 +194,12 @@ def _check_arguments(args: argparse.Namespace, settings: CfgNode) -> None:
         raise InputError(
             "PROTOCOL published selects on a test split, and --train has none; set PROTOCOL cross_validation."
         )
-    if args.train and not expanded(args.train).is_dir():
-        raise InputError(f"--train {args.train} is not a folder; give one with a subfolder of shapes per class.")
+    for flag, folder in (("train", args.train), ("test", args.test)):
+        if folder and not expanded(folder).is_dir():
+            raise InputError(f"--{flag} {folder} is not a folder; give one with a subfolder of shapes per class.")
+    if args.test and args.input:
+        raise InputError("--test and files of your own were given together; test a head, or classify with it.")
+    if args.test and draws:
+        raise InputError("--test needs a head; add --train FOLDER to train one, or --head FILE from an earlier run.")
     if (args.train or settings.HEAD) and settings.SEEDS > 1:
         raise InputError(f"SEEDS is {settings.SEEDS}, but --train and --head take a single draw; set SEEDS 1.")

@@ -12,6 +12,7 @@ from fewshot_cls.augmentation import SCALES, SHIFT, augment
 from pointclip.datasets.base import Shape, ShapeSet
 from pointclip.datasets.shape_files import ENDINGS, ShapeFiles
 from pointclip.errors import InputError
+from pointclip.prompts import key_of
 from pointclip.utils.files import expanded
 from pointclip.utils.shape_folders import Found, class_folders, shapes_of_class
 from zeroshot_cls.perspective_projection import to_unit_sphere
@@ -24,6 +25,7 @@ class FolderShapes:
         folder: a class's shapes may lie deeper, as CLASS/train/*.off (its other splits are then left alone) or
             CLASS/ID/models/*.obj; hidden files and folders, and files beside the subfolders, are ignored.
         num_points, up, seed, columns: see `pointclip.datasets.shape_files.read_shape`.
+        split: the subfolder of a class that is read where it has several splits.
 
     Raises:
         InputError: for a folder that cannot be read, fewer than two classes, or an empty class.
@@ -32,7 +34,13 @@ class FolderShapes:
     part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - no parts, but the protocol asks for a dict
 
     def __init__(
-        self, folder: str | Path, num_points: int | None = None, up: str = "y", seed: int = 0, columns: str = ""
+        self,
+        folder: str | Path,
+        num_points: int | None = None,
+        up: str = "y",
+        seed: int = 0,
+        columns: str = "",
+        split: str = "train",
     ):
         root = expanded(folder)
         if not root.is_dir():
@@ -40,7 +48,7 @@ class FolderShapes:
         classes = class_folders(root)
         if len(classes) < 2:
             raise InputError(f"{root} has {len(classes)} subfolder(s); expected two or more, one per class.")
-        found = {path.name: shapes_of_class(path, ENDINGS) for path in classes}
+        found = {path.name: shapes_of_class(path, ENDINGS, split) for path in classes}
         for name, of_class in found.items():
             if not of_class.files:
                 others = f" ({of_class.words} cannot be read)" if of_class.unread else ""
@@ -59,6 +67,29 @@ class FolderShapes:
 
     def __getitem__(self, index: int) -> Shape:
         return replace(self.files[index], label=int(self.labels[index]))
+
+
+class TestFolder(FolderShapes):
+    """A folder as `FolderShapes`, whose labels are those of a head's classes.
+
+    Args:
+        class_names: of the head; those without a subfolder have no shapes.
+        rest: see `FolderShapes`.
+
+    Raises:
+        InputError: as `FolderShapes`, and for a class that the head lacks.
+    """
+
+    def __init__(self, folder: str | Path, class_names: Sequence[str], **rest):
+        super().__init__(folder, split="test", **rest)
+        numbers = {key_of(name): number for number, name in enumerate(class_names)}
+        if unknown := [name for name in self.class_names if key_of(name) not in numbers]:
+            raise InputError(
+                f"{expanded(folder)} has the class {unknown[0]!r}, which is not among {', '.join(class_names)}; leave "
+                "it out, or train with it."
+            )
+        self.labels = np.array([numbers[key_of(name)] for name in self.class_names])[self.labels]
+        self.class_names = tuple(class_names)
 
 
 class Augmented:

@@ -132,7 +132,7 @@ def add_threshold(parser: argparse.ArgumentParser) -> None:
 
 def check_threshold(args: argparse.Namespace) -> None:
     """Raise an InputError for a threshold out of range or without --input."""
-    if not 0 <= args.threshold <= 1 or (args.threshold and not args.input):
+    if not 0 <= args.threshold <= 1 or (args.threshold and not (args.input or getattr(args, "test", None))):
         raise InputError(
             f"--threshold is {args.threshold}; expected 0 to 1, and only with files of your own (--input FILE…)."
         )
@@ -162,7 +162,7 @@ def parse_settings(
     given = [files_and_settings(group, task.base) for group in (args.words, args.input or [])]
     args.input, overrides = ([word for group in column for word in group] for column in zip(*given, strict=True))
     if not args.config:
-        if not (args.input or getattr(args, "train", None)):
+        if not (args.input or getattr(args, "train", None) or getattr(args, "test", None)):
             raise _nothing_given(parser, task)
         args.config = task.own_config
     for flag, setting in task.flags.items():
@@ -204,7 +204,8 @@ def _check_flags(args: argparse.Namespace, settings: CfgNode) -> None:
     if args.search_split and not (args.search or getattr(args, "calibrate", False)):
         raise InputError("--search-split needs --search prompts, weights or prompts,weights.")
     args.search_split = args.search_split or "train"
-    if args.up not in ("auto", None) and not (args.input or getattr(args, "train", None)):
+    own = args.input or getattr(args, "train", None) or getattr(args, "test", None)
+    if args.up not in ("auto", None) and not own:
         raise InputError("--up needs files of your own (--input FILE…); a data set's up axis is known.")
     check_needs_input(args, "split", "json")
     check_search(args.search, settings)

@@ -120,7 +120,7 @@ def test_saved_head_scores_the_same(run, capsys, method):
 def test_a_table_scores_heads_elsewhere(run, tmp_path):
     """Trained in one column, scored in the other; zero-shot is read of the same runs."""
     table = yaml.safe_load((TASK.folder / "tables" / "fewshot_transfer_demo.yaml").read_text(encoding="utf-8"))
-    table["rows"], table["columns"] = table["rows"][:2], table["columns"][:2]
+    table["rows"], table["columns"] = table["rows"][0:3:2], table["columns"][:2]
     (tmp_path / "t.yaml").write_text(yaml.safe_dump(table), encoding="utf-8")
     words = [tmp_path / "t.yaml", "--strict", "--output", tmp_path, *QUICK[:4], "DATASET.MAX_SHAPES", 4, "CACHE", ""]
     assert make_tables(TASK, [str(word) for word in words]) == 0
@@ -165,6 +165,16 @@ def test_own_shapes(run, classes, tmp_path, capsys):
     assert (found["file"], found["class"]) == (str(shape), found["top"][0]["class"])
     assert {guess["class"] for guess in found["top"]} == {"bottle", "ladder"}
     assert not found["calibrated"]
+    # a folder of labelled test shapes, with a head from a file and in one run
+    scored = [main(*how, "--test", classes, "--threshold", 0.9) for how in (("--head", head), ("--train", classes))]
+    assert [summary["accuracy"] for summary in scored] == [100, 100]  # its own training shapes
+    assert scored[0]["accuracy_standard_error"] == 0
+    assert "accuracy 100.0 % ± 0.0 (standard error over 6 shapes)" in capsys.readouterr().out
+    (tmp_path / "more" / "zeppelin").mkdir(parents=True)
+    np.save(tmp_path / "more" / "zeppelin" / "a.npy", np.load(shape))
+    (tmp_path / "more" / "ladder").symlink_to(classes / "ladder")
+    with pytest.raises(InputError, match="'zeppelin', which is not among bottle, ladder"):
+        main("--head", head, "--test", tmp_path / "more")
 
 
 def test_augmented_copies(run):

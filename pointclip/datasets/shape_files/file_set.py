@@ -133,6 +133,10 @@ class ShapeFiles:
         """The up axis of the file of a shape that was read, and how it was chosen; guessed once for each file."""
         return UpGuess(self.up, GIVEN) if self.up != "auto" else self._ups[self.entries[index].path]
 
+    def has_up(self, index: int) -> bool:
+        """Whether the up axis of a shape's file is known by now."""
+        return self.up != "auto" or self.entries[index].path in self._ups
+
     def guess(self, index: int) -> tuple[UpGuess, list[np.ndarray]]:
         """The up axis of a shape's file by format, frame and shape, and clouds [N, 3] of it, or of its first pieces."""
         path = self.entries[index].path
