@@ -42,6 +42,7 @@ def fewshot_defaults() -> CfgNode:
     c = defaults()
     c.PROJECTION.METHOD = "realistic"  # or "pointclip_v1" (six views), "pointclip_v1_fewshot" (V1's ten)
     c.METHOD = "kernel_ridge"  # one of METHODS
+    c.CACHE = "auto"  # features in the user's cache folder, so that methods and numbers of shots share them; or "none"
     c.HEAD = ""  # file of a trained head to apply; nothing is trained then
     c.SHOTS = 16  # K, labelled training shapes per class; 0 takes all
     c.SHOTS_SPLIT = "train"  # the split that they are drawn from

@@ -27,7 +27,8 @@ def defaults() -> CfgNode:
     c.SEED = 0  # for sampling points of shape files, DATASET.ROTATION, DATASET.MAX_SHAPES and random baselines
     c.OUTPUT = "output"  # a run writes OUTPUT/<config and encoder>/, the command `pointclip` OUTPUT/<task>/<the same>/
     c.REPORT = True  # write report.html and its pictures, which takes a few seconds
-    c.CACHE = ""  # folder in which to cache features for later runs; if empty, searches use OUTPUT/cache
+    c.CACHE = ""  # folder in which to cache features for later runs, or "auto" for one in the user's cache folder; if
+    # empty, searches use OUTPUT/cache
     c.SENTENCE_CACHE = "auto"  # cache of text features: "auto" (the user's cache folder), a folder, or "none"
 
     c.DATASET = CfgNode()

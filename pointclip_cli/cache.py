@@ -7,20 +7,25 @@ from pathlib import Path
 
 from pointclip.bundled import PACKAGE
 from pointclip.errors import InputError
-from pointclip.utils.caches import SENTENCES_FILE, remove_sentences, user_cache
+from pointclip.utils.caches import FEATURES, SENTENCES_FILE, remove_sentences, user_cache
 from pointclip.utils.command import ArgumentParser
 
-CLEARABLE = ("sentences", "compiled")
+CLEARABLE = ("sentences", "features", "compiled")
 
 
 def main(words: Sequence[str]) -> None:
     """Run the command line."""
     parser = ArgumentParser(prog="pointclip cache", description="Show what is cached between runs, and its size.")
-    clear_help = "remove text features or compiled kernels; for weights, which the hub caches, use `hf cache`"
+    clear_help = (
+        "remove text features, few-shot's image features or compiled kernels; for weights, which the hub caches, use "
+        "`hf cache`"
+    )
     parser.add_argument("--clear", choices=CLEARABLE, help=clear_help)
     args = parser.parse_args(words)
     if args.clear == "sentences":
         remove_sentences(user_cache())
+    if args.clear == "features":
+        shutil.rmtree(user_cache() / FEATURES, ignore_errors=True)
     if args.clear == "compiled":
         for path in compiled_files():
             path.unlink(missing_ok=True)
@@ -28,7 +33,10 @@ def main(words: Sequence[str]) -> None:
         print(f"cleared: {args.clear}")
     for name, (path, size) in cache_sizes().items():
         print(f"{name:<10}{size / 1e6:>10,.1f} MB  {path}")
-    print("Features of shapes are cached in the folder CACHE, and by searches and tables in cache/ of their OUTPUT.")
+    print(
+        "Features of shapes are cached by few-shot (features), in the folder CACHE, and by searches and tables in "
+        "cache/ of their OUTPUT."
+    )
 
 
 def cache_sizes() -> dict[str, tuple[Path, int]]:
@@ -36,6 +44,7 @@ def cache_sizes() -> dict[str, tuple[Path, int]]:
     sentences = user_cache() / SENTENCES_FILE
     return {
         "sentences": (sentences, sentences.stat().st_size if sentences.is_file() else 0),
+        FEATURES: (user_cache() / FEATURES, folder_size(user_cache() / FEATURES)),
         "compiled": (compiled_folder(), sum(path.stat().st_size for path in compiled_files())),
         "weights": (hub_cache(), folder_size(hub_cache())),
     }

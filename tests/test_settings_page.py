@@ -55,4 +55,11 @@ def test_page_lists_every_setting(section):
     assert own.keys() <= known.keys()
     assert own == {name: known[name] for name in own}
     differing = {name for name in of_all if shared[name] != known[name]}
-    assert differing <= {"ON_BAD_SHAPE", "DATASET.NAME", "DATASET.NUM_POINTS", "PROMPTS.TEMPLATE", "SEARCH.FIXED_VIEWS"}
+    assert differing <= {
+        "CACHE",
+        "ON_BAD_SHAPE",
+        "DATASET.NAME",
+        "DATASET.NUM_POINTS",
+        "PROMPTS.TEMPLATE",
+        "SEARCH.FIXED_VIEWS",
+    }

@@ -17,6 +17,7 @@ from pointclip.renamed import current_name
 from pointclip.runs.atomic_folder import OWN_SHAPES, check_ours, staging_place
 from pointclip.runs.command_line import command_line
 from pointclip.runs.words import check_files, check_lists, files_and_settings
+from pointclip.utils.caches import feature_cache
 from pointclip.utils.command import ArgumentParser, names_from
 from pointclip.utils.files import expanded
 from pointclip.utils.hub import check_encoder
@@ -249,7 +250,10 @@ def run_folder(args: argparse.Namespace, settings: CfgNode) -> Path:
 
 def cache_folder(settings: CfgNode, searching: bool) -> Path | None:
     """The feature cache: CACHE, or for a search OUTPUT/cache; None for no cache."""
-    folder = settings.CACHE or (f"{settings.OUTPUT}/cache" if searching else "")
+    if settings.CACHE == "auto":
+        return feature_cache()
+    given = "" if settings.CACHE == "none" else settings.CACHE
+    folder = given or (f"{settings.OUTPUT}/cache" if searching else "")
     return expanded(folder) if folder else None
 
 

@@ -8,6 +8,7 @@ from platformdirs import user_cache_path
 from pointclip.utils.files import expanded
 
 SENTENCES_FILE = "sentences.sqlite"
+FEATURES = "features"
 
 
 def sentence_cache_folder(setting: str) -> Path | None:
@@ -21,6 +22,16 @@ def user_cache() -> Path:
     """The folder in the variable POINTCLIP_CACHE, or the user's cache folder, such as ~/.cache/pointclip."""
     folder = os.environ.get("POINTCLIP_CACHE")
     return expanded(folder) if folder else user_cache_path("pointclip", appauthor=False)
+
+
+def feature_cache() -> Path | None:
+    """The folder of image features in the user's cache folder, which is made; None if it cannot be written to."""
+    folder = user_cache() / FEATURES
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK | os.X_OK) else None
 
 
 def remove_sentences(folder: Path) -> None:

@@ -177,6 +177,20 @@ def test_own_shapes(run, classes, tmp_path, capsys):
         main("--head", head, "--test", tmp_path / "more")
 
 
+def test_shapes_are_encoded_once_for_all_methods_and_shots(run, encoder, monkeypatch):
+    words = ["PROJECTION.VIEWS", "3, 7", "REPORT", False]  # unlike other tests, which share the cache
+    first = run("--shots", 2, "METHOD", "tip_adapter", *words)
+
+    def encode_images(*_):
+        raise AssertionError("encoded again")
+
+    monkeypatch.setattr(encoder, "encode_images", encode_images)
+    again = run("--shots", 1, "METHOD", "kernel_ridge", *words, output="again")
+    assert read_metrics(again)["zeroshot_accuracy"] == read_metrics(first)["zeroshot_accuracy"]
+    with pytest.raises(AssertionError, match="encoded again"):
+        run("--shots", 1, "METHOD", "kernel_ridge", *words, "CACHE", "none", output="none")
+
+
 def test_augmented_copies(run):
     summary = read_metrics(run("--shots", 1, "AUGMENT", 2, "REPORT", False))
     assert any("2 scaled copies" in note for note in summary["notes"])
