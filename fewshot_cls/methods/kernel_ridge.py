@@ -37,7 +37,7 @@ class KernelRidge(VectorHead):
         super().__init__(zero, alpha, how)
         self.beta = beta
         self.register_buffer("keys", keys)
-        self.register_buffer("coefficients", coefficients)
+        self.register_buffer("coefficients", coefficients.contiguous())  # so that a head from a file is bit-identical
 
     @classmethod
     def fit(
