@@ -1,7 +1,8 @@
 """The training shapes of all draws, and the view features that a method takes."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -9,9 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from yacs.config import CfgNode
 
+from fewshot_cls.frames import Frame
 from fewshot_cls.head_facts import HeadFacts
-from fewshot_cls.learn import LabelledShapes
+from fewshot_cls.learn import CHOSEN_ON, LabelledShapes
 from fewshot_cls.methods import METHODS
+from fewshot_cls.methods.head import Head
 from fewshot_cls.projections import CAMERAS, open_training_projection, smoothing_of
 from fewshot_cls.shots import Shots, draw_shots
 from fewshot_cls.training_shapes import Augmented, FolderShapes, TestFolder
@@ -20,6 +23,7 @@ from pointclip.datasets import ShapeFiles
 from pointclip.datasets.batches import BatchReader, usual_batch_size
 from pointclip.encoder import check_device
 from pointclip.features import FeatureExtractor, FeatureStore
+from pointclip.features.store import fingerprint_of_encoder
 from pointclip.runs.opening import open_extractor, open_shapes, open_split
 from zeroshot_cls.classifier import Features, extract_features
 
@@ -59,9 +63,9 @@ def files_of(reader: BatchReader | None) -> ShapeFiles | None:
     return shapes if isinstance(shapes, ShapeFiles) else None
 
 
-def draw_all(settings: CfgNode, args: argparse.Namespace, training: Augmented) -> list[Shots]:
-    """The shots drawn with each seed."""
-    name = Path(args.train).name if args.train else Path(settings.DATASET.NAME).stem
+def draw_all(settings: CfgNode, training: Augmented, name: str = "") -> list[Shots]:
+    """The shots drawn with each seed; `name` is that of the training shapes, by default the data set's."""
+    name = name or Path(settings.DATASET.NAME).stem
     return [
         draw_shots(
             training.original_labels,
@@ -134,13 +138,31 @@ def unit_views(features: Features) -> Tensor:
     return F.normalize(features.views, dim=-1)
 
 
-def facts_of(settings: CfgNode, class_names: Sequence[str], **rest) -> HeadFacts:
-    """What a head's file records about how it was made; `rest` are the fields that do not follow from settings."""
+def facts_of(settings: CfgNode, class_names: Sequence[str], draw: Shots, head: Head, **rest) -> HeadFacts:
+    """What a head's file records about how it was made; `rest` are the fields that do not follow from these."""
     c = settings.PROJECTION
     return HeadFacts(
         method=settings.METHOD,
         class_names=tuple(class_names),
         projection={"METHOD": c.METHOD, "STEPS": c.STEPS, "VIEWS": c.VIEWS},
         smoothing=smoothing_of(settings) if METHODS[settings.METHOD].smoothing else {},
+        numbers=head.numbers,
+        temperature=head.temperature,
+        calibrated=head.calibrated,
+        shots=f"{draw.dataset}, {draw.words}",
+        chosen_on=CHOSEN_ON[settings.PROTOCOL],
         **rest,
     )
+
+
+def encoder_facts(extractor: FeatureExtractor, sentences: Mapping, unit: bool, frame: Frame | None) -> dict:
+    """The fields of `HeadFacts` about what a head takes, for `facts_of`."""
+    encoder = extractor.encoder
+    return {
+        "encoder": f"{encoder.name}, {encoder.precision}",
+        "encoder_key": fingerprint_of_encoder(encoder),
+        "view_count": len(extractor.projection.rotations),
+        "sentences": dict(sentences),
+        "features": "unit" if unit else "raw",
+        "frame": asdict(frame) if frame else {},
+    }

@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from yacs.config import CfgNode
 
 from fewshot_cls.features import files_of, open_method_extractor, open_reader, unit_views
@@ -48,7 +48,7 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
     head, facts = saved.head, saved.facts
     settings = with_changes(settings, {"METHOD": facts.method})
     _check_projection(facts, settings)
-    projection = _open_projection(facts, settings, saved.smoothing)
+    projection = projection_of(facts, settings, saved.smoothing)
     unit = facts.features == "unit"
     extractor = open_method_extractor(settings, projection, args, unit)
     encoder = extractor.encoder
@@ -114,7 +114,8 @@ def _check_projection(facts: HeadFacts, settings: CfgNode) -> None:
             )
 
 
-def _open_projection(facts: HeadFacts, settings: CfgNode, smoothing: dict[str, Tensor]):
+def projection_of(facts: HeadFacts, settings: CfgNode, smoothing: dict[str, Tensor]) -> nn.Module:
+    """The projection that a head was trained with, with its learned smoothing where it has one."""
     if not facts.smoothing:
         return open_projection(settings)
     projection = LearnedProjection(selected_views(settings)[0], **facts.smoothing)

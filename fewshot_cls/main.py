@@ -12,13 +12,15 @@ if __name__ == "__main__":  # from a checkout, installed or not
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
+from pathlib import Path
 
 from yacs.config import CfgNode
 
 from fewshot_cls.features import (
     draw_all,
     drawn,
+    encoder_facts,
     extract_shots,
     files_of,
     labelled_shapes,
@@ -37,7 +39,6 @@ from fewshot_cls.progress import training_progress
 from fewshot_cls.projections import open_projection, open_view_weights, selected_views
 from fewshot_cls.results import Answer, report_test, report_training, with_notes, write_learned
 from fewshot_cls.settings import parse
-from pointclip.features.store import fingerprint_of_encoder
 from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.answers import answering
 from pointclip.runs.atomic_folder import atomic_folder, claim
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
 
     # data
     training = open_training(settings, args)
-    draws = draw_all(settings, args, training)
+    draws = draw_all(settings, training, Path(args.train).name if args.train else "")
     reader = open_reader(settings, args, training.class_names)
     sentences = class_sentences(training.class_names, open_prompts(settings.PROMPTS.FILE), settings.PROMPTS.TEMPLATE)
     if result:
@@ -107,11 +108,8 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
         answers.append(Answer(draw, learned, logits))
 
     # predictions
-    facts = {"encoder": f"{encoder.name}, {encoder.precision}", "encoder_key": fingerprint_of_encoder(encoder)}
-    facts |= {"view_count": len(weights.values), "sentences": dict(sentences), "features": "unit" if unit else "raw"}
-    facts |= {"frame": asdict(frame) if frame else {}}
     with atomic_folder(args.folder) as folder:
-        write_learned(folder, settings, answers, training, shots, **facts)
+        write_learned(folder, settings, answers, training, shots, **encoder_facts(extractor, sentences, unit, frame))
         origins = sentences.origin, weights.origin
         described = describe_run(args, settings, extractor, reader, sentences, origins, result, seconds)
         notes = [f"training shapes: {note}" for note in notes_of(training.files)] + ([frame.note] if frame else [])

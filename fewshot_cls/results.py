@@ -51,17 +51,7 @@ def write_learned(
             folder / f"shots{ending}.json",
             listing(draw, training.labels, training.class_names, names, settings.SHOTS_SPLIT),
         )
-        chosen_on = CHOSEN_ON[settings.PROTOCOL]
-        head_facts = facts_of(
-            settings,
-            training.class_names,
-            numbers=learned.head.numbers,
-            temperature=learned.head.temperature,
-            calibrated=learned.head.calibrated,
-            shots=f"{draw.dataset}, {draw.words}",
-            chosen_on=chosen_on,
-            **facts,
-        )
+        head_facts = facts_of(settings, training.class_names, draw, learned.head, **facts)
         smoothing = learned.projection and learned.projection.smoothing
         learned.head.save(folder / f"head{ending}.safetensors", head_facts, smoothing)
         if learned.training:

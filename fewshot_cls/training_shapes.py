@@ -18,7 +18,27 @@ from pointclip.utils.shape_folders import Found, class_folders, shapes_of_class
 from zeroshot_cls.perspective_projection import to_unit_sphere
 
 
-class FolderShapes:
+class LabelledFiles:
+    """Shape files of known classes.
+
+    Args:
+        files: n shapes.
+        labels: [n] int64, indices into the files' `class_names`.
+    """
+
+    part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - no parts, but the protocol asks for a dict
+
+    def __init__(self, files: ShapeFiles, labels: np.ndarray):
+        self.files, self.labels, self.class_names = files, labels, files.class_names
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Shape:
+        return replace(self.files[index], label=int(self.labels[index]))
+
+
+class FolderShapes(LabelledFiles):
     """A folder with one subfolder of shape files per class, named after the class.
 
     Args:
@@ -30,8 +50,6 @@ class FolderShapes:
     Raises:
         InputError: for a folder that cannot be read, fewer than two classes, or an empty class.
     """
-
-    part_names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - no parts, but the protocol asks for a dict
 
     def __init__(
         self,
@@ -55,18 +73,11 @@ class FolderShapes:
                 raise InputError(f"The folder {root / name} has no shapes{others}; put that class's shapes there.")
         files = {name: of_class.files for name, of_class in found.items()}
         unread = sum((of_class.unread for of_class in found.values()), Counter())
-        self.class_names = tuple(files)
-        self.labels = np.repeat(np.arange(len(files)), [len(paths) for paths in files.values()])
+        labels = np.repeat(np.arange(len(files)), [len(paths) for paths in files.values()])
         paths = [path for paths in files.values() for path in paths]
-        self.files = ShapeFiles(paths, num_points, up, self.class_names, seed, columns=columns)
+        super().__init__(ShapeFiles(paths, num_points, up, tuple(files), seed, columns=columns), labels)
         if unread:
             self.files.notes = (f"{Found(unread=unread).words} among the training files were passed over.",)
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: int) -> Shape:
-        return replace(self.files[index], label=int(self.labels[index]))
 
 
 class TestFolder(FolderShapes):

@@ -65,11 +65,40 @@ def read_prompts(path: str | Path) -> dict:
     prompts = read_json(path, "the prompt file", advice, _no_duplicates)
     if not isinstance(prompts, dict) or not prompts:
         raise InputError(f"The prompt file {path} has another structure; expected {{class: [sentence, …]}}.")
+    _check_entries(prompts, f"The prompt file {path}")
+    return prompts
+
+
+def given_prompts(entries: Mapping[str, str | Sequence[str] | Mapping[str, Sequence[str]]]) -> PromptFile:
+    """Sentences that a caller gives, in the structure of a file; a single one may stand without a list.
+
+    Raises:
+        InputError: for empty or duplicate sentences.
+    """
+
+    def listed(sentences: object) -> object:
+        return (
+            [sentences]
+            if isinstance(sentences, str)
+            else list(sentences)
+            if isinstance(sentences, tuple)
+            else sentences
+        )
+
+    by_name = {
+        name: {part: listed(group) for part, group in entry.items()} if isinstance(entry, Mapping) else listed(entry)
+        for name, entry in entries.items()
+    }
+    _check_entries(by_name, "What was given as sentences")
+    return PromptFile(by_name, "given sentences")
+
+
+def _check_entries(prompts: Mapping, where: str) -> None:
+    """Raise an InputError, which begins with `where`, for empty or duplicate sentences."""
     for name, entry in prompts.items():
         parts = entry.items() if isinstance(entry, dict) and entry else [(name, entry)]
         for owner, sentences in parts:
-            _check_sentences(sentences, owner if owner == name else f"{name} / {owner}", path)
-    return prompts
+            _check_sentences(sentences, owner if owner == name else f"{name} / {owner}", where)
 
 
 def class_sentences(names: Sequence[str], prompts: PromptFile, template: str) -> Sentences:
@@ -218,16 +247,12 @@ def _read_origin(path: Path) -> tuple[str, bool]:
     return " ".join(values["origin"].split()), values["tuned_on_test_labels"]
 
 
-def _check_sentences(sentences: object, owner: str, path: Path) -> None:
+def _check_sentences(sentences: object, owner: str, where: str) -> None:
     if not isinstance(sentences, list) or not sentences or not all(isinstance(s, str) and s.strip() for s in sentences):
-        raise InputError(
-            f"The prompt file {path} has no list of non-empty sentences for {owner!r}; write at least one."
-        )
+        raise InputError(f"{where} has no list of non-empty sentences for {owner!r}; write at least one.")
     duplicate, count = Counter(sentences).most_common(1)[0]
     if count > 1:
-        raise InputError(
-            f"The prompt file {path} has the sentence {duplicate!r} more than once for {owner!r}; remove one."
-        )
+        raise InputError(f"{where} has the sentence {duplicate!r} more than once for {owner!r}; remove one.")
 
 
 def _no_duplicates(pairs: list[tuple[str, object]]) -> dict:

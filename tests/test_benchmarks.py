@@ -64,6 +64,12 @@ def checkout(tmp_path):
             marks=pytest.mark.auto_precision,
         ),
         pytest.param(
+            "face",
+            "--points 64 --repeats 1",
+            ["one cloud", "projection", "Classifier, 40 classes"],
+            marks=pytest.mark.auto_precision,
+        ),
+        pytest.param(
             "precision",
             "--shapes 2 --repeats 1 --precisions fp32 --template",
             ["precision", "fp32", "'auto' selects"],

@@ -99,9 +99,15 @@ def own_classes(args: argparse.Namespace, prompts: PromptFile) -> tuple[str, ...
     classes = args.classes or tuple(prompts.entries)
     if args.input and not classes:
         raise InputError('There are no class names for your files; give them with --classes "chair, sofa, bench".')
-    if args.input and len(classes) == 1:
+    if args.input:
+        check_candidates(classes)
+    return classes if args.input else ()
+
+
+def check_candidates(classes: Sequence[str]) -> None:
+    """Raise an InputError for a single class."""
+    if len(classes) == 1:
         raise InputError(
             f"{classes[0]!r} is the only class, so every shape would be one with 100 %; add the classes that it could "
-            f'be mistaken for: --classes "{classes[0]}, …".'
+            f'be mistaken for: "{classes[0]}, …".'
         )
-    return classes if args.input else ()

@@ -1,16 +1,19 @@
 """Classification of boxes: crops of scenes as shapes, and class probabilities from their views."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
+from yacs.config import CfgNode
 
 from pointclip.datasets.axes import to_y_up
 from pointclip.datasets.base import Shape
-from pointclip.datasets.batches import BatchReader
+from pointclip.datasets.batches import BatchReader, usual_batch_size
 from pointclip.features import FeatureExtractor
 from zeroshot_cls.classifier import view_weighted_logits
 from zeroshot_det.boxes import in_box_axes, inside
+from zeroshot_det.detector import Detections, detect
 from zeroshot_det.proposals.scene_proposals import SceneProposals
 from zeroshot_det.scenes.opening import PreparedScenes
 
@@ -61,7 +64,7 @@ class Crops:
             (entry.scene_index, number, box) for entry in proposed for number, box in enumerate(entry.proposals.boxes)
         ]
         self.enlargements = {entry.scene_index: entry.enlargement for entry in proposed}
-        self.counts = [len(entry.proposals) for entry in proposed]
+        self.proposed, self.counts = proposed, [len(entry.proposals) for entry in proposed]
         self.labels = np.full(len(self.boxes), -1)
 
     def __len__(self) -> int:
@@ -96,6 +99,38 @@ def classify_crops(
     for batch, views in extractor.view_features(reader):
         probabilities[batch.indices] = class_probabilities(views, classes, weights, logits, class_count)
     return probabilities
+
+
+def open_crops(
+    scenes: PreparedScenes, proposed: Sequence[SceneProposals], settings: CfgNode, device: torch.device
+) -> BatchReader:
+    """A reader of the scenes' boxes, by the settings CROPS; a box that cannot be read is passed over."""
+    crops = Crops(scenes, proposed, settings.CROPS.MARGIN, settings.CROPS.NUM_POINTS)
+    return BatchReader(crops, settings.BATCH_SIZE or usual_batch_size(device), "skip")
+
+
+def detect_in_crops(
+    reader: BatchReader,
+    extractor: FeatureExtractor,
+    classes: Tensor,
+    weights: Tensor,
+    extents: Mapping[str, Sequence[float]],
+    settings: CfgNode,
+) -> list[Detections]:
+    """The detections of each scene, by the settings CLASSIFIER and NMS.
+
+    Args:
+        reader: see `open_crops`.
+        classes, weights: as for `class_probabilities`.
+        extents: see `size_filter.read_extents`.
+    """
+    crops, c, overlap = reader.shapes, settings.CLASSIFIER, settings.NMS.IOU_THRESHOLD
+    names, unnamed = crops.class_names, crops.scenes.keeps_unnamed
+    probabilities = classify_crops(reader, extractor, classes, weights, c.LOGITS, len(names))  # [boxes, K]
+    return [
+        detect(entry.proposals, of_scene, names, extents, c.SIZE_FILTER, overlap, unnamed)
+        for entry, of_scene in zip(crops.proposed, crops.by_scene(probabilities), strict=True)
+    ]
 
 
 def class_probabilities(views: Tensor, classes: Tensor, weights: Tensor, logits: str, class_count: int) -> np.ndarray:

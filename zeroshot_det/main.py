@@ -15,14 +15,12 @@ from collections.abc import Sequence
 
 from yacs.config import CfgNode
 
-from pointclip.datasets.batches import BatchReader, usual_batch_size
 from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.answers import answering
 from pointclip.runs.opening import open_extractor
 from pointclip.runs.run import describe_run
 from zeroshot_cls.projections import open_projection, open_view_weights
-from zeroshot_det.crop_classifier import Crops, classify_crops
-from zeroshot_det.detector import detect
+from zeroshot_det.crop_classifier import detect_in_crops, open_crops
 from zeroshot_det.proposals.scene_proposals import propose
 from zeroshot_det.results import of_scenes, report_scenes
 from zeroshot_det.scenes.opening import PreparedScenes, open_scenes
@@ -40,9 +38,8 @@ def main(words: Sequence[str] | None = None) -> dict:
 def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     """Detect as the arguments and settings say; returns what stands in metrics.json."""
     # settings
-    c = settings.CLASSIFIER
     weights = open_view_weights(settings, searched=False)
-    extents = read_extents(c.TYPICAL_EXTENTS or EXTENTS)
+    extents = read_extents(settings.CLASSIFIER.TYPICAL_EXTENTS or EXTENTS)
 
     # data
     prompts = open_prompts(settings.PROMPTS.FILE)
@@ -61,20 +58,11 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
 
     # classification of each box's points, as of a shape
     start = time.perf_counter()
-    crops = Crops(scenes, proposed, settings.CROPS.MARGIN, settings.CROPS.NUM_POINTS)
-    reader = BatchReader(crops, settings.BATCH_SIZE or usual_batch_size(extractor.device), "skip")
-    probabilities = classify_crops(
-        reader, extractor, class_features, weights.values, c.LOGITS, len(classes)
-    )  # [boxes, K]
+    reader = open_crops(scenes, proposed, settings, extractor.device)
+    detections = detect_in_crops(reader, extractor, class_features, weights.values, extents, settings)
     seconds["reading"] = time.perf_counter() - start
 
-    # predictions
-    per_scene = crops.by_scene(probabilities)
-    threshold = settings.NMS.IOU_THRESHOLD
-    detections = [
-        detect(entry.proposals, scene_probabilities, classes, extents, c.SIZE_FILTER, threshold, scenes.keeps_unnamed)
-        for entry, scene_probabilities in zip(proposed, per_scene, strict=True)
-    ]
+    # results
     scores = evaluate(proposed, detections, classes, settings) if scenes.has_truth else None
     origins = sentences.origin, weights.origin
     described = describe_run(args, settings, extractor, reader, sentences, origins, None, sum(seconds.values()))

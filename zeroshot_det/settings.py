@@ -173,11 +173,16 @@ def _check(args: argparse.Namespace, settings: CfgNode) -> None:
         prompts = open_prompts(settings.PROMPTS.FILE)
         classes, background = scan_classes(args, prompts), background_names(settings)
         class_sentences((*classes, *background), prompts, settings.PROMPTS.TEMPLATE)
-        if len(classes) + len(background) == 1:
-            raise InputError(
-                f"{classes[0]!r} is the only class, so every box would be one with 100 %; add classes, or set "
-                'CLASSIFIER.BACKGROUND to what else there is: "wall, floor, clutter".'
-            )
+        check_candidates(classes, background)
+
+
+def check_candidates(classes: Sequence[str], background: Sequence[str]) -> None:
+    """Raise an InputError for a single class without background."""
+    if len(classes) + len(background) == 1:
+        raise InputError(
+            f"{classes[0]!r} is the only class, so every box would be one with 100 %; add classes, or set "
+            'CLASSIFIER.BACKGROUND to what else there is: "wall, floor, clutter".'
+        )
 
 
 def scan_classes(args: argparse.Namespace, prompts: PromptFile) -> tuple[str, ...]:

@@ -7,8 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pointclip.datasets import ShapeFiles
 from pointclip.datasets.base import Shape
 from pointclip.datasets.batches import Batch, BatchReader
+from pointclip.datasets.shape_files.labelling import FileLabels, labels_in_file, labels_of_cloud
 from pointclip.encoder import Encoder
 from pointclip.features import FeatureExtractor
 from pointclip.features.store import Forms
@@ -43,6 +45,11 @@ def make_categories(
         name: Category(parts[name], group, weights[name].values.to(features.device))
         for name, group in zip(parts, groups, strict=True)
     }
+
+
+def category_feature(extractor: FeatureExtractor, category: str) -> Tensor:
+    """The unit feature [1, C] of a category as a whole, by which a shape's up axis is found."""
+    return extractor.class_features({category: [f"a depth map of a {category}."]})
 
 
 @dataclass(frozen=True)
@@ -147,3 +154,14 @@ def label_points(
         labels = labels[nearest_seen(torch.from_numpy(shape.points), visible, progress)]
     labels, fixed = labels.numpy(), fixed_parts(visible.numpy(), count, protocol)
     return np.where(fixed < 0, labels, fixed)
+
+
+def file_labels(shapes: ShapeFiles, segmented: Segmented, count: int) -> FileLabels:
+    """The labels of all points and triangles of a shape's file; the file is read again unless it has no others.
+
+    Args:
+        count: the number of parts.
+    """
+    if shapes.is_whole(segmented.index):
+        return labels_of_cloud(segmented.labels, count)
+    return labels_in_file(shapes.taken(segmented.index), segmented.labels, count)

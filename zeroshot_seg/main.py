@@ -22,7 +22,7 @@ from pointclip.runs.opening import keep_result, open_extractor, open_shapes
 from pointclip.runs.poses import find_up_axes
 from pointclip.runs.run import describe_run
 from pointclip.search.result import read_result
-from zeroshot_seg.labelling import TASK, check_encoder, make_categories, segment
+from zeroshot_seg.labelling import TASK, category_feature, check_encoder, make_categories, segment
 from zeroshot_seg.projections import open_projection, open_view_weights, selected_views
 from zeroshot_seg.results import check_saving, report_own_shapes, report_test
 from zeroshot_seg.scores import evaluate
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     reader = open_shapes(settings, args, (own_category(args),), parts_wanted=True, every_vertex=True)
     check_saving(args, reader)
     names = reader.shapes.class_names
-    parts = {names[0]: own_parts(args, prompts)} if args.input else reader.shapes.part_names
+    parts = {names[0]: own_parts(args.parts, args.category, prompts)} if args.input else reader.shapes.part_names
     if not parts:
         raise InputError(f"The data set {settings.DATASET.NAME!r} has no part labels; use shapenetpart or synthetic.")
     sentences = part_sentences(parts, prompts, settings.PROMPTS.TEMPLATE)
@@ -69,8 +69,7 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     categories = make_categories(parts, extractor.class_features(sentences.flat()), weights)
 
     if args.category:  # the --input shapes' up axis, if it is undecided
-        features = extractor.class_features({args.category: [f"a depth map of a {args.category}."]})
-        named = features, weights[args.category].values, [args.category]
+        named = category_feature(extractor, args.category), weights[args.category].values, [args.category]
         find_up_axes(reader.shapes, reader.indices, extractor, *named)
 
     # predictions

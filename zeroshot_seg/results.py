@@ -10,7 +10,7 @@ import torch
 
 from pointclip.datasets import ShapeFiles
 from pointclip.datasets.batches import BatchReader
-from pointclip.datasets.shape_files.labelling import FileLabels, labels_in_file, labels_of_cloud
+from pointclip.datasets.shape_files.labelling import FileLabels, labels_in_file
 from pointclip.datasets.shape_files.las import SCANS
 from pointclip.datasets.shape_files.reading import ending_of, read_bytes
 from pointclip.errors import InputError
@@ -21,7 +21,7 @@ from pointclip.runs.answers import ANSWERS
 from pointclip.runs.output import table, write_csv
 from pointclip.runs.own_shapes import FEW, UP_COLUMNS, answers_of, details, up_cell
 from pointclip.runs.run import Run, run_files, summary_of
-from zeroshot_seg.labelling import TASK, Segmented
+from zeroshot_seg.labelling import TASK, Segmented, file_labels
 from zeroshot_seg.protocol import method_in_words, protocol_in_words
 from zeroshot_seg.realistic_projection import RealisticProjection
 from zeroshot_seg.report import SegmentationCase, write_segmentation_report
@@ -85,7 +85,9 @@ def report_own_shapes(
 ) -> dict:
     """Print the number of points of each part, and write the files of own shapes to the run's folder."""
     given, count = {"input": reader.shapes.given, "parts": parts}, len(shapes)
-    found = [part_answer(shape, file_labels(reader.shapes, shape, parts), parts) for shape in shapes]
+    found = [
+        part_answer(shape, file_labels(reader.shapes, shape, len(parts[shape.category])), parts) for shape in shapes
+    ]
     listed = answers_of(reader, [shape.index for shape in shapes], found)
     summary = {"task": TASK, **given, **summary_of(run, count), ANSWERS: listed}
     print_parts(listed[:count])
@@ -102,14 +104,6 @@ def report_own_shapes(
             write_segmentation_report(page, "Parts of own shapes", facts, [], cases, [], run.all_notes, run.page_footer)
     run.print_footer(count)
     return summary
-
-
-def file_labels(shapes: ShapeFiles, segmented: Segmented, parts: Parts) -> FileLabels:
-    """The labels of all points and triangles of a shape's file; the file is read again unless it has no others."""
-    count = len(parts[segmented.category])
-    if shapes.is_whole(segmented.index):
-        return labels_of_cloud(segmented.labels, count)
-    return labels_in_file(shapes.taken(segmented.index), segmented.labels, count)
 
 
 def part_answer(segmented: Segmented, labels: FileLabels, parts: Parts) -> dict:

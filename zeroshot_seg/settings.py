@@ -87,7 +87,9 @@ def _check(args: argparse.Namespace, settings: CfgNode) -> None:
         )
     if args.input:
         prompts = open_prompts(settings.PROMPTS.FILE)
-        part_sentences({own_category(args): own_parts(args, prompts)}, prompts, settings.PROMPTS.TEMPLATE)
+        part_sentences(
+            {own_category(args): own_parts(args.parts, args.category, prompts)}, prompts, settings.PROMPTS.TEMPLATE
+        )
 
 
 def own_category(args: argparse.Namespace) -> str:
@@ -95,17 +97,16 @@ def own_category(args: argparse.Namespace) -> str:
     return args.category or "shape"
 
 
-def own_parts(args: argparse.Namespace, prompts: PromptFile) -> tuple[str, ...]:
-    """The part names for --input: those given, or those of the prompts for the category."""
+def own_parts(parts: Sequence[str], category: str, prompts: PromptFile) -> tuple[str, ...]:
+    """The part names for shapes of one's own: those given, or those of the prompts for the category ("" for none)."""
     known = {key_of(name): (name, tuple(entry)) for name, entry in prompts.entries.items() if isinstance(entry, dict)}
-    _, parts = known.get(key_of(args.category), ("", ()))
-    parts = args.parts or parts
-    if not parts and args.category:
-        near = get_close_matches(key_of(args.category), known, n=1)
+    parts = tuple(parts) or known.get(key_of(category), ("", ()))[1]
+    if not parts and category:
+        near = get_close_matches(key_of(category), known, n=1)
         guess = f" Did you mean {known[near[0]][0]}?" if near else ""
         names = ", ".join(name for name, _ in known.values()) or "no category"
         raise InputError(
-            f"There are no part names for the category {args.category!r}; the prompts have those of {names}; or give "
+            f"There are no part names for the category {category!r}; the prompts have those of {names}; or give "
             f'them with --parts "seat, back, leg".{guess}'
         )
     if not parts:

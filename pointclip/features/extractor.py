@@ -19,6 +19,7 @@ from pointclip.utils import memory
 
 R = TypeVar("R")
 HAND_BACK_EVERY = 10.0  # seconds
+BRIEF = 1.0  # seconds
 
 
 class FeatureExtractor:
@@ -104,7 +105,8 @@ class FeatureExtractor:
         Raises:
             InputError: if no shape is left.
         """
-        done, handed_back = 0, time.monotonic()
+        done, start = 0, time.monotonic()
+        handed_back = start
         with tqdm(total=reader.total, unit="shape", desc="project, encode", disable=not self.progress) as bar:
             for batch, (features, projected) in prefetch(lambda batch: self._prepare(batch, forms), reader):
                 if features is None:
@@ -117,7 +119,8 @@ class FeatureExtractor:
                 if time.monotonic() - handed_back >= HAND_BACK_EVERY:
                     memory.hand_back()
                     handed_back = time.monotonic()
-        memory.hand_back()
+        if time.monotonic() - start >= BRIEF:  # which leaves little to hand back, and should answer at once
+            memory.hand_back()
         if not done:
             raise nothing_left(reader)
 

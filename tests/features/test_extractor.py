@@ -36,9 +36,10 @@ def test_view_features_match_single_views(extractor):
     torch.testing.assert_close(batches[1][1][0], views, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize(("seconds", "times"), [(0, 6), (1000, 1)])
-def test_free_memory_is_handed_back_from_time_to_time_and_at_the_end(seconds, times, extractor, monkeypatch):
+@pytest.mark.parametrize(("seconds", "brief", "times"), [(0, 0, 6), (1000, 0, 1), (1000, 1000, 0)])
+def test_free_memory_is_handed_back_from_time_to_time_and_at_the_end(seconds, brief, times, extractor, monkeypatch):
     calls = []
+    monkeypatch.setattr(module, "BRIEF", brief)
     monkeypatch.setattr(module, "HAND_BACK_EVERY", seconds)
     monkeypatch.setattr(module.memory, "hand_back", lambda: calls.append("again"))
     shapes = SyntheticShapes(per_class=1, num_points=64)

@@ -1,14 +1,15 @@
 """A user's scans: any file that `pointclip.datasets.shape_files` reads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from pointclip.datasets.axes import check_up, to_z_up
 from pointclip.datasets.shape_files.columns import parse_columns
-from pointclip.datasets.shape_files.geometry import Reading
+from pointclip.datasets.shape_files.geometry import Geometry, Reading
 from pointclip.datasets.shape_files.reading import ending_of, printable, read_geometry, take
 from pointclip.datasets.shape_files.standing import guess_of
 from pointclip.datasets.up_axis import GIVEN, UpGuess
@@ -31,6 +32,7 @@ class ScanFiles:
         class_names: the classes to detect.
         seed: for points sampled from a mesh.
         columns: of x, y and z in text files and arrays, as for `read_shape`.
+        clouds: the contents of those `paths` that are no files.
 
     Raises:
         InputError: for an unknown axis, no files, or a file given twice.
@@ -46,6 +48,7 @@ class ScanFiles:
         class_names: Sequence[str],
         seed: int = 0,
         columns: str = "",
+        clouds: Mapping[Path, Geometry] = MappingProxyType({}),
     ):
         check_up(up, auto=True)
         self.paths = [Path(path) for path in paths]
@@ -55,7 +58,7 @@ class ScanFiles:
         if len(set(self.paths)) < len(self.paths):
             raise InputError("A scan was given twice; name each file once.")
         self.class_names, self.up, self.unit, self.seed = tuple(class_names), up, unit, seed
-        self.reading = Reading(parse_columns(columns))
+        self.reading, self.clouds = Reading(parse_columns(columns)), clouds
         self.notes: Sequence[str] = ()  # on the files as a whole
 
     def __len__(self) -> int:
@@ -63,7 +66,7 @@ class ScanFiles:
 
     def __getitem__(self, index: int) -> Scene:
         path, name = self.paths[index], self.names[index]
-        geometry = read_geometry(path, self.reading)
+        geometry = self.clouds[path] if path in self.clouds else read_geometry(path, self.reading)
         is_mesh = geometry.triangles is not None and len(geometry.triangles)
         shape = take(geometry, name, SCAN_POINTS if is_mesh else None, self.seed).shape
         points = check_scene(shape.points, name)

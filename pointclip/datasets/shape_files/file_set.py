@@ -1,9 +1,10 @@
 """Shape files as a data set."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -49,6 +50,7 @@ class ShapeFiles:
             same up axis.
         every_vertex: whether a mesh's vertices and the centres of its triangles belong to its points.
         columns: of x, y and z in text files and arrays, as for `read_shape`.
+        clouds: the contents of those `paths` that are no files.
 
     An up axis "auto" is guessed from format and shape when a file is first read; `set_up` replaces it.
 
@@ -68,6 +70,7 @@ class ShapeFiles:
         split: Split | None = None,
         every_vertex: bool = False,
         columns: str = "",
+        clouds: Mapping[Path, Geometry] = MappingProxyType({}),
     ) -> None:
         check_up(up, auto=True)
         check_num_points(num_points)
@@ -84,6 +87,7 @@ class ShapeFiles:
         self.split = split
         self.every_vertex = every_vertex
         self.reading = Reading(parse_columns(columns))
+        self.clouds = clouds
         self.notes: Sequence[str] = ()  # on the files as a whole
         self._ups: dict[Path, UpGuess] = {}
         self._kept: dict[Path, dict[str, Geometry]] = {}  # files read for their up axis, as their pieces
@@ -157,7 +161,7 @@ class ShapeFiles:
         if self.split is None:
             return [Entry(path)]
         try:
-            pieces = pieces_of(read_geometry(path, self.reading), self.split)
+            pieces = pieces_of(self._geometry(path, self.reading), self.split)
         except InputError as error:
             text = str(error)
             return [Entry(path, reason=text if str(path) in text else f"{printable(path)}: {text}")]
@@ -182,8 +186,11 @@ class ShapeFiles:
             self._kept[path] = pieces
         return pieces
 
+    def _geometry(self, path: Path, reading: Reading) -> Geometry:
+        return self.clouds[path] if path in self.clouds else read_geometry(path, reading)
+
     def _pieces(self, path: Path, reading: Reading) -> dict[str, Geometry]:
-        geometry = read_geometry(path, reading)
+        geometry = self._geometry(path, reading)
         if self.up == "auto" and path not in self._ups:
             self._ups[path] = guess_of(geometry, ending_of(path))
         if self.split is None:
