@@ -20,6 +20,7 @@ from torch import Tensor
 import zeroshot_cls.realistic_projection
 import zeroshot_seg.realistic_projection
 from benchmarks.machine import clock, machine, positive
+from pointclip.bundled import prompt_files
 from pointclip.datasets.base import Shape
 from pointclip.datasets.batches import Batch, BatchReader, usual_batch_size
 from pointclip.datasets.synthetic import CATEGORIES, PART_NAMES, SyntheticShapes
@@ -32,8 +33,6 @@ from pointclip.view_weights import uniform_weights
 from zeroshot_cls.classifier import extract_features, view_weighted_logits
 from zeroshot_seg.labelling import label_batch, make_categories, segment
 from zeroshot_seg.realistic_projection import ProjectedPoints
-
-PROMPTS = Path(__file__).resolve().parents[1] / "prompts"
 
 
 @dataclass(frozen=True)
@@ -128,7 +127,7 @@ class Prepared:
 
 def classification(encoder: Encoder, template: bool) -> Task:
     extractor = FeatureExtractor(zeroshot_cls.realistic_projection.RealisticProjection(), encoder, progress=False)
-    prompts = open_prompts("" if template else PROMPTS / "synthetic.json")
+    prompts = open_prompts("" if template else prompt_files()["synthetic"])
     sentences = class_sentences(CATEGORIES, prompts, "a depth map of a {}.")
     start = clock()
     classes = extractor.class_features(sentences).cpu()
@@ -152,7 +151,7 @@ def classification(encoder: Encoder, template: bool) -> Task:
 
 def segmentation(encoder: Encoder, template: bool) -> Task:
     extractor = FeatureExtractor(zeroshot_seg.realistic_projection.RealisticProjection(), encoder, progress=False)
-    prompts = open_prompts("" if template else PROMPTS / "shapenetpart.json")
+    prompts = open_prompts("" if template else prompt_files()["shapenetpart"])
     sentences = part_sentences(PART_NAMES, prompts, "a depth map of the {} of a {category}.").flat()
     start = clock()
     weights = dict.fromkeys(PART_NAMES, uniform_weights(len(extractor.projection.rotations)))

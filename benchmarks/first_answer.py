@@ -70,7 +70,7 @@ def main() -> None:
         shapes = open_dataset("synthetic", Path(), "test", 1024)
         chair = next(i for i, label in enumerate(shapes.labels) if shapes.class_names[label] == "chair")
         np.save(folder / "chair.npy", shapes[chair].points)
-        classes = ", ".join(open_prompts(ROOT / "prompts" / "modelnet40.json").entries)
+        classes = ", ".join(open_prompts(ROOT / "zeroshot_cls" / "prompts" / "modelnet40.json").entries)
         words = ["--quiet", "--input", str(folder / "chair.npy"), "--classes", classes, "REPORT", "False"]
         words += [
             "--config",
@@ -79,7 +79,7 @@ def main() -> None:
             str(folder),
         ]
         if args.sentences:
-            words += ["PROMPTS.FILE", str(ROOT / "prompts" / "modelnet40.json")]
+            words += ["PROMPTS.FILE", str(ROOT / "zeroshot_cls" / "prompts" / "modelnet40.json")]
 
         rows = []
         for name in ["demo", *args.encoder]:

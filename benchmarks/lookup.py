@@ -15,6 +15,7 @@ import numpy as np
 from torch import Tensor
 
 from benchmarks.machine import machine
+from pointclip.bundled import prompt_files
 from pointclip.datasets.batches import BatchReader, subset
 from pointclip.datasets.synthetic import PART_NAMES, SyntheticShapes
 from pointclip.encoder import load_encoder
@@ -27,8 +28,6 @@ from zeroshot_seg.labelling import make_categories, segment
 from zeroshot_seg.realistic_projection import LOOKUPS, ProjectedPoints, RealisticProjection
 from zeroshot_seg.results import category_rows
 from zeroshot_seg.scores import evaluate
-
-PROMPTS = Path(__file__).resolve().parents[1] / "prompts" / "shapenetpart.json"
 
 
 def main() -> None:
@@ -44,7 +43,7 @@ def main() -> None:
     data = SyntheticShapes()
     indices = subset(len(data), args.shapes, seed=0)
     encoder = load_encoder(args.encoder, args.pretrained, args.device)
-    prompts = open_prompts("" if args.template else PROMPTS)
+    prompts = open_prompts("" if args.template else prompt_files()["shapenetpart"])
     sentences = part_sentences(PART_NAMES, prompts, "a depth map of the {} of a {category}.").flat()
     features = FeatureExtractor(RealisticProjection(), encoder).class_features(sentences)
     categories = make_categories(PART_NAMES, features, dict.fromkeys(PART_NAMES, uniform_weights(10)))

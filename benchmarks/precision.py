@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.machine import best_time, machine, positive
+from pointclip.bundled import prompt_files
 from pointclip.datasets.batches import BatchReader, subset
 from pointclip.datasets.synthetic import CATEGORIES, SyntheticShapes
 from pointclip.encoder import DTYPES, Encoder, check_device, load_encoder, native_precision
@@ -23,8 +24,6 @@ from pointclip.runs.output import table
 from pointclip.utils.command import run_command
 from zeroshot_cls.classifier import view_weighted_logits
 from zeroshot_cls.realistic_projection import RealisticProjection
-
-PROMPTS = Path(__file__).resolve().parents[1] / "prompts" / "synthetic.json"
 
 
 def main() -> None:
@@ -52,7 +51,8 @@ def main() -> None:
     images = projection(torch.from_numpy(data[0].points)[None].to(device))[0]  # [10, 3, 224, 224]
     seconds = {name: best_time(lambda e=e: e.encode_images(images), args.repeats) for name, e in encoders.items()}
     reader = BatchReader(data, 16, indices=subset(len(data), args.shapes, seed=0))
-    sentences = class_sentences(CATEGORIES, open_prompts("" if args.template else PROMPTS), "a depth map of a {}.")
+    file = "" if args.template else prompt_files()["synthetic"]
+    sentences = class_sentences(CATEGORIES, open_prompts(file), "a depth map of a {}.")
     logits, truth = classify(reader, projection, encoders, sentences)
 
     rows = []

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmarks.machine import best_time, machine, positive
-from pointclip.bundled import PROMPTS
+from pointclip.bundled import prompt_files
 from pointclip.encoder import Encoder, load_encoder
 from pointclip.features import SentenceCache
 from pointclip.prompts import open_prompts
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--precision", default="fp32")
     parser.add_argument("--repeats", type=positive, default=3)
     args = parser.parse_args()
-    groups = open_prompts(PROMPTS / "modelnet40.json").entries.values()
+    groups = open_prompts(prompt_files()["modelnet40"]).entries.values()
     sentences = [sentence for group in groups for sentence in group]
     sentences = sentences[:: max(1, len(sentences) // args.sentences)][: args.sentences]
     print(machine())

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from benchmarks.machine import machine
-from pointclip.bundled import bundled
+from pointclip.bundled import prompt_files
 from pointclip.datasets.axes import UPS, to_y_up, to_z_up
 from pointclip.datasets.shape_files import ENDINGS
 from pointclip.datasets.shape_files.geometry import Geometry
@@ -75,7 +75,7 @@ def turned(shape: Geometry, up: str) -> Geometry:
 def judge_of(name: str, class_names: tuple[str, ...]):
     """The judge of an unsure up axis, with the bundled sentences of the synthetic classes."""
     extractor = FeatureExtractor(RealisticProjection(), load_encoder(name), progress=False)
-    prompts = open_prompts(bundled("prompts/synthetic.json"))
+    prompts = open_prompts(prompt_files()["synthetic"])
     features = extractor.class_features(class_sentences(class_names, prompts, "a depth map of a {}."))
     return model_judge(extractor, features, torch.ones(10), class_names)
 

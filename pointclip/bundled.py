@@ -1,6 +1,6 @@
-"""Paths of files that come with the program, in a checkout or an installed package. Imports no other module of it.
+"""Places of the files that come with the program and of a user's data. Imports no other module of it.
 
-In a checkout they are in prompts/ and data/demo/. In an installed package, setup.py copies them to pointclip/_bundled/.
+What belongs to a package lies in it as package data, so that it is in the same place in a checkout and installed.
 """
 
 from pathlib import Path
@@ -8,15 +8,15 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 PACKAGE = Path(__file__).resolve().parent
-CHECKOUT = PACKAGE.parent if (PACKAGE.parent / "prompts" / "patterns.yaml").is_file() else None
+HOUSE = PACKAGE.parent  # the folder of all packages: a checkout, or where they are installed
+CHECKOUT = HOUSE if (HOUSE / "prompts" / "patterns.yaml").is_file() else None  # with facts, scripts and docs
 USER_DATA = CHECKOUT or user_data_path("pointclip", appauthor=False)  # for data sets and imported sentences
 
-
-def bundled(path: str) -> Path:
-    """The path of a file or folder that comes with the program: "prompts/modelnet40.json", "data/demo"."""
-    return (CHECKOUT or PACKAGE / "_bundled") / path
-
-
+CLASS_PROMPTS, PART_PROMPTS = (HOUSE / task / "prompts" for task in ("zeroshot_cls", "zeroshot_seg"))
 DATA = USER_DATA / "data"  # default folder of data sets
-PROMPTS = bundled("prompts")
 PUBLISHED_PROMPTS = USER_DATA / "prompts" / "published"  # written by `pointclip prompts import-published`
+
+
+def prompt_files() -> dict[str, Path]:
+    """The files of sentences that come with the program, by name, such as "modelnet40"."""
+    return {path.stem: path for folder in (CLASS_PROMPTS, PART_PROMPTS) for path in sorted(folder.glob("*.json"))}

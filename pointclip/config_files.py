@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from itertools import product
 from pathlib import Path
 
-from pointclip.bundled import PROMPTS
+from pointclip.bundled import prompt_files
 from pointclip.errors import InputError
 from pointclip.presets import preset_files
 from pointclip.utils.files import expanded, read_yaml
@@ -178,13 +178,13 @@ def sentence_file(setting: str) -> str:
     """
     if setting in ("", PUBLISHED) or not is_name(setting) or Path(setting).is_file():
         return setting
-    file = PROMPTS / f"{setting}.json"
-    if not file.is_file():
-        known = ", ".join(sorted(path.stem for path in PROMPTS.glob("*.json")))
+    files = prompt_files()
+    if setting not in files:
         raise InputError(
-            f"PROMPTS.FILE is {setting!r}; expected a .json file, {PUBLISHED!r}, or a bundled file's name: {known}."
+            f"PROMPTS.FILE is {setting!r}; expected a .json file, {PUBLISHED!r}, or a bundled file's name: "
+            f"{', '.join(sorted(files))}."
         )
-    return str(file)
+    return str(files[setting])
 
 
 def is_name(setting: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pointclip.bundled import prompt_files
 from pointclip.errors import InputError
 from pointclip.origin import Origin
 from pointclip.utils.files import expanded, read_json, read_yaml
@@ -61,7 +62,9 @@ def read_prompts(path: str | Path) -> dict:
     """
     path = expanded(path)
     published = path.parent.name == "published"  # not in the repository, users have to import them
-    advice = "run `python prompts/import_published.py PATH_OR_URL`" if published else "see the prompts/ folder"
+    moved = prompt_files().get(path.stem) if path.parent.name == "prompts" else None
+    advice = f"it is {moved} now, or just {path.stem}" if moved else "give a file, or a bundled one such as modelnet40"
+    advice = "run `python prompts/import_published.py PATH_OR_URL`" if published else advice
     prompts = read_json(path, "the prompt file", advice, _no_duplicates)
     if not isinstance(prompts, dict) or not prompts:
         raise InputError(f"The prompt file {path} has another structure; expected {{class: [sentence, …]}}.")

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from pointclip.bundled import CHECKOUT, DATA, PUBLISHED_PROMPTS, bundled
+from pointclip.bundled import CHECKOUT, DATA, PACKAGE, PUBLISHED_PROMPTS, prompt_files
 from pointclip.utils.caches import user_cache
 from pointclip.utils.command import ArgumentParser
 from pointclip.utils.network import unreachable
@@ -185,9 +185,8 @@ def extras() -> Iterator[Finding]:
 
 def demo() -> Iterator[Finding]:
     """The bundled encoder and sentences."""
-    missing = [
-        name for name in ("data/demo/demo-clip.safetensors", "prompts/modelnet40.json") if not bundled(name).is_file()
-    ]
+    missing = [] if (PACKAGE / "encoder" / "demo" / "demo-clip.safetensors").is_file() else ["the demo encoder"]
+    missing += [name for name in ("modelnet40", "shapenetpart") if name not in prompt_files()]
     fix = "reinstall the package" if missing else ""
     result = f"missing: {', '.join(missing)}" if missing else "complete"
     yield Finding("bundled files", result, fix, fault=bool(missing))

@@ -40,7 +40,7 @@ def test_a_name_of_data_set_and_encoder(data, encoder):
     settings = settings_of("zeroshot_cls", f"{data}_{encoder}")
     assert (data, ENCODERS[encoder]) == (settings.DATASET.NAME, settings.ENCODER.NAME)
     assert settings.ENCODER.PRETRAINED == "openai"
-    assert Path(settings.PROMPTS.FILE) == ROOT / "prompts" / f"{PROMPTS[data]}.json"
+    assert Path(settings.PROMPTS.FILE) == ROOT / "zeroshot_cls" / "prompts" / f"{PROMPTS[data]}.json"
     assert (settings.PROJECTION.METHOD, settings.VIEW_WEIGHTS) == ("realistic", "uniform")
 
 
@@ -65,7 +65,9 @@ def test_shapenetparts_names(name):
         settings.IOU_RULE,
     )
     folder = ROOT / "prompts" / "published"
-    expected = folder / "shapenetpart_vit_b16.json" if published else ROOT / "prompts" / "shapenetpart.json"
+    expected = (
+        folder / "shapenetpart_vit_b16.json" if published else ROOT / "zeroshot_seg" / "prompts" / "shapenetpart.json"
+    )
     assert Path(settings.PROMPTS.FILE) == expected
 
 

@@ -10,6 +10,7 @@ import torch
 from pointclip import bundled
 from pointclip.config_files import sentence_file
 from pointclip.errors import InputError
+from pointclip.prompts import open_prompts
 from pointclip.runs.environment import environment
 from pointclip.version import __version__
 from tests.tasks import ROOT, TASKS
@@ -47,9 +48,16 @@ def test_parts_of_the_published_code_are_where_the_table_says():
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
-def test_bundled_files_are_those_of_the_checkout():
-    assert bundled.bundled("prompts/modelnet40.json") == ROOT / "prompts" / "modelnet40.json"
+def test_bundled_sentences_are_the_tasks_own():
+    folders = {name: path.parents[1].name for name, path in bundled.prompt_files().items()}
+    assert folders["modelnet40"] == folders["scannet_detection"] == "zeroshot_cls"
+    assert folders["shapenetpart"] == "zeroshot_seg"
     assert ROOT / "data" == bundled.DATA
+
+
+def test_a_path_to_the_old_place_of_sentences_says_where_they_are():
+    with pytest.raises(InputError, match=r"it is .*zeroshot_cls/prompts/modelnet40.json now, or just"):
+        open_prompts(ROOT / "prompts" / "modelnet40.json")
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -60,7 +68,7 @@ def test_configs_refer_to_bundled_sentences_by_name(task):
 
 
 def test_sentence_files_by_name():
-    assert sentence_file("modelnet40") == str(ROOT / "prompts" / "modelnet40.json")
+    assert sentence_file("modelnet40") == str(ROOT / "zeroshot_cls" / "prompts" / "modelnet40.json")
     assert sentence_file("published") == "published"
     assert sentence_file("") == ""
     assert sentence_file("mine.json") == "mine.json"

@@ -16,7 +16,6 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from yacs.config import CfgNode
 
-from pointclip.bundled import bundled
 from pointclip.errors import InputError
 from pointclip.prompts import key_of, some_of
 from pointclip.utils.files import atomic_path, read_yaml
@@ -24,6 +23,7 @@ from pointclip.utils.files import atomic_path, read_yaml
 BINS = 15  # of the calibration error, the usual number
 RANGE = (1e-2, 1e3)  # of temperatures
 FILE = "calibration.yaml"  # in a run's folder
+DEMO = Path(__file__).with_name("demo_calibration.yaml")  # of the bundled encoder
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def read_calibration(path: str | Path) -> Calibration:
 def open_calibration(settings: CfgNode) -> Calibration | None:
     """The calibration of the setting CALIBRATION; "auto" is the bundled one for the bundled encoder, else none."""
     if settings.CALIBRATION == "auto":
-        return read_calibration(bundled("data/demo/calibration.yaml")) if settings.ENCODER.NAME == "demo" else None
+        return read_calibration(DEMO) if settings.ENCODER.NAME == "demo" else None
     return None if settings.CALIBRATION == "none" else read_calibration(settings.CALIBRATION)
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pointclip.bundled import bundled
 from pointclip.encoder.checkpoints import read_state_dict
 from pointclip.encoder.clip import Encoder
 from pointclip.encoder.device import PRECISIONS, check_device, precision_on
@@ -17,7 +16,7 @@ from pointclip.errors import CannotFetch, InputError, first_line
 from pointclip.utils.files import expanded
 from pointclip.utils.hub import unknown_model
 
-DEMO_FOLDER = bundled("data/demo")
+DEMO_FOLDER = Path(__file__).with_name("demo")
 
 
 def load_encoder(

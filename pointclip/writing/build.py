@@ -2,9 +2,10 @@
 
 With `--by-kind FOLDER` it splits them by kind of command instead: FOLDER/NAME_caption.json and so on.
 
-facts/NAME.json contains, for each class (or part of a category), what a language model wrote about its shape;
-patterns.yaml contains sentence patterns for the paper's four kinds of command. This script combines them into
-NAME.json, in the published format. It is deterministic and needs no network.
+prompts/facts/NAME.json contains, for each class (or part of a category), what a language model wrote about its shape;
+prompts/patterns.yaml contains sentence patterns for the paper's four kinds of command. This script combines them into
+NAME.json in the folder prompts/ of the task that uses it, in the published format. It is deterministic and needs no
+network, but a checkout, since facts and patterns are not installed.
 
 A facts file is {class: entry} or {category: {part: entry}}; an entry is
     {"synonyms": [short singular noun phrases], "facts": [phrases that complete "a depth map of a chair, ..."],
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import yaml
 
-from pointclip.bundled import PROMPTS
+from pointclip.bundled import CHECKOUT, CLASS_PROMPTS, HOUSE, PART_PROMPTS, prompt_files
 from pointclip.errors import InputError
 from pointclip.prompts import read_prompts
 from pointclip.utils.command import ArgumentParser, run_command
@@ -257,7 +258,14 @@ def entries(facts: dict) -> list[tuple[str | None, str, dict]]:
 
 def load_patterns() -> dict:
     """The sentence patterns by kind, with the words for the depth map and for the object in it."""
-    return yaml.safe_load((PROMPTS / "patterns.yaml").read_text(encoding="utf-8"))
+    return yaml.safe_load((sources() / "patterns.yaml").read_text(encoding="utf-8"))
+
+
+def sources() -> Path:
+    """The folder of facts and patterns. Raises InputError where the package is installed without them."""
+    if CHECKOUT is None:
+        raise InputError("Facts and patterns are not installed; run prompts/build.py in a checkout of the repository.")
+    return CHECKOUT / "prompts"
 
 
 def build(facts: dict, patterns: dict | None = None) -> dict:
@@ -288,24 +296,31 @@ def to_json(made: dict) -> str:
 
 def facts_path(name: str) -> Path:
     """The path of a data set's facts. Raises InputError if there are none of that name."""
-    path = PROMPTS / "facts" / f"{name}.json"
+    path = sources() / "facts" / f"{name}.json"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.json")))
         raise InputError(f"No facts called {name!r} in prompts/facts; choose from {known}, or write {name}.json there.")
     return path
 
 
+def sentences_path(name: str) -> Path:
+    """The path of a bundled file of sentences. Raises InputError if there is none of that name."""
+    if name not in prompt_files():
+        raise InputError(f"There are no sentences called {name!r}; choose from {', '.join(prompt_files())}.")
+    return prompt_files()[name]
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line. Raises InputError for bad arguments, facts or patterns."""
-    parser = ArgumentParser(description="Make prompts/NAME.json from prompts/facts/NAME.json.")
+    parser = ArgumentParser(description="Make NAME.json from prompts/facts/NAME.json.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="data sets; all that have facts if none is given")
     parser.add_argument("--by-kind", type=Path, metavar="FOLDER",
-                        help="split prompts/NAME.json into FOLDER/NAME_caption.json and so on instead")  # fmt: skip
+                        help="split NAME.json into FOLDER/NAME_caption.json and so on instead")  # fmt: skip
     args = parser.parse_args(arguments)
-    names = args.names or sorted(path.stem for path in (PROMPTS / "facts").glob("*.json"))
+    names = args.names or sorted(path.stem for path in (sources() / "facts").glob("*.json"))
     for name in names:
         if args.by_kind:
-            print("\n".join(map(str, write_by_kind(PROMPTS / f"{name}.json", args.by_kind).values())))
+            print("\n".join(map(str, write_by_kind(sentences_path(name), args.by_kind).values())))
         else:
             make(name)
 
@@ -317,10 +332,12 @@ def make(name: str) -> None:
     except json.JSONDecodeError as error:
         raise InputError(f"prompts/facts/{name}.json is not valid JSON ({error}); correct it.") from error
     made = build(facts)
-    with atomic_path(PROMPTS / f"{name}.json") as path:
+    of_parts = any(isinstance(value, dict) for value in made.values())
+    target = (PART_PROMPTS if of_parts else CLASS_PROMPTS) / f"{name}.json"
+    with atomic_path(target) as path:
         path.write_text(to_json(made), encoding="utf-8")
     rows = [s for value in made.values() for s in (value.values() if isinstance(value, dict) else [value])]
-    print(f"prompts/{name}.json: {len(rows)} lists, {sum(map(len, rows))} sentences")
+    print(f"{target.relative_to(HOUSE)}: {len(rows)} lists, {sum(map(len, rows))} sentences")
 
 
 if __name__ == "__main__":

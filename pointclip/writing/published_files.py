@@ -8,7 +8,7 @@ import zlib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from pointclip.bundled import PROMPTS
+from pointclip.bundled import prompt_files
 from pointclip.datasets.scanobjectnn import CLASSES as SCANOBJECTNN_CLASSES
 from pointclip.datasets.shapenetpart_labels import PART_NAMES
 from pointclip.errors import InputError
@@ -37,7 +37,7 @@ def class_names(data: str) -> list[str]:
     """The classes of a classification data set in label order."""
     if data == "scanobjectnn":
         return list(SCANOBJECTNN_CLASSES)
-    return list(read_prompts(PROMPTS / "modelnet40.json"))
+    return list(read_prompts(prompt_files()["modelnet40"]))
 
 
 def read_files(source: Path) -> dict[PurePosixPath | Path, bytes]:

@@ -12,7 +12,7 @@ from pointclip.errors import InputError
 from pointclip.writing import build as b
 from tests.endings import exit_code
 
-NAMES = sorted(path.stem for path in (b.PROMPTS / "facts").glob("*.json"))
+NAMES = sorted(path.stem for path in (b.sources() / "facts").glob("*.json"))
 MODELNET40 = """
     airplane bathtub bed bench bookshelf bottle bowl car chair cone cup curtain desk door dresser flower_pot glass_box
     guitar keyboard lamp laptop mantel monitor night_stand person piano plant radio range_hood sink sofa stairs stool
@@ -31,7 +31,7 @@ def facts_of(name):
 
 def rows_of(name):
     """(category or None, class or part, its facts entry, its committed sentences) for every list of a file."""
-    made = json.loads((b.PROMPTS / f"{name}.json").read_text(encoding="utf-8"))
+    made = json.loads(b.sentences_path(name).read_text(encoding="utf-8"))
     for category, label, entry in b.entries(facts_of(name)):
         yield category, label, entry, (made[category] if category else made)[label]
 
@@ -43,12 +43,12 @@ def test_bundled_data_sets_have_facts():
 @pytest.mark.parametrize(("name", "classes"), [("modelnet40", MODELNET40), ("scanobjectnn", SCANOBJECTNN)])
 def test_classes_match_the_data_sets(name, classes):
     assert list(facts_of(name)) == classes.split()
-    assert list(json.loads((b.PROMPTS / f"{name}.json").read_text(encoding="utf-8"))) == classes.split()
+    assert list(json.loads(b.sentences_path(name).read_text(encoding="utf-8"))) == classes.split()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_committed_file_matches_build(name):
-    assert (b.PROMPTS / f"{name}.json").read_text(encoding="utf-8") == b.to_json(b.build(facts_of(name)))
+    assert b.sentences_path(name).read_text(encoding="utf-8") == b.to_json(b.build(facts_of(name)))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -87,7 +87,7 @@ def test_sentences_name_their_object_and_use_every_fact(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_files_are_below_two_megabytes(name):
-    assert (b.PROMPTS / f"{name}.json").stat().st_size < 2e6
+    assert b.sentences_path(name).stat().st_size < 2e6
 
 
 def test_token_counts_match_clip():
@@ -185,17 +185,24 @@ def test_any_name_and_number_of_facts_give_distinct_sentences(name, count):
 
 
 def test_main_builds_a_file_and_reports_errors(tmp_path, monkeypatch, capsys):
-    (tmp_path / "facts").mkdir()
-    (tmp_path / "patterns.yaml").write_bytes((b.PROMPTS / "patterns.yaml").read_bytes())
-    (tmp_path / "facts" / "mine.json").write_text(json.dumps({"chair": CHAIR}))
-    monkeypatch.setattr(b, "PROMPTS", tmp_path)
+    facts = tmp_path / "prompts" / "facts"
+    facts.mkdir(parents=True)
+    (facts.parent / "patterns.yaml").write_bytes((b.sources() / "patterns.yaml").read_bytes())
+    (facts / "mine.json").write_text(json.dumps({"chair": CHAIR}))
+    (facts / "parts.json").write_text(json.dumps({"chair": {"seat": CHAIR}}))
+    for name, value in {"CHECKOUT": "", "HOUSE": "", "CLASS_PROMPTS": "cls", "PART_PROMPTS": "seg"}.items():
+        monkeypatch.setattr(b, name, tmp_path / value)
     assert exit_code(b.main, ["mine"]) == 0
-    first = (tmp_path / "mine.json").read_bytes()
+    first = (tmp_path / "cls" / "mine.json").read_bytes()
     assert exit_code(b.main, []) == 0
-    assert (tmp_path / "mine.json").read_bytes() == first
+    assert (tmp_path / "cls" / "mine.json").read_bytes() == first
+    assert list(json.loads((tmp_path / "seg" / "parts.json").read_text(encoding="utf-8"))["chair"]) == ["seat"]
     assert exit_code(b.main, ["other"]) == 2
     assert "No facts called 'other'" in capsys.readouterr().err
-    (tmp_path / "facts" / "broken.json").write_text("{")
+    (facts / "broken.json").write_text("{")
     assert exit_code(b.main, ["broken"]) == 2
     assert "not valid JSON" in capsys.readouterr().err
-    assert not (tmp_path / "broken.json").exists()
+    assert not (tmp_path / "cls" / "broken.json").exists()
+    monkeypatch.setattr(b, "CHECKOUT", None)
+    assert exit_code(b.main, ["mine"]) == 2
+    assert "run prompts/build.py in a checkout" in capsys.readouterr().err

@@ -31,6 +31,6 @@ def test_sentences_by_kind_for_parts(tmp_path):
 def test_build_splits_by_kind(tmp_path, capsys):
     build(["synthetic", "--by-kind", str(tmp_path)])
     assert [Path(line).name for line in capsys.readouterr().out.split()] == [f"synthetic_{kind}.json" for kind in KINDS]
-    whole = json.loads((ROOT / "prompts" / "synthetic.json").read_text(encoding="utf-8"))
+    whole = json.loads((ROOT / "zeroshot_cls" / "prompts" / "synthetic.json").read_text(encoding="utf-8"))
     parts = [json.loads((tmp_path / f"synthetic_{kind}.json").read_text(encoding="utf-8")) for kind in KINDS]
     assert {name: [text for part in parts for text in part[name]] for name in whole} == whole

@@ -11,6 +11,7 @@ import torch
 from matplotlib.image import imread
 from torch import nn
 
+from pointclip.bundled import prompt_files
 from pointclip.datasets.synthetic import generate
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
@@ -157,7 +158,7 @@ def test_name_from_file(file, name):
 
 
 def test_prompts_take_precedence_over_the_template():
-    prompts = open_prompts(command.DEMO.parents[2] / "prompts" / "synthetic.json")
+    prompts = open_prompts(prompt_files()["synthetic"])
     both = command.figure_sentences(["chair", "teapot", "chair"], prompts, "a depth map of a {}.")
     assert both["chair"] == (["point cloud depth map of a chair."], prompts.entries["chair"])
     assert both["teapot"] == (["point cloud depth map of a teapot."], ["a depth map of a teapot."])

@@ -1,6 +1,6 @@
 """Train the bundled demo encoder: a small CLIP on depth maps of synthetic shapes and sentences about them.
 
-    python data/demo/train.py [--out FOLDER]
+    python scripts/train_demo_encoder.py [--out FOLDER]
 
 Two contrastive losses are trained jointly, each between unit features and with CLIP's learned temperature: images
 against sentences about the object, in both directions as in CLIP; and patches of segmentation's images against
@@ -28,16 +28,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pointclip.datasets.synthetic import CATEGORIES, PART_NAMES, SyntheticShapes  # noqa: E402
-from pointclip.utils.files import atomic_path  # noqa: E402
-from zeroshot_cls.realistic_projection import RealisticProjection as ClassProjection  # noqa: E402
-from zeroshot_seg.realistic_projection import RealisticProjection as PartProjection  # noqa: E402
-from zeroshot_seg.segmenter import smoothing_matrix  # noqa: E402
+from pointclip.bundled import prompt_files
+from pointclip.datasets.synthetic import CATEGORIES, PART_NAMES, SyntheticShapes
+from pointclip.encoder.loading import DEMO_FOLDER
+from pointclip.utils.files import atomic_path
+from zeroshot_cls.realistic_projection import RealisticProjection as ClassProjection
+from zeroshot_seg.realistic_projection import RealisticProjection as PartProjection
+from zeroshot_seg.segmenter import smoothing_matrix
 
-PROMPTS = HERE.parents[1] / "prompts"
 PARTS = [(category, part) for category in CATEGORIES for part in PART_NAMES[category]]
 PART_OWNER = torch.tensor([CATEGORIES.index(category) for category, _ in PARTS])  # [50]
 FIRST_PART = {category: [c for c, _ in PARTS].index(category) for category in CATEGORIES}
@@ -121,8 +121,8 @@ class Sentences:
     """Draws a sentence for a class or part, from prompts/ or sometimes from a template."""
 
     def __init__(self):
-        self.classes = json.loads((PROMPTS / "synthetic.json").read_text(encoding="utf-8"))
-        self.parts = json.loads((PROMPTS / "shapenetpart.json").read_text(encoding="utf-8"))
+        self.classes = json.loads(prompt_files()["synthetic"].read_text(encoding="utf-8"))
+        self.parts = json.loads(prompt_files()["shapenetpart"].read_text(encoding="utf-8"))
 
     def of_class(self, label: int, rng: np.random.Generator) -> str:
         name = CATEGORIES[label]
@@ -210,7 +210,7 @@ def train(steps: int, whole_steps: int, rate: float, out: Path, threads: int) ->
     torch.manual_seed(0)
     if threads:
         torch.set_num_threads(threads)
-    open_clip.add_model_config(HERE / "demo-clip.json")
+    open_clip.add_model_config(DEMO_FOLDER / "demo-clip.json")
     model = open_clip.create_model("demo-clip")
     tokenizer = open_clip.get_tokenizer("demo-clip")
     decayed = [p for p in model.parameters() if p.ndim > 1]
