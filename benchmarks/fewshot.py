@@ -21,7 +21,7 @@ from fewshot_cls.methods import METHODS, Method
 from fewshot_cls.methods.adapter import AdaptedHead, InterViewAdapter
 from fewshot_cls.methods.tip_adapter_f import TipAdapterF
 from fewshot_cls.methods.zero_shot import ZeroShot
-from fewshot_cls.projections import LearnedProjection
+from fewshot_cls.realistic_projection import LearnedProjection
 from fewshot_cls.recipe import Recipe
 from fewshot_cls.training import train
 from pointclip.datasets.synthetic import generate

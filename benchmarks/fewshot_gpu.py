@@ -17,7 +17,7 @@ from torch import Tensor
 
 from benchmarks.machine import best_time, machine, positive
 from fewshot_cls.methods.adapter import AdaptedHead, InterViewAdapter
-from fewshot_cls.projections import LearnedProjection
+from fewshot_cls.realistic_projection import LearnedProjection
 from fewshot_cls.recipe import Recipe
 from fewshot_cls.smoothed_model import SmoothedModel
 from fewshot_cls.training import train

@@ -15,7 +15,8 @@ from fewshot_cls.head_results import report_head_on_set
 from fewshot_cls.learn import Learned
 from fewshot_cls.methods.head import Head
 from fewshot_cls.own_shapes import report_own_shapes
-from fewshot_cls.projections import LearnedProjection, open_projection, open_view_weights, selected_views
+from fewshot_cls.projections import open_projection, open_view_weights, selected_views
+from fewshot_cls.realistic_projection import LearnedProjection
 from pointclip.config import with_changes
 from pointclip.datasets.batches import BatchReader
 from pointclip.errors import InputError

@@ -17,7 +17,8 @@ from fewshot_cls.grid_search import grid_search
 from fewshot_cls.methods import METHODS
 from fewshot_cls.methods.head import Head
 from fewshot_cls.methods.zero_shot import ZeroShot
-from fewshot_cls.projections import LearnedProjection, open_training_projection, selected_views, smoothing_of
+from fewshot_cls.projections import open_training_projection, selected_views, smoothing_of
+from fewshot_cls.realistic_projection import LearnedProjection
 from fewshot_cls.recipe import Recipe
 from fewshot_cls.smoothed_model import SmoothedModel
 from fewshot_cls.training import Epoch, Training, Validate, train

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from fewshot_cls.projections import LearnedProjection
+from fewshot_cls.realistic_projection import LearnedProjection
 from pointclip.encoder import Encoder
 
 

@@ -28,7 +28,9 @@ def uniform_weights(views: int) -> ViewWeights:
     return ViewWeights(torch.ones(views), UNIFORM)
 
 
-def read_view_weights(setting: str, views: Sequence[int], total: int, published: Path) -> ViewWeights:
+def read_view_weights(
+    setting: str, views: Sequence[int], total: int, published: Path, searched: bool = False
+) -> ViewWeights:
     """Parse the setting VIEW_WEIGHTS.
 
     Args:
@@ -37,11 +39,12 @@ def read_view_weights(setting: str, views: Sequence[int], total: int, published:
         views: the numbers of the V selected views.
         total: the projection's total number of views.
         published: YAML with `origin`, a sentence on how the weights were found, and `weights`, {name: numbers}.
+        searched: whether a search chooses or has chosen them, which makes them uniform here.
 
     Raises:
         InputError: for anything else, or a set for another number of views.
     """
-    if setting == "uniform":
+    if searched or setting == "uniform":
         return uniform_weights(len(views))
     known = yaml.safe_load(published.read_text(encoding="utf-8"))
     sets = known["weights"]

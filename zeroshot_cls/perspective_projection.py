@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from math import pi
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pointclip.errors import InputError
 from pointclip.projection.cells import to_unit_box, turn
 from pointclip.projection.images import clip_images
 from pointclip.projection.points import check_points
-from pointclip.projection.views import Euler, chosen_views, view_rotations
+from pointclip.projection.view_projection import ViewProjection
+from pointclip.projection.views import Euler
 
 # Each view is a rotation by one Euler triple.
 VIEWS = (
@@ -47,7 +48,7 @@ NEAREST = 1e-4  # points nearer to the camera, or behind it, are not seen
 UNIT = 2.0**-36
 
 
-class PerspectiveProjection(nn.Module):
+class PerspectiveProjection(ViewProjection):
     """Six sparse depth maps of each point cloud (PointCLIP V1; values from its published code).
 
     Clouds are centred on their mean and scaled so that the farthest point is at distance 1, unless they are already
@@ -63,11 +64,8 @@ class PerspectiveProjection(nn.Module):
     """
 
     def __init__(self, views: Sequence[int] | None = None, camera: Camera = ZERO_SHOT, normalise: bool = True):
-        super().__init__()
+        super().__init__(camera.views, views)
         self.camera, self.normalise = camera, normalise
-        views = range(len(camera.views)) if views is None else views
-        rotations = view_rotations(chosen_views(camera.views, views))
-        self.register_buffer("rotations", rotations, persistent=False)  # [V, 1, 3, 3]
 
     def depth_maps(self, points: Tensor) -> Tensor:
         """Depth maps of clouds with y up. Deterministic, also on a GPU.

@@ -4,8 +4,8 @@ from yacs.config import CfgNode
 
 from pointclip.errors import InputError
 from pointclip.projection.spec import steps_from
-from pointclip.projection.views import views_from
-from pointclip.view_weights import ViewWeights, read_view_weights, uniform_weights
+from pointclip.projection.views import views_of_method
+from pointclip.view_weights import ViewWeights, read_view_weights
 from zeroshot_cls import perspective_projection, realistic_projection
 from zeroshot_cls.perspective_projection import PerspectiveProjection
 from zeroshot_cls.realistic_projection import RealisticProjection
@@ -17,15 +17,8 @@ VIEW_COUNTS = {"realistic": len(realistic_projection.VIEWS), "pointclip_v1": len
 
 
 def selected_views(settings: CfgNode) -> tuple[list[int], int]:
-    """The view numbers selected by PROJECTION.VIEWS, and the number of views of PROJECTION.METHOD.
-
-    Raises:
-        InputError: for an unknown method or view.
-    """
-    method = settings.PROJECTION.METHOD
-    if method not in VIEW_COUNTS:
-        raise InputError(f"PROJECTION.METHOD is {method!r}; expected {' or '.join(map(repr, VIEW_COUNTS))}.")
-    return views_from(settings.PROJECTION.VIEWS, VIEW_COUNTS[method]), VIEW_COUNTS[method]
+    """See `pointclip.projection.views.views_of_method`."""
+    return views_of_method(settings, VIEW_COUNTS)
 
 
 def open_projection(settings: CfgNode) -> Projection:
@@ -51,7 +44,4 @@ def open_projection(settings: CfgNode) -> Projection:
 
 def open_view_weights(settings: CfgNode, searched: bool) -> ViewWeights:
     """The view weights of VIEW_WEIGHTS; uniform ones if a search chooses or has chosen them."""
-    views, total = selected_views(settings)
-    if searched:
-        return uniform_weights(len(views))
-    return read_view_weights(settings.VIEW_WEIGHTS, views, total, PUBLISHED_WEIGHTS)
+    return read_view_weights(settings.VIEW_WEIGHTS, *selected_views(settings), PUBLISHED_WEIGHTS, searched)

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from math import pi
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from pointclip.projection import STEPS, ProjectionSpec, cells_of_unit, check_backend, project, to_unit_box, view_slices
+from pointclip.projection import STEPS, ProjectionSpec
 from pointclip.projection.images import clip_images
-from pointclip.projection.views import chosen_views, view_rotations
+from pointclip.projection.view_projection import VoxelProjection
 
 SPEC = ProjectionSpec(
     resolution=112,
@@ -43,42 +42,23 @@ VIEWS = (
 )
 
 
-class RealisticProjection(nn.Module):
+class RealisticProjection(VoxelProjection):
     """Ten realistic depth maps of each point cloud (PointCLIP V2, section 3.2, classification's parameters).
+
+    `depth_maps` makes [B, 10, 110, 110] in [0, 1].
 
     Args:
         backend: the engine, "auto" for the fastest available (see `pointclip.projection`).
-        views: which of the ten views to make, all by default; with fewer, the 10 in the shapes below is their number.
+        views: which of the ten views to make, all by default; with fewer, the 10 in the shapes here is their number.
         steps: the steps after voxelize, all by default (see `ProjectionSpec.only`); without densify, maps are
             112 x 112 instead of 110 x 110.
 
     Raises:
-        InputError: for an unknown backend or step.
+        InputError: for an unknown backend or step, and views that there are not.
     """
 
-    def __init__(self, backend: str = "auto", views: Sequence[int] = range(len(VIEWS)), steps: Sequence[str] = STEPS):
-        super().__init__()
-        self.backend = check_backend(backend)
-        self.spec = SPEC.only(steps)
-        rotations = view_rotations(chosen_views(VIEWS, views))
-        self.register_buffer("rotations", rotations, persistent=False)  # [V, 2, 3, 3]
-
-    def depth_maps(self, points: Tensor) -> Tensor:
-        """Depth maps of clouds with y up.
-
-        Args:
-            points: [B, N, 3] floating point, N >= 2, any position and scale; on the module's device.
-
-        Returns:
-            [B, 10, 110, 110] float32 in [0, 1]: near is dark, background is 1.
-
-        Raises:
-            InputError: for a wrong shape or type, NaN or infinite coordinates, and clouds without extent.
-        """
-        unit = to_unit_box(points, self.backend)
-        views = view_slices(unit, len(self.rotations))
-        cells = (cells_of_unit(unit, self.rotations[part], self.spec, self.backend) for part in views)
-        return torch.cat([project(view_cells, self.spec, backend=self.backend)[0] for view_cells in cells], 1)
+    def __init__(self, backend: str = "auto", views: Sequence[int] | None = None, steps: Sequence[str] = STEPS):
+        super().__init__(SPEC, VIEWS, views, backend, steps)
 
     def forward(self, points: Tensor) -> Tensor:
         """Images for CLIP: points [B, N, 3] -> [B, 10, 3, 224, 224] in [0, 1], three identical channels."""

@@ -19,9 +19,9 @@ from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.answers import answering
 from pointclip.runs.opening import open_extractor
 from pointclip.runs.run import describe_run
-from zeroshot_cls.projections import open_projection, open_view_weights
 from zeroshot_det.crop_classifier import detect_in_crops, open_crops
 from zeroshot_det.proposals.scene_proposals import propose
+from zeroshot_det.realistic_projection import open_projection, open_view_weights
 from zeroshot_det.results import of_scenes, report_scenes
 from zeroshot_det.scenes.opening import PreparedScenes, open_scenes
 from zeroshot_det.scores import evaluate

@@ -10,12 +10,12 @@ from yacs.config import CfgNode
 
 from pointclip.predicting import ClassPredictor, Given, Names
 from pointclip.predicting.given import given_shapes
-from zeroshot_cls.projections import open_projection, open_view_weights
 from zeroshot_det.boxes import corners_of
 from zeroshot_det.crop_classifier import detect_in_crops, open_crops
 from zeroshot_det.detection_files import BOX_COLUMNS, box_rows
 from zeroshot_det.detector import Detections
 from zeroshot_det.proposals.scene_proposals import propose
+from zeroshot_det.realistic_projection import open_projection, open_view_weights
 from zeroshot_det.scenes.frames import Frame
 from zeroshot_det.scenes.opening import PreparedScenes
 from zeroshot_det.scenes.scan_files import ScanFiles

@@ -12,7 +12,7 @@ from pointclip.errors import InputError
 from pointclip.projection.spec import steps_from
 from pointclip.projection.views import views_from
 from pointclip.prompts import key_of
-from pointclip.view_weights import ViewWeights, read_view_weights, uniform_weights
+from pointclip.view_weights import ViewWeights, read_view_weights
 from zeroshot_seg.realistic_projection import VIEWS, RealisticProjection
 from zeroshot_seg.settings import PUBLISHED_WEIGHTS
 
@@ -45,10 +45,8 @@ def open_view_weights(settings: CfgNode, categories: Iterable[str], searched: bo
         InputError: for an invalid setting.
     """
     views, total = selected_views(settings)
-    if searched:
-        return {name: uniform_weights(len(views)) for name in categories}
-    if settings.VIEW_WEIGHTS != PUBLISHED:
-        weights = read_view_weights(settings.VIEW_WEIGHTS, views, total, PUBLISHED_WEIGHTS)
+    if searched or settings.VIEW_WEIGHTS != PUBLISHED:
+        weights = read_view_weights(settings.VIEW_WEIGHTS, views, total, PUBLISHED_WEIGHTS, searched)
         return dict.fromkeys(categories, weights)
     by_category = {}
     for name in categories:

@@ -5,22 +5,13 @@ from dataclasses import dataclass, replace
 from math import pi
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from pointclip.errors import InputError
-from pointclip.projection import (
-    STEPS,
-    Cells,
-    ProjectionSpec,
-    cells_of_unit,
-    check_backend,
-    project,
-    to_unit_box,
-    view_slices,
-)
+from pointclip.projection import STEPS, Cells, ProjectionSpec, project, to_unit_box
 from pointclip.projection.images import CLIP_SIZE, clip_images
-from pointclip.projection.views import chosen_views, view_rotations
+from pointclip.projection.view_projection import VoxelProjection
 
 SPEC = ProjectionSpec(
     resolution=224,
@@ -67,61 +58,42 @@ class ProjectedPoints(SeenPoints):
     images: Tensor  # [B, 10, 3, 224, 224] float32 in [0, 1], three identical channels that share memory
 
 
-class RealisticProjection(nn.Module):
+class RealisticProjection(VoxelProjection):
     """Ten depth maps of each point cloud with every point's pixel and visibility (PointCLIP V2, section 3.4).
+
+    `depth_maps` makes [B, 10, 224, 224] in [0, 1].
 
     Args:
         lookup: "corrected" reads a point at its own pixel. "published" does what the published code does:
             it swaps row and column when looking up a point, and a cell keeps its last point's depth, not the nearest.
         backend: the engine, "auto" for the fastest available (see `pointclip.projection`).
-        views: which of the ten views to make, all by default; with fewer, the 10 in the shapes below is their number.
+        views: which of the ten views to make, all by default; with fewer, the 10 in the shapes here is their number.
         steps: the steps after voxelize, all by default (see `ProjectionSpec.only`).
         pixel_type: of the pixels; int16 takes a quarter of the memory.
         progress: whether to show a progress bar for clouds so large that their views are processed one by one.
 
     Raises:
-        InputError: for an unknown lookup, backend or step.
+        InputError: for an unknown lookup, backend or step, and views that there are not.
     """
 
     def __init__(
         self,
         lookup: str = "corrected",
         backend: str = "auto",
-        views: Sequence[int] = range(len(VIEWS)),
+        views: Sequence[int] | None = None,
         steps: Sequence[str] = STEPS,
         pixel_type: torch.dtype = torch.int64,
         progress: bool = False,
     ):
-        super().__init__()
-        self.pixel_type, self.progress = pixel_type, progress
+        super().__init__(SPEC, VIEWS, views, backend, steps)
         if lookup not in LOOKUPS:
             raise InputError(f"Unknown lookup {lookup!r}; choose {' or '.join(LOOKUPS)}.")
-        self.lookup = lookup
-        self.backend = check_backend(backend)
-        self.spec = SPEC.only(steps)
-        rotations = view_rotations(chosen_views(VIEWS, views))
-        self.register_buffer("rotations", rotations, persistent=False)  # [V, 3, 3, 3]
-
-    def depth_maps(self, points: Tensor) -> Tensor:
-        """Depth maps of clouds with y up.
-
-        Args:
-            points: [B, N, 3] floating point, N >= 2, any position and scale; on the module's device.
-
-        Returns:
-            [B, 10, 224, 224] float32 in [0, 1]: near is dark, background is 1.
-
-        Raises:
-            InputError: for a wrong shape or type, NaN or infinite coordinates, and clouds without extent.
-        """
-        unit = to_unit_box(points, self.backend)
-        cells = (self._cells(unit, part) for part in self._parts(unit))
-        return torch.cat([project(group, self.spec, backend=self.backend)[0] for group in cells], 1)
+        self.lookup, self.pixel_type, self.progress = lookup, pixel_type, progress
 
     def forward(self, points: Tensor) -> ProjectedPoints:
         """Images for CLIP, and each point's pixel and visibility in them: points [B, N, 3], see `depth_maps`."""
         unit = to_unit_box(points, self.backend)
-        seen = [self._see(unit, part) for part in self._parts(unit)]
+        seen = [self._see(unit, part) for part in self.groups(unit)]
         if len(seen) == 1:
             return seen[0]
         fields = ("visible", "pixel", "images")
@@ -129,7 +101,7 @@ class RealisticProjection(nn.Module):
 
     def _see(self, unit: Tensor, part: slice) -> ProjectedPoints:
         """Project clouds in unit boxes in a group of the views."""
-        cells = self._cells(unit, part)
+        cells = self.cells(unit, part)
         seen_at = self.lookup_cells(cells)
         # squeeze does not affect occlusion, so it is used here even if the maps are made without it
         nearest, own_depth = project(cells, replace(self.spec, squeeze=True), lookup=seen_at, backend=self.backend)
@@ -142,13 +114,14 @@ class RealisticProjection(nn.Module):
         images = clip_images(maps[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN])
         return ProjectedPoints(visible, position, images)
 
-    def _parts(self, unit: Tensor) -> Iterable[slice]:
-        """The views in groups, with a progress bar if there are several."""
-        parts = view_slices(unit, len(self.rotations))
+    def groups(self, unit: Tensor) -> Iterable[slice]:
+        """As `VoxelProjection.groups`, with a progress bar if there are several."""
+        parts = list(super().groups(unit))
         return tqdm(parts, desc="project views", unit="view", leave=False, disable=not self.progress or len(parts) == 1)
 
-    def _cells(self, unit: Tensor, part: slice) -> Cells:
-        cells = cells_of_unit(unit, self.rotations[part], self.spec, self.backend)
+    def cells(self, unit: Tensor, part: slice) -> Cells:
+        """As `VoxelProjection.cells`; with the published lookup a cell has its last point's value."""
+        cells = super().cells(unit, part)
         return last_writer_wins(cells) if self.lookup == "published" else cells
 
     def lookup_cells(self, cells: Cells) -> Cells:

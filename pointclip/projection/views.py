@@ -4,11 +4,12 @@ Euler angles (a, b, c) in radians denote Rx(a) · Ry(b) · Rz(c), right-handed, 
 (PointCLIP V2, published code). A view is a sequence of such rotations, applied in order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import cos, sin
 
 import torch
 from torch import Tensor
+from yacs.config import CfgNode
 
 from pointclip.errors import InputError
 
@@ -43,6 +44,22 @@ def chosen_views(all_views: Sequence[Sequence[Euler]], numbers: Sequence[int]) -
     if not len(numbers) or any(number not in range(len(all_views)) for number in numbers):
         raise InputError(f"The views are {list(numbers)}; expected numbers from 0 to {len(all_views) - 1}.")
     return [all_views[number] for number in numbers]
+
+
+def views_of_method(settings: CfgNode, counts: Mapping[str, int]) -> tuple[list[int], int]:
+    """The view numbers selected by PROJECTION.VIEWS, and the total number of views of PROJECTION.METHOD.
+
+    Args:
+        settings: a task's.
+        counts: {method: its number of views}.
+
+    Raises:
+        InputError: for an unknown method or view.
+    """
+    method = settings.PROJECTION.METHOD
+    if method not in counts:
+        raise InputError(f"PROJECTION.METHOD is {method!r}; expected {' or '.join(map(repr, counts))}.")
+    return views_from(settings.PROJECTION.VIEWS, counts[method]), counts[method]
 
 
 def views_from(text: str, count: int) -> list[int]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fewshot_cls.projections import DENSIFY, LearnedProjection
+from fewshot_cls.realistic_projection import DENSIFY, LearnedProjection
 from fewshot_cls.smoothing import LearnedSmoothing
 from pointclip.datasets.synthetic import generate
 from pointclip.encoder import load_encoder
