@@ -1,5 +1,6 @@
-"""The examples of docs/library.md run, with the bundled encoder for ViT-B/16, in a folder with the files they name."""
+"""The examples of docs/library.md, with the bundled encoder for ViT-B/16 and the files they name; and the notebook."""
 
+import json
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pointclip.report.labelled_files import write_ply
 from zeroshot_det.scenes.rooms import SyntheticRooms
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "library.md"
+NOTEBOOK = PAGE.with_suffix(".ipynb")
 EXAMPLES = re.findall(r"```python\n(.+?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 SHAPES = {"chair": 3, "lamp": 2}  # kinds in my_shapes/, and how many of each
 
@@ -47,3 +49,14 @@ def test_examples_run(folder):
     assert found["labels"].shape == (2, 1024)
     assert found["few"].classes == ("chair", "lamp", "stool")
     assert found["box"].corners.shape == (8, 3)
+
+
+@pytest.mark.slow
+def test_notebook_runs(folder, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    found: dict = {}
+    exec(compile(code, "docs/library.ipynb", "exec"), found)
+    assert found["few"].classes == ("bottle", "ladder", "sofa", "umbrella")
+    assert len(found["answer"].boxes) > 6
