@@ -1,20 +1,37 @@
 """Predictions beside zero-shot's: by class, by shape in predictions.csv, and those that changed, for the page."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from fewshot_cls.report import Change
-from fewshot_cls.scores import Scores
-from pointclip.datasets.base import ShapeSet
-from pointclip.runs.output import write_csv
+from fewshot_cls.scores import Scores, evaluate
+from pointclip.datasets.batches import BatchReader
 from pointclip.runs.own_shapes import NONE
 from zeroshot_cls.classifier import Features
 
 SHOWN = 4  # shapes on the page for each kind of change
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The shapes to classify, with the logits of zero-shot and of a head for the same classes."""
+
+    reader: BatchReader  # of the shapes
+    test: Features  # theirs; labels are indices into `names`, -1 if unknown
+    names: Sequence[str]  # of the K classes
+    zero: Tensor  # [n, K], zero-shot's logits
+    logits: Tensor  # [n, K], the head's, divided by its temperature; the first one's of several draws
+    projection: nn.Module  # draws the depth maps
+    calibrated: bool  # whether the head's temperature is; see `fewshot_cls.methods.head.Head`
+    threshold: float = 0.0  # shapes whose top probability is lower are called none of these; accuracy is of all
+
+    def score(self, logits: Tensor) -> Scores:
+        """The scores of logits [n, K] of these shapes."""
+        return evaluate(logits, self.test.labels, self.names)
 
 
 def by_class(before: Scores, after: np.ndarray) -> dict[str, tuple[float, float, int]]:
@@ -46,30 +63,21 @@ def scored_in_words(scores: Scores, threshold: float) -> str:
     return f"{words}; {below}" + ("" if accuracy is None else f", {accuracy:.1f} % of the others correct")
 
 
-def write_predictions(
-    folder: Path,
-    tuned: bool,
-    names: Sequence[str],
-    test: Features,
-    before: Scores,
-    after: Scores,
-    threshold: float = 0.0,
-) -> None:
-    """Write one row per shape: its true class if known, zero-shot's prediction and the first draw's."""
+def predictions(tuned: bool, compared: Compared, before: Scores, after: Scores) -> tuple[list[str], list[list]]:
+    """The header and the rows of predictions.csv: of each shape its true class if known, zero-shot's and the head's."""
     header = ["shape", "truth", "zeroshot", "prediction", "probability", "correct", "tuned_on_test_labels"]
+    names, test = compared.names, compared.test
     first, second = before.probabilities.argmax(1), after.probabilities.argmax(1)
     rows = []
     for i, (name, label) in enumerate(zip(test.names, test.labels.tolist(), strict=True)):
         share, known = after.probabilities[i, second[i]], label >= 0
-        row = [name, names[label] if known else "", names[first[i]], names[second[i]] if share >= threshold else NONE]
-        row.append(f"{share:.6f}")
+        called = names[second[i]] if share >= compared.threshold else NONE
+        row = [name, names[label] if known else "", names[first[i]], called, f"{share:.6f}"]
         rows.append([*row, int(second[i] == label) if known else "", int(tuned)])
-    write_csv(folder / "predictions.csv", header, rows)
+    return header, rows
 
 
-def changed_sections(
-    before: Scores, after: Scores, test: Features, shapes: ShapeSet, projection: nn.Module, calibrated: bool = False
-):
+def changed_sections(compared: Compared, before: Scores, after: Scores) -> list[tuple[str, str, list[Change]]]:
     """Sections of the page: predictions corrected and spoilt by few-shot, the most confident first."""
     changed = {
         ("Corrected by few-shot", "Wrong with zero-shot, correct with few-shot."): after.correct & ~before.correct,
@@ -79,36 +87,30 @@ def changed_sections(
     for (heading, explanation), mask in changed.items():
         places = np.flatnonzero(mask)
         places = places[np.argsort(-after.probabilities[places].max(1), kind="stable")]
-        cases = [_change(i, before, after, test, shapes, projection, calibrated) for i in places[:SHOWN]]
+        cases = [_change(i, compared, before, after) for i in places[:SHOWN]]
         sections.append((heading, f"{explanation} {len(places)} shape{'s' * (len(places) != 1)}.", cases))
     return sections
 
 
-def _change(
-    i: int,
-    before: Scores,
-    after: Scores,
-    test: Features,
-    shapes: ShapeSet,
-    projection: nn.Module,
-    calibrated: bool,
-) -> Change:
+def _change(i: int, compared: Compared, before: Scores, after: Scores) -> Change:
     names, first, second = after.names, before.probabilities[i], after.probabilities[i]
     return Change(
-        test.names[i],
+        compared.test.names[i],
         names[after.truth[i]],
         names[first.argmax()],
         float(first.max()),
         names[second.argmax()],
         float(second.max()),
-        depth_maps(shapes, test.indices[i], projection),
-        calibrated=calibrated,
+        depth_maps(compared, i),
+        calibrated=compared.calibrated,
     )
 
 
 @torch.no_grad()
-def depth_maps(shapes: ShapeSet, index: int, projection: nn.Module) -> np.ndarray:
+def depth_maps(compared: Compared, i: int) -> np.ndarray:
     """The depth maps of a shape, [V, H, W] in [0, 1]."""
-    points = torch.from_numpy(shapes[index].points)[None].to(projection.rotations.device)
+    projection = compared.projection
+    shape = compared.reader.shapes[compared.test.indices[i]]
+    points = torch.from_numpy(shape.points)[None].to(projection.rotations.device)
     maps = projection.depth_maps(points)[0].cpu().numpy()
     return maps / max(1, maps.max())  # PointCLIP V1's reach 2.6

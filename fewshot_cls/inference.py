@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from yacs.config import CfgNode
 
+from fewshot_cls.comparison import Compared
 from fewshot_cls.features import files_of, open_method_extractor, open_reader, unit_views
 from fewshot_cls.frames import Frame, stand_alike
 from fewshot_cls.head_facts import HeadFacts
@@ -23,7 +24,6 @@ from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor
 from pointclip.features.store import fingerprint_of_encoder
 from pointclip.origin import Origin
-from pointclip.runs.atomic_folder import atomic_folder
 from pointclip.runs.poses import find_up_axes
 from pointclip.runs.run import describe_run
 from pointclip.utils.files import expanded
@@ -84,16 +84,15 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
     before = zero(unit_views(_by_fixed_projection(settings, facts, test, reader, extractor)))
     origins = Origin(f"of the head ({facts.shots})", tuned=facts.tuned_on_test), Origin("of the head")
     run = describe_run(args, settings, extractor, reader, facts.sentences, origins, None, seconds)
-    with atomic_folder(args.folder) as folder:
-        if args.input:
-            own = facts.class_names, reader, test, before, logits, projection, args.threshold
-            return report_own_shapes(folder, run, *own, head.calibrated)
-        if args.test:
-            run = replace(run, data=f"own shapes ({expanded(args.test).name})")
-        labels = torch.tensor([shared_labels.index(label) for label in test.labels.tolist()])
-        test, zero = replace(test, labels=labels), before[:, columns]
-        rest = test, zero, logits[:, columns], columns, projection, args.threshold
-        return report_head_on_set(folder, run, facts, reader, *rest)
+    rest = projection, head.calibrated, args.threshold
+    if args.input:
+        return report_own_shapes(run, Compared(reader, test, facts.class_names, before, logits, *rest))
+    if args.test:
+        run = replace(run, data=f"own shapes ({expanded(args.test).name})")
+    labels = torch.tensor([shared_labels.index(label) for label in test.labels.tolist()])
+    names = [facts.class_names[column] for column in columns]
+    shared = replace(test, labels=labels), names, before[:, columns], logits[:, columns]
+    return report_head_on_set(run, facts, Compared(reader, *shared, *rest))
 
 
 def _by_fixed_projection(

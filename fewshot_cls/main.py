@@ -17,6 +17,7 @@ from pathlib import Path
 
 from yacs.config import CfgNode
 
+from fewshot_cls.comparison import Compared
 from fewshot_cls.features import (
     draw_all,
     drawn,
@@ -41,7 +42,7 @@ from fewshot_cls.results import Answer, report_test, report_training, with_notes
 from fewshot_cls.settings import parse
 from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.answers import answering
-from pointclip.runs.atomic_folder import atomic_folder, claim
+from pointclip.runs.atomic_folder import claim
 from pointclip.runs.own_shapes import notes_of
 from pointclip.runs.poses import find_up_axes
 from pointclip.runs.run import describe_run
@@ -107,23 +108,24 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
         logits = logits_of(learned, test, reader, extractor, unit) if reader else None
         answers.append(Answer(draw, learned, logits))
 
-    # predictions
-    with atomic_folder(args.folder) as folder:
-        write_learned(folder, settings, answers, training, shots, **encoder_facts(extractor, sentences, unit, frame))
-        origins = sentences.origin, weights.origin
-        described = describe_run(args, settings, extractor, reader, sentences, origins, result, seconds)
-        notes = [f"training shapes: {note}" for note in notes_of(training.files)] + ([frame.note] if frame else [])
-        described = with_notes(described, settings, notes)
-        if not reader:
-            return report_training(folder, described, answers)
-        before = zero(unit_views(test))
-        if args.input:
-            learned, draw = answers[0].learned, answers[0].draw
-            calibrated = learned.head.calibrated
-            trainings = {draw.words: learned.training} if learned.training else {}
-            own = training.class_names, reader, test, before, answers[0].logits, extractor.projection, args.threshold
-            return report_own_shapes(folder, described, *own, calibrated, trainings)
-        if args.test:
-            described = replace(described, data=f"own shapes ({expanded(args.test).name})")
-        rest = reader, test, before, answers, extractor.projection, args.threshold
-        return report_test(folder, described, *rest)
+    # results
+    learned_from = encoder_facts(extractor, sentences, unit, frame)
+
+    def files(folder: Path) -> None:
+        write_learned(folder, settings, answers, training, shots, **learned_from)
+
+    origins = sentences.origin, weights.origin
+    described = describe_run(args, settings, extractor, reader, sentences, origins, result, seconds)
+    notes = [f"training shapes: {note}" for note in notes_of(training.files)] + ([frame.note] if frame else [])
+    described = with_notes(described, settings, notes)
+    if not reader:
+        return report_training(described, answers, files)
+    learned, draw = answers[0].learned, answers[0].draw
+    rest = extractor.projection, learned.head.calibrated, args.threshold
+    compared = Compared(reader, test, training.class_names, zero(unit_views(test)), answers[0].logits, *rest)
+    if args.input:
+        trainings = {draw.words: learned.training} if learned.training else {}
+        return report_own_shapes(described, compared, trainings, files)
+    if args.test:
+        described = replace(described, data=f"own shapes ({expanded(args.test).name})")
+    return report_test(described, compared, answers, files)

@@ -1,102 +1,73 @@
-"""The output of a few-shot run on own shapes: the classes, metrics.json, predictions.csv, report.html, config.yaml."""
+"""The output of a few-shot run on own shapes: the classes, and what their page shows."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
-from torch import Tensor, nn
-
-from fewshot_cls.comparison import depth_maps
+from fewshot_cls.comparison import Compared, depth_maps
 from fewshot_cls.report import Change, write_fewshot_report
 from fewshot_cls.settings import TASK
 from fewshot_cls.training import Training
-from pointclip.datasets.batches import BatchReader
 from pointclip.runs.answers import ANSWERS
-from pointclip.runs.output import write_csv, write_json, write_settings
 from pointclip.runs.own_shapes import UP_COLUMNS, answers_of, class_answers, details, print_classes
-from pointclip.runs.run import Run, summary_of
-from zeroshot_cls.classifier import TOP, Features
+from pointclip.runs.run import Results, Run, no_files
+from zeroshot_cls.classifier import top_classes
 
 PAGED = 100  # --input shapes printed and shown on the page
 CALIBRATED = "Probabilities are calibrated on the training shapes, for shapes similar to those."
 UNCALIBRATED = "Probabilities are uncalibrated: it takes four training shapes a class, or validation shots."
+EXPLANATION = (
+    "Zero-shot's prediction, few-shot's, the shape itself, and the depth maps that CLIP saw. Drag a shape to rotate "
+    "it; its colours show the height."
+)
 
 
 def report_own_shapes(
-    folder: Path,
     run: Run,
-    names: Sequence[str],
-    reader: BatchReader,
-    test: Features,
-    zero: Tensor,
-    logits: Tensor,
-    projection: nn.Module,
-    threshold: float,
-    calibrated: bool,
+    compared: Compared,
     trainings: Mapping[str, Training] = MappingProxyType({}),
+    files: Callable[[Path], object] = no_files,
 ) -> dict:
-    """Print the most probable classes of each of the user's shapes, and write the run's files.
+    """Print the most probable classes of each own shape and publish the run; returns what metrics.json holds.
 
     Args:
-        folder: for the run's files.
-        names: of the K classes.
-        zero: the zero-shot logits [n, K] of the same classes.
-        logits: [n, K] of the head.
-        threshold: shapes whose top probability is lower are called none of these.
-        calibrated: whether the head's temperature is; see `fewshot_cls.methods.head.Head`.
         trainings: whose curves the page shows, by the draw in words.
+        files: writes what the run has learned.
     """
-    shares = logits.softmax(1).numpy()  # [n, K]
-    order = np.argsort(-shares, axis=1, kind="stable")[:, :TOP]
-    best = np.take_along_axis(shares, order, 1)
-    listed = answers_of(reader, test.indices, class_answers(names, order, best, threshold, calibrated))
+    reader, test, names, threshold = compared.reader, compared.test, compared.names, compared.threshold
+    order, best = top_classes(compared.logits)
+    listed = answers_of(reader, test.indices, class_answers(names, order, best, threshold, compared.calibrated))
     count = len(test.names)
-    before = zero.softmax(1).numpy()
-    cases = [
-        Change(
-            name,
-            "",
-            names[before[i].argmax()],
-            float(before[i].max()),
-            listed[i]["class"],
-            float(best[i, 0]),
-            depth_maps(reader.shapes, test.indices[i], projection),
-            details(listed[i]),
-            reader.shapes[test.indices[i]].points,
-            calibrated,
-        )
-        for i, name in enumerate(test.names[:PAGED] if run.settings.REPORT else ())
-    ]
-    notes = [*run.notes, CALIBRATED if calibrated else UNCALIBRATED]
+    run = run.with_notes(CALIBRATED if compared.calibrated else UNCALIBRATED)
     if count > PAGED:
-        notes.append(f"The first {PAGED} of {count:,} shapes are shown; all of them are in predictions.csv.")
-    run = replace(run, notes=notes)
+        run = run.with_notes(f"The first {PAGED} of {count:,} shapes are shown; all of them are in predictions.csv.")
     given = {"input": reader.shapes.given, "classes": list(names), "threshold": threshold}
-    summary = {"task": TASK, **given, **summary_of(run, count), ANSWERS: listed}
-    summary["method"] = run.settings.METHOD
-    write_json(folder / "metrics.json", summary)
+    summary = {"task": TASK, **given, **run.summary(count), ANSWERS: listed, "method": run.settings.METHOD}
+    header = ["shape", "prediction", "probability", "calibrated", *UP_COLUMNS]
     rows = [
-        [one["shape"], one["class"], f"{one['probability']:.6f}", int(calibrated), *(one[name] for name in UP_COLUMNS)]
+        [one["shape"], one["class"], f"{one['probability']:.6f}", int(one["calibrated"]), *map(one.get, UP_COLUMNS)]
         for one in listed[:count]
     ]
-    write_csv(folder / "predictions.csv", ["shape", "prediction", "probability", "calibrated", *UP_COLUMNS], rows)
-    if run.settings.REPORT:
-        explanation = "Zero-shot's prediction, few-shot's, the shape itself, and the depth maps that CLIP saw. "
-        explanation += "Drag a shape to rotate it; its colours show the height."
-        sections = [("Shapes", explanation, cases)]
-        write_fewshot_report(
-            folder / "report.html",
-            "Few-shot classification: own shapes",
-            run.facts,
-            run.all_notes,
-            trainings,
-            {},
-            sections,
-            run.page_footer,
-        )
-    write_settings(folder / "config.yaml", run.settings)
     print_classes(listed, threshold, PAGED)
-    run.print_footer(count)
-    return summary
+
+    def page(path: Path) -> None:
+        before = compared.zero.softmax(1).numpy()  # [n, K]
+        cases = [
+            Change(
+                name,
+                "",
+                names[before[i].argmax()],
+                float(before[i].max()),
+                listed[i]["class"],
+                float(best[i, 0]),
+                depth_maps(compared, i),
+                details(listed[i]),
+                reader.shapes[test.indices[i]].points,
+                compared.calibrated,
+            )
+            for i, name in enumerate(test.names[:PAGED])
+        ]
+        heading = run.heading("Few-shot classification: own shapes")
+        write_fewshot_report(path, heading, trainings, {}, [("Shapes", EXPLANATION, cases)])
+
+    return run.publish(Results(summary, header, rows, page, files))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from fewshot_cls.training import Training
 from pointclip.report import pictures
 from pointclip.report.album import Album, cell, column, short_names
-from pointclip.report.page import Footer, render
+from pointclip.report.page import Heading, render
 from pointclip.report.pictures import INK, LINE
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -35,13 +35,10 @@ class Change:
 
 def write_fewshot_report(
     path: Path,
-    title: str,
-    facts: Mapping[str, object],
-    notes: Sequence[str],
+    heading: Heading,
     trainings: Mapping[str, Training],
     classes: Mapping[str, tuple[float, float, int]],
     sections: Sequence[tuple[str, str, Sequence[Change]]],
-    footer: Footer | None = None,
 ) -> None:
     """Write the page and its pictures.
 
@@ -49,7 +46,6 @@ def write_fewshot_report(
         trainings: one for each seed, by name; empty for methods without training.
         classes: class -> (zero-shot's accuracy, few-shot's, both in percent, number of shapes); may be empty.
         sections: heading, explanation, shapes.
-        footer: what made the page, if that is to be said.
     """
     album = Album(path)
     curves = [
@@ -77,10 +73,7 @@ def write_fewshot_report(
     }
     page = render(
         TEMPLATE,
-        title=title,
-        facts=facts,
-        notes=notes,
-        footer=footer,
+        heading,
         clouds=any(case["cloud"] for *_, cases in shown for case in cases),
         table=table,
         sections=[("Learning curve", explanation, curves), *shown],

@@ -1,26 +1,23 @@
-"""The output of a few-shot run on a data set: a table, metrics.json, predictions.csv, heads, shots, page, settings."""
+"""The output of a few-shot run on a data set: the table, the scores, the heads and shots, and the page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 from yacs.config import CfgNode
 
-from fewshot_cls.comparison import by_class, changed_sections, class_rows, scored_in_words, write_predictions
+from fewshot_cls.comparison import Compared, by_class, changed_sections, class_rows, predictions, scored_in_words
 from fewshot_cls.features import facts_of
 from fewshot_cls.learn import CHOSEN_ON, Learned, selection
 from fewshot_cls.methods import METHODS
 from fewshot_cls.report import write_fewshot_report
-from fewshot_cls.scores import evaluate
 from fewshot_cls.settings import TASK
 from fewshot_cls.shots import Shots, listing
 from fewshot_cls.training_shapes import Augmented
-from pointclip.datasets.batches import BatchReader
-from pointclip.errors import escaped
-from pointclip.runs.output import table, write_csv, write_json, write_settings
-from pointclip.runs.run import Run, summary_of
+from pointclip.runs.output import table, write_csv, write_json
+from pointclip.runs.run import Results, Run
 from zeroshot_cls.classifier import Features
 
 TUNED = "Hyperparameters or the epoch were selected on the labels of the reported split (PROTOCOL published)."
@@ -71,32 +68,21 @@ def with_notes(run: Run, settings: CfgNode, notes: Sequence[str] = ()) -> Run:
     return replace(run, origin=replace(run.origin, tuned=run.origin.tuned or tuned), notes=[*run.notes, *notes])
 
 
-def report_test(
-    folder: Path,
-    run: Run,
-    reader: BatchReader,
-    test: Features,
-    zero: Tensor,
-    answers: Sequence[Answer],
-    projection: nn.Module,
-    threshold: float = 0.0,
-) -> dict:
-    """Score every draw beside zero-shot, print the table, write the run's files; returns what metrics.json holds.
+def report_test(run: Run, compared: Compared, answers: Sequence[Answer], files: Callable[[Path], object]) -> dict:
+    """Score every draw beside zero-shot, print the table and publish the run; returns what metrics.json holds.
 
     Args:
-        folder: for the run's files (see `pointclip.runs.atomic_folder`).
-        zero: the zero-shot logits [n, K].
-        threshold: shapes whose top probability is lower are called none of these; accuracy is of all.
+        files: writes what the run has learned.
     """
-    names, settings = reader.shapes.class_names, run.settings
-    before = evaluate(zero, test.labels, names)
-    after = [evaluate(answer.logits, test.labels, names) for answer in answers]
+    names, settings, threshold = compared.names, run.settings, compared.threshold
+    before = compared.score(compared.zero)
+    after = [compared.score(answer.logits) for answer in answers]
     accuracies = [scores.accuracy for scores in after]
     deviation = float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None
     per_class = np.mean([scores.class_accuracy for scores in after], axis=0)
     summary = {
         "task": TASK,
-        **summary_of(run, before.shapes, len(before.truth)),
+        **run.summary(before.shapes, len(before.truth)),
         **method_summary(settings, answers),
         "accuracy": float(np.mean(accuracies)),
         "accuracy_deviation": deviation,
@@ -111,15 +97,7 @@ def report_test(
         "changed_to_right": int((after[0].correct & ~before.correct).sum()),
         "changed_to_wrong": int((~after[0].correct & before.correct).sum()),
     }
-    write_json(folder / "metrics.json", summary)
-    write_predictions(folder, run.origin.tuned, names, test, before, after[0], threshold)
     classes = by_class(before, per_class)
-    if settings.REPORT:
-        calibrated = answers[0].learned.head.calibrated
-        changes = changed_sections(before, after[0], test, reader.shapes, projection, calibrated)
-        _write_page(folder, run, answers, summary, classes, changes)
-    write_settings(folder / "config.yaml", settings)
-
     spread = "" if deviation is None else f" ± {deviation:.2f}"
     rows = [
         *class_rows(classes),
@@ -129,21 +107,28 @@ def report_test(
     print(f"\n{method_in_words(settings)}; {_chosen(answers[0])}")
     if run.data.startswith("own shapes"):
         print(scored_in_words(after[0], threshold))
-    run.print_footer(before.shapes, len(before.truth))
-    return summary
+
+    def page(path: Path) -> None:
+        facts = {
+            "Method": method_in_words(settings),
+            "Selected": _chosen(answers[0]),
+            "Shapes": f"{before.shapes}",
+            "Accuracy": f"{summary['accuracy']:.2f} %, zero-shot {before.accuracy:.2f} %",
+        }
+        trainings = {answer.draw.words: answer.learned.training for answer in answers if answer.learned.training}
+        heading = run.heading(f"Few-shot classification: {run.folder.name}", facts)
+        write_fewshot_report(path, heading, trainings, classes, changed_sections(compared, before, after[0]))
+
+    return run.publish(Results(summary, *predictions(run.origin.tuned, compared, before, after[0]), page, files))
 
 
-def report_training(folder: Path, run: Run, answers: Sequence[Answer]) -> dict:
-    """Write to `folder` what was learned from the user's shapes, and print it, where there are none to classify."""
+def report_training(run: Run, answers: Sequence[Answer], files: Callable[[Path], object]) -> dict:
+    """Publish what was learned from the user's shapes, where there are none to classify; see `report_test`."""
     run, settings = replace(run, data="own shapes"), run.settings
-    summary = {"task": TASK, **summary_of(run, 0), **method_summary(settings, answers)}
+    summary = {"task": TASK, **run.summary(0), **method_summary(settings, answers)}
     summary["training_shapes"] = len(answers[0].draw.train)
-    write_json(folder / "metrics.json", summary)
-    write_settings(folder / "config.yaml", settings)
     print(f"{method_in_words(settings)}; {_chosen(answers[0])}; the head is in {run.folder / 'head.safetensors'}")
-    for note in run.all_notes:
-        print(f"note: {escaped(note)}")
-    return summary
+    return run.publish(Results(summary, files=files, closing=f"{summary['training_shapes']} training shapes"))
 
 
 def method_in_words(settings: CfgNode) -> str:
@@ -163,21 +148,6 @@ def method_summary(settings: CfgNode, answers: Sequence[Answer]) -> dict:
         "chosen_on": CHOSEN_ON[settings.PROTOCOL],
         "found": [answer.learned.chosen for answer in answers],
     }
-
-
-def _write_page(
-    folder: Path, run: Run, answers: Sequence[Answer], summary: dict, classes: dict, changes: Sequence
-) -> None:
-    facts = run.facts | {
-        "Method": method_in_words(run.settings),
-        "Selected": _chosen(answers[0]),
-        "Shapes": f"{summary['shapes']}",
-        "Accuracy": f"{summary['accuracy']:.2f} %, zero-shot {summary['zeroshot_accuracy']:.2f} %",
-    }
-    trainings = {answer.draw.words: answer.learned.training for answer in answers if answer.learned.training}
-    title = f"Few-shot classification: {run.folder.name}"
-    page = folder / "report.html"
-    write_fewshot_report(page, title, facts, run.all_notes, trainings, classes, changes, run.page_footer)
 
 
 def _chosen(answer: Answer) -> str:

@@ -11,7 +11,7 @@ from scipy.sparse import coo_array, csr_array
 from pointclip.errors import InputError
 from pointclip.report import pictures
 from pointclip.report.album import Album, cell, column, short_names
-from pointclip.report.page import Footer, render
+from pointclip.report.page import Heading, render
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 MAX_CONFUSIONS = 10  # listed below the matrix
@@ -35,27 +35,21 @@ class ClassificationCase:
 
 def write_classification_report(
     path: str | os.PathLike,
-    title: str,
-    facts: Mapping[str, object],
+    heading: Heading,
     class_accuracy: Mapping[str, tuple[int, int]],
     confusion: np.ndarray | csr_array,
     class_names: Sequence[str],
     best: Iterable[ClassificationCase],
     worst: Iterable[ClassificationCase],
-    notes: Sequence[str] = (),
-    footer: Footer | None = None,
 ) -> None:
     """Write the report of a classified data set.
 
     Args:
         path: the HTML file; pictures are written to the folder `pictures` beside it.
-        facts: shown in the given order: encoder, data set, accuracy and so on.
         class_accuracy: class -> (correct, total).
         confusion: [K, K] counts, rows are the truth; shown up to `MAX_CLASSES` classes; the most common are listed.
         class_names: K names, in the order of the matrix.
         best, worst: cases to show; either may be empty.
-        notes: important notes for readers.
-        footer: what made the page, if that is to be said.
 
     Raises:
         InputError: if matrix and names do not match, a case's maps have a wrong shape, or files cannot be written.
@@ -85,10 +79,7 @@ def write_classification_report(
     ]
     page = render(
         TEMPLATE,
-        title=title,
-        facts=facts,
-        notes=notes,
-        footer=footer,
+        heading,
         matrix=matrix,
         matrix_picture=picture,
         classes=class_names,
@@ -104,14 +95,7 @@ def write_classification_report(
     album.write_page(page)
 
 
-def write_shapes_report(
-    path: str | os.PathLike,
-    title: str,
-    facts: Mapping[str, object],
-    cases: Iterable[ClassificationCase],
-    notes: Sequence[str] = (),
-    footer: Footer | None = None,
-) -> None:
+def write_shapes_report(path: str | os.PathLike, heading: Heading, cases: Iterable[ClassificationCase]) -> None:
     """Write the report of a user's own shapes: the shape, its most probable classes and its depth maps.
 
     Raises:
@@ -121,9 +105,7 @@ def write_shapes_report(
     shown = _classified(album, "shape", cases)
     hint = " Drag a shape to rotate it; its colours show the height." if any(case["cloud"] for case in shown) else ""
     sections = [("Shapes", f"Each with its most probable classes, and the depth maps that CLIP saw.{hint}", shown)]
-    album.write_page(
-        render(TEMPLATE, title=title, facts=facts, notes=notes, sections=sections, footer=footer, clouds=bool(hint))
-    )
+    album.write_page(render(TEMPLATE, heading, sections=sections, clouds=bool(hint)))
 
 
 def _accuracy_rows(class_accuracy: Mapping[str, tuple[int, int]]) -> list[list]:

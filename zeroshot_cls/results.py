@@ -1,7 +1,6 @@
 """The output of a classification run: a table, metrics.json, predictions.csv, report.html, config.yaml."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,9 @@ from pointclip.datasets.base import ShapeSet
 from pointclip.datasets.batches import BatchReader
 from pointclip.report.cases import varied
 from pointclip.runs.answers import ANSWERS
-from pointclip.runs.output import table, write_csv
+from pointclip.runs.output import table
 from pointclip.runs.own_shapes import UP_COLUMNS, answers_of, class_answers, details, print_classes
-from pointclip.runs.run import Run, run_files, summary_of
+from pointclip.runs.run import Results, Run
 from pointclip.utils.files import expanded
 from zeroshot_cls.calibration import FILE, Calibration, note_of, write_calibration
 from zeroshot_cls.classifier import TASK, Answers
@@ -34,14 +33,13 @@ def report_test(
     calibration: Calibration | None,
 ) -> dict:
     """Print the table per class, write the run's files, return the content of metrics.json."""
-    run = replace(run, notes=[*run.notes, note_of(calibration, scores.names, run.encoder)])
+    run = run.with_notes(note_of(calibration, scores.names, run.encoder))
     calibrated = calibration is not None and calibration.covers(scores.names, run.encoder)
     if unknown := len(scores.truth) - scores.shapes:
-        note = f"{unknown} shape(s) of unknown class are in predictions.csv, but not scored."
-        run = replace(run, notes=[*run.notes, note])
+        run = run.with_notes(f"{unknown} shape(s) of unknown class are in predictions.csv, but not scored.")
     summary = {
         "task": TASK,
-        **summary_of(run, scores.shapes, len(scores.truth)),
+        **run.summary(scores.shapes, len(scores.truth)),
         "accuracy": scores.accuracy,
         "mean_class_accuracy": scores.mean_class_accuracy,
         "class_accuracy": dict(zip(scores.names, scores.class_accuracy.tolist(), strict=True)),
@@ -53,24 +51,23 @@ def report_test(
     rows.append(["all", scores.shapes, scores.correct_shapes, f"{scores.accuracy:.2f}"])
     print(table(["class", "shapes", "correct", "accuracy %"], rows), flush=True)
 
-    with run_files(run, summary) as folder:
+    def page(path: Path) -> None:
+        best, worst = best_and_worst(scores.truth, answers)
+        facts = {
+            "Shapes": f"{scores.shapes}",
+            "Accuracy": f"{scores.accuracy:.2f} %",
+            "Mean class accuracy": f"{scores.mean_class_accuracy:.2f} %",
+        }
+        heading = run.heading(f"Zero-shot classification: {run.folder.name}", facts)
+        cases = [make_cases(indices, reader.shapes, answers, projection, calibrated) for indices in (best, worst)]
+        write_classification_report(path, heading, counts, scores.confusion, scores.names, *cases)
+
+    def files(folder: Path) -> None:
         if calibration and expanded(run.settings.CALIBRATION).resolve() == run.folder.resolve() / FILE:
             write_calibration(folder / FILE, calibration)
-        write_predictions(folder, run, scores.names, answers, calibrated)
-        if run.settings.REPORT:
-            best, worst = best_and_worst(scores.truth, answers)
-            facts = run.facts | {
-                "Shapes": f"{scores.shapes}",
-                "Accuracy": f"{scores.accuracy:.2f} %",
-                "Mean class accuracy": f"{scores.mean_class_accuracy:.2f} %",
-            }
-            title, page = f"Zero-shot classification: {run.folder.name}", folder / "report.html"
-            cases = [make_cases(indices, reader.shapes, answers, projection, calibrated) for indices in (best, worst)]
-            write_classification_report(
-                page, title, facts, counts, scores.confusion, scores.names, *cases, run.all_notes, run.page_footer
-            )
-    run.print_footer(scores.shapes, len(scores.truth))
-    return summary
+
+    table_of_shapes = predictions(run, scores.names, answers, calibrated)
+    return run.publish(Results(summary, *table_of_shapes, page, files))
 
 
 def report_own_shapes(
@@ -88,25 +85,22 @@ def report_own_shapes(
         calibration: of the probabilities, None if they are not calibrated.
     """
     names, count = reader.shapes.class_names, len(answers.names)
-    run = replace(run, notes=[*run.notes, note_of(calibration, names, run.encoder)])
+    run = run.with_notes(note_of(calibration, names, run.encoder))
     calibrated = calibration is not None and calibration.covers(names, run.encoder)
     shown = range(min(count, SHOWN))
     given = {"input": reader.shapes.given, "classes": list(names), "threshold": threshold}
     called = class_answers(names, answers.top, answers.probabilities, threshold, calibrated, answers.margins)
     listed = answers_of(reader, answers.indices, called)
-    more = f"The first {SHOWN} of {count:,} shapes are shown; all of them are in predictions.csv."
-    run = replace(run, notes=[*run.notes, more] if count > SHOWN else run.notes)
-    summary = {"task": TASK, **given, **summary_of(run, count), ANSWERS: listed}
+    if count > SHOWN:
+        run = run.with_notes(f"The first {SHOWN} of {count:,} shapes are shown; all of them are in predictions.csv.")
+    summary = {"task": TASK, **given, **run.summary(count), ANSWERS: listed}
     print_classes(listed, threshold, SHOWN)
 
-    with run_files(run, summary) as folder:
-        write_predictions(folder, run, names, answers, calibrated, listed)
-        if run.settings.REPORT:
-            page, title = folder / "report.html", "Zero-shot classification: own shapes"
-            cases = make_cases(shown, reader.shapes, answers, projection, calibrated, listed)
-            write_shapes_report(page, title, run.facts, cases, run.all_notes, run.page_footer)
-    run.print_footer(count)
-    return summary
+    def page(path: Path) -> None:
+        cases = make_cases(shown, reader.shapes, answers, projection, calibrated, listed)
+        write_shapes_report(path, run.heading("Zero-shot classification: own shapes"), cases)
+
+    return run.publish(Results(summary, *predictions(run, names, answers, calibrated, listed), page))
 
 
 def best_and_worst(truth: np.ndarray, answers: Answers) -> tuple[list[int], list[int]]:
@@ -147,10 +141,11 @@ def make_cases(
         )
 
 
-def write_predictions(
-    folder: Path, run: Run, names: Sequence[str], answers: Answers, calibrated: bool, listed: Sequence[Mapping] = ()
-) -> None:
-    """One row per shape: its true class if known, the top classes with their probabilities, and the first's margin.
+def predictions(
+    run: Run, names: Sequence[str], answers: Answers, calibrated: bool, listed: Sequence[Mapping] = ()
+) -> tuple[list[str], Iterator[list]]:
+    """The header and the rows of predictions.csv: for each shape its true class if known, the top classes
+    with their probabilities, and the first's margin.
 
     Of own shapes, whose answers are `listed`, also the up axis and its reason.
     """
@@ -169,4 +164,4 @@ def write_predictions(
             up = [listed[i][name] for name in UP_COLUMNS] if listed else []
             yield [*row, f"{answers.margins[i]:.6f}", int(calibrated), *up, int(run.origin.tuned)]
 
-    write_csv(folder / "predictions.csv", header, rows())
+    return header, rows()

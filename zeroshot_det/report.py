@@ -55,7 +55,7 @@ def write_detection_report(
     hint = "Drag a scene or use the arrow keys to rotate it, + and − to zoom."
     if len(proposed) > len(shown):
         hint += f" The first {len(shown)} of {len(proposed)} scenes are shown; predictions.csv has all."
-    facts = run.facts | {"Scenes": f"{len(proposed)}"}
+    facts: dict[str, object] = {"Scenes": f"{len(proposed)}"}
     if scores:
         mean = run.settings.SCORING.MEAN
         for threshold in THRESHOLDS:
@@ -67,10 +67,7 @@ def write_detection_report(
         facts["Means"] = f"over {scores.classes_counted(mean)}"
     page = render(
         TEMPLATE,
-        title=title,
-        facts=facts,
-        notes=run.all_notes,
-        footer=run.page_footer,
+        run.heading(title, facts),
         table=_table(scores) if scores else {},
         sections=[("Scenes", hint, cases)],
     )

@@ -1,6 +1,6 @@
 """What a detection run writes: a table, metrics.json, predictions.csv, a folder per scan, report.html, config.yaml."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +8,8 @@ import numpy as np
 from torch import nn
 
 from pointclip.runs.answers import ANSWERS
-from pointclip.runs.output import table, write_csv
-from pointclip.runs.run import Run, run_files, summary_of
+from pointclip.runs.output import table
+from pointclip.runs.run import Results, Run
 from zeroshot_det.average_precision import MEANS, THRESHOLDS
 from zeroshot_det.detection_files import BOX_COLUMNS, box_rows, write_scene
 from zeroshot_det.detector import TASK, Detections
@@ -59,16 +59,20 @@ def report_scenes(
     summary = summarize(run, scenes, proposed, detections, scores, seconds)
     if not scores:
         summary[ANSWERS] = scan_answers(scenes, proposed, detections)
-    with run_files(run, summary) as folder:
-        write_predictions(folder, scenes, proposed, detections)
-        if run.settings.REPORT:
-            page, title = folder / "report.html", f"Zero-shot detection: {run.folder.name if scores else run.data}"
-            write_detection_report(page, title, run, scenes, proposed, detections, scores, projection)
-    print(f"\n{run.data}; {run.encoder}; {run.origin.prompts}; view weights: {run.origin.view_weights}")
-    for note in run.all_notes:
-        print(f"note: {note}")
-    print(f"{len(proposed)} scene(s), {summary['proposals']['boxes']} boxes classified; files in {run.folder}")
-    return summary
+    names = scenes.detected_classes
+
+    def page(path: Path) -> None:
+        title = f"Zero-shot detection: {run.folder.name if scores else run.data}"
+        write_detection_report(path, title, run, scenes, proposed, detections, scores, projection)
+
+    def files(folder: Path) -> None:
+        for entry, detected in zip(proposed, detections, strict=True) if not scenes.has_truth else ():
+            scan = scenes.scenes[scenes.indices[entry.scene_index]]  # with all its points
+            write_scene(folder / f"scan-{entry.scene_index + 1}", scan, detected, names)
+
+    closing = f"{len(proposed)} scene(s), {summary['proposals']['boxes']} boxes classified"
+    header = ["scene", *BOX_COLUMNS, *(f"p_{name}" for name in names)]
+    return run.publish(Results(summary, header, rows_of(scenes, proposed, detections), page, files, closing))
 
 
 def scan_answers(
@@ -85,26 +89,20 @@ def scan_answers(
     return answers + [{"shape": name, "file": name, "error": reason} for name, reason in scenes.bad.items()]
 
 
-def write_predictions(
-    folder: Path, scenes: PreparedScenes, proposed: Sequence[SceneProposals], detections: Sequence[Detections]
-) -> None:
-    """Write predictions.csv with one row per detection, and a folder for each of the user's scans (`write_scene`).
+def rows_of(
+    scenes: PreparedScenes, proposed: Sequence[SceneProposals], detections: Sequence[Detections]
+) -> Iterator[list]:
+    """The rows of predictions.csv, one a detection, in the frame of a user's scan.
 
     A row has the probability of every class, so that any evaluator can score the boxes: with EVERY_CLASS, a box counts
     for class k with score p_k · objectness.
     """
-    rows = []
     for entry, detected in zip(proposed, detections, strict=True):
-        scene = None if scenes.has_truth else scenes.scenes[scenes.indices[entry.scene_index]]  # with all its points
-        frame = SCENE_FRAME if scene is None else scene.frame
+        frame = SCENE_FRAME if scenes.has_truth else scenes.frames[entry.scene_index]
         order = detected.ranked  # that of `box_rows`
         boxes = zip(box_rows(detected, scenes.detected_classes, frame), detected.probabilities[order], strict=True)
-        name = scenes.names[entry.scene_index]
-        rows += [[name, *row, *(f"{share:.9f}" for share in shares)] for row, shares in boxes]
-        if scene is not None:
-            write_scene(folder / f"scan-{entry.scene_index + 1}", scene, detected, scenes.detected_classes)
-    shares_header = [f"p_{name}" for name in scenes.detected_classes]
-    write_csv(folder / "predictions.csv", ["scene", *BOX_COLUMNS, *shares_header], rows)
+        for row, shares in boxes:
+            yield [scenes.names[entry.scene_index], *row, *(f"{share:.9f}" for share in shares)]
 
 
 def summarize(
@@ -120,7 +118,7 @@ def summarize(
     boxes = sum(len(entry.proposals) for entry in proposed)
     summary = {
         "task": TASK,
-        **summary_of(run, len(proposed)),
+        **run.summary(len(proposed)),
         "scenes": len(proposed),
         "scenes_left_out": scenes.bad,
         "scenes_in_split": scenes.total,

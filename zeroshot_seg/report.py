@@ -10,7 +10,7 @@ import numpy as np
 from pointclip.errors import InputError
 from pointclip.report import pictures
 from pointclip.report.album import Album, cell, column, short_names
-from pointclip.report.page import Footer, render
+from pointclip.report.page import Heading, render
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 TURN_BOTH = "Drag a cloud to rotate it; its neighbour follows."
@@ -41,24 +41,18 @@ class SegmentationCase:
 
 def write_segmentation_report(
     path: str | os.PathLike,
-    title: str,
-    facts: Mapping[str, object],
+    heading: Heading,
     category_table: Sequence[Mapping[str, object]],
     best: Iterable[SegmentationCase],
     worst: Iterable[SegmentationCase],
-    notes: Sequence[str] = (),
-    footer: Footer | None = None,
 ) -> None:
     """Write the report of segmented shapes, with interactive point clouds.
 
     Args:
         path: the HTML file; pictures are written to the folder `pictures` beside it.
-        facts: shown in the given order.
         category_table: rows, column name -> cell; columns are in order of first appearance. Floats have one decimal,
             None and NaN are a dash. May be empty.
         best, worst: cases to show; either may be empty. Without `iou` they are shown without a ranking.
-        notes: important notes for readers.
-        footer: what made the page, if that is to be said.
 
     Raises:
         InputError: if the arrays of a case do not match, or files cannot be written.
@@ -74,11 +68,8 @@ def write_segmentation_report(
     sections = [(headings[0], hint, best), (headings[1], hint, worst)]
     page = render(
         TEMPLATE,
+        heading,
         clouds=bool(best or worst),
-        title=title,
-        facts=facts,
-        notes=notes,
-        footer=footer,
         table={"title": "Categories", "caption": "IoU in percent.", "columns": columns, "rows": rows},
         sections=sections,
     )

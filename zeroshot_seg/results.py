@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,9 @@ from pointclip.report.cases import varied
 from pointclip.report.labelled_files import write_glb, write_las, write_ply
 from pointclip.report.pictures import even_choice
 from pointclip.runs.answers import ANSWERS
-from pointclip.runs.output import table, write_csv
+from pointclip.runs.output import table
 from pointclip.runs.own_shapes import FEW, UP_COLUMNS, answers_of, details, up_cell
-from pointclip.runs.run import Run, run_files, summary_of
+from pointclip.runs.run import Results, Run
 from zeroshot_seg.labelling import TASK, Segmented, file_labels
 from zeroshot_seg.protocol import method_in_words, protocol_in_words
 from zeroshot_seg.realistic_projection import RealisticProjection
@@ -52,27 +51,25 @@ def report_test(
     print(f"\n{method_in_words(settings)}; {protocol_in_words(settings)}")
     print(f"{summary['unseen_points']:,} of {summary['points']:,} points are visible in no view", flush=True)
 
-    with run_files(run, summary) as folder:
-        write_predictions(folder, run, shapes, scores.iou)
+    def page(path: Path) -> None:
+        order, categories = np.argsort(-scores.iou, kind="stable"), [shape.category for shape in shapes]
+        cases = [
+            make_cases([(shapes[i], scores.iou[i]) for i in chosen], reader, parts, projection)
+            for chosen in (varied(order, categories, CASES), varied(order[::-1], categories, CASES))
+        ]
+        facts = {
+            "Shapes": f"{len(shapes)}",
+            "Instance mIoU": f"{scores.iou.mean():.2f} %",
+            "Method": method_in_words(settings),
+            "Evaluation": protocol_in_words(settings),
+        }
+        heading = run.heading(f"Zero-shot part segmentation: {run.folder.name}", facts)
+        write_segmentation_report(path, heading, rows, *cases)
+
+    def files(folder: Path) -> None:
         save_shapes(folder, args, reader, shapes, parts)
-        if settings.REPORT:
-            order, categories = np.argsort(-scores.iou, kind="stable"), [shape.category for shape in shapes]
-            cases = [
-                make_cases([(shapes[i], scores.iou[i]) for i in chosen], reader, parts, projection)
-                for chosen in (varied(order, categories, CASES), varied(order[::-1], categories, CASES))
-            ]
-            facts = run.facts | {
-                "Shapes": f"{len(shapes)}",
-                "Instance mIoU": f"{scores.iou.mean():.2f} %",
-                "Method": method_in_words(settings),
-                "Evaluation": protocol_in_words(settings),
-            }
-            title = f"Zero-shot part segmentation: {run.folder.name}"
-            write_segmentation_report(
-                folder / "report.html", title, facts, rows, *cases, run.all_notes, run.page_footer
-            )
-    run.print_footer(len(shapes))
-    return summary
+
+    return run.publish(Results(summary, *predictions(run, shapes, scores.iou), page, files))
 
 
 def report_own_shapes(
@@ -89,21 +86,21 @@ def report_own_shapes(
         part_answer(shape, file_labels(reader.shapes, shape, len(parts[shape.category])), parts) for shape in shapes
     ]
     listed = answers_of(reader, [shape.index for shape in shapes], found)
-    summary = {"task": TASK, **given, **summary_of(run, count), ANSWERS: listed}
+    summary = {"task": TASK, **given, **run.summary(count), ANSWERS: listed}
     print_parts(listed[:count])
-    more = f"The first {SHOWN} of {count:,} shapes are on the page; all of them are in predictions.csv."
-    run = replace(run, notes=[*run.notes, more] if count > SHOWN else run.notes)
+    if count > SHOWN:
+        note = f"The first {SHOWN} of {count:,} shapes are on the page; all of them are in predictions.csv."
+        run = run.with_notes(note)
 
-    with run_files(run, summary) as folder:
-        write_own_predictions(folder, run, listed[:count])
+    def page(path: Path) -> None:
+        cases = make_cases([(shape, None) for shape in shapes[:SHOWN]], reader, parts, projection, listed)
+        heading = run.heading("Parts of own shapes", {"Method": method_in_words(run.settings)})
+        write_segmentation_report(path, heading, [], cases, [])
+
+    def files(folder: Path) -> None:
         save_shapes(folder, args, reader, shapes, parts)
-        if run.settings.REPORT:
-            facts = run.facts | {"Method": method_in_words(run.settings)}
-            cases = make_cases([(shape, None) for shape in shapes[:SHOWN]], reader, parts, projection, listed)
-            page = folder / "report.html"
-            write_segmentation_report(page, "Parts of own shapes", facts, [], cases, [], run.all_notes, run.page_footer)
-    run.print_footer(count)
-    return summary
+
+    return run.publish(Results(summary, *own_predictions(run, listed[:count]), page, files))
 
 
 def part_answer(segmented: Segmented, labels: FileLabels, parts: Parts) -> dict:
@@ -165,7 +162,7 @@ def summarize(run: Run, reader: BatchReader, shapes: list[Segmented], scores: Sc
     """The content of metrics.json."""
     return {
         "task": TASK,
-        **summary_of(run, len(shapes)),
+        **run.summary(len(shapes)),
         "instance_miou": scores.iou.mean(),
         "mean_category_miou": float(np.mean([row["mIoU"] for row in rows])),
         "category_miou": {row["category"]: row["mIoU"] for row in rows},
@@ -218,18 +215,18 @@ def share_of(answer: Mapping) -> str:
     return "points" if answer["counted"] == "points" else "area"
 
 
-def write_predictions(folder: Path, run: Run, shapes: list[Segmented], ious: np.ndarray) -> None:
-    """One row per shape of a data set."""
+def predictions(run: Run, shapes: list[Segmented], ious: np.ndarray) -> tuple[list[str], list[list]]:
+    """The header and the rows of predictions.csv for a data set, one row a shape."""
     header = ["shape", "category", "points", "unseen_points", "iou", "tuned_on_test_labels"]
     rows = [
         [shape.name, shape.category, len(shape.labels), shape.unseen, f"{iou:.4f}", int(run.origin.tuned)]
         for shape, iou in zip(shapes, ious, strict=True)
     ]
-    write_csv(folder / "predictions.csv", header, rows)
+    return header, rows
 
 
-def write_own_predictions(folder: Path, run: Run, answers: Sequence[Mapping]) -> None:
-    """One row per own shape, with the count and the share of each part."""
+def own_predictions(run: Run, answers: Sequence[Mapping]) -> tuple[list[str], list[list]]:
+    """The header and the rows of predictions.csv for own shapes, with the count and the share of each part."""
     names = [part["part"] for part in answers[0]["parts"]]
     plain = ["shape", "category", "points", "unseen_points", *UP_COLUMNS, "counted"]
     header = [*plain, *(f"{name} count" for name in names), *(f"{name} share" for name in names)]
@@ -238,7 +235,7 @@ def write_own_predictions(folder: Path, run: Run, answers: Sequence[Mapping]) ->
          *(f"{part['share']:.6f}" for part in answer["parts"]), int(run.origin.tuned)]
         for answer in answers
     ]  # fmt: skip
-    write_csv(folder / "predictions.csv", [*header, "tuned_on_test_labels"], rows)
+    return [*header, "tuned_on_test_labels"], rows
 
 
 def check_saving(args: argparse.Namespace, reader: BatchReader) -> None:

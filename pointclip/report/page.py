@@ -1,6 +1,7 @@
 """Renders a report: a single HTML file with embedded style and scripts, from templates that escape all names."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pointclip.errors import escaped
@@ -18,14 +19,23 @@ class Footer:
     files: tuple[str, ...] = ("predictions.csv", "metrics.json", "config.yaml")  # beside the page; linked
 
 
-def render(template: Path, **content) -> str:
+@dataclass(frozen=True)
+class Heading:
+    """What stands above and below a page's tables and sections."""
+
+    title: str
+    facts: Mapping[str, object] = field(default_factory=dict)  # shown in the given order: encoder, data set, accuracy …
+    notes: Sequence[str] = ()  # important ones for readers
+    footer: Footer | None = None  # what made the page, if that is to be said
+
+
+def render(template: Path, heading: Heading, **content) -> str:
     """The whole page.
 
     Args:
         template: a task's own, which extends `page.html.j2`; style sheets and scripts beside it are embedded by their
             name: `{{ embedded("scene.css") }}`.
-        content: title, facts, notes, table, sections and footer, all but the title optional, and what the task's
-            template needs.
+        content: table and sections, both optional, and what the task's template needs.
     """
     import jinja2  # imported here since it is slow and often not needed
     from markupsafe import Markup
@@ -36,8 +46,8 @@ def render(template: Path, **content) -> str:
     )
     environment.globals["embedded"] = lambda name: Markup(loader.get_source(environment, name)[0])
     environment.globals["plotly"] = _plotly
-    empty = {"notes": (), "facts": {}, "table": {}, "sections": ()}
-    return environment.get_template(template.name).render(**(empty | content))
+    empty = {"table": {}, "sections": ()}
+    return environment.get_template(template.name).render(**(vars(heading) | empty | content))
 
 
 def _plotly() -> str:

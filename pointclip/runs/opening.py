@@ -87,7 +87,7 @@ def open_encoder(settings: CfgNode) -> Encoder:
 
 
 def keep_result(result: SearchResult, settings: CfgNode, args: argparse.Namespace, measure: str) -> CfgNode:
-    """Print what a search chose, and return settings with SEARCHED set to its file, which `run_files` will write.
+    """Print what a search chose, and return settings with SEARCHED set to its file, which `Run.publish` will write.
 
     `measure` is the name of its score.
     """

@@ -1,10 +1,10 @@
-"""A run, and the part of metrics.json common to all tasks."""
+"""A run: what all tasks say of it, and how its results are published."""
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from yacs.config import CfgNode
 
@@ -12,15 +12,39 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.errors import escaped
 from pointclip.features import FeatureExtractor
 from pointclip.origin import Origin
-from pointclip.report.page import Footer
+from pointclip.report.page import Footer, Heading
 from pointclip.runs.atomic_folder import atomic_folder
 from pointclip.runs.command_line import date_in_words
 from pointclip.runs.environment import environment
-from pointclip.runs.output import write_json, write_settings
+from pointclip.runs.output import write_csv, write_json, write_settings
 from pointclip.runs.provenance import Provenance, provenance, run_notes
 from pointclip.search.result import SearchResult, write_result
 from pointclip.utils.files import expanded
 from pointclip.version import __version__
+
+
+def no_files(folder: Path) -> None:
+    """What a run writes that has nothing else to write."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a task hands over to be published, after it has printed its table.
+
+    Attributes:
+        summary: the content of metrics.json: `Run.summary` and the task's scores.
+        header, rows: of predictions.csv; no such file without a header.
+        page: writes report.html, unless the settings say not to; None for no page.
+        files: writes what else there is to a folder.
+        closing: the last line printed, by default the number of shapes and the speed.
+    """
+
+    summary: dict
+    header: Sequence[str] = ()
+    rows: Iterable[Sequence] = ()
+    page: Callable[[Path], object] | None = None
+    files: Callable[[Path], object] = no_files
+    closing: str = ""
 
 
 @dataclass
@@ -59,20 +83,72 @@ class Run:
         revision = f" ({commit[:10]}{'-dirty' * commit.endswith('-dirty')})" if commit else ""
         return Footer(self.command, date_in_words(), f"pointclip {number}{revision}")
 
-    def print_footer(self, shapes: int, predicted: int | None = None) -> None:
-        """Print the lines below a table of `shapes` shapes; `predicted` counts all predictions (default: as many)."""
-        summary_line = f"{self.data}; {self.encoder}; {self.origin.prompts}; view weights: {self.origin.view_weights}"
-        print(f"\n{escaped(summary_line)}")
-        for note in self.all_notes:
-            print(f"note: {escaped(note)}")
-        count = f"{shapes} shape{'s' * (shapes != 1)}"
-        rate = self.rate(shapes if predicted is None else predicted)
-        speed = "" if rate is None else f" at {rate:.1f} shapes/s"
-        print(f"{count}{speed}; files in {escaped(str(self.folder))}")
+    def heading(self, title: str, facts: Mapping[str, object] = MappingProxyType({})) -> Heading:
+        """The heading of a page, with further facts."""
+        return Heading(title, self.facts | dict(facts), self.all_notes, self.page_footer)
+
+    def with_notes(self, *notes: str) -> "Run":
+        """The run with further notes."""
+        return replace(self, notes=[*self.notes, *notes])
 
     def rate(self, predicted: int) -> float | None:
         """Shapes per second."""
         return None if self.seconds is None else predicted / self.seconds
+
+    def summary(self, shapes: int, predicted: int | None = None) -> dict:
+        """The content of metrics.json except the scores, of `shapes` shapes.
+
+        Args:
+            predicted: all predictions, by default as many.
+        """
+        names = ("dataset", "split", "shapes", "data", "encoder", "procedure", "score")
+        search = self.origin.search
+        return {
+            **self.environment,
+            "dataset": self.data,
+            "encoder": self.encoder,
+            "shapes": shapes,
+            "shapes_left_out": len(self.left_out),
+            "prompts": self.origin.prompts,
+            "view_weights": self.origin.view_weights,
+            "searched": None if search is None else {name: getattr(search, name) for name in names},
+            "tuned_on_test_labels": self.origin.tuned,
+            "notes": self.all_notes,
+            "bad_shapes": self.left_out,
+            "shapes_per_second": self.rate(shapes if predicted is None else predicted),
+        }
+
+    def publish(self, results: Results) -> dict:
+        """Write what a task hands over to the run's folder, and print where from it comes; returns the summary.
+
+        All files replace the previous run's at once or not at all (see `pointclip.runs.atomic_folder`). The result of a
+        search in the run's folder is written with them.
+        """
+        with atomic_folder(self.folder) as folder:
+            write_json(folder / "metrics.json", results.summary)
+            write_settings(folder / "config.yaml", self.settings)
+            searched = expanded(self.settings.SEARCHED)
+            if self.origin.search and searched.resolve() == self.folder.resolve() / "searched.yaml":
+                write_result(folder / searched.name, self.origin.search)
+            results.files(folder)
+            if results.header:
+                write_csv(folder / "predictions.csv", results.header, results.rows)
+            if self.settings.REPORT and results.page:
+                results.page(folder / "report.html")
+        self._print_origin(results.closing or self._count_in_words(results.summary))
+        return results.summary
+
+    def _print_origin(self, closing: str) -> None:
+        """Print the lines below a task's table."""
+        line = f"{self.data}; {self.encoder}; {self.origin.prompts}; view weights: {self.origin.view_weights}"
+        print(f"\n{escaped(line)}")
+        for note in self.all_notes:
+            print(f"note: {escaped(note)}")
+        print(f"{closing}; files in {escaped(str(self.folder))}")
+
+    def _count_in_words(self, summary: Mapping) -> str:
+        shapes, speed = summary["shapes"], summary["shapes_per_second"]
+        return f"{shapes} shape{'s' * (shapes != 1)}" + ("" if speed is None else f" at {speed:.1f} shapes/s")
 
 
 def describe_run(
@@ -112,42 +188,3 @@ def describe_run(
 def data_in_words(settings: CfgNode) -> str:
     """The data set and its split: "modelnet40 (test)"; a user-defined data set is named after its file."""
     return f"{Path(settings.DATASET.NAME).stem} ({settings.DATASET.SPLIT})"
-
-
-def summary_of(run: Run, shapes: int, predicted: int | None = None) -> dict:
-    """The content of metrics.json except the scores; `shapes` and `predicted` as for `Run.print_footer`."""
-    names = ("dataset", "split", "shapes", "data", "encoder", "procedure", "score")
-    search = run.origin.search
-    return {
-        **run.environment,
-        "dataset": run.data,
-        "encoder": run.encoder,
-        "shapes": shapes,
-        "shapes_left_out": len(run.left_out),
-        "prompts": run.origin.prompts,
-        "view_weights": run.origin.view_weights,
-        "searched": None if search is None else {name: getattr(search, name) for name in names},
-        "tuned_on_test_labels": run.origin.tuned,
-        "notes": run.all_notes,
-        "bad_shapes": run.left_out,
-        "shapes_per_second": run.rate(shapes if predicted is None else predicted),
-    }
-
-
-@contextmanager
-def run_files(run: Run, summary: Mapping) -> Iterator[Path]:
-    """The folder to which a task writes its files; with metrics.json and config.yaml they replace the previous run's.
-
-    They are replaced all at once or not at all (see `pointclip.runs.atomic_folder`). The result of a search in the
-    run's folder is written with them.
-
-    Args:
-        summary: the content of metrics.json.
-    """
-    with atomic_folder(run.folder) as folder:
-        write_json(folder / "metrics.json", summary)
-        write_settings(folder / "config.yaml", run.settings)
-        result = expanded(run.settings.SEARCHED)
-        if run.origin.search and result.resolve() == run.folder.resolve() / "searched.yaml":
-            write_result(folder / result.name, run.origin.search)
-        yield folder

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pointclip.report.page import Heading
 from tests.report.reading import FACTS, NASTY
 from zeroshot_seg.report import SegmentationCase, write_segmentation_report
 
@@ -23,4 +24,4 @@ def segmentation_page(path, cases=None):
         {"category": NASTY, "shapes": 1234, "mIoU": 51.26},
         {"category": "bag", "chance": float("nan"), NASTY: None},
     ]
-    write_segmentation_report(path, NASTY, FACTS, rows, cases, cases[:1], notes=[NASTY])
+    write_segmentation_report(path, Heading(NASTY, FACTS, [NASTY]), rows, cases, cases[:1])

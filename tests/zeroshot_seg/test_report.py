@@ -5,6 +5,7 @@ import re
 import pytest
 
 from pointclip.errors import InputError
+from pointclip.report.page import Heading
 from tests.report.reading import Reader, text_of
 from tests.zeroshot_seg.pages import segmentation_case, segmentation_page
 from zeroshot_seg.report import write_segmentation_report
@@ -19,7 +20,7 @@ def test_category_table_shows_any_columns(tmp_path):
 
 
 def test_unscored_shapes_are_not_ranked(tmp_path):
-    write_segmentation_report(tmp_path / "report.html", "own", {}, [], [segmentation_case(truth=False)], [])
+    write_segmentation_report(tmp_path / "report.html", Heading("own"), [], [segmentation_case(truth=False)], [])
     text = text_of(tmp_path / "report.html")
     assert "Best" not in text
     assert "Truth" not in text
@@ -28,7 +29,7 @@ def test_unscored_shapes_are_not_ranked(tmp_path):
 def test_unknown_parts_are_in_the_legend(tmp_path):
     case = segmentation_case()
     case.truth[0] = -1
-    write_segmentation_report(tmp_path / "report.html", "t", {}, [], [case], [])
+    write_segmentation_report(tmp_path / "report.html", Heading("t"), [], [case], [])
     assert "not known" in text_of(tmp_path / "report.html")
 
 
@@ -42,5 +43,5 @@ def test_labels_that_do_not_match_the_points_are_rejected(tmp_path):
     case = segmentation_case()
     case.prediction = case.prediction[1:]
     with pytest.raises(InputError, match="labels for 60 points"):
-        write_segmentation_report(tmp_path / "report.html", "t", {}, [], [case], [])
+        write_segmentation_report(tmp_path / "report.html", Heading("t"), [], [case], [])
     assert not (tmp_path / "report.html").exists()
