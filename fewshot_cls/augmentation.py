@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pointclip.encoder import Encoder, projection_device
+from pointclip.projection.view_projection import ViewProjection
 from zeroshot_cls.perspective_projection import to_unit_sphere
 
 SCALES, SHIFT = (2 / 3, 3 / 2), 0.2  # uniform along each axis; shifts of a cloud in the unit sphere (Dassl3D)
@@ -32,7 +33,7 @@ class AugmentedViews:
         batch: shapes projected and encoded at a time.
     """
 
-    def __init__(self, projection: nn.Module, encoder: Encoder, unit: bool, batch: int = 8):
+    def __init__(self, projection: ViewProjection, encoder: Encoder, unit: bool, batch: int = 8):
         self.device = projection_device(encoder.device)
         self.projection, self.encoder = projection.to(self.device), encoder
         self.unit, self.batch = unit, batch

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from fewshot_cls.report import Change
 from fewshot_cls.scores import Scores, evaluate
 from pointclip.datasets.batches import BatchReader
+from pointclip.projection.view_projection import ViewProjection
 from pointclip.runs.own_shapes import NONE
 from zeroshot_cls.classifier import Features
 
@@ -25,7 +26,7 @@ class Compared:
     names: Sequence[str]  # of the K classes
     zero: Tensor  # [n, K], zero-shot's logits
     logits: Tensor  # [n, K], the head's, divided by its temperature; the first one's of several draws
-    projection: nn.Module  # draws the depth maps
+    projection: ViewProjection  # draws the depth maps
     calibrated: bool  # whether the head's temperature is; see `fewshot_cls.methods.head.Head`
     threshold: float = 0.0  # shapes whose top probability is lower are called none of these; accuracy is of all
 

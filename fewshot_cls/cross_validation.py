@@ -41,7 +41,7 @@ class Selected:
     def report(self) -> dict[str, float]:
         """What a run reports of the selection."""
         chosen = self.hyperparameters | {"temperature": self.temperature}
-        if not self.folds:
+        if self.errors is None or self.accuracy is None:
             return chosen
         before, after = self.errors
         chosen |= {"accuracy_where_chosen": self.accuracy, "folds": self.folds, "tried": self.tried}
@@ -73,7 +73,7 @@ def select(
     order, smallest = _order(labels, objects)
     if smallest < MIN_SHOTS:
         b = kind.fit(zero, views, labels, how=how, **kind.few).strength * _separation(zero, views, labels, how)
-        a = _fit(prior, None, labels)[0] if kind.prior else None
+        a = None if prior is None else _fit(prior, None, labels)[0]
         return Selected(*_numbers(kind.few, a, b), folds=0)
     count = min(smallest, MAX_FOLDS)
     best = None
@@ -86,6 +86,7 @@ def select(
         rank = (accuracy, -loss) if kind.by_accuracy else (-loss,)
         if best is None or rank > best[0]:
             best = rank, hyperparameters, a, b, logits, accuracy
+    assert best is not None, f"{kind.__name__} has nothing to try"
     _, hyperparameters, a, b, logits, accuracy = best
     numbers, temperature = _numbers(hyperparameters, a, b)
     before, after = (calibration_error(each.softmax(1), labels) for each in (logits * temperature, logits))

@@ -4,10 +4,11 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from yacs.config import CfgNode
 
 from fewshot_cls.frames import Frame
@@ -19,11 +20,12 @@ from fewshot_cls.projections import CAMERAS, open_training_projection, smoothing
 from fewshot_cls.shots import Shots, draw_shots
 from fewshot_cls.training_shapes import Augmented, FolderShapes, TestFolder
 from pointclip.config import with_changes
-from pointclip.datasets import ShapeFiles
+from pointclip.datasets import ShapeFiles, ShapeSet
 from pointclip.datasets.batches import BatchReader, usual_batch_size
 from pointclip.encoder import check_device
 from pointclip.features import FeatureExtractor, FeatureStore
 from pointclip.features.store import fingerprint_of_encoder
+from pointclip.projection.view_projection import ViewProjection
 from pointclip.runs.opening import open_extractor, open_shapes, open_split
 from zeroshot_cls.classifier import Features, extract_features
 
@@ -35,7 +37,7 @@ def open_training(settings: CfgNode, args: argparse.Namespace) -> Augmented:
         shapes = FolderShapes(args.train, num_points, args.up, settings.SEED, settings.READING.COLUMNS)
         return Augmented(shapes, settings.AUGMENT, settings.SEED, as_they_are(settings))
     changes = {"DATASET.SPLIT": settings.SHOTS_SPLIT, "DATASET.MAX_SHAPES": 0, "DATASET.CATEGORIES": ""}
-    shapes = open_split(with_changes(settings, changes)).shapes
+    shapes = cast(ShapeSet, open_split(with_changes(settings, changes)).shapes)
     return Augmented(shapes, settings.AUGMENT, settings.SEED, as_they_are(settings))
 
 
@@ -59,7 +61,9 @@ def open_reader(settings: CfgNode, args: argparse.Namespace, class_names: Sequen
 
 def files_of(reader: BatchReader | None) -> ShapeFiles | None:
     """The reader's shape files, whose up axes can be found; None for those of a data set."""
-    shapes = reader and getattr(reader.shapes, "files", reader.shapes)
+    if reader is None:
+        return None
+    shapes = getattr(reader.shapes, "files", reader.shapes)
     return shapes if isinstance(shapes, ShapeFiles) else None
 
 
@@ -86,7 +90,7 @@ def drawn(draws: Sequence[Shots]) -> list[int]:
 
 
 def open_method_extractor(
-    settings: CfgNode, projection: nn.Module, args: argparse.Namespace, unit: bool
+    settings: CfgNode, projection: ViewProjection, args: argparse.Namespace, unit: bool
 ) -> FeatureExtractor:
     """The extractor; its store keeps raw CLIP features apart from unit ones."""
     extractor = open_extractor(settings, projection, args)
@@ -128,6 +132,7 @@ def validation_shapes(
 ) -> LabelledShapes | None:
     """The shapes to select on, by PROTOCOL: validation shots, the test split, or None."""
     if settings.PROTOCOL == "published":
+        assert test is not None, "PROTOCOL published selects on a test split"
         known = [index for index, label in zip(test.indices, test.labels.tolist(), strict=True) if label >= 0]
         return labelled_shapes(settings, test, known, reader.shapes)
     return labelled_shapes(settings, shots, draw.validation, training) if draw.validation else None

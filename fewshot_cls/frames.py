@@ -45,7 +45,7 @@ def common_frame(files: ShapeFiles | None, indices: Sequence[int]) -> Frame | No
         indices: of those that were drawn.
     """
     guessed = _guessed(files, indices)
-    if not guessed:
+    if files is None or not guessed:
         return None
     axis, count = Counter(files.up_of(i).axis for i in guessed).most_common(1)[0]
     frame = Frame(axis, count / len(guessed))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -43,9 +44,10 @@ def grid_search(
     grid = dict(kind.grid if grid is None else grid)
     alphas = grid.pop("alpha", None)
     views, labels = validation
-    prior, best, tried = zero(views), None, 0
+    prior, tried = zero(views), 0
+    best: tuple[tuple[float, float], dict[str, float]] | None = None
     for values in product(*grid.values()):
-        hyperparameters = dict(zip(grid, values, strict=True))
+        hyperparameters: dict[str, Any] = dict(zip(grid, values, strict=True))
         head = kind.fit(zero, *support, how=how, **hyperparameters)
         scores = head.scores(head.vectors(views))  # [n, K]
         for alpha in alphas or [1.0]:
@@ -55,4 +57,6 @@ def grid_search(
             tried += 1
             if best is None or rank > best[0]:
                 best = rank, {**hyperparameters, "alpha": alpha} if alphas else hyperparameters
+    if best is None:
+        raise ValueError("The grid is empty; expected at least one value of each hyperparameter.")
     return GridResult(best[1], best[0][0], tried)

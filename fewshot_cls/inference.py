@@ -3,9 +3,10 @@
 import argparse
 import time
 from dataclasses import replace
+from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from yacs.config import CfgNode
 
 from fewshot_cls.comparison import Compared
@@ -15,15 +16,18 @@ from fewshot_cls.head_facts import HeadFacts
 from fewshot_cls.head_results import report_head_on_set
 from fewshot_cls.learn import Learned
 from fewshot_cls.methods.head import Head
+from fewshot_cls.methods.zero_shot import ZeroShot
 from fewshot_cls.own_shapes import report_own_shapes
 from fewshot_cls.projections import open_projection, open_view_weights, selected_views
 from fewshot_cls.realistic_projection import LearnedProjection
 from pointclip.config import with_changes
+from pointclip.datasets import ShapeSet
 from pointclip.datasets.batches import BatchReader
 from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor
 from pointclip.features.store import fingerprint_of_encoder
 from pointclip.origin import Origin
+from pointclip.projection.view_projection import ViewProjection
 from pointclip.runs.poses import find_up_axes
 from pointclip.runs.run import describe_run
 from pointclip.utils.files import expanded
@@ -42,6 +46,11 @@ def logits_of(learned: Learned, test: Features, reader: BatchReader, extractor: 
     return learned.head(test.views) / learned.head.temperature
 
 
+def no_logits(zero: ZeroShot) -> Tensor:
+    """The logits of no shape, [0, K], where a head is only learned."""
+    return zero.classes.new_empty(0, len(zero.classes))
+
+
 def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
     """Classify with a head from a file; returns what metrics.json holds."""
     # settings and model
@@ -57,6 +66,7 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
 
     # data
     reader = open_reader(settings, args, facts.class_names)
+    assert reader is not None, "--train and --head exclude each other"
     if not args.input:
         columns, shared_labels = facts.class_columns(reader.shapes.class_names)
         reader = replace(reader, indices=_of_classes(reader, shared_labels))
@@ -114,7 +124,7 @@ def _check_projection(facts: HeadFacts, settings: CfgNode) -> None:
             )
 
 
-def projection_of(facts: HeadFacts, settings: CfgNode, smoothing: dict[str, Tensor]) -> nn.Module:
+def projection_of(facts: HeadFacts, settings: CfgNode, smoothing: dict[str, Tensor]) -> ViewProjection:
     """The projection that a head was trained with, with its learned smoothing where it has one."""
     if not facts.smoothing:
         return open_projection(settings)
@@ -126,4 +136,4 @@ def projection_of(facts: HeadFacts, settings: CfgNode, smoothing: dict[str, Tens
 def _of_classes(reader: BatchReader, labels: list[int]) -> list[int]:
     """Indices of the reader's shapes that have these labels."""
     wanted = range(len(reader.shapes)) if reader.indices is None else reader.indices
-    return [index for index in wanted if reader.shapes.labels[index] in labels]
+    return [index for index in wanted if cast(ShapeSet, reader.shapes).labels[index] in labels]

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,7 @@ from fewshot_cls.cross_validation import fit_temperature, select
 from fewshot_cls.grid_search import grid_search
 from fewshot_cls.methods import METHODS
 from fewshot_cls.methods.head import Head
+from fewshot_cls.methods.vector_head import VectorHead
 from fewshot_cls.methods.zero_shot import ZeroShot
 from fewshot_cls.projections import open_training_projection, selected_views, smoothing_of
 from fewshot_cls.realistic_projection import LearnedProjection
@@ -153,10 +155,11 @@ def _start(
         c = settings.ADAPTER
         numbers = {"scale": c.SCALE, "dropout": c.DROPOUT, "hidden_dropout": c.HIDDEN_DROPOUT}
         return kind.untrained(zero, support.views, seed, **numbers), {}
+    assert issubclass(kind, VectorHead), f"{kind.__name__} has a grid, but no closed form"
     shots, how = (support.unit, support.labels), settings.VIEW_FUSION
     if settings.PROTOCOL == "cross_validation":
         selected = select(kind, zero, *shots, how, support.objects)
-        head = kind.fit(zero, *shots, how=how, **selected.hyperparameters)
+        head = kind.fit(zero, *shots, how=how, **dict[str, Any](selected.hyperparameters))
         head.temperature, head.calibrated = selected.temperature, bool(selected.folds)
         return head, selected.report
     if validation is None:
@@ -165,7 +168,7 @@ def _start(
         return kind.fit(zero, *shots, how=how, **hyperparameters), hyperparameters
     others = validation.unit, validation.labels
     best = grid_search(kind, zero, shots, others, how)
-    head = kind.fit(zero, *shots, how=how, **best.hyperparameters)
+    head = kind.fit(zero, *shots, how=how, **dict[str, Any](best.hyperparameters))
     if settings.PROTOCOL == "validation":
         head.temperature, head.calibrated = fit_temperature(head(others[0]), others[1]), True
     return head, best.hyperparameters | {"accuracy_where_chosen": best.accuracy, "tried": best.tried}
@@ -184,11 +187,11 @@ def _forward_functions(
         def logits_of(places: Tensor) -> Tensor:
             return model([support.clouds[place] for place in places.tolist()])
 
-        def validate_all() -> tuple[Tensor, Tensor]:
-            logits = [model([cloud]) for cloud in validation.clouds]
-            return torch.cat(logits), validation.labels.to(encoder.device)
+        def validate_all(shapes: LabelledShapes) -> tuple[Tensor, Tensor]:
+            logits = [model([cloud]) for cloud in shapes.clouds]
+            return torch.cat(logits), shapes.labels.to(encoder.device)
 
-        return logits_of, validate_all if validation else None
+        return logits_of, None if validation is None else lambda: validate_all(validation)
     like = next(model.parameters())  # its device and type
     views = (support.views if raw else support.unit).to(like)
     if validation is None:

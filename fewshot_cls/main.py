@@ -32,7 +32,7 @@ from fewshot_cls.features import (
     validation_shapes,
 )
 from fewshot_cls.frames import common_frame, stand_alike
-from fewshot_cls.inference import apply_head, logits_of
+from fewshot_cls.inference import apply_head, logits_of, no_logits
 from fewshot_cls.learn import learn, takes_unit
 from fewshot_cls.methods.zero_shot import ZeroShot
 from fewshot_cls.own_shapes import report_own_shapes
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     frame = common_frame(training.files, drawn(draws))
     files = files_of(reader)
     if frame is None or frame.consistent:
-        find_up_axes(files, reader and reader.indices, extractor, *named)
+        find_up_axes(files, reader.indices if reader else None, extractor, *named)
     stand_alike(files, frame)
 
     # features: frozen CLIP sees every shape once
@@ -105,27 +105,27 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
             learned = learn(
                 settings, zero, support, validation, encoder, seed=draw.seed, checkpoint=checkpoint, on_epoch=on_epoch
             )
-        logits = logits_of(learned, test, reader, extractor, unit) if reader else None
+        logits = logits_of(learned, test, reader, extractor, unit) if reader and test else no_logits(zero)
         answers.append(Answer(draw, learned, logits))
 
     # results
     learned_from = encoder_facts(extractor, sentences, unit, frame)
 
-    def files(folder: Path) -> None:
+    def write(folder: Path) -> None:
         write_learned(folder, settings, answers, training, shots, **learned_from)
 
     origins = sentences.origin, weights.origin
     described = describe_run(args, settings, extractor, reader, sentences, origins, result, seconds)
     notes = [f"training shapes: {note}" for note in notes_of(training.files)] + ([frame.note] if frame else [])
     described = with_notes(described, settings, notes)
-    if not reader:
-        return report_training(described, answers, files)
+    if reader is None or test is None:
+        return report_training(described, answers, write)
     learned, draw = answers[0].learned, answers[0].draw
     rest = extractor.projection, learned.head.calibrated, args.threshold
     compared = Compared(reader, test, training.class_names, zero(unit_views(test)), answers[0].logits, *rest)
     if args.input:
         trainings = {draw.words: learned.training} if learned.training else {}
-        return report_own_shapes(described, compared, trainings, files)
+        return report_own_shapes(described, compared, trainings, write)
     if args.test:
         described = replace(described, data=f"own shapes ({expanded(args.test).name})")
-    return report_test(described, compared, answers, files)
+    return report_test(described, compared, answers, write)

@@ -41,7 +41,7 @@ def report_own_shapes(
     run = run.with_notes(CALIBRATED if compared.calibrated else UNCALIBRATED)
     if count > PAGED:
         run = run.with_notes(f"The first {PAGED} of {count:,} shapes are shown; all of them are in predictions.csv.")
-    given = {"input": reader.shapes.given, "classes": list(names), "threshold": threshold}
+    given = {"input": reader.files.given, "classes": list(names), "threshold": threshold}
     summary = {"task": TASK, **given, **run.summary(count), ANSWERS: listed, "method": run.settings.METHOD}
     header = ["shape", "prediction", "probability", "calibrated", *UP_COLUMNS]
     rows = [

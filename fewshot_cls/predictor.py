@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 from yacs.config import CfgNode
 
 from fewshot_cls.features import (
@@ -27,6 +26,7 @@ from fewshot_cls.learn import learn, takes_unit
 from fewshot_cls.methods.head import Head
 from fewshot_cls.methods.zero_shot import ZeroShot
 from fewshot_cls.projections import open_projection, open_view_weights
+from fewshot_cls.realistic_projection import LearnedProjection
 from fewshot_cls.settings import load
 from fewshot_cls.training_shapes import Augmented, FolderShapes, LabelledFiles
 from pointclip.encoder import Encoder
@@ -34,6 +34,7 @@ from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor
 from pointclip.features.store import fingerprint_of_encoder
 from pointclip.predicting import ClassAnswer, Given, Predictor, aligned
+from pointclip.projection.view_projection import ViewProjection
 from pointclip.prompts import class_sentences
 from pointclip.utils.files import expanded
 from zeroshot_cls.classifier import extract_features
@@ -78,7 +79,7 @@ class FewShotClassifier(Predictor):
     def load_settings(self, config: str, overrides: Sequence[str], encoder: str) -> CfgNode:
         return load(config, overrides, encoder)[1]
 
-    def open_projection(self) -> nn.Module:
+    def open_projection(self) -> ViewProjection:
         return open_projection(self.settings)
 
     @property
@@ -160,7 +161,8 @@ class FewShotClassifier(Predictor):
     def save(self, path: str | os.PathLike) -> None:
         """Write what was learned to a safetensors file, as `pointclip fewshot` does, for `load` and HEAD."""
         taught = self._known()
-        smoothing = taught.extractor.projection.smoothing if taught.facts.smoothing else None
+        projection = taught.extractor.projection
+        smoothing = projection.smoothing if isinstance(projection, LearnedProjection) else None
         taught.head.save(expanded(path), taught.facts, smoothing)
 
     @classmethod
@@ -173,7 +175,7 @@ class FewShotClassifier(Predictor):
         Raises:
             InputError: for a file that is no head, or one of another encoder.
         """
-        saved = Head.load(path)
+        saved = Head.load(Path(path))
         facts = saved.facts
         changes = {f"PROJECTION.{name}": value for name, value in facts.projection.items()}
         changes |= dict(options.pop("settings", None) or {})
@@ -189,7 +191,7 @@ class FewShotClassifier(Predictor):
             raise InputError("Nothing was learned yet; call fit, or load what was saved.")
         return self._taught
 
-    def _seeing(self, learned: nn.Module | None) -> FeatureExtractor:
+    def _seeing(self, learned: ViewProjection | None) -> FeatureExtractor:
         """The extractor of a head: with the projection it learned, or the fixed one."""
         if learned is None:
             return self.extractor
@@ -208,7 +210,7 @@ class FewShotClassifier(Predictor):
                 "There are no labels; give the class of each shape, or a folder with one subfolder per class."
             )
         c = self.settings
-        folder = FolderShapes(shapes, c.DATASET.NUM_POINTS or None, up or "auto", c.SEED, c.READING.COLUMNS)
+        folder = FolderShapes(Path(shapes), c.DATASET.NUM_POINTS or None, up or "auto", c.SEED, c.READING.COLUMNS)
         return folder, Path(shapes).name
 
 

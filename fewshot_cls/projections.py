@@ -2,10 +2,10 @@
 
 from math import pi
 
-from torch import nn
 from yacs.config import CfgNode
 
 from pointclip.config import with_changes
+from pointclip.projection.view_projection import ViewProjection
 from pointclip.projection.views import views_of_method
 from pointclip.view_weights import ViewWeights, read_view_weights
 from zeroshot_cls import perspective_projection
@@ -29,7 +29,7 @@ def selected_views(settings: CfgNode) -> tuple[list[int], int]:
     return views_of_method(settings, VIEW_COUNTS)
 
 
-def open_projection(settings: CfgNode) -> nn.Module:
+def open_projection(settings: CfgNode) -> ViewProjection:
     """The projection that PROJECTION selects, on the CPU: points [B, N, 3] -> CLIP's images.
 
     Raises:
@@ -41,7 +41,7 @@ def open_projection(settings: CfgNode) -> nn.Module:
     return PerspectiveProjection(selected_views(settings)[0], V1_FEW_SHOT)
 
 
-def open_training_projection(settings: CfgNode) -> nn.Module:
+def open_training_projection(settings: CfgNode) -> ViewProjection:
     """The projection of augmented training shapes: V1's takes them as they are, so that its images crop them."""
     if settings.PROJECTION.METHOD not in CAMERAS:
         return open_projection(settings)

@@ -68,7 +68,7 @@ class LearnedProjection(ViewProjection):
         Each channel has its own filters; all three are divided by the largest value among them, or each by its own.
         """
         smooth = self.smoothing(grids)  # [M, 3, depth, row, column]
-        box = Box((0, 0, 0), tuple(grids.shape[1:]))
+        box = Box((0, 0, 0), (grids.shape[1], grids.shape[2], grids.shape[3]))
         maps = squeeze(smooth.flatten(0, 1), box, self.spec).unflatten(0, smooth.shape[:2])  # [M, 3, H, H]
         if self.smoothing.form == "compiled":
             inverted = 1 - maps / (maps.amax((2, 3), keepdim=True) + 1e-8)

@@ -29,7 +29,7 @@ class Answer:
 
     draw: Shots
     learned: Learned
-    logits: Tensor | None  # [n, K] of the shapes to classify, None if there are none
+    logits: Tensor  # [n, K] of the shapes to classify, [0, K] if there are none
 
 
 def write_learned(

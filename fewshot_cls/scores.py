@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -26,7 +27,7 @@ class Scores(zeroshot_scores.Scores):
         share = self.accuracy / 100
         return 100 * (share * (1 - share) / self.shapes) ** 0.5
 
-    def answered(self, threshold: float) -> dict[str, float | None]:
+    def answered(self, threshold: float) -> dict[str, Any]:
         """The share of shapes of known class whose probability reaches `threshold`, and their accuracy, in percent."""
         known = self.truth >= 0
         kept = known & (self.probabilities.max(1) >= threshold)

@@ -1,7 +1,7 @@
 """The draw of shots: which training shapes a head learns from, and which it is validated on."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +78,7 @@ def _rng(dataset: str, seed: int, class_name: str) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest, "little"))
 
 
-def _spaced(order: Sequence[int], count: int, distance: int, taken: Sequence[int]) -> list[int]:
+def _spaced(order: Iterable[int], count: int, distance: int, taken: Sequence[int]) -> list[int]:
     """The first `count` rows, each at least `distance` away from those `taken` and from each other."""
     rows: list[int] = []
     for row in map(int, order):

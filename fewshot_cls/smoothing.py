@@ -1,5 +1,7 @@
 """PointCLIP V2's learned smoothing: three convolutions, initialised to the fixed Gaussian."""
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -65,9 +67,13 @@ class LearnedSmoothing(nn.Module):
             norm.train(mode and self.statistics == "batch")
         return self
 
+    @property
+    def _layers(self) -> list[nn.Conv3d]:
+        return cast(list[nn.Conv3d], list(self.convolutions))
+
     @torch.no_grad()
     def _start_as_fixed(self, spec: ProjectionSpec, seed: int) -> None:
-        first, second, third = (convolution.weight for convolution in self.convolutions)  # [out, in, *window] each
+        first, second, third = (convolution.weight for convolution in self._layers)  # [out, in, *window] each
         row = torch.tensor(gaussian(spec.smooth_window[1], spec.sigma_image), dtype=torch.float64)
         first.copy_((row[:, None] * row).expand_as(first))
         generator = torch.Generator().manual_seed(seed)
@@ -77,20 +83,21 @@ class LearnedSmoothing(nn.Module):
         middle = tuple(size // 2 for size in WINDOWS[1])
         for channel in range(CHANNELS[1]):
             second[channel] = 0
-            second[(channel, channel, *middle)] = third[(channel, channel, *middle)] = 1
+            place = channel, channel, *middle
+            second[place] = third[place] = 1
 
     @torch.no_grad()
     def _start_as_compiled(self) -> None:
-        for convolution in self.convolutions:
-            convolution.bias.zero_()
-        for convolution in self.convolutions[1:]:
+        for convolution in self._layers:
+            if convolution.bias is not None:
+                convolution.bias.fill_(0 if convolution is self._layers[0] else 1e-5)
+        for convolution in self._layers[1:]:
             weight = convolution.weight
             weight.fill_(1e-5)
-            middle = tuple(size // 2 for size in weight.shape[2:])
-            weight[(slice(None), slice(None), *middle)] += 1 / weight.shape[1]
-            convolution.bias.fill_(1e-5)
+            depth, row, column = (size // 2 for size in weight.shape[2:])
+            weight[:, :, depth, row, column] += 1 / weight.shape[1]
 
 
 def _convolution(before: int, after: int, window: tuple[int, int, int], bias: bool) -> nn.Conv3d:
     """A convolution padded to keep the grid's size; batch norm shifts, so that a bias is not needed."""
-    return nn.Conv3d(before, after, window, padding=tuple(size // 2 for size in window), bias=bias)
+    return nn.Conv3d(before, after, window, padding=(window[0] // 2, window[1] // 2, window[2] // 2), bias=bias)

@@ -144,6 +144,8 @@ class _Trainer:
                 self.best[name].copy_(tensor)
 
     def _rank(self, epoch: Epoch) -> tuple[float, float]:
+        assert epoch.chosen_on is not None
+        assert epoch.chosen_on_loss is not None
         return epoch.chosen_on, 0.0 if self.earliest else -epoch.chosen_on_loss
 
     def save(self, path: Path, key: str) -> None:

@@ -122,7 +122,7 @@ class Augmented:
         self.original_labels = np.asarray(shapes.labels)  # [n], without the copies
         self.labels = np.tile(self.original_labels, copies + 1)
         self.rows_per_object = getattr(shapes, "copies", 1)  # see `draw_shots`
-        self.files = getattr(shapes, "files", None)  # of --train
+        self.files: ShapeFiles | None = getattr(shapes, "files", None)  # of --train
         self._shapes, self._seed, self._unit_sphere = shapes, seed, unit_sphere
 
     def __len__(self) -> int:

@@ -207,9 +207,8 @@ def _from_text(base: CfgNode, key: str, text: str) -> object:
 
 
 def _nested(key: str, value: object) -> dict:
-    for part in reversed(key.split(".")):
-        value = {part: value}
-    return value
+    first, _, rest = key.partition(".")
+    return {first: _nested(rest, value) if rest else value}
 
 
 def _names(base: CfgNode, prefix: str = "") -> list[str]:

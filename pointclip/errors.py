@@ -62,6 +62,6 @@ class CannotFetch(InputError):
     """A failed download of weights, which would fail again in other runs with the same weights."""
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of another library's exception, for use within a sentence."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

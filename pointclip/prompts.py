@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pointclip.bundled import prompt_files
 from pointclip.errors import InputError
@@ -19,7 +20,7 @@ class PromptFile:
     as written by prompts/import_published.py.
     """
 
-    entries: Mapping[str, list[str] | dict[str, list[str]]] = field(default_factory=dict)  # as in `read_prompts`
+    entries: Mapping[str, Any] = field(default_factory=dict)  # as in `read_prompts`
     name: str = ""  # of the file; "" for no file
     note: str = ""  # from its origin file
     tuned: bool = False  # whether the sentences were chosen on labels of a test split
@@ -151,7 +152,8 @@ def part_sentences(parts: Mapping[str, Sequence[str]], prompts: PromptFile, temp
         InputError: as `class_sentences`.
     """
     by_name = {key_of(name): entry for name, entry in prompts.entries.items()}
-    by_category, found = {}, {}
+    by_category: dict[str, dict[str, list[str]]] = {}
+    found: dict[str, list[str] | None] = {}
     for category, names in parts.items():
         entry = by_name.get(key_of(category), {})
         if not isinstance(entry, Mapping):

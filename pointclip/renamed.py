@@ -4,6 +4,7 @@ import sys
 from collections.abc import Container, Mapping
 from copy import deepcopy
 from functools import cache
+from typing import Any
 
 from pointclip.errors import InputError, escaped
 
@@ -66,7 +67,7 @@ class RenamedSettings:
         self.known = known
         self.found: dict[str, str] = {}  # "old" -> "new", of names and of values
 
-    def in_pairs(self, pairs: list[tuple[str, str]], where: str) -> list[tuple[str, str]]:
+    def in_pairs(self, pairs: list[tuple[str, str]], where: str) -> list[tuple[str, Any]]:
         """KEY, VALUE pairs with today's names and values.
 
         Raises:
@@ -79,20 +80,20 @@ class RenamedSettings:
 
     def in_groups(self, values: Mapping, where: str) -> dict:
         """A config's nested settings with today's names and values; the same errors."""
-        values = deepcopy(dict(values))
+        settings = deepcopy(dict(values))
         for old, new in RENAMED.items():
-            old_group, new_group = _group(values, old), _group(values, new)
+            old_group, new_group = _group(settings, old), _group(settings, new)
             if new in self.known and _key(old) in old_group:
                 self._name(old, _key(new) in new_group, where)
                 value = old_group.pop(_key(old))
                 if not old_group:
-                    values.pop(old.partition(".")[0], None)
-                _group(values, new, make=True)[_key(new)] = value
+                    settings.pop(old.partition(".")[0], None)
+                _group(settings, new, make=True)[_key(new)] = value
         for name in RENAMED_VALUES:
-            group = _group(values, name)
+            group = _group(settings, name)
             if name in self.known and _key(name) in group:
                 group[_key(name)] = self._value(name, group[_key(name)])
-        return values
+        return settings
 
     def print_note(self) -> None:
         """One line on standard error about what was replaced, if anything was; the same line only once a process."""

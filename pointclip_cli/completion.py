@@ -4,6 +4,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import Any, cast
 
 from pointclip.errors import InputError
 from pointclip.presets import preset_files
@@ -49,13 +50,13 @@ def full_parser() -> argparse.ArgumentParser:
         settings = importlib.import_module(f"{package}.settings")
         parents = [settings.parser()] if hasattr(settings, "parser") else []
         command = commands.add_parser(name, parents=parents, conflict_handler="resolve")
-        for action in command._actions:
+        for action in cast(list[Any], command._actions):  # argcomplete's attribute is its own
             if action.dest == "config":
                 action.completer = _names(path.stem for path in folder_of(package).glob("configs/*.yaml"))
             if action.dest == "encoder":
                 action.completer = _names(preset_files())
     for name in TOOLS:
-        words = commands.add_parser(name).add_argument("words", nargs="*")
+        words: Any = commands.add_parser(name).add_argument("words", nargs="*")
         if name == "table":
             words.completer = _names(known())
     return parser

@@ -24,7 +24,10 @@ def is_task(package: str) -> bool:
 
 def folder_of(package: str) -> Path:
     """The folder of a task's package."""
-    return Path(next(iter(find_spec(package).submodule_search_locations)))
+    spec = find_spec(package)
+    places = spec.submodule_search_locations if spec else None
+    assert places, f"{package} is no package"
+    return Path(next(iter(places)))
 
 
 def package_of(command: str) -> str:

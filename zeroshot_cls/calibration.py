@@ -8,6 +8,7 @@ et al., On Calibration of Modern Neural Networks, ICML 2017).
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch.nn.functional as F
@@ -82,8 +83,8 @@ def fit(logits: Tensor, labels: Tensor, data: str, encoder: str, classes: Sequen
 
     found = minimize_scalar(loss, bounds=tuple(np.log(RANGE)), method="bounded")
     temperature = float(np.exp(found.x))
-    errors = [calibration_error((logits / t).softmax(1), labels) for t in (1.0, temperature)]
-    return Calibration(temperature, data, len(labels), encoder, *errors, tuple(classes))
+    before, after = (calibration_error((logits / t).softmax(1), labels) for t in (1.0, temperature))
+    return Calibration(temperature, data, len(labels), encoder, before, after, tuple(classes))
 
 
 def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
@@ -117,7 +118,7 @@ def read_calibration(path: str | Path) -> Calibration:
         InputError: for a file that cannot be read or is not a calibration.
     """
     values = read_yaml(path, "CALIBRATION", "give the calibration.yaml that --calibrate wrote")
-    kinds = {field.name: field.type for field in fields(Calibration) if field.name != "classes"}
+    kinds: dict[str, Any] = {field.name: field.type for field in fields(Calibration) if field.name != "classes"}
     classes = values.pop("classes", []) if isinstance(values, dict) else []
     if not isinstance(values, dict) or values.keys() != kinds.keys():
         raise InputError(f"CALIBRATION {path} is not a calibration; give the calibration.yaml that --calibrate wrote.")

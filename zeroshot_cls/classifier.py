@@ -31,9 +31,9 @@ def extract_features(reader: BatchReader, extractor: FeatureExtractor, unit: boo
     Args:
         unit: whether features have unit length, or are as CLIP returns them.
     """
-    views, shapes, indices = None, [], []
+    views, shapes, indices = torch.empty(0), list[tuple[int, str]](), list[int]()
     for batch, features in extractor.view_features(reader, unit):
-        if views is None:  # allocated once: rows kept one by one would fragment the heap
+        if not shapes:  # allocated once: rows kept one by one would fragment the heap
             views = torch.empty(reader.total, *features.shape[1:])
         views[len(shapes) : len(shapes) + len(features)] = features.cpu()
         shapes += [(shape.label, shape.name) for shape in batch.shapes]

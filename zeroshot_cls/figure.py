@@ -21,11 +21,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from yacs.config import CfgNode
 
-from pointclip.datasets import Shape
 from pointclip.datasets.shape_files import ShapeFiles
 from pointclip.datasets.synthetic import generate
 from pointclip.encoder import Encoder
@@ -169,7 +169,7 @@ def _parse(arguments: Sequence[str] | None):
     return args, overrides
 
 
-def _shapes(args, num_points: int | None, settings: CfgNode) -> tuple[tuple[str, ...], Sequence[Shape]]:
+def _shapes(args, num_points: int | None, settings: CfgNode) -> tuple[tuple[str, ...], Any]:
     """Class names and shapes of the files, or the bundled ones."""
     if not args.shapes:
         if args.up != "auto" or args.classes:

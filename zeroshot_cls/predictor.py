@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 from yacs.config import CfgNode
 
 from pointclip.datasets.batches import BatchReader
 from pointclip.predicting import ClassAnswer, ClassPredictor, Given, Named, Names, aligned
+from pointclip.projection.view_projection import ViewProjection
 from zeroshot_cls.calibration import open_calibration
 from zeroshot_cls.classifier import cosine_margins, view_logits
 from zeroshot_cls.projections import open_projection, open_view_weights
@@ -60,7 +61,7 @@ class Classifier(ClassPredictor):
     def load_settings(self, config: str, overrides: Sequence[str], encoder: str) -> CfgNode:
         return load(config, overrides, encoder)[1]
 
-    def open_projection(self) -> nn.Module:
+    def open_projection(self) -> ViewProjection:
         return open_projection(self.settings)
 
     def check_names(self, names: Sequence[str]) -> None:
@@ -111,7 +112,7 @@ class Classifier(ClassPredictor):
                     named.names,
                     shares[b],
                     calibrated,
-                    reader.shapes.up_of(place),
+                    reader.files.up_of(place),
                     float(margins[b]),
                     cosines[b].numpy(),
                     of_views[b],

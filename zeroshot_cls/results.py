@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pointclip.datasets.base import ShapeSet
+from pointclip.datasets.base import Shapes
 from pointclip.datasets.batches import BatchReader
+from pointclip.projection.view_projection import ViewProjection
 from pointclip.report.cases import varied
 from pointclip.runs.answers import ANSWERS
 from pointclip.runs.output import table
@@ -16,7 +17,6 @@ from pointclip.runs.run import Results, Run
 from pointclip.utils.files import expanded
 from zeroshot_cls.calibration import FILE, Calibration, note_of, write_calibration
 from zeroshot_cls.classifier import TASK, Answers
-from zeroshot_cls.projections import Projection
 from zeroshot_cls.report import ClassificationCase, write_classification_report, write_shapes_report
 from zeroshot_cls.scores import Scores
 
@@ -29,7 +29,7 @@ def report_test(
     reader: BatchReader,
     answers: Answers,
     scores: Scores,
-    projection: Projection,
+    projection: ViewProjection,
     calibration: Calibration | None,
 ) -> dict:
     """Print the table per class, write the run's files, return the content of metrics.json."""
@@ -74,7 +74,7 @@ def report_own_shapes(
     run: Run,
     reader: BatchReader,
     answers: Answers,
-    projection: Projection,
+    projection: ViewProjection,
     threshold: float,
     calibration: Calibration | None,
 ) -> dict:
@@ -88,7 +88,7 @@ def report_own_shapes(
     run = run.with_notes(note_of(calibration, names, run.encoder))
     calibrated = calibration is not None and calibration.covers(names, run.encoder)
     shown = range(min(count, SHOWN))
-    given = {"input": reader.shapes.given, "classes": list(names), "threshold": threshold}
+    given = {"input": reader.files.given, "classes": list(names), "threshold": threshold}
     called = class_answers(names, answers.top, answers.probabilities, threshold, calibrated, answers.margins)
     listed = answers_of(reader, answers.indices, called)
     if count > SHOWN:
@@ -114,9 +114,9 @@ def best_and_worst(truth: np.ndarray, answers: Answers) -> tuple[list[int], list
 
 def make_cases(
     indices: Iterable[int],
-    shapes: ShapeSet,
+    shapes: Shapes,
     answers: Answers,
-    projection: Projection,
+    projection: ViewProjection,
     calibrated: bool,
     listed: Sequence[Mapping] = (),
 ) -> Iterator[ClassificationCase]:

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
+from typing import Any
 
 import numpy as np
 import torch
@@ -121,9 +122,9 @@ class _Canvas:
         box = left / self.width, 1 - (top + height) / self.height, width / self.width, height / self.height
         return self.figure.add_axes(box, xticks=[], yticks=[])
 
-    def write(self, left: float, top: float, text: str, size: float, **style) -> None:
-        style = {"va": "top", "color": INK, "parse_math": False} | style
-        self.figure.text(left / self.width, 1 - top / self.height, text, fontsize=size, **style)
+    def write(self, left: float, top: float, text: str, size: float, **style: Any) -> None:
+        look: dict[str, Any] = {"va": "top", "color": INK, "parse_math": False} | style
+        self.figure.text(left / self.width, 1 - top / self.height, text, fontsize=size, **look)
 
 
 def _draw_shape(

@@ -129,7 +129,7 @@ class AveragePrecision:
             of_class = np.flatnonzero(labels == k)
             of_class = of_class[np.argsort(-scores[of_class], kind="stable")]
             true_positives = _true_positives(overlap[of_class] > threshold, match[of_class])
-            precision.append(_average_precision(true_positives, total, self.interpolation))
+            precision.append(_average_precision(true_positives, int(total), self.interpolation))
             recall.append(true_positives.sum() / total if total else np.nan)
             counts.append(len(of_class))
         return Scores(self.class_names, np.array(precision), np.array(recall), self._truth.copy(), np.array(counts))

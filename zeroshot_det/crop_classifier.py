@@ -1,6 +1,7 @@
 """Classification of boxes: crops of scenes as shapes, and class probabilities from their views."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -124,7 +125,7 @@ def detect_in_crops(
         classes, weights: as for `class_probabilities`.
         extents: see `size_filter.read_extents`.
     """
-    crops, c, overlap = reader.shapes, settings.CLASSIFIER, settings.NMS.IOU_THRESHOLD
+    crops, c, overlap = cast(Crops, reader.shapes), settings.CLASSIFIER, settings.NMS.IOU_THRESHOLD
     names, unnamed = crops.class_names, crops.scenes.keeps_unnamed
     probabilities = classify_crops(reader, extractor, classes, weights, c.LOGITS, len(names))  # [boxes, K]
     return [

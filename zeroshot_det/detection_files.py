@@ -49,7 +49,7 @@ def write_scene(folder: Path, scene: Scene, detected: Detections, names: Sequenc
         for row, eight in zip(rows, corners, strict=True)
     ]
     about = {"scan": scene.name, "up": scene.frame.up, "unit": scene.frame.unit, "classes": list(names)}
-    about["levelling"] = scene.frame.levelling
+    about |= {"levelling": scene.frame.levelling}  # type: ignore[dict-item]  # any JSON
     write_json(folder / "boxes.json", {**about, "boxes": boxes})
     write_csv(folder / "boxes.csv", BOX_COLUMNS, rows)
     if scene.frame.levelling is None:  # the tools' boxes stand upright

@@ -63,7 +63,7 @@ def detect(
     probabilities = probabilities * allowed
     if keep_unnamed:
         probabilities = np.column_stack([probabilities, ~fitting])
-        fitting = np.ones(len(fitting), bool)
+        fitting = np.ones(len(proposals), bool)
     boxes, objectness, probabilities = proposals.boxes[fitting], proposals.objectness[fitting], probabilities[fitting]
     labels = probabilities.argmax(1) if len(boxes) else np.zeros(0, np.int64)
     kept = suppress(boxes, objectness, labels, overlap)

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from torch import nn
 from yacs.config import CfgNode
 
 from pointclip.predicting import ClassPredictor, Given, Names
 from pointclip.predicting.given import given_shapes
+from pointclip.projection.view_projection import ViewProjection
 from zeroshot_det.boxes import corners_of
 from zeroshot_det.crop_classifier import detect_in_crops, open_crops
 from zeroshot_det.detection_files import BOX_COLUMNS, box_rows
@@ -69,7 +69,7 @@ class Detector(ClassPredictor):
     def load_settings(self, config: str, overrides: Sequence[str], encoder: str) -> CfgNode:
         return load(config, overrides, encoder)[1]
 
-    def open_projection(self) -> nn.Module:
+    def open_projection(self) -> ViewProjection:
         return open_projection(self.settings)
 
     def check_names(self, names: Sequence[str]) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from torch import nn
 
+from pointclip.projection.view_projection import ViewProjection
 from pointclip.report.album import Album, cell, column, short_names
 from pointclip.report.page import render
 from pointclip.runs.run import Run
@@ -38,7 +38,7 @@ def write_detection_report(
     proposed: Sequence[SceneProposals],
     detections: Sequence[Detections],
     scores: DetectionScores | None,
-    projection: nn.Module,
+    projection: ViewProjection,
 ) -> None:
     """Write the page; its pictures go to the folder `pictures` beside it.
 
@@ -97,7 +97,7 @@ def _case(
     entry: SceneProposals,
     detected: Detections,
     run: Run,
-    projection: nn.Module,
+    projection: ViewProjection,
 ) -> dict:
     """One scene as the template takes it."""
     scene, names = scenes[entry.scene_index], scenes.detected_classes
@@ -147,7 +147,7 @@ def _box(
     i: int,
     names: Sequence[str],
     crops: tuple[float, int],
-    projection: nn.Module,
+    projection: ViewProjection,
 ) -> dict:
     """One detection with its crop, of a margin and a number of points, its depth maps and its most probable classes."""
     box, (margin, count) = detected.boxes[i], crops

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from torch import nn
 
+from pointclip.projection.view_projection import ViewProjection
 from pointclip.runs.answers import ANSWERS
 from pointclip.runs.output import table
 from pointclip.runs.run import Results, Run
@@ -40,7 +40,7 @@ def report_scenes(
     detections: Sequence[Detections],
     scores: DetectionScores | None,
     seconds: dict[str, float],
-    projection: nn.Module,
+    projection: ViewProjection,
 ) -> dict:
     """Print the table, write the run's files, return what metrics.json holds.
 

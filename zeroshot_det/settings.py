@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 from yacs.config import CfgNode
 
@@ -212,5 +213,5 @@ def _check_unused(settings: CfgNode) -> None:
             raise InputError(f"{name} is {PUBLISHED!r}, but nothing is published for detection; use {others}.")
 
 
-def _value(settings: CfgNode, name: str) -> object:
+def _value(settings: CfgNode, name: str) -> Any:
     return reduce(lambda group, key: group[key], name.split("."), settings)

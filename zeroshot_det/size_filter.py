@@ -28,7 +28,7 @@ def read_extents(path: str | Path = EXTENTS) -> dict[str, tuple[float, float, fl
         three = isinstance(sides, list) and len(sides) == 3
         if not three or not all(isinstance(side, int | float) and 0 < side < 100 for side in sides):
             raise InputError(f"{path}: {name} has {sides!r}; expected three positive numbers in metres.")
-    return {key_of(str(name)): tuple(map(float, sides)) for name, sides in values.items()}
+    return {key_of(str(name)): (float(a), float(b), float(c)) for name, (a, b, c) in values.items()}
 
 
 def extents_of(name: str, extents: Mapping[str, Sequence[float]]) -> Sequence[float] | None:

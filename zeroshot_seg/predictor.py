@@ -65,7 +65,8 @@ class Segmenter(Predictor):
     ):
         super().__init__(encoder, **options)
         check_encoder(self.encoder, self.settings.FEATURES)
-        self.category, self._parts = SHAPE, None
+        self.category = SHAPE
+        self._parts: Named | None = None
         if parts is not None or category:
             self.set_parts(parts, category)
 
@@ -124,8 +125,7 @@ class Segmenter(Predictor):
 
     def _named(self, parts: Names | None, category: str) -> Named:
         name, category = category or SHAPE, "" if category == SHAPE else category
-        given = isinstance(parts, Mapping)
-        prompts = given_prompts({name: parts}) if given else self.prompts
+        prompts = given_prompts({name: parts}) if isinstance(parts, Mapping) else self.prompts
         names = names_or_list(parts) if isinstance(parts, str) else tuple(parts or ())
         sentences = part_sentences({name: own_parts(names, category, prompts)}, prompts, self.settings.PROMPTS.TEMPLATE)
         return self.with_features(sentences.flat())

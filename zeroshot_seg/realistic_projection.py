@@ -106,6 +106,7 @@ class RealisticProjection(VoxelProjection):
         # squeeze does not affect occlusion, so it is used here even if the maps are made without it
         nearest, own_depth = project(cells, replace(self.spec, squeeze=True), lookup=seen_at, backend=self.backend)
         maps = nearest if self.spec.squeeze else project(cells, self.spec, backend=self.backend)[0]
+        assert own_depth is not None  # there was a lookup
         pixel = seen_at.row * self.spec.image_size + seen_at.column  # [B, 10, N]
         visible = (nearest.flatten(2).gather(2, pixel) - own_depth).abs() < VISIBLE_WITHIN
         # in integers: ceil((position − margin) · 224 / 184)

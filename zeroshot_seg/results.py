@@ -13,6 +13,7 @@ from pointclip.datasets.shape_files.labelling import FileLabels, labels_in_file
 from pointclip.datasets.shape_files.las import SCANS
 from pointclip.datasets.shape_files.reading import ending_of, read_bytes
 from pointclip.errors import InputError
+from pointclip.projection.view_projection import ViewProjection
 from pointclip.report.cases import varied
 from pointclip.report.labelled_files import write_glb, write_las, write_ply
 from pointclip.report.pictures import even_choice
@@ -22,7 +23,6 @@ from pointclip.runs.own_shapes import FEW, UP_COLUMNS, answers_of, details, up_c
 from pointclip.runs.run import Results, Run
 from zeroshot_seg.labelling import TASK, Segmented, file_labels
 from zeroshot_seg.protocol import method_in_words, protocol_in_words
-from zeroshot_seg.realistic_projection import RealisticProjection
 from zeroshot_seg.report import SegmentationCase, write_segmentation_report
 from zeroshot_seg.scores import Scores
 
@@ -40,7 +40,7 @@ def report_test(
     shapes: list[Segmented],
     scores: Scores,
     parts: Parts,
-    projection: RealisticProjection,
+    projection: ViewProjection,
     args: argparse.Namespace,
 ) -> dict:
     """Print the table per category, write the run's files, return the content of metrics.json."""
@@ -77,13 +77,13 @@ def report_own_shapes(
     reader: BatchReader,
     shapes: list[Segmented],
     parts: Parts,
-    projection: RealisticProjection,
+    projection: ViewProjection,
     args: argparse.Namespace,
 ) -> dict:
     """Print the number of points of each part, and write the files of own shapes to the run's folder."""
-    given, count = {"input": reader.shapes.given, "parts": parts}, len(shapes)
+    given, count = {"input": reader.files.given, "parts": parts}, len(shapes)
     found = [
-        part_answer(shape, file_labels(reader.shapes, shape, len(parts[shape.category])), parts) for shape in shapes
+        part_answer(shape, file_labels(reader.files, shape, len(parts[shape.category])), parts) for shape in shapes
     ]
     listed = answers_of(reader, [shape.index for shape in shapes], found)
     summary = {"task": TASK, **given, **run.summary(count), ANSWERS: listed}
@@ -181,7 +181,7 @@ def make_cases(
     chosen: Iterable[tuple[Segmented, float | None]],
     reader: BatchReader,
     parts: Parts,
-    projection: RealisticProjection,
+    projection: ViewProjection,
     listed: Sequence[Mapping] = (),
 ) -> Iterator[SegmentationCase]:
     """Shapes with their IoU for the report, one by one, since they are large; large clouds are subsampled.
@@ -240,7 +240,7 @@ def own_predictions(run: Run, answers: Sequence[Mapping]) -> tuple[list[str], li
 
 def check_saving(args: argparse.Namespace, reader: BatchReader) -> None:
     """Raise an InputError if --save-las has no file to write."""
-    if args.save_las and not any(ending_of(path) in SCANS for path in reader.shapes.paths):
+    if args.save_las and not any(ending_of(path) in SCANS for path in reader.files.paths):
         raise InputError("--save-las writes .las and .laz files as they came, but --input has none; use --save-ply.")
 
 
@@ -268,6 +268,6 @@ def save_shapes(
             write_ply(folder / "ply" / f"{name}.ply", points, found.points, names, triangles, found.triangles, fields)
         if args.save_glb:
             write_glb(folder / "glb" / f"{name}.glb", points, found.points, triangles, found.triangles)
-        if args.save_las and (ending := ending_of(reader.shapes.entries[segmented.index].path)) in SCANS:
-            data, _ = read_bytes(reader.shapes.entries[segmented.index].path)
+        if args.save_las and (ending := ending_of(reader.files.entries[segmented.index].path)) in SCANS:
+            data, _ = read_bytes(reader.files.entries[segmented.index].path)
             write_las(folder / "las" / f"{name}{ending}", data, found.points, names, taken.geometry.rows)

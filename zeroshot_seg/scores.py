@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,14 +20,20 @@ class Scores:
     chance: np.ndarray  # [n], every point labelled at random
 
 
+def known_truth(shape: Segmented) -> np.ndarray:
+    """The true labels of a shape. Raises an InputError if none is known."""
+    check_parts_known(shape.name, shape.truth)
+    assert shape.truth is not None
+    return shape.truth
+
+
 def evaluate(shapes: list[Segmented], parts: Mapping[str, tuple[str, ...]], rule: str, seed: int) -> Scores:
     """Score segmented shapes with ground truth; `rule` as in `pointclip.metrics.shape_iou`."""
-    for shape in shapes:
-        check_parts_known(shape.name, shape.truth)
     rng = np.random.default_rng(seed)
-    points = {category: np.zeros(len(names), int) for category, names in parts.items()}
+    points: dict[str, Any] = {category: np.zeros(len(names), int) for category, names in parts.items()}
     for shape in shapes:
-        points[shape.category] += np.bincount(shape.truth[shape.truth >= 0], minlength=len(parts[shape.category]))
+        truth = known_truth(shape)
+        points[shape.category] += np.bincount(truth[truth >= 0], minlength=len(parts[shape.category]))
     rows = []
     for shape in shapes:
         count = len(parts[shape.category])
@@ -35,6 +42,6 @@ def evaluate(shapes: list[Segmented], parts: Mapping[str, tuple[str, ...]], rule
             np.full_like(shape.labels, points[shape.category].argmax()),
             rng.integers(count, size=len(shape.labels)),
         )
-        ious = [metrics.part_ious(shape.truth.astype(int), guess.astype(int), count) for guess in guesses]
+        ious = [metrics.part_ious(known_truth(shape).astype(int), guess.astype(int), count) for guess in guesses]
         rows.append([metrics.shape_iou(iou, rule) for iou in ious])
     return Scores(*np.array(rows).T)

@@ -88,6 +88,7 @@ def search_split(
             start = published_weights[name].values
             groups, indices = published_start(published_parts(published, name), groups)
         candidates = [features.cpu() for features in extractor.sentence_features(groups)]
+        assert extractor.store is not None
         stored = StoredShapes(labelled, extractor.store, extractor.device, settings.FEATURES)
         problem = as_problem(stored, start, len(groups), len(parts), settings)
         best[name] = search(problem, candidates, start, what, settings.SEARCH, views, extractor.progress, indices)
@@ -180,7 +181,7 @@ class StoredShapes:
         return SeenPoints(stored["visible"], stored["pixel"].long()), arranged(stored["patches"], self.order).float()
 
 
-class PointFeatures(Sequence):
+class PointFeatures(Sequence[Tensor]):
     """All shapes' point features at given view weights, in memory up to `MAX_BYTES`, otherwise computed on demand."""
 
     def __init__(self, stored: StoredShapes, weights: Tensor):
@@ -191,7 +192,7 @@ class PointFeatures(Sequence):
     def __len__(self) -> int:
         return len(self.kept)
 
-    def __getitem__(self, i: int) -> Tensor:
+    def __getitem__(self, i: int) -> Tensor:  # type: ignore[override]  # no slices
         if i in self.held:
             return self.held[i]
         if not 0 <= i < len(self):

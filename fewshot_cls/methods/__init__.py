@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from pkgutil import resolve_name
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fewshot_cls.methods.head import Head
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,7 @@ class Method:
     batch_norm: bool = False  # needs two shapes a step
 
     @property
-    def head(self) -> type:
+    def head(self) -> "type[Head]":
         """The class of its heads, whose module is imported now."""
         return resolve_name(f"{__name__}.{self.kind}")
 

@@ -68,6 +68,8 @@ class InterViewAdapter(nn.Module):
 class AdaptedHead(Head):
     """The inter-view adapter and the classes it scores against."""
 
+    classes: Tensor  # [K, C]
+
     def __init__(self, adapter: InterViewAdapter, classes: Tensor):
         super().__init__()
         self.adapter = adapter
@@ -81,7 +83,7 @@ class AdaptedHead(Head):
     def untrained(
         cls, zero: ZeroShot, views: Tensor, seed: int, *, scale: float, dropout: float, hidden_dropout: bool = False
     ) -> "AdaptedHead":
-        return cls(InterViewAdapter(*views.shape[1:], scale, dropout, seed, hidden_dropout), zero.classes)
+        return cls(InterViewAdapter(views.shape[1], views.shape[2], scale, dropout, seed, hidden_dropout), zero.classes)
 
     @classmethod
     def rebuild(cls, tensors: Mapping[str, Tensor], numbers: Mapping) -> "AdaptedHead":

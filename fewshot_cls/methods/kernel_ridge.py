@@ -24,6 +24,8 @@ class KernelRidge(VectorHead):
         beta: see `rbf`.
     """
 
+    keys: Tensor
+    coefficients: Tensor
     grid = {"alpha": ALPHAS, "beta": BETAS, "ridge": (0.001, 0.01, 0.1, 1, 10)}  # noqa: RUF012 - a constant
 
     tries = tuple({"beta": beta, "ridge": ridge} for beta in (1, 5.5, 10) for ridge in (0.1, 1))
@@ -40,7 +42,7 @@ class KernelRidge(VectorHead):
         self.register_buffer("coefficients", coefficients.contiguous())  # so that a head from a file is bit-identical
 
     @classmethod
-    def fit(
+    def fit(  # type: ignore[override]  # has its own hyperparameters by name
         cls,
         zero: ZeroShot,
         views: Tensor,

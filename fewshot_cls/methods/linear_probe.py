@@ -34,7 +34,7 @@ class LinearProbe(LinearHead):
         return super().numbers | {"prior": self.prior}
 
     @classmethod
-    def fit(
+    def fit(  # type: ignore[override]  # has its own hyperparameters by name
         cls,
         zero: ZeroShot,
         views: Tensor,

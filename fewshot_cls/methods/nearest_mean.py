@@ -15,7 +15,7 @@ class NearestMean(LinearHead):
     prior = False
 
     @classmethod
-    def fit(
+    def fit(  # type: ignore[override]  # has its own hyperparameters by name
         cls, zero: ZeroShot, views: Tensor, labels: Tensor, *, alpha: float = 100.0, how: str = "concat"
     ) -> "NearestMean":
         """See `Head.fit`."""

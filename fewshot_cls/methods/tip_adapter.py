@@ -19,6 +19,9 @@ class TipAdapter(VectorHead):
             keys; None leaves it as it is, as published.
     """
 
+    keys: Tensor
+    values: Tensor
+    centre: Tensor | None
     grid = {"alpha": ALPHAS, "beta": BETAS}  # noqa: RUF012 - a constant
 
     tries = tuple({"beta": beta, "centred": True} for beta in (3, 5.5, 10))
@@ -43,7 +46,7 @@ class TipAdapter(VectorHead):
         self.register_buffer("values", values)
 
     @classmethod
-    def fit(
+    def fit(  # type: ignore[override]  # has its own hyperparameters by name
         cls,
         zero: ZeroShot,
         views: Tensor,

@@ -1,7 +1,7 @@
 """Heads on one vector a shape: zero-shot logits plus α times a method's scores."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +26,7 @@ class VectorHead(Head):
         how: see `shape_vectors`.
     """
 
+    zero: ZeroShot
     prior = True  # whether the zero-shot logits are added
     tries: ClassVar[Sequence[Mapping[str, float]]] = ({},)  # that cross-validation compares; it fits α itself
     few: ClassVar[Mapping[str, float]] = {}  # instead of them where there are too few shots
@@ -41,9 +42,13 @@ class VectorHead(Head):
         return {name: getattr(self, name) for name in ("alpha", "beta", "how") if hasattr(self, name)}
 
     @classmethod
+    def fit(cls, zero: ZeroShot, views: Tensor, labels: Tensor, *, how: str, **hyperparameters: float) -> "VectorHead":
+        raise NotImplementedError
+
+    @classmethod
     def rebuild(cls, tensors: Mapping[str, Tensor], numbers: Mapping) -> "VectorHead":
         zero = ZeroShot(tensors["zero.classes"], tensors["zero.weights"])
-        own = {name: tensor for name, tensor in tensors.items() if not name.startswith("zero.")}
+        own: dict[str, Any] = {name: tensor for name, tensor in tensors.items() if not name.startswith("zero.")}
         numbers = {name: current_value("VIEW_FUSION", value) for name, value in numbers.items()}
         return cls(zero, **own, **numbers)
 
@@ -79,6 +84,9 @@ class LinearHead(VectorHead):
         weight: [K, d].
         bias: [K].
     """
+
+    weight: Tensor
+    bias: Tensor
 
     def __init__(self, zero: ZeroShot, weight: Tensor, bias: Tensor, alpha: float = 1.0, how: str = "concat"):
         super().__init__(zero, alpha, how)

@@ -16,6 +16,9 @@ class ZeroShot(Head):
         weights: [V], the view weights.
     """
 
+    classes: Tensor
+    weights: Tensor
+
     def __init__(self, classes: Tensor, weights: Tensor):
         super().__init__()
         self.register_buffer("classes", classes)

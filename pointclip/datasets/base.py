@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -27,19 +27,24 @@ class Shape:
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)  # subtracted from a file's coordinates, in the file's axes
 
 
-class ShapeSet(Protocol):
-    """The interface required by the tasks; a `torch.utils.data.Dataset` of `Shape`s satisfies it.
+class Shapes(Protocol):
+    """Shapes that are read one by one; files of one's own are no more than that.
 
-    `part_names` is empty for a data set without parts.
+    `part_names` is empty for shapes without parts.
     """
 
     class_names: tuple[str, ...]
-    labels: np.ndarray  # [n] int64, every shape's label, available without reading shapes
     part_names: dict[str, tuple[str, ...]]  # class name -> names of its parts, in label order
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Shape: ...
+
+
+class ShapeSet(Shapes, Protocol):
+    """The interface of data sets; a `torch.utils.data.Dataset` of `Shape`s satisfies it."""
+
+    labels: np.ndarray  # [n] int64, every shape's label, available without reading shapes
 
 
 _READERS: dict[str, Callable[..., ShapeSet]] = {}
@@ -92,7 +97,7 @@ def check_set(shapes: ShapeSet, name: str) -> None:
         raise InputError(
             f"{name}: len() of the data set fails ({first_line(error)}); give its class __len__."
         ) from error
-    classes = getattr(shapes, "class_names", None)
+    classes: Any = getattr(shapes, "class_names", None)
     if not _are_names(classes):
         raise InputError(f"{name}: class_names is {brief(classes)}; expected a tuple of unique names.")
     labels = getattr(shapes, "labels", None)

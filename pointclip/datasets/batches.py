@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pointclip.datasets.base import Shape, ShapeSet, brief
+from pointclip.datasets.base import Shape, Shapes, brief
 from pointclip.datasets.own_file import failure
 from pointclip.datasets.shape_files import ShapeFiles
 from pointclip.errors import InputError, NothingReadError
@@ -52,7 +52,7 @@ class BatchReader:
         fingerprint: of the shapes read in this pass, with labels and in order.
     """
 
-    shapes: ShapeSet
+    shapes: Shapes
     batch_size: int
     on_bad: str = "stop"
     indices: list[int] | None = None
@@ -64,6 +64,13 @@ class BatchReader:
     @property
     def fingerprint(self) -> str:
         return self._digest.hexdigest()
+
+    @property
+    def files(self) -> ShapeFiles:
+        """The shapes as files of a user's. Raises TypeError where they are a data set's."""
+        if not isinstance(self.shapes, ShapeFiles):
+            raise TypeError(f"The shapes are a {type(self.shapes).__name__}, not files of a user's.")
+        return self.shapes
 
     @property
     def total(self) -> int:
@@ -103,7 +110,7 @@ class BatchReader:
     def _take_in(self, shape: Shape) -> None:
         parts = np.empty(0) if shape.parts is None else shape.parts
         for values, kind in ((shape.points, np.float32), ([len(shape.points), shape.label], int), (parts, int)):
-            self._digest.update(np.ascontiguousarray(values, kind))
+            self._digest.update(np.ascontiguousarray(values, kind).data)
 
     def _read(self, index: int) -> Shape | None:
         try:
@@ -145,7 +152,7 @@ class _Failed(InputError):
     """A bug in the data set's code."""
 
 
-def check_shape(shape: Shape, shapes: ShapeSet, index: int) -> Shape:
+def check_shape(shape: Shape, shapes: Shapes, index: int) -> Shape:
     """A valid shape, with contiguous copies of points (float32) and parts (int64).
 
     Raises:
@@ -176,7 +183,7 @@ def check_parts_known(name: str, parts: np.ndarray | None) -> None:
         )
 
 
-def _check_label(shape: Shape, shapes: ShapeSet, index: int) -> None:
+def _check_label(shape: Shape, shapes: Shapes, index: int) -> None:
     classes = len(shapes.class_names)
     if isinstance(shape.label, bool) or not isinstance(shape.label, (int, np.integer)):
         raise InputError(f"{shape.name}: its label is {brief(shape.label)}; expected an integer.")
@@ -189,7 +196,7 @@ def _check_label(shape: Shape, shapes: ShapeSet, index: int) -> None:
         )
 
 
-def _check_parts(shape: Shape, shapes: ShapeSet) -> None:
+def _check_parts(shape: Shape, shapes: Shapes) -> None:
     parts = shape.parts
     if not isinstance(parts, np.ndarray) or parts.dtype.kind not in "iu" or parts.ndim != 1:
         raise InputError(f"{shape.name}: its parts are {brief(parts)}; expected a numpy integer array [N].")

@@ -63,7 +63,8 @@ def read_class_names(path: Path) -> tuple[str, ...]:
     if wrong := [name for name in names if name.endswith((",", ";"))]:
         raise InputError(f"{path} has the line {wrong[0]!r}, which ends in a comma; write only names, one per line.")
     numbered = [re.match(r"(\d+)\s*[\s:,.;=]\s*\S", name) for name in names]
-    if all(numbered) and [int(match[1]) - int(numbered[0][1]) for match in numbered] == list(range(len(names))):
+    numbers = [int(match[1]) for match in numbered if match]
+    if numbers and numbers == list(range(numbers[0], numbers[0] + len(names))):
         raise InputError(
             f"{path} has the line {names[0]!r}, which starts with a number; write only names, one per line."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -128,7 +129,7 @@ class PickledShapes:
             )
         self.path, self.notes = paths[0], ()
         with open(self.path, "rb") as file:
-            content = load_pickled(file, self.path)
+            content: Any = load_pickled(file, self.path)
         try:
             clouds, labels = content
             self._clouds = [np.array(cloud[:num_points, :3], np.float32) for cloud in clouds]

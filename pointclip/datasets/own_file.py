@@ -25,7 +25,9 @@ def run_file(path: Path) -> None:
         raise InputError(f"DATASET.NAME is {str(path)!r}, which does not exist; give a file that registers a data set.")
     name = _OWN + hashlib.blake2b(os.fsencode(os.path.realpath(path)), digest_size=8).hexdigest()
     loader = SourceFileLoader(name, str(path))  # explicit, because .PY in capitals has no loader by default
-    module = importlib.util.module_from_spec(importlib.util.spec_from_file_location(name, path, loader=loader))
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+    assert spec is not None  # it has a loader
+    module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # needed by dataclasses to resolve annotations that are strings
     loader.exec_module(module)
 

@@ -133,7 +133,8 @@ class ShapeNetPart:
         label = int(self.labels[index])
         points, parts, name = self._shapes[index]
         count = len(PART_NAMES[CATEGORIES[label]])
-        local = parts - FIRST_PART[label]  # [N]
+        assert parts is not None
+        local = np.asarray(parts - FIRST_PART[label])  # [N]
         if local.min(initial=0) < 0 or local.max(initial=0) >= count:
             wrong = parts[(local < 0) | (local >= count)][0]
             raise InputError(

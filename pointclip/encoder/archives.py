@@ -183,6 +183,7 @@ class _Archive:
             raise InputError(
                 f"The weights file {self.path} uses its record {storage.key} with two types; download it again."
             )
+        assert numbers is not None
         return numbers
 
 

@@ -5,6 +5,7 @@ import pickle
 import warnings
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -121,7 +122,7 @@ def _number(kind: _Type, content: bytes) -> float:
     return 0.0
 
 
-_NUMPY = [
+_NUMPY: list[Any] = [
     (_Type, "numpy.dtype"),
     (_number, "numpy.core.multiarray.scalar"),
     (_number, "numpy._core.multiarray.scalar"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +30,8 @@ class Encoder(nn.Module):
         context_length: maximum number of tokens of a sentence, including start and end tokens.
     """
 
+    model: Any  # open_clip's; its kinds have no common type
+
     def __init__(self, model: nn.Module, architecture: str, name: str, precision: str, notes: Sequence[str] = ()):
         super().__init__()
         self.model = model.eval().requires_grad_(False)
@@ -36,9 +39,9 @@ class Encoder(nn.Module):
         self.name = name
         self.precision = precision
         self.notes = tuple(notes)
-        size = model.visual.image_size
-        self.image_size = size if isinstance(size, int) else size[0]
-        self.context_length = model.context_length
+        size = self.model.visual.image_size
+        self.image_size: int = size if isinstance(size, int) else size[0]
+        self.context_length = self.model.context_length
 
     @property
     def device(self) -> torch.device:

@@ -28,7 +28,7 @@ def native_precision(device: torch.device) -> str:
     if device.type == "cuda":
         return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
     if device.type == "cpu":
-        capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # not in older releases of torch
+        capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # not in older releases of torch
         return (
             "bf16"
             if capabilities.get("amx_bf16") or capabilities.get("avx512_bf16") or capabilities.get("bf16")

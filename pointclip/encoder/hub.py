@@ -41,6 +41,7 @@ def _download(repository: str) -> Path:
         if file is not None:
             _fetch_config(repository)
         return path
+    assert failure is not None
     raise CannotFetch(
         f"Cannot download weights from {HUB}{repository} ({first_line(failure)[:200]}); check the name and the "
         "network, or set ENCODER.PRETRAINED to a local file."

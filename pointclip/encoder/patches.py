@@ -6,15 +6,17 @@ on one position it is the value path (MaskCLIP, Zhou et al., ECCV 2022), followe
 pooling it is the head, applied to each position.
 """
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pointclip.errors import InputError
 
 BATCH = 8192  # patches per call of a head; attention on GPUs does not support batches beyond 65,535
 
 
-def patch_features(visual: nn.Module, images: Tensor, name: str) -> Tensor:
+def patch_features(visual: Any, images: Tensor, name: str) -> Tensor:
     """Features of patches, row by row: [n, 3, H, H] of the tower's size and type -> [n, P, C], not of unit length.
 
     Args:
@@ -44,7 +46,7 @@ def patch_features(visual: nn.Module, images: Tensor, name: str) -> Tensor:
     )
 
 
-def _of_vit(visual: nn.Module, images: Tensor) -> Tensor:
+def _of_vit(visual: Any, images: Tensor) -> Tensor:
     """CLIP's ViT: tokens through the final norm and the projection."""
     tokens = visual.forward_intermediates(
         images, indices=1, normalize_intermediates=True, intermediates_only=True, output_fmt="NLC"
@@ -52,13 +54,13 @@ def _of_vit(visual: nn.Module, images: Tensor) -> Tensor:
     return tokens @ visual.proj
 
 
-def _of_resnet(visual: nn.Module, images: Tensor) -> Tensor:
+def _of_resnet(visual: Any, images: Tensor) -> Tensor:
     """CLIP's ResNet: the last map through the value and output projections of the attention pool."""
     maps = visual.forward_intermediates(images, indices=1, intermediates_only=True)["image_intermediates"][0]
     return visual.attnpool.c_proj(visual.attnpool.v_proj(maps.flatten(2).transpose(1, 2)))  # [n, P, C]
 
 
-def _of_tokens(visual: nn.Module, tokens: Tensor) -> Tensor:
+def _of_tokens(visual: Any, tokens: Tensor) -> Tensor:
     """A timm transformer (SigLIP, EVA, MobileCLIP2-B): tokens [n, prefix + P, width] -> [n, P, C]."""
     prefix = visual.trunk.num_prefix_tokens
     patches = tokens[:, prefix:]
@@ -67,12 +69,12 @@ def _of_tokens(visual: nn.Module, tokens: Tensor) -> Tensor:
     return _through_head(visual, repeated).unflatten(0, patches.shape[:2])
 
 
-def _of_maps(visual: nn.Module, maps: Tensor) -> Tensor:
+def _of_maps(visual: Any, maps: Tensor) -> Tensor:
     """A convolutional or hybrid timm network (MobileCLIP2-S, ConvNeXt): maps [n, width, h, w] -> [n, h · w, C]."""
     patches = maps.flatten(2).transpose(1, 2)  # [n, P, width]
     repeated = patches.flatten(0, 1)[..., None, None]  # [n · P, width, 1, 1]
     return _through_head(visual, repeated).unflatten(0, patches.shape[:2])
 
 
-def _through_head(visual: nn.Module, repeated: Tensor) -> Tensor:
+def _through_head(visual: Any, repeated: Tensor) -> Tensor:
     return torch.cat([visual.head(visual.trunk.forward_head(batch)) for batch in repeated.split(BATCH)])

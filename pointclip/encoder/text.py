@@ -6,6 +6,7 @@ from its mask and pooling: SigLIP's and MobileCLIP2-S4's attend to the full cont
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ STEP = 8  # contexts are cut to multiples of this, independent of other sentence
 ROWS = 8  # batch sizes are multiples of this, since CPUs sum odd numbers of rows in another order
 
 
-def context_needed(model: nn.Module, tokens: Tensor) -> Tensor:
+def context_needed(model: Any, tokens: Tensor) -> Tensor:
     """The context length that each sentence needs: [k, L] -> [k], multiples of `STEP` or L itself.
 
     Args:
@@ -30,14 +31,15 @@ def context_needed(model: nn.Module, tokens: Tensor) -> Tensor:
     if pooled_at == "argmax":
         ends = tokens.argmax(1).cpu()
     else:
-        is_end = tokens == getattr(tower, "text_eos_id", getattr(tower, "eos_id", None))
+        end: Any = getattr(tower, "text_eos_id", getattr(tower, "eos_id", None))
+        is_end = torch.eq(tokens, end)
         ends = (
             is_end.int().argmax(1).where(is_end.any(1), 0).cpu()
         )  # as in the tower's pooling if there is no end token
     return torch.minimum((ends + STEP) // STEP * STEP, full)  # an end token at position 7 needs length 8
 
 
-def text_batches(model: nn.Module, tokens: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+def text_batches(model: Any, tokens: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """The features of all sentences, the shortest first: (their indices [b], features [b, C]), at most `size` each.
 
     Batches are padded to a multiple of `ROWS`, so that a sentence's feature is bit-identical whatever else is in the
@@ -56,7 +58,7 @@ def text_batches(model: nn.Module, tokens: Tensor, size: int) -> Iterator[tuple[
             yield indices, features[: len(indices)]
 
 
-def _at_length(model: nn.Module, tokens: Tensor, length: int) -> Tensor:
+def _at_length(model: Any, tokens: Tensor, length: int) -> Tensor:
     """The result of `encode_text` with a context of only `length` tokens; the model is not modified."""
     if length == tokens.shape[1]:
         return model.encode_text(tokens)
@@ -68,7 +70,7 @@ def _at_length(model: nn.Module, tokens: Tensor, length: int) -> Tensor:
     return functional_call(_EncodesText(model), cut, (tokens[:, :length],))
 
 
-def _is_causal(tower: nn.Module) -> bool:
+def _is_causal(tower: Any) -> bool:
     """Whether attention is causal: the mask is 0 up to the diagonal and −inf above it."""
     mask = getattr(tower, "attn_mask", None)
     if mask is None or getattr(tower, "cls_emb", None) is not None:  # CoCa appends a token that attends to all
@@ -80,7 +82,7 @@ def _is_causal(tower: nn.Module) -> bool:
 class _EncodesText(nn.Module):
     """`encode_text` as a forward pass, for `functional_call`."""
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: Any):
         super().__init__()
         self.model = model
 

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from pointclip.datasets.batches import Batch, BatchReader, nothing_left
@@ -15,6 +15,7 @@ from pointclip.encoder import Encoder, projection_device
 from pointclip.features.prefetch import prefetch
 from pointclip.features.sentences import SentenceCache
 from pointclip.features.store import FeatureStore, Forms
+from pointclip.projection.view_projection import ViewProjection
 from pointclip.utils import memory
 
 R = TypeVar("R")
@@ -35,7 +36,7 @@ class FeatureExtractor:
 
     def __init__(
         self,
-        projection: nn.Module,
+        projection: ViewProjection,
         encoder: Encoder,
         store: FeatureStore | None = None,
         progress: bool = True,
@@ -61,11 +62,11 @@ class FeatureExtractor:
         cached = {name: store.load_sentences(group) if store else None for name, group in sentences.items()}
         missing = {name: group for name, group in sentences.items() if cached[name] is None}
         found = self._features_of(dict.fromkeys(sentence for group in missing.values() for sentence in group))
+        made = {name: torch.stack([found[sentence] for sentence in group]) for name, group in missing.items()}
         for name, group in missing.items():
-            cached[name] = torch.stack([found[sentence] for sentence in group])
             if store:
-                store.save_sentences(group, cached[name])
-        return [features.to(self.device) for features in cached.values()]
+                store.save_sentences(group, made[name])
+        return [(made[name] if features is None else features).to(self.device) for name, features in cached.items()]
 
     def _features_of(self, sentences: Iterable[str]) -> dict[str, Tensor]:
         """The feature [C] of each sentence, on the CPU; new ones are cached batch by batch."""
@@ -145,7 +146,7 @@ class FeatureExtractor:
         """Unit features of every view's patches: images [B, V, 3, H, W] -> [B, V, P, C] float32."""
         return self.encoder.encode_patches(images.flatten(0, 1)).unflatten(0, images.shape[:2])
 
-    def _prepare(self, batch: Batch, forms: Callable[[int], Forms] | None) -> tuple[dict[str, Tensor] | None, object]:
+    def _prepare(self, batch: Batch, forms: Callable[[int], Forms] | None) -> tuple[dict[str, Tensor] | None, Any]:
         """The cached features of a batch, or else its projection."""
         expected = forms(batch.points.shape[1]) if forms else None
         cached = self.store.load(_clouds(batch), expected) if self.store else None

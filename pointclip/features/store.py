@@ -3,16 +3,17 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from pointclip.encoder import Encoder, projection_device
 from pointclip.errors import InputError, first_line
+from pointclip.projection.view_projection import ViewProjection
 from pointclip.utils.files import atomic_path
 
 FORMAT = 2  # increment when features of the same input change, such as by reading patches or cutting sentences
@@ -37,7 +38,7 @@ class FeatureStore:
         damaged: files that were damaged and replaced.
     """
 
-    def __init__(self, folder: str | Path, encoder: Encoder, projection: nn.Module):
+    def __init__(self, folder: str | Path, encoder: Encoder, projection: ViewProjection):
         self.sentences_folder = Path(folder) / fingerprint_of_encoder(encoder)
         fingerprint = fingerprint_of_projection(projection, projection_device(encoder.device))
         self.shapes_folder = self.sentences_folder / fingerprint
@@ -49,7 +50,7 @@ class FeatureStore:
         Args:
             forms: expected types and shapes; None for any, as long as all clouds have the same.
         """
-        loaded = []
+        loaded: list[dict[str, Tensor]] = []
         for points in clouds:
             path = self._shape_path(points)
             features = self._read(path)
@@ -79,7 +80,7 @@ class FeatureStore:
         if features is not None and not _fits(features, {"features": (torch.float32, (len(sentences), None))}):
             self.damaged.add(path)
             return None
-        return features and features["features"]
+        return None if features is None else features["features"]
 
     def save_sentences(self, sentences: Sequence[str], features: Tensor) -> None:
         """Cache the features [k, C] of a name's k sentences."""
@@ -117,7 +118,7 @@ def fingerprint_of_encoder(encoder: Encoder) -> str:
     return _digest(*parts)
 
 
-def fingerprint_of_projection(projection: nn.Module, device: torch.device) -> str:
+def fingerprint_of_projection(projection: ViewProjection, device: torch.device) -> str:
     """A fingerprint of a projection: its output for a fixed cloud, to three digits."""
     cloud = torch.from_numpy(np.random.default_rng(0).uniform(-1, 1, (1, 256, 3)).astype(np.float32))
     seen = projection(cloud.to(device))
@@ -154,7 +155,7 @@ def read_features(path: Path) -> dict[str, Tensor] | None:
 
 def _checksum(path: Path, tensors: Mapping[str, Tensor]) -> str:
     """Checksum of the tensors, their names, types and shapes, and of the input in the file's name."""
-    parts = [path.stem.encode()]
+    parts: list[Any] = [path.stem.encode()]
     for name, tensor in sorted(tensors.items()):
         plain = tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
         parts += [f"{name} {tensor.dtype} {list(tensor.shape)}".encode(), plain]

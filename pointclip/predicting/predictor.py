@@ -8,10 +8,10 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar, TypeVar, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from yacs.config import CfgNode
 
 from pointclip.datasets import ShapeFiles
@@ -21,6 +21,7 @@ from pointclip.encoder import Encoder, projection_device
 from pointclip.features import FeatureExtractor
 from pointclip.predicting.given import Given, GivenShapes, given_shapes
 from pointclip.presets import preset_files
+from pointclip.projection.view_projection import ViewProjection
 from pointclip.prompts import given_prompts, open_prompts
 from pointclip.runs.opening import open_encoder
 from pointclip.runs.poses import find_up_axes
@@ -69,7 +70,7 @@ class Predictor:
         sentences: str | os.PathLike | Mapping[str, Sequence[str]] | None = None,
         template: str | None = None,
         view_weights: str | Iterable[float] = "uniform",
-        projection: nn.Module | None = None,
+        projection: ViewProjection | None = None,
         settings: Mapping[str, object] | None = None,
         progress: bool = False,
     ):
@@ -97,7 +98,7 @@ class Predictor:
         """The settings of the task's command; see a task's `settings.load`."""
         raise NotImplementedError
 
-    def open_projection(self) -> nn.Module:
+    def open_projection(self) -> ViewProjection:
         """The projection that the settings select."""
         raise NotImplementedError
 
@@ -106,7 +107,7 @@ class Predictor:
         return self.extractor.encoder
 
     @property
-    def projection(self) -> nn.Module:
+    def projection(self) -> ViewProjection:
         return self.extractor.projection
 
     def with_features(self, sentences: Mapping[str, Sequence[str]]) -> Named:
@@ -148,7 +149,7 @@ class Predictor:
 
     def stand(
         self,
-        files: ShapeFiles,
+        files: ShapeFiles | None,
         classes: Tensor,
         weights: Tensor,
         names: Sequence[str],
@@ -161,6 +162,8 @@ class Predictor:
             names: of the K classes.
             places: of the shapes; None for all.
         """
+        if files is None:
+            return
         unknown = [place for place in (range(len(files)) if places is None else places) if not files.has_up(place)]
         find_up_axes(files, unknown, self.extractor, classes, weights, names)
 
@@ -177,13 +180,13 @@ class Predictor:
             )
 
 
-def aligned(reader: BatchReader, answers: Mapping[int, A]) -> list[A | None]:
+def aligned(reader: BatchReader, answers: Mapping[int, A]) -> list[A]:
     """The answers in the order of a reader's shapes, None for those that were skipped; warns of what was noted."""
     for note in reader.notes:
         warnings.warn(note)
     for place, reason in reader.bad.items():
         warnings.warn(f"shape {place} was skipped: {reason}")
-    return [answers.get(place) for place in range(len(reader.shapes))]
+    return [cast(A, answers.get(place)) for place in range(len(reader.shapes))]
 
 
 def own_settings(

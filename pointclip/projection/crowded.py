@@ -31,6 +31,7 @@ def project_crowded(
         grid[index] = True
         distinct = grid.nonzero()[:, 0]  # [M]
         image, read = project(filled, spec, _cells(distinct, torch.zeros(len(distinct)), spec))
+        assert read is not None  # there was a lookup
         kept = torch.empty(_size(spec))
         kept[distinct] = read[0, 0]
         maps.append(image)

@@ -26,7 +26,8 @@ class Box:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        return tuple(high - low for low, high in zip(self.low, self.high, strict=True))
+        depth, row, column = (high - low for low, high in zip(self.low, self.high, strict=True))
+        return depth, row, column
 
 
 def project(cells: Cells, spec: ProjectionSpec, lookup: Cells | None = None) -> tuple[Tensor, Tensor | None]:
@@ -127,7 +128,8 @@ def grid_sizes(spec: ProjectionSpec, after_densify: bool) -> tuple[int, int, int
     if not after_densify:
         return sizes
     steps = zip(sizes, spec.densify_window, spec.densify_padding, strict=True)
-    return tuple(size + 2 * padding - window + 1 for size, window, padding in steps)
+    depth, row, column = (size + 2 * padding - window + 1 for size, window, padding in steps)
+    return depth, row, column
 
 
 def _window_max(grid: Tensor, axis: int, window: int) -> Tensor:

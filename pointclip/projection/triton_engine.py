@@ -262,12 +262,12 @@ def _project(cells: Cells, lookup: Cells | None, tiling: Tiling, maps: Tensor, v
     progress = maps.new_empty((2, views), dtype=torch.int32)
     buckets = _allocate_buckets(maps, tiling, count, tiling.point_grid())
     # without lookup the kernels need placeholders, which they do not read
-    lookup, values = (lookup, values) if has_lookup else (cells, maps)
-    counts = count, lookup.row.shape[1]
+    sought, values = (cells, maps) if lookup is None else (lookup, values)
+    counts = count, sought.row.shape[1]
     lookup_buckets = _allocate_buckets(maps, tiling, counts[1], tiling.lookup_grid()) if has_lookup else buckets
     kernels.put_into_buckets[(views, 2 if has_lookup else 1)](
         *(cells.row, cells.column, cells.depth, cells.value, *buckets),
-        *(lookup.row, lookup.column, lookup.depth, *lookup_buckets),
+        *(sought.row, sought.column, sought.depth, *lookup_buckets),
         *(values, progress, *counts),
         POINT_GRID=tiling.point_grid(),
         LOOKUP_GRID=tiling.lookup_grid(),

@@ -12,7 +12,7 @@ def varied(order: Sequence[int] | np.ndarray, groups: Sequence | np.ndarray, cou
         order: places, best first.
         groups: the group of each place, such as its class.
     """
-    seen, first, rest = set(), [], []
+    seen, first, rest = set(), list[int](), list[int]()
     for place in map(int, order):
         (rest if groups[place] in seen else first).append(place)
         seen.add(groups[place])

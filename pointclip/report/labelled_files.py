@@ -47,7 +47,7 @@ def write_ply(
     for axis, column in zip("xyz", points.T, strict=True):
         vertices[axis] = column
     elements = [PlyElement.describe(vertices, "vertex")]
-    if triangles is not None:
+    if triangles is not None and triangle_labels is not None:
         faces = _rows([("vertex_indices", "i4", (3,))], triangle_labels)
         faces["vertex_indices"] = triangles
         elements.append(PlyElement.describe(faces, "face"))
@@ -70,7 +70,7 @@ def write_glb(
     """
     import trimesh  # imported here since it is slow and often not needed
 
-    if triangles is None:
+    if triangles is None or triangle_labels is None:
         sound = np.isfinite(points).all(axis=1)
         points, labels = points[sound], labels[sound]
     else:

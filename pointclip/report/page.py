@@ -46,7 +46,7 @@ def render(template: Path, heading: Heading, **content) -> str:
     )
     environment.globals["embedded"] = lambda name: Markup(loader.get_source(environment, name)[0])
     environment.globals["plotly"] = _plotly
-    empty = {"table": {}, "sections": ()}
+    empty: dict[str, object] = {"table": {}, "sections": ()}
     return environment.get_template(template.name).render(**(vars(heading) | empty | content))
 
 

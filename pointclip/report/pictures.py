@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -144,7 +144,7 @@ def confusion_matrix(confusion: np.ndarray, class_names: Sequence[str]) -> Figur
     axes = figure.add_subplot()
     drawn = axes.imshow(100 * shares, cmap="Blues", norm=PowerNorm(0.6, 0, 100))  # makes small shares visible
     names = [drawable(name, f"class {number + 1}") for number, name in enumerate(class_names)]
-    font = {"fontsize": 9 if size <= COUNTED_CLASSES else 7, "parse_math": False, "color": INK}
+    font: dict[str, Any] = {"fontsize": 9 if size <= COUNTED_CLASSES else 7, "parse_math": False, "color": INK}
     axes.set_xticks(range(size), names, rotation=90, **font)
     axes.set_yticks(range(size), names, **font)
     axes.set_xlabel("prediction", color=INK)

@@ -21,7 +21,9 @@ def command_line(prog: str, words: Sequence[str]) -> str:
 
 def shortened(word: str) -> str:
     """A word with its absolute path, also after KEY=, as seen from the working folder, from ~, or its last part."""
-    key, path = re.fullmatch(r"([A-Za-z_.-]+=)?(.*)", word, re.DOTALL).groups()
+    match = re.fullmatch(r"([A-Za-z_.-]+=)?(.*)", word, re.DOTALL)
+    assert match is not None  # it matches any word
+    key, path = match.groups()
     if not os.path.isabs(path):
         return word
     for folder, start in ((Path.cwd(), ""), (Path.home(), "~/")):

@@ -5,11 +5,11 @@ import sys
 from collections.abc import Sequence
 
 import numpy as np
-from torch import nn
 from yacs.config import CfgNode
 
 from pointclip.config import with_changes
 from pointclip.datasets import ShapeFiles, ShapeSet, open_dataset
+from pointclip.datasets.base import Shapes
 from pointclip.datasets.batches import BatchReader, subset, usual_batch_size
 from pointclip.datasets.rotated import rotated
 from pointclip.datasets.shape_files import ENDINGS
@@ -17,6 +17,7 @@ from pointclip.datasets.shape_files.pieces import Split
 from pointclip.encoder import Encoder, check_device, load_encoder, projection_device
 from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor, FeatureStore, SentenceCache
+from pointclip.projection.view_projection import ViewProjection
 from pointclip.prompts import key_of
 from pointclip.runs.arguments import cache_folder
 from pointclip.runs.inputs import expand_inputs
@@ -65,7 +66,7 @@ def search_settings(settings: CfgNode, split: str) -> CfgNode:
     return with_changes(settings, {"DATASET.SPLIT": split, "DATASET.MAX_SHAPES": count})
 
 
-def open_extractor(settings: CfgNode, projection: nn.Module, args: argparse.Namespace) -> FeatureExtractor:
+def open_extractor(settings: CfgNode, projection: ViewProjection, args: argparse.Namespace) -> FeatureExtractor:
     """A feature extractor with the settings' encoder and caches."""
     if not args.quiet:
         print(f"loading the encoder {settings.ENCODER.NAME} …", file=sys.stderr, flush=True)
@@ -98,7 +99,7 @@ def keep_result(result: SearchResult, settings: CfgNode, args: argparse.Namespac
     return with_changes(settings, {"SEARCHED": str(path)})
 
 
-def _reader(shapes: ShapeSet, settings: CfgNode, wanted: list[int], parts_wanted: bool) -> BatchReader:
+def _reader(shapes: Shapes, settings: CfgNode, wanted: list[int], parts_wanted: bool) -> BatchReader:
     batch_size = settings.BATCH_SIZE or usual_batch_size(check_device(settings.DEVICE))
     on_bad = settings.ON_BAD_SHAPE
     if on_bad == "auto":  # one bad file among several of a user's should not stop the run
@@ -111,8 +112,8 @@ def _of_categories(shapes: ShapeSet, categories: str) -> np.ndarray:
     if not categories:
         return np.arange(len(shapes))
     numbers = {key_of(name): number for number, name in enumerate(shapes.class_names)}
-    wanted = [numbers.get(key_of(name)) for name in names_from(categories)]
-    if None in wanted:
+    wanted = [numbers.get(key_of(name), -1) for name in names_from(categories)]
+    if -1 in wanted:
         known = ", ".join(shapes.class_names)
         raise InputError(f"DATASET.CATEGORIES is {categories!r}; expected names out of {known}.")
     return np.flatnonzero(np.isin(shapes.labels, wanted))

@@ -12,7 +12,7 @@ from pointclip.errors import escaped
 from pointclip.utils.files import atomic_path
 
 
-def write_json(path: Path, values: dict) -> None:
+def write_json(path: Path, values: dict | list) -> None:
     """Write a JSON file; non-finite numbers become null."""
     text = json.dumps(plain(values), indent=2, ensure_ascii=False, allow_nan=False)
     with atomic_path(path) as temporary:

@@ -23,7 +23,7 @@ def answers_of(reader: BatchReader, indices: Sequence[int], answers: Sequence[Ma
         indices: of the shapes that were read.
         answers: of the task, for each of them.
     """
-    shapes = reader.shapes
+    shapes = reader.files
     found = [_shape(shapes, i) | dict(answer) | _up(shapes, i) for i, answer in zip(indices, answers, strict=True)]
     return found + [_shape(shapes, i) | {"error": reason} for i, reason in reader.bad.items()]
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from pointclip.datasets import ShapeFiles, ShapeSet
+from pointclip.datasets import ShapeFiles
 from pointclip.datasets.axes import to_y_up
+from pointclip.datasets.base import Shapes
 from pointclip.datasets.up_axis import CUES, MODEL, UNDECIDED, UpGuess
 from pointclip.encoder import projection_device
 from pointclip.errors import InputError
@@ -21,7 +22,7 @@ LEAD = 0.01  # cosine by which a pose's margin has to be larger
 
 
 def find_up_axes(
-    shapes: ShapeSet | None,
+    shapes: Shapes | None,
     indices: Sequence[int] | None,
     extractor: FeatureExtractor,
     classes: Tensor,

@@ -58,7 +58,7 @@ class Run:
     origin: Provenance  # of its sentences and view weights
     seconds: float | None  # from reading all shapes to their features or labels; None if features may have been cached
     notes: list[str] = field(default_factory=list)  # further notes for readers
-    left_out: Mapping[int | str, str] = field(default_factory=dict)  # bad shape -> what is wrong with it
+    left_out: Mapping[int, str] | Mapping[str, str] = field(default_factory=dict)  # bad shape -> what is wrong with it
     environment: dict = field(default_factory=dict)  # see `pointclip.runs.environment`
     command: str = ""  # that made it, in words
 

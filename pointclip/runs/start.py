@@ -5,7 +5,7 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pointclip.utils.command import INTERRUPTED, imported, run_command
 
@@ -25,7 +25,7 @@ def run_task(package: str, command: str = "") -> NoReturn:
     signal.signal(signal.SIGINT, _end)
     settings = imported(f"{package}.settings", ("pointclip", package))
     hub, answers = imported("pointclip.utils.hub"), imported("pointclip.runs.answers")
-    if not command and Path.cwd() != Path(settings.__file__).resolve().parent:
+    if not command and Path.cwd() != Path(str(settings.__file__)).resolve().parent:
         command = getattr(settings, "COMMAND", package)
     words = [*(["--under", command] if command else []), *sys.argv[1:]]
     on_error = answers.print_error if "--json" in words else lambda error: None
@@ -43,7 +43,7 @@ def say_loading() -> None:
     print("loading torch and open_clip …", file=sys.stderr, flush=True)
 
 
-def run_script(main: str, memory_advice: str = MEMORY_ADVICE, **options: str) -> NoReturn:
+def run_script(main: str, memory_advice: str = MEMORY_ADVICE, **options: Any) -> NoReturn:
     """Run a main function "module:function" with the command line of the process, and exit with the code it returns.
 
     `options` are those of `run_command`.

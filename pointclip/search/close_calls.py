@@ -72,7 +72,7 @@ def count_wins(
     """
     counts = np.zeros((groups, len(candidates)), np.int32)
     largest = max(1.0, float(norms(candidates.numpy()).max()))  # the rival's sentence has norm 1
-    bound = product_bound(features.shape[1], norms(features), largest)
+    bound = np.asarray(product_bound(features.shape[1], norms(features), largest))
     for i in range(0, len(features), MAX_ROWS):
         rows = slice(i, i + MAX_ROWS)
         single = torch.from_numpy(features[rows]).float()

@@ -50,6 +50,7 @@ def search(
     if start is None and (c.START == "all" or "prompts" not in what):
         start = all_sentences
     if c.ALTERNATE:
+        assert sets is not None  # it needs both, see `pointclip.config.check_search`
         return alternate(problem, candidates, weights, sets, start, c.SWEEPS, progress=progress)
     if "prompts" not in what:
         best = evaluate_choice(problem, candidates, weights, tuple(all_sentences))
@@ -57,7 +58,7 @@ def search(
         best = search_sentences(problem, candidates, weights, start, c.SWEEPS, progress)
     else:
         best = search_ensembles(problem, candidates, weights, start=start, progress=progress)
-    if "weights" not in what:
+    if sets is None:
         return best
     texts = texts_of(candidates, best.choices)
     if c.WEIGHTS == "descent":

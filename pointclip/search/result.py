@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property, reduce
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -297,17 +298,17 @@ def _groups(entries: Mapping) -> list:
     return [part for entry in entries.values() for part in (entry.values() if isinstance(entry, dict) else [entry])]
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) < 1e6
 
 
-def _is_named(value: object) -> bool:
+def _is_named(value: Any) -> bool:
     """Whether it is a mapping with names as keys, no two of which differ only in spelling."""
     named = isinstance(value, dict) and all(isinstance(name, str) for name in value)
     return named and len(_by_key(value)) == len(value)
 
 
-def _are_sentences(value: object) -> bool:
+def _are_sentences(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(text, str) and text.strip() for text in value)
 
 

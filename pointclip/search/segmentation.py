@@ -63,7 +63,7 @@ class Segmentation:
             if not (labels >= 0).any():
                 raise InputError(f"Shape {i} has no labelled point; leave it out.")
         self.views, self.rule, self.parts = views, rule, parts
-        self.fixed = [None] * len(self.truth)
+        self.fixed: list[np.ndarray | None] = [None] * len(self.truth)
         if fixed is not None:
             self.fixed = [check_labels(labels, f"The fixed parts of shape {i}") for i, labels in enumerate(fixed)]
         self._point_features, self._view_logits = point_features, view_logits

@@ -74,6 +74,7 @@ def search_weights(problem: Problem, texts: Tensor, sets: Tensor, progress: bool
             bar.update(len(chunk))
     scores = np.concatenate(scores)
     index = find_improvement(scores, -np.inf)
+    assert index is not None  # any score exceeds -inf
     score = float(scores[index])
     return Choice((), tuple(sets[index].tolist()), score, (Step("weights", index, score),), len(sets))
 

@@ -182,8 +182,9 @@ class _CellMaker:
         if not homes:
             does = "searches" if search else "trains its head"
             raise InputError(f"{self.path.name}: {row['name']!r} {does} in {home!r}, which is not a column.")
-        source = {"searched" if search else "trained": self.job(row, homes[0], columns)}
-        return Job(job.config, job.settings, **source, kind=job.kind)
+        source = self.job(row, homes[0], columns)
+        searched, trained = (source, None) if search else (None, source)
+        return Job(job.config, job.settings, searched=searched, trained=trained, kind=job.kind)
 
     def _filled(self, settings: Mapping[str, object], words: Mapping[str, str]) -> dict[str, str]:
         pairs = [(key, _fill(str(value), words)) for key, value in settings.items()]

@@ -163,12 +163,12 @@ class Runner:
         pairs = dict(job.settings)
         if job.searched:
             outcome = self.run(job.searched)
-            if outcome.reason:
+            if outcome.reason or outcome.folder is None:
                 raise InputError(f"The search whose result it uses failed: {outcome.reason}")
             pairs["SEARCHED"] = str((outcome.folder / "searched.yaml").resolve())
         if job.trained:
             outcome = self.run(job.trained)
-            if outcome.reason:
+            if outcome.reason or outcome.folder is None:
                 raise InputError(f"The training whose head it uses failed: {outcome.reason}")
             pairs["HEAD"] = str((outcome.folder / "head.safetensors").resolve())
         _, settings = self.task.load(job.config, _flat(pairs))

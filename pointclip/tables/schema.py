@@ -4,6 +4,7 @@ import math
 import re
 import reprlib
 from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from pointclip.errors import InputError
 
@@ -11,19 +12,19 @@ COMMAND_KINDS = ("caption", "question", "paraphrase", "words")  # the command ki
 FLAGS = {"OUTPUT": "--output", "CACHE": "--cache"}  # settings that can only be given as flags
 UNWRITABLE = re.compile(r"[\0-\x08\x0b-\x1f\ud800-\udfff]")  # control characters, lone surrogates
 
-Rule = tuple[Callable[[object], bool], str]  # whether a value is valid, what was expected
+Rule = tuple[Callable[[Any], bool], str]  # whether a value is valid, what was expected
 
 
-def is_text(value: object) -> bool:
+def is_text(value: Any) -> bool:
     return isinstance(value, str) and not UNWRITABLE.search(value)
 
 
-def is_name(value: object) -> bool:
+def is_name(value: Any) -> bool:
     """A non-empty text on one line."""
     return is_text(value) and bool(value.strip()) and len(value.splitlines()) == 1
 
 
-def is_number(value: object) -> bool:
+def is_number(value: Any) -> bool:
     """A finite number, not a boolean."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
@@ -33,17 +34,17 @@ def is_number(value: object) -> bool:
         return False
 
 
-def is_plain(value: object) -> bool:
+def is_plain(value: Any) -> bool:
     return isinstance(value, bool) or is_number(value) or is_text(value)
 
 
-def maps(value: object, of_value: Callable[[object], bool], keys: Collection[str] | None = None) -> bool:
+def maps(value: Any, of_value: Callable[[Any], bool], keys: Collection[str] | None = None) -> bool:
     """Whether it is a mapping with names as keys, all of them in `keys` if given, and values that pass `of_value`."""
     valid = isinstance(value, Mapping) and all(is_name(key) and (keys is None or key in keys) for key in value)
     return valid and all(map(of_value, value.values()))
 
 
-def is_tolerance(value: object) -> bool:
+def is_tolerance(value: Any) -> bool:
     if not maps(value, lambda _: True, ("value", "reason")):
         return False
     points = value.get("value", 0)
@@ -56,7 +57,10 @@ BOOL: Rule = (lambda value: isinstance(value, bool), "true or false")
 LIST: Rule = (lambda value: isinstance(value, list), "a list of {name: …}")
 SETTINGS: Rule = (lambda value: maps(value, is_plain), "{KEY: a number, a text, true or false}")
 WITH: Rule = (lambda value: maps(value, is_plain), "{word: text}")
-ONLY: Rule = (lambda value: isinstance(value, list) and value and all(map(is_name, value)), "a list of config names")
+ONLY: Rule = (
+    lambda value: isinstance(value, list) and bool(value) and all(map(is_name, value)),
+    "a list of config names",
+)
 KIND: Rule = (lambda value: isinstance(value, str) and value in COMMAND_KINDS, f"one of {', '.join(COMMAND_KINDS)}")
 FOR: Rule = (lambda value: maps(value, lambda fields: isinstance(fields, Mapping)), "{config name: fields}")
 HEADS: Rule = (
@@ -141,7 +145,7 @@ def _check_fields(file: str, where: str, entry: Mapping, rules: Mapping[str, Rul
         _check_fields(file, f"{where}for {config}: ", fields, nested, nested)
 
 
-def _must(file: str, field: str, value: object, rule: Rule) -> None:
+def _must(file: str, field: str, value: Any, rule: Rule) -> None:
     is_valid, expected = rule
     if not is_valid(value):
         raise InputError(f"{file}: {field} is {reprlib.repr(value)}; expected {expected}.")

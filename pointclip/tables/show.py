@@ -39,7 +39,7 @@ def write_table(table: Table, results: Sequence[Result], folder: Path, name: str
         path.write_text(markdown(table, results), encoding="utf-8")
     header = ["row", "column", "metric", "published", "ours", "difference", "verdict"]
     header += ["shapes", "tuned_on_test_labels", "notes", "run"]
-    rows = []
+    rows: list[list[object]] = []
     for result in results:
         cell = result.cell
         values = [cell.published, result.ours, result.difference]

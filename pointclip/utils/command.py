@@ -112,7 +112,7 @@ class ArgumentParser(argparse.ArgumentParser):
         near = {word: get_close_matches(word, known, n=1) for word in words}
         guesses = [f"did you mean {found[0]}?" for found in near.values() if found]
         missing = message.startswith("the following arguments are required") and self.epilog
-        below = (self.epilog % {"prog": self.prog}).splitlines() if missing else []
+        below = ((self.epilog or "") % {"prog": self.prog}).splitlines() if missing else []
         raise InputError(f"{message[:1].upper()}{message[1:]}; {' '.join([*guesses, 'see --help.'])}", below)
 
 

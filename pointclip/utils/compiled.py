@@ -7,12 +7,13 @@ write its (identical) result wins.
 
 import warnings
 from functools import cache
+from typing import Any
 
 from numba import njit
 
 # Plain IEEE arithmetic in the order written, no fastmath. nogil lets other threads run in the meantime. The cache is
 # keyed by the source, not by these options: clear it after changing them (rm -r pointclip/**/__pycache__).
-OPTIONS = {"nogil": True, "error_model": "numpy"}
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 part = njit(**OPTIONS)  # for helpers called only by compiled functions of the same module, cached as part of those
 

@@ -113,10 +113,10 @@ def _fetch_once(url: str, part: Path, note: Path, insecure: bool, progress: bool
     """Bring `part` to its full length; raises OSError or HTTPException when the connection breaks before that."""
     begun = read_note(note)
     have = part.stat().st_size if part.is_file() and begun is not None and begun.url == url else 0
-    if have and have == begun.size:
+    if begun is not None and have and have == begun.size:
         return  # interrupted between the last byte and the renaming
     headers = {"User-Agent": "pointclip", "Accept-Encoding": "identity"}
-    if have:
+    if begun is not None and have:
         headers["Range"] = f"bytes={have}-"
         if begun.tag and not begun.tag.startswith("W/"):  # a weak tag does not guarantee identical bytes
             headers["If-Range"] = begun.tag

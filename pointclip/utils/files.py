@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -55,7 +56,7 @@ def expanded(path: str | os.PathLike) -> Path:
     return Path(os.path.expanduser(path))
 
 
-class _UniqueKeys(Loader):
+class _UniqueKeys(Loader):  # type: ignore[misc, valid-type]  # C's where PyYAML has it
     """Safe YAML that rejects duplicate keys, of which plain YAML silently drops all but the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
@@ -66,7 +67,7 @@ class _UniqueKeys(Loader):
         return super().construct_mapping(node, deep)
 
 
-def read_yaml(path: str | os.PathLike, what: str, advice: str) -> object:
+def read_yaml(path: str | os.PathLike, what: str, advice: str) -> Any:
     """The content of a YAML file.
 
     Args:
@@ -87,7 +88,7 @@ def read_yaml(path: str | os.PathLike, what: str, advice: str) -> object:
         raise InputError(f"{name} is not valid YAML: {' '.join(str(error).split())[:300]}.") from error
 
 
-def read_json(path: str | os.PathLike, what: str, advice: str, pairs: Callable[[list], object] | None = None) -> object:
+def read_json(path: str | os.PathLike, what: str, advice: str, pairs: Callable[[list], object] | None = None) -> Any:
     """The content of a JSON file; `what` and `advice` as for `read_yaml`.
 
     Args:
@@ -146,5 +147,5 @@ def _count_values(text: str) -> int:
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor in {anchor for anchor, _ in open_nodes}:
                 raise yaml.YAMLError(f"the anchor {event.anchor!r} contains itself{event.start_mark}")
-            total += sizes.get(event.anchor, 1)
+            total += sizes.get(event.anchor or "", 1)
     return total

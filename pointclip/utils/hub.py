@@ -32,7 +32,7 @@ def model_names() -> set[str]:
     if open_clip := sys.modules.get("open_clip"):  # where others may have been added
         return set(open_clip.list_models())
     spec = find_spec("open_clip")
-    places = spec.submodule_search_locations if spec else ()
+    places = (spec.submodule_search_locations if spec else None) or ()
     return {path.stem for place in places for path in Path(place, "model_configs").glob("*.json")}
 
 

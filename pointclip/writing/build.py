@@ -17,6 +17,7 @@ import re
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -275,7 +276,8 @@ def build(facts: dict, patterns: dict | None = None) -> dict:
         InputError: if an entry is malformed, a fact occurs in two entries, or a sentence is too long for CLIP.
     """
     patterns = patterns or load_patterns()
-    made, owner = {}, {}
+    made: dict[str, Any] = {}
+    owner: dict[str, str] = {}
     for category, name, entry in entries(facts):
         where = f"{category}/{name}" if category else name
         check_entry(where, entry)

@@ -73,7 +73,8 @@ def _sentence(line: str) -> str | None:
 
 def select_sentences(found: Answers, names: Sequence[str], samples: int) -> dict[tuple[str, str], list[str]]:
     """The first `samples` usable sentences per name and kind, without duplicates within a name."""
-    picked, seen = {(name, kind): [] for name in names for kind in KINDS}, set()
+    picked: dict[tuple[str, str], list[str]] = {(name, kind): [] for name in names for kind in KINDS}
+    seen = set()
     for name, kind, sample in sorted(found, key=lambda key: (KINDS.index(key[1]), key[2])):
         if (name, kind) not in picked or len(picked[name, kind]) == samples:
             continue
@@ -157,7 +158,7 @@ def equal_blocks(picked: dict, names: Sequence[str], samples: int) -> tuple[dict
     sentences, notes = {}, []
     for name in names:
         counts = {kind: len(picked[name, kind]) for kind in KINDS}
-        rarest = min(counts, key=counts.get)
+        rarest = min(counts, key=lambda name: counts[name])
         if counts[rarest] == 0:
             raise InputError(
                 f"None of {MAX_REQUESTS * samples} answers to the {rarest} command for {name!r} is usable; use another "

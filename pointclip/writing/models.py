@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -69,12 +69,12 @@ class Endpoint:
         if not (key.isascii() and key.isprintable()):
             raise InputError(f"{KEY} contains characters that are not valid in a key; set it again.")
         self._openai, self._key = openai, key
-        self._options = {"model": model} | ({} if temperature is None else {"temperature": temperature})
+        self._options: dict[str, Any] = {"model": model} | ({} if temperature is None else {"temperature": temperature})
         self._client = openai.OpenAI(api_key=key, base_url=base_url, timeout=timeout, max_retries=0)
 
     def ask(self, command: str, seed: int) -> str:
         """The model's answer; "" if it was truncated. The seed is not sent, since not all servers accept one."""
-        messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": command}]
+        messages: Any = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": command}]
         try:
             reply = self._client.chat.completions.create(messages=messages, **self._options)
         except self._openai.APITimeoutError as error:
@@ -115,7 +115,7 @@ class LocalModel:
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise InputError(f"Cannot load the model {model!r} ({first_line(error)}); check --local.") from error
         self._set_seed = set_seed
-        self._options = {"do_sample": True, "max_new_tokens": NEW_TOKENS, "return_full_text": False}
+        self._options: dict[str, Any] = {"do_sample": True, "max_new_tokens": NEW_TOKENS, "return_full_text": False}
         self._options |= {} if temperature is None else {"temperature": temperature}
 
     def ask(self, command: str, seed: int) -> str:
@@ -148,7 +148,7 @@ def answers(
     Raises:
         InputError: as soon as a request is refused, or has failed `retries` + 1 times; no other is started then.
     """
-    waiting, done = queue.SimpleQueue(), queue.SimpleQueue()
+    waiting, done = queue.SimpleQueue[Any](), queue.SimpleQueue[Any]()
     stop, one_at_a_time = threading.Event(), threading.Lock()
     for task in tasks:
         waiting.put(task)
@@ -220,7 +220,7 @@ def _content(reply: object) -> str:
     """The text of a reply, "" if it was truncated at a token limit; TransientError if it is not a valid reply."""
     choices = getattr(reply, "choices", None)
     message = getattr(choices[0], "message", None) if isinstance(choices, list) and choices else None
-    if message is None:
+    if not choices or message is None:
         raise TransientError("an answer without a message")
     content = getattr(message, "content", None)
     if content is not None and not isinstance(content, str):

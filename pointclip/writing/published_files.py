@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from pointclip.bundled import prompt_files
 from pointclip.datasets.scanobjectnn import CLASSES as SCANOBJECTNN_CLASSES
@@ -122,7 +123,7 @@ def read_candidates(content: bytes, path: PurePosixPath | Path, material: Materi
     material.candidates[path.stem] = sentences
 
 
-def _is_sentences(value: object) -> bool:
+def _is_sentences(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(sentence, str) for sentence in value)
 
 
@@ -167,12 +168,12 @@ def read_parameters(content: bytes, path: PurePosixPath | Path, material: Materi
             _put(material.weights.setdefault("segmentation", {}), key, _weights(value, where), where)
 
 
-def _put(found: dict, key: str, value: object, where: str) -> None:
+def _put(found: dict, key: str, value: Any, where: str) -> None:
     if found.setdefault(key, value) != value:
         raise InputError(f"{where}: {key} differs from another file's; remove the file that was not published.")
 
 
-def _of_classes(value: object, data: str, where: str) -> dict[str, list[str]]:
+def _of_classes(value: Any, data: str, where: str) -> dict[str, list[str]]:
     names = class_names(data)
     if not _is_sentences(value) or len(value) != len(names) or not all(map(str.strip, value)):
         raise InputError(f"{where}: expected {len(names)} sentences, one per class of {data}; {HELP}.")
@@ -180,7 +181,7 @@ def _of_classes(value: object, data: str, where: str) -> dict[str, list[str]]:
 
 
 def _of_parts(
-    value: object, category: str, path: PurePosixPath | Path, line: int, material: Material
+    value: Any, category: str, path: PurePosixPath | Path, line: int, material: Material
 ) -> dict[str, list[str]]:
     parts = PART_NAMES[category]
     if not _is_sentences(value) or not 0 < len(value) <= len(parts) or not all(map(str.strip, value)):
@@ -190,7 +191,7 @@ def _of_parts(
     return {part: [sentence] for part, sentence in zip(parts, value, strict=False)}
 
 
-def _weights(value: object, where: str) -> list[float]:
+def _weights(value: Any, where: str) -> list[float]:
     if (
         not isinstance(value, list)
         or len(value) != VIEWS

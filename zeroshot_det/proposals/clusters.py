@@ -7,6 +7,7 @@ if it hangs more than 6 cm from the wall.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from scipy.cluster.vq import kmeans2
@@ -44,7 +45,7 @@ def propose(room: Room, orientation: str = "oriented", max_boxes: int = 128) -> 
     groups = [group for group in groups_of(room) if len(group) >= MIN_VOXELS]
     boxes = [_box(room, group, orientation) for group in groups]
     sizes = np.array([box[SIZE].max() for box in boxes])
-    keep = np.flatnonzero((sizes >= SHORTEST) & (sizes <= LONGEST)) if boxes else []
+    keep: Any = np.flatnonzero((sizes >= SHORTEST) & (sizes <= LONGEST)) if boxes else []
     if not len(keep):
         return no_proposals()
     boxes = np.array([boxes[i] for i in keep])

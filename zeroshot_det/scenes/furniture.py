@@ -54,7 +54,7 @@ def folds(rng: np.random.Generator, part: Part, low: float, high: float, y: floa
 
 def pick(rng: np.random.Generator, colours: Sequence[tuple[int, int, int]]) -> tuple[int, int, int]:
     """One of some colours, varied a little."""
-    red, green, blue = np.clip(np.array(colours[rng.integers(len(colours))]) + rng.integers(-18, 19, 3), 0, 255)
+    red, green, blue = np.clip(np.array(colours[int(rng.integers(len(colours)))]) + rng.integers(-18, 19, 3), 0, 255)
     return int(red), int(green), int(blue)
 
 
@@ -155,12 +155,12 @@ def desk(rng: np.random.Generator) -> Piece:
         x = rng.uniform(-w / 2 + 0.2, w / 2 - 0.2)
         below = Part("", colour=pick(rng, VIVID))
         piece.parts.append(below.block((x - 0.12, x + 0.1), (0.1, rng.uniform(0.4, 0.6)), (0, rng.uniform(0.3, 0.5))))
-    return put_on(rng, piece, rng.integers(1, 6), rng.integers(0, 3))
+    return put_on(rng, piece, int(rng.integers(1, 6)), int(rng.integers(0, 3)))
 
 
 def dining(rng: np.random.Generator) -> Piece:
     """A table with some clutter."""
-    return put_on(rng, table(rng), rng.integers(0, 4))
+    return put_on(rng, table(rng), int(rng.integers(0, 4)))
 
 
 def cabinets(rng: np.random.Generator) -> Piece:
@@ -189,12 +189,12 @@ def desks(rng: np.random.Generator) -> Piece:
 
 def meeting(rng: np.random.Generator) -> Piece:
     """A long table."""
-    return put_on(rng, table(rng, "table", rng.uniform(1.6, 2.8)), rng.integers(0, 4))
+    return put_on(rng, table(rng, "table", rng.uniform(1.6, 2.8)), int(rng.integers(0, 4)))
 
 
 def coffee_table(rng: np.random.Generator) -> Piece:
     """A low table with some clutter."""
-    return put_on(rng, table(rng, low=True), rng.integers(0, 4))
+    return put_on(rng, table(rng, low=True), int(rng.integers(0, 4)))
 
 
 def cabinet(rng: np.random.Generator) -> Piece:
@@ -205,13 +205,13 @@ def cabinet(rng: np.random.Generator) -> Piece:
     part = Part("cabinet", colour=pick(rng, (*WOOD, *WHITE))).block((-w / 2, w / 2), (0, d), (0, h))
     for x in np.arange(-w / 2 + 0.2, w / 2 - 0.1, 0.45):
         part.block((x, x + 0.02), (d, d + 0.03), (h / 2, h / 2 + 0.12))
-    return put_on(rng, Piece([part], w, d, h), rng.integers(0, 4) if low else rng.integers(0, 2))
+    return put_on(rng, Piece([part], w, d, h), int(rng.integers(0, 4)) if low else int(rng.integers(0, 2)))
 
 
 def bookshelf(rng: np.random.Generator) -> Piece:
     """An open shelf, partly filled."""
     w, d, h = rng.uniform(0.6, 1.6), rng.uniform(0.25, 0.4), rng.uniform(0.9, 2.1)
-    part, books = Part("bookshelf", colour=pick(rng, WOOD)), []
+    part, books = Part("bookshelf", colour=pick(rng, WOOD)), list[Part]()
     part.block((-w / 2, w / 2), (0, 0.02), (0, h))
     for side in (-1, 1):
         part.block(sorted((side * w / 2, side * (w / 2 - 0.03))), (0, d), (0, h))
@@ -246,7 +246,7 @@ def bed(rng: np.random.Generator) -> Piece:
 
 
 def _blobs(
-    rng: np.random.Generator, part: Part, where: Sequence[Sequence[float]], z: float, count: int, size: tuple
+    rng: np.random.Generator, part: Part, where: Sequence[tuple[float, float]], z: float, count: int, size: tuple
 ) -> None:
     """Soft bumps on a surface, such as a blanket's."""
     for _ in range(count):
@@ -302,4 +302,4 @@ def stand(rng: np.random.Generator) -> Piece:
             (-0.15, 0.15), (0.02, 0.32), (1.3, 1.6), CYLINDER
         )
         return Piece([part.block((-0.13, 0.13), (0.04, 0.3), (0, 0.03), CYLINDER)], 0.3, 0.35, 1.6)
-    return put_on(rng, Piece([part.block((-w / 2, w / 2), (0, d), (0, h))], w, d, h), rng.integers(0, 3))
+    return put_on(rng, Piece([part.block((-w / 2, w / 2), (0, d), (0, h))], w, d, h), int(rng.integers(0, 3)))

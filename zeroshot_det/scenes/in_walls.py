@@ -121,9 +121,9 @@ def window(rng: np.random.Generator, layout: Layout, walls: list[Wall]) -> None:
         colour, bottom = pick(rng, (*CLOTH, *VIVID)), rng.choice((0.05, low - 0.1))
         for side in rng.choice((-1, 1), rng.integers(1, 3), replace=False):
             end = side * (wide / 2 + 0.1)
-            edges = sorted((end, end - side * rng.uniform(0.25, 0.5) * wide))
+            left, right = sorted((end, end - side * rng.uniform(0.25, 0.5) * wide))
             off = rng.uniform(0.03, 0.08)
-            cloth = folds(rng, Part("curtain", colour=colour), *edges, off, (bottom, high + 0.12))
+            cloth = folds(rng, Part("curtain", colour=colour), left, right, off, (bottom, high + 0.12))
             layout.add(cloth, wall.place(s + wide / 2), wall.angle)
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from yacs.config import CfgNode
@@ -49,7 +50,8 @@ def _open_dataset(settings: CfgNode) -> SceneSet:
         return ScannedRooms(c.SPLIT, c.MAX_SHAPES or 12)
     if c.NAME not in NAMES:
         raise InputError(f"DATASET.NAME is {c.NAME!r}; expected one of {', '.join(NAMES)}.")
-    return {"scannet": ScanNet, "sunrgbd": SunRgbd}[c.NAME](c.ROOT, c.SPLIT)
+    reader: Any = {"scannet": ScanNet, "sunrgbd": SunRgbd}[c.NAME]
+    return reader(c.ROOT, c.SPLIT)
 
 
 class PreparedScenes:

@@ -66,7 +66,8 @@ def _cut(layout: Layout, width: float, doorway: float) -> tuple[list, list, list
             and layout.instances[i] >= 0
         )
     ]
-    return tuple([values[i] for i in kept] for values in (layout.instances, layout.solids, layout.colours))
+    instances, solids, colours = layout.instances, layout.solids, layout.colours
+    return [instances[i] for i in kept], [solids[i] for i in kept], [colours[i] for i in kept]
 
 
 def _room(
@@ -83,8 +84,8 @@ def _room(
     ]
     if doorway:  # the wall that the two rooms share
         walls[3].busy.append((depth - doorway[1], depth - doorway[0], 0, 2.1))
-        for edge in ((0, depth - doorway[1]), (depth - doorway[0], depth)):
-            layout.taken.append(_floor_of(walls[3], *edge, 0, 0.01))
+        for low_end, high_end in ((0, depth - doorway[1]), (depth - doorway[0], depth)):
+            layout.taken.append(_floor_of(walls[3], low_end, high_end, 0, 0.01))
         layout.taken.append(_floor_of(walls[3], depth - doorway[1], depth - doorway[0], -0.6, 1.2))
     for name, count in PROGRAMS[kind][1].items():
         for _ in range(rng.integers(*count)):
@@ -158,7 +159,9 @@ def _seat(rng: np.random.Generator, layout: Layout, edge: np.ndarray, angle: flo
 def _middle(rng: np.random.Generator, layout: Layout, kind: str, rectangle: np.ndarray) -> None:
     """Tables with chairs around them, and chairs that stand alone."""
     builder = {"meeting": furniture.meeting, "living": furniture.coffee_table}.get(kind, furniture.dining)
-    tables = {"meeting": rng.integers(1, 4), "living": 1, "kitchen": 1, "office": int(rng.random() < 0.3)}.get(kind, 0)
+    tables = {"meeting": int(rng.integers(1, 4)), "living": 1, "kitchen": 1, "office": int(rng.random() < 0.3)}.get(
+        kind, 0
+    )
     for _ in range(tables):
         piece, turn = builder(rng), rng.choice((0, np.pi / 2)) + rng.normal(0, 0.04)
         half = np.array([piece.width, piece.depth]) / 2

@@ -79,6 +79,7 @@ class ScanNet:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Scene:
+        assert self._layout is not None
         name = self.names[index]
         vertices, rows = self._layout.read(name)
         points = check_scene(vertices, name)

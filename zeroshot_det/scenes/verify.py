@@ -5,6 +5,7 @@ pointclip verify sunrgbd --root DIR --split train
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--split", default="val", choices=("train", "val"))
     parser.add_argument("--partial", action="store_true", help="accept a copy with only some of the split's scenes")
     args = parser.parse_args(words)
-    scenes = READERS[args.name](args.root, args.split)
+    scenes: Any = READERS[args.name](args.root, args.split)
     found = verify(scenes)
     boxes, read, total = found.counts.sum(), len(scenes) - len(found.errors), SCENES[args.name][args.split]
     print(f"{read} of {total} scenes of the split read, {boxes} boxes, {found.empty} of them empty")

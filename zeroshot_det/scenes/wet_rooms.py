@@ -31,7 +31,7 @@ def kitchen(rng: np.random.Generator) -> Piece:
         cold = Part("refrigerator", colour=pick(rng, (*WHITE, (150, 150, 155), (40, 40, 40))))
         cold.block((w / 2 + gap, w / 2 + gap + extra), (0.02, rng.uniform(0.65, 0.78)), (0.02, tall))
         parts.append(cold.block((w / 2 + gap, w / 2 + gap + extra), (0.02, 0.6), (tall * 0.62, tall * 0.63)))
-    piece = put_on(rng, Piece(parts, w, d, top), rng.integers(1, 7))
+    piece = put_on(rng, Piece(parts, w, d, top), int(rng.integers(1, 7)))
     for part in parts:  # the middle of the whole row is x = 0
         for solid in part.solids:
             solid[1] -= extra / 2

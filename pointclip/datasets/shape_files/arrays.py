@@ -5,6 +5,7 @@ import math
 import struct
 import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +62,7 @@ def read_npz(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
             return _of_arrays(outlines, lambda name: _loaded(archive, members[name], path), reading, path)
     except InputError:
         raise
-    except (*_ERRORS, zipfile.BadZipFile, zipfile.zlib.error) as error:
+    except (*_ERRORS, zipfile.BadZipFile, zlib.error) as error:
         raise _no_array(path, error) from error
 
 
@@ -74,12 +75,12 @@ def _of_arrays(
         arrays: by name; they need no content.
         load: gives an array with its content.
     """
-    arrays = {key: value for key, value in arrays.items() if isinstance(value, np.ndarray)}
-    chosen = _chosen(arrays, path)
+    outlines = {key: value for key, value in arrays.items() if isinstance(value, np.ndarray)}
+    chosen = _chosen(outlines, path)
     loaded = [load(key) for key in chosen]
     cloud = _points(loaded[0] if len(loaded) == 1 else np.stack(loaded, axis=1), reading, path)
     fields, count = dict(cloud.fields), len(cloud.points)
-    for key, array in arrays.items() if reading.fields else ():
+    for key, array in outlines.items() if reading.fields else ():
         if key in chosen or array.dtype.kind not in "fiu" or array.ndim not in (1, 2) or len(array) != count:
             continue
         if array.size <= MAX_COLUMNS * count:
@@ -98,7 +99,9 @@ def _outline(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> n
 def _loaded(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> np.ndarray:
     within(member.file_size, unpacked_limit(member.compress_size, MAX_BYTES), f"{path}, unpacked,", "bytes")
     with archive.open(member) as file:
-        return _array(file.read(member.file_size + 1), path)
+        loaded = _array(file.read(member.file_size + 1), path)
+    assert isinstance(loaded, np.ndarray)  # `_outline` passes over those of objects
+    return loaded
 
 
 def _header(file: BinaryIO, path: Path) -> tuple[tuple[int, ...], bool, np.dtype, int]:
@@ -180,11 +183,11 @@ def _points(array: np.ndarray, reading: Reading, path: Path) -> Geometry:
 
 def _of_fields(array: np.ndarray, reading: Reading, path: Path) -> Geometry:
     """The points of a structured array [N] by the names of its fields."""
-    names, wanted = array.dtype.names, reading.columns
+    names, wanted = array.dtype.names or (), reading.columns
     chosen = wanted_columns(wanted, names, len(names), path) if wanted else named_columns(names, path)
     columns = [_column(array[name]) for name in names]
-    axes = [columns[column] for column in chosen.columns]
-    if any(axis is None for axis in axes):
+    axes = [axis for column in chosen.columns if (axis := columns[column]) is not None]
+    if len(axes) < 3:
         raise InputError(f"{path} has fields {', '.join(names)} that are not one number per point; store it as [N, 3].")
     fields = other_columns(columns, chosen.columns, names) if reading.fields else {}
     return Geometry(np.stack(axes, axis=1).astype(np.float64), notes=chosen.notes, fields=fields)

@@ -84,7 +84,7 @@ def wanted_columns(wanted: Sequence[str], names: Sequence[str], width: int, path
         columns += found
     if len(set(columns)) < 3:
         raise InputError(f"{path}: {SETTING} names the same column twice ({', '.join(wanted)}); name three of them.")
-    return Chosen(tuple(columns))
+    return Chosen((columns[0], columns[1], columns[2]))
 
 
 def named_columns(names: Sequence[str], path: Path) -> Chosen:
@@ -110,7 +110,8 @@ def named_columns(names: Sequence[str], path: Path) -> Chosen:
     ]
     candidates = next(filter(None, levels), [])
     if len(candidates) == 1 and all(len(places) == 1 for places in candidates[0].values()):
-        columns = tuple(candidates[0][axis][0] for axis in range(3))
+        x, y, z = (candidates[0][axis][0] for axis in range(3))
+        columns = x, y, z
         words = ", ".join(names[column].strip() for column in columns)
         return Chosen(columns, () if any(levels[:3]) else (f"Its columns {words} were taken as x, y, z.",))
     problem = "which of them are" if candidates else "which are"

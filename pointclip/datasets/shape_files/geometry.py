@@ -70,7 +70,7 @@ def join(parts: Sequence[tuple[str, Geometry]]) -> Geometry:
     meshes = [(name, part) for name, part in parts if part.triangles is not None and len(part.triangles)]
     chosen = meshes or [(name, part) for name, part in parts if len(part.points)]
     names = list(dict.fromkeys(name for name, _ in chosen))
-    sizes = [len(part.triangles) if meshes else len(part.points) for _, part in chosen]
+    sizes = [len(part.points) if part.triangles is None or not meshes else len(part.triangles) for _, part in chosen]
     node_of = np.repeat(np.array([names.index(name) for name, _ in chosen], np.int64), sizes)
     points = np.concatenate([np.zeros((0, 3)), *(part.points for _, part in chosen)])
     if not meshes:
@@ -100,6 +100,7 @@ def sample_surface(mesh: Geometry, count: int, rng: np.random.Generator, name: s
     """
     import trimesh  # imported here since it is slow and often not needed
 
+    assert mesh.triangles is not None
     infinite = np.isinf(mesh.points).any(axis=1)
     if infinite.any() and (faces := infinite[mesh.triangles].any(axis=1).sum()):
         raise InputError(f"{name} has infinite coordinates in {faces} of {len(mesh.triangles)} faces; export it again.")

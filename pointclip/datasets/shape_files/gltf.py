@@ -53,7 +53,7 @@ class _Scene:
         """
         scenes = self.content.get("scenes", [])
         placed = self._placed(scenes[self.content.get("scene", 0)].get("nodes", []) if scenes else self._tops())
-        parts, names = [], Counter()
+        parts, names = [], Counter[str]()
         for index, matrix in placed:
             node = self.nodes[index]
             if "mesh" not in node:

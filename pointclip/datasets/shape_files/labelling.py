@@ -1,11 +1,10 @@
 """From labels of a shape's points to labels of all points and triangles of its file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from pointclip.datasets.shape_files.geometry import Geometry
 from pointclip.datasets.shape_files.reading import Taken
 
 
@@ -15,8 +14,9 @@ class FileLabels:
 
     points: np.ndarray  # [N] int16; a mesh's vertices
     triangles: np.ndarray | None = None  # [T] int16; None for a cloud
-    counts: np.ndarray | None = None  # [K] int, points of a cloud or triangles of a mesh with each label
-    shares: np.ndarray | None = None  # [K], of a cloud's points or of a mesh's area
+    # [K] int, points of a cloud or triangles of a mesh with each label
+    counts: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+    shares: np.ndarray = field(default_factory=lambda: np.zeros(0))  # [K], of a cloud's points or of a mesh's area
 
 
 def labels_of_cloud(labels: np.ndarray, count: int) -> FileLabels:
@@ -40,13 +40,14 @@ def labels_in_file(taken: Taken, labels: np.ndarray, count: int) -> FileLabels:
     points = _labels_of_points(taken, labels.astype(np.int16))
     if taken.faces is None:
         return labels_of_cloud(points, count)
+    assert geometry.triangles is not None  # of a mesh, whose points lie on faces
     on = taken.faces >= 0
     total = len(geometry.triangles)
     votes = np.bincount(taken.faces[on] * count + labels[on].astype(int), minlength=total * count)
     votes = votes.reshape(total, count)
     triangles = np.where(votes.any(axis=1), votes.argmax(axis=1), -1).astype(np.int16)
     known = triangles >= 0
-    area = np.bincount(triangles[known], _areas(geometry)[known], count)
+    area = np.bincount(triangles[known], _areas(geometry.points, geometry.triangles)[known], count)
     counts = np.bincount(triangles[known], minlength=count)
     return FileLabels(points, triangles, counts, area / max(area.sum(), 1e-300))
 
@@ -65,7 +66,7 @@ def _labels_of_points(taken: Taken, labels: np.ndarray) -> np.ndarray:
     return found
 
 
-def _areas(mesh: Geometry) -> np.ndarray:
+def _areas(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     """The area of each triangle [T]."""
-    a, b, c = (mesh.points[mesh.triangles[:, corner]] for corner in range(3))
+    a, b, c = (points[triangles[:, corner]] for corner in range(3))
     return np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2

@@ -39,8 +39,8 @@ def read_off(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
 
 
 def _counts(tokens: list[str], path: Path) -> tuple[int, int]:
-    counts = [as_count(token) for token in tokens[:2]]
-    if len(counts) < 2 or None in counts:
+    counts = [count for token in tokens[:2] if (count := as_count(token)) is not None]
+    if len(counts) < 2:
         raise InputError(f"{path} cannot be read as .off: it does not start with the counts of vertices and faces.")
     return counts[0], counts[1]
 
@@ -77,7 +77,7 @@ def _read_tokens(tokens: list[str], vertices: int, faces: int, path: Path) -> Ge
         raise truncated(path, "vertices", vertices, len(tokens) // 3)
     points = as_numbers(tokens[: 3 * vertices], path).reshape(-1, 3)
     rest = as_numbers(tokens[3 * vertices :], path)
-    sizes, starts, position = [], [], 0
+    sizes, starts, position = list[int](), list[int](), 0
     while len(sizes) < faces and position < len(rest) and rest[position] in range(len(rest) - position):
         sizes.append(int(rest[position]))
         starts.append(position + 1)

@@ -27,7 +27,7 @@ def read_pcd(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
     readers = {"ascii": _read_text, "binary": _read_binary, "binary_compressed": _read_compressed}
     if kind not in readers:
         raise InputError(f"{path} has DATA {kind}; expected one of {', '.join(readers)}.")
-    names = row.names if reading.fields else "xyz"
+    names = (row.names or ()) if reading.fields else tuple("xyz")
     columns = readers[kind](body, row, names, count, path)
     points = np.stack([np.asarray(columns[axis], np.float64).reshape(-1) for axis in "xyz"], axis=1)  # [N, 3]
     fields = _fields(columns) if reading.fields else {}
@@ -68,7 +68,7 @@ def _row_type(header: dict[str, list[str]], path: Path) -> np.dtype:
     counts = header.get("COUNT") or ["1"] * len(names)
     if not len(names) == len(sizes) == len(kinds) == len(counts) or None in map(as_count, [*sizes, *counts]):
         raise InputError(f"{path} cannot be read as .pcd: FIELDS, SIZE, TYPE and COUNT have different lengths.")
-    fields, taken = [], Counter()
+    fields, taken = [], Counter[str]()
     for name, size, kind, count in zip(names, sizes, kinds, counts, strict=True):
         if int(size) not in TYPES.get(kind.upper(), ()):
             raise InputError(f"{path} has the field {name} of TYPE {kind} and SIZE {size}, which is not supported.")
@@ -97,7 +97,7 @@ def _read_text(body: bytes, row: np.dtype, names: Sequence[str], count: int, pat
     if len(lines) < count:
         raise truncated(path, "points", count, len(lines))
     offsets, width = {}, 0
-    for name in row.names:
+    for name in row.names or ():
         offsets[name] = width
         width += row[name].shape[0]
     for number, line in enumerate(lines[:count], 1):
@@ -141,7 +141,7 @@ def _read_compressed(body: bytes, row: np.dtype, names: Sequence[str], count: in
         if body is None or len(body) < count * row.itemsize:
             raise InputError(f"{path} has a compressed block that cannot be unpacked; download it again.")
     columns, start = {}, 0
-    for name in row.names:
+    for name in row.names or ():
         field = row[name]
         if name in names:
             columns[name] = np.frombuffer(body, field.base, count * field.shape[0], start).reshape(-1, field.shape[0])
@@ -151,7 +151,7 @@ def _read_compressed(body: bytes, row: np.dtype, names: Sequence[str], count: in
 
 def _fields(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The fields besides x, y and z, one number per point each; those named _ are padding."""
-    fields = {}
+    fields: dict[str, np.ndarray] = {}
     for name, values in columns.items():
         if name in PACKED and values.dtype.itemsize == 4:
             packed = np.ascontiguousarray(values).view(np.uint32)[:, 0]

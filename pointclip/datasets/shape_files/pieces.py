@@ -48,6 +48,7 @@ def pieces_of(geometry: Geometry, split: Split) -> list[Piece]:
         names, numbers = geometry.nodes, geometry.node_of
     else:
         names, numbers = (), _connected(geometry)
+    assert numbers is not None  # nodes have them
     geometries = [_subset(geometry, rows) for rows in _groups(numbers)]
     if len(geometries) < 2:
         return [Piece("", geometry)]

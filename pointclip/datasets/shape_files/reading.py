@@ -150,6 +150,7 @@ def ending_of(path: Path) -> str:
 def _with_vertices(mesh: Geometry, sampled: Geometry, faces: np.ndarray) -> tuple[Geometry, np.ndarray, np.ndarray]:
     """The sampled points, the centres of all triangles without NaN, and their vertices, with their rows and faces."""
     sound = np.flatnonzero(~np.isnan(mesh.points).any(axis=1)[mesh.triangles].any(axis=1))
+    assert mesh.triangles is not None
     used = np.unique(mesh.triangles[sound])
     points = np.concatenate([sampled.points, mesh.points[mesh.triangles[sound]].mean(axis=1), mesh.points[used]])
     rows = np.concatenate([np.full(len(faces) + len(sound), -1), used])

@@ -99,8 +99,11 @@ def _points(
         cells = _cells(rows, split, path)
         if chosen is None:
             table = _leading_numbers(cells, rows, path)
-    chosen = chosen or unnamed_columns(table, path)
+    if chosen is None:
+        assert table is not None
+        chosen = unnamed_columns(table, path)
     if cells is None:
+        assert table is not None
         fields = {} if names is None else other_columns(table.T, chosen.columns, names)
         return Geometry(np.ascontiguousarray(table[:, list(chosen.columns)]), notes=chosen.notes, fields=fields)
     points = _numbers(cells, chosen.columns, rows, path)

@@ -110,5 +110,6 @@ def _by_run(words: list[str], fields: list[str], rows: list[str], is_comment: bo
 def _are_row_names(rows: list[str]) -> bool:
     """Whether the first column is quoted, or counts the rows."""
     first = [split_loosely(row)[0].strip("\"'") for row in rows[:3]]
-    counts = [as_count(name) for name in first]
-    return rows[0].startswith('"') or (None not in counts and counts == list(range(counts[0], counts[0] + len(counts))))
+    counts = [count for name in first if (count := as_count(name)) is not None]
+    in_order = len(counts) == len(first) and counts == list(range(counts[0], counts[0] + len(counts)))
+    return rows[0].startswith('"') or in_order
