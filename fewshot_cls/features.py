@@ -95,7 +95,7 @@ def open_method_extractor(
     """The extractor; its store keeps raw CLIP features apart from unit ones."""
     extractor = open_extractor(settings, projection, args)
     if extractor.store and not unit:
-        folder = extractor.store.sentences_folder.parent / "raw"
+        folder = extractor.store.encoder_folder.parent / "raw"
         extractor.store = FeatureStore(folder, extractor.encoder, extractor.projection)
     return extractor
 
@@ -110,7 +110,7 @@ def extract_shots(
         store, projection = extractor.store, open_training_projection(settings)
         extractor = FeatureExtractor(projection, extractor.encoder, progress=extractor.progress)
         if store:
-            extractor.store = FeatureStore(store.sentences_folder.parent, extractor.encoder, extractor.projection)
+            extractor.store = FeatureStore(store.encoder_folder.parent, extractor.encoder, extractor.projection)
     return extract_features(BatchReader(training, size, "stop", wanted), extractor, unit)
 
 

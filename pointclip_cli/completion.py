@@ -9,9 +9,9 @@ from typing import Any, cast
 from pointclip.errors import InputError
 from pointclip.presets import preset_files
 from pointclip.utils.command import ArgumentParser
-from pointclip_cli.__main__ import TOOLS
 from pointclip_cli.table import known
 from pointclip_cli.tasks import folder_of, installed_tasks
+from pointclip_cli.tools import TOOLS
 
 SHELLS = ("bash", "zsh", "fish", "tcsh", "powershell")
 

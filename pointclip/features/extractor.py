@@ -29,9 +29,9 @@ class FeatureExtractor:
     Args:
         projection: a task's projection, points [B, N, 3] -> images or more; moved to the matching device.
         encoder: see `pointclip.encoder.load_encoder`.
-        store: caches features across runs; None for no cache.
+        store: caches the features of shapes across runs; None for no cache.
         progress: whether to show progress bars.
-        sentence_cache: caches the features of single sentences, instead of the store.
+        sentence_cache: caches the features of single sentences; None for no cache.
     """
 
     def __init__(
@@ -58,15 +58,8 @@ class FeatureExtractor:
         Returns:
             K tensors [S, C] float32, on the encoder's device.
         """
-        store = None if self.sentence_cache else self.store
-        cached = {name: store.load_sentences(group) if store else None for name, group in sentences.items()}
-        missing = {name: group for name, group in sentences.items() if cached[name] is None}
-        found = self._features_of(dict.fromkeys(sentence for group in missing.values() for sentence in group))
-        made = {name: torch.stack([found[sentence] for sentence in group]) for name, group in missing.items()}
-        for name, group in missing.items():
-            if store:
-                store.save_sentences(group, made[name])
-        return [(made[name] if features is None else features).to(self.device) for name, features in cached.items()]
+        found = self._features_of(dict.fromkeys(sentence for group in sentences.values() for sentence in group))
+        return [torch.stack([found[sentence] for sentence in group]).to(self.device) for group in sentences.values()]
 
     def _features_of(self, sentences: Iterable[str]) -> dict[str, Tensor]:
         """The feature [C] of each sentence, on the CPU; new ones are cached batch by batch."""

@@ -1,7 +1,7 @@
-"""Features cached on disk, so that shapes and sentences are encoded only once per encoder and projection."""
+"""Features cached on disk, so that shapes are encoded only once per encoder and projection."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,7 +22,7 @@ Forms: TypeAlias = Mapping[str, tuple[torch.dtype, tuple[int | None, ...]]]  # n
 
 
 class FeatureStore:
-    """A folder of features, with one file per shape and one per name's sentences.
+    """A folder of features, with one file per shape.
 
     Files are keyed by their inputs: the encoder's weights and layers, the projection's output for a fixed cloud, and
     the shape's points. Other data, settings or weights therefore never get the wrong features, an interrupted
@@ -39,9 +39,9 @@ class FeatureStore:
     """
 
     def __init__(self, folder: str | Path, encoder: Encoder, projection: ViewProjection):
-        self.sentences_folder = Path(folder) / fingerprint_of_encoder(encoder)
+        self.encoder_folder = Path(folder) / fingerprint_of_encoder(encoder)
         fingerprint = fingerprint_of_projection(projection, projection_device(encoder.device))
-        self.shapes_folder = self.sentences_folder / fingerprint
+        self.shapes_folder = self.encoder_folder / fingerprint
         self.damaged: set[Path] = set()
 
     def load(self, clouds: Iterable[np.ndarray], forms: Forms | None = None) -> dict[str, Tensor] | None:
@@ -73,19 +73,6 @@ class FeatureStore:
         for b, points in enumerate(clouds):
             write_features(self._shape_path(points), {name: tensor[b] for name, tensor in features.items()})
 
-    def load_sentences(self, sentences: Sequence[str]) -> Tensor | None:
-        """The features [k, C] of a name's k sentences; None if they are not cached or not intact."""
-        path = self._sentences_path(sentences)
-        features = self._read(path)
-        if features is not None and not _fits(features, {"features": (torch.float32, (len(sentences), None))}):
-            self.damaged.add(path)
-            return None
-        return None if features is None else features["features"]
-
-    def save_sentences(self, sentences: Sequence[str], features: Tensor) -> None:
-        """Cache the features [k, C] of a name's k sentences."""
-        write_features(self._sentences_path(sentences), {"features": features})
-
     def _read(self, path: Path) -> dict[str, Tensor] | None:
         """The content of a file; None if it does not exist or is damaged."""
         if not path.is_file():
@@ -94,10 +81,6 @@ class FeatureStore:
         if features is None:
             self.damaged.add(path)
         return features
-
-    def _sentences_path(self, sentences: Sequence[str]) -> Path:
-        key = _digest(*(text.encode() for text in sentences))
-        return self.sentences_folder / "sentences" / f"{key}.safetensors"
 
     def _shape_path(self, points: np.ndarray) -> Path:
         key = fingerprint_of_points(points)

@@ -107,16 +107,6 @@ def test_encoder_fingerprint_depends_on_the_activation(tmp_path, encoder):
     assert fingerprint_of_encoder(plain) != fingerprint_of_encoder(quick)
 
 
-def test_sentences_are_encoded_once(store, encoder, projection, monkeypatch):
-    keeping = FeatureExtractor(projection, encoder, store, progress=False)
-    sentences = {"chair": ["a chair.", "a seat."], "table": ["a table."]}
-    first = keeping.class_features(sentences)
-    assert torch.equal(first, FeatureExtractor(projection, encoder, progress=False).class_features(sentences))
-    monkeypatch.setattr(encoder, "encode_text", lambda _: pytest.fail("these were kept"))
-    assert torch.equal(keeping.class_features(sentences), first)
-    assert [len(group) for group in keeping.sentence_features(sentences)] == [2, 1]
-
-
 @pytest.mark.parametrize("damage", ["cut", "nan", "form"])
 def test_damaged_file_is_replaced(store, encoder, projection, tmp_path, damage):
     first = extract(store, encoder, projection, range(2))
@@ -182,15 +172,6 @@ def test_names_types_and_shapes_are_checked(store, name, dtype, shape, fits):
     _, cloud = kept_file(store)
     assert (store.load([cloud], {name: (dtype, shape)}) is not None) == fits
     assert bool(store.damaged) != fits
-
-
-def test_damaged_sentences_are_replaced(store, encoder, projection, tmp_path):
-    extractor = FeatureExtractor(projection, encoder, store, progress=False)
-    sentences = {"chair": ["a chair.", "a seat."]}
-    first = extractor.class_features(sentences)
-    (path,) = tmp_path.glob("*/sentences/*.safetensors")
-    save_file({"features": torch.zeros(1, 32)}, path)
-    assert torch.equal(extractor.class_features(sentences), first)
 
 
 def test_write_errors_are_reported(store, monkeypatch):
