@@ -94,6 +94,11 @@ def _why_unsupported(device: torch.device) -> str | None:
         return "the GPU is older than compute capability 8.0, which Triton needs"
     if not ("CC" in os.environ or shutil.which("gcc") or shutil.which("clang")):
         return "Triton needs a C compiler to launch kernels (install gcc or clang, or set the variable CC)"
+    return why_too_old()
+
+
+def why_too_old() -> str | None:
+    """Why the installed Triton, which torch chooses, cannot compile the kernels, or None if it can."""
     import triton
 
     if tuple(int(part) for part in triton.__version__.split(".")[:2]) < MIN_TRITON:

@@ -21,6 +21,7 @@ SMALL_SPECS = {
 }
 VIEWS = view_rotations([[(0.3, 0.1, math.pi / 2), (0, 0.35, 0)], [(0, -math.pi / 2, 0.2), (0.2, 0, 0)]])
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"  # device of the triton engine
+WITHOUT_TRITON = triton_engine.why_too_old() if triton_engine.is_installed() else "triton is not installed"
 REAL_SHAPES = "POINTCLIP_SHAPES"  # environment variable: a folder of shape files on which to test the engines as well
 
 

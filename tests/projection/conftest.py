@@ -8,8 +8,7 @@ from multiprocessing import get_context
 import pytest
 import torch
 
-from pointclip.projection import triton_engine
-from tests.projection.clouds import DEVICE, quantize_by_triton, run_triton
+from tests.projection.clouds import DEVICE, WITHOUT_TRITON, quantize_by_triton, run_triton
 
 QUICK_ON_TRITON = ("random", "toy mug")  # the interpreter takes seconds a cloud; .ci/run tests all
 
@@ -28,8 +27,8 @@ def on_triton():
 
     The interpreter must be enabled before Triton is imported, and not for other tests, so it runs in another process.
     """
-    if not triton_engine.is_installed():
-        pytest.skip("triton is not installed")
+    if WITHOUT_TRITON:
+        pytest.skip(WITHOUT_TRITON)
     if DEVICE == "cuda":
         yield lambda function, *arguments: function(*arguments)
         return

@@ -24,7 +24,7 @@ from tests.projection import clouds
 from tests.projection.clouds import SMALL_SPECS, VIEWS, assert_agree, random_cloud
 from zeroshot_cls.realistic_projection import SPEC as CLASSIFICATION
 
-pytestmark = pytest.mark.skipif(not triton_engine.is_installed(), reason="triton is not installed")
+pytestmark = pytest.mark.skipif(clouds.WITHOUT_TRITON is not None, reason=f"{clouds.WITHOUT_TRITON}")
 
 NAMES = ("row", "column", "depth", "value")
 ON_A_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
