@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from fewshot_cls.frames import Frame, common_frame, stand_alike
 from fewshot_cls.head_facts import HeadFacts
 from fewshot_cls.inference import projection_of
 from fewshot_cls.learn import learn, takes_unit
+from fewshot_cls.methods import METHODS
 from fewshot_cls.methods.head import Head
 from fewshot_cls.methods.zero_shot import ZeroShot
 from fewshot_cls.projections import open_projection, open_view_weights
@@ -33,11 +35,14 @@ from pointclip.encoder import Encoder
 from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor
 from pointclip.features.store import fingerprint_of_encoder
-from pointclip.predicting import ClassAnswer, Given, Predictor, aligned
+from pointclip.predicting import ClassAnswer, Given, Options, Predictor, aligned
 from pointclip.projection.view_projection import ViewProjection
 from pointclip.prompts import class_sentences
 from pointclip.utils.files import expanded
 from zeroshot_cls.classifier import extract_features
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -71,9 +76,11 @@ class FewShotClassifier(Predictor):
         InputError: as `Predictor`, and for an unknown method.
     """
 
-    def __init__(self, encoder: str | Encoder = "ViT-B-16", method: str = "kernel_ridge", **options):
-        changes = {"METHOD": method} | dict(options.pop("settings", None) or {})
-        super().__init__(encoder, settings=changes, **options)
+    def __init__(self, encoder: str | Encoder = "ViT-B-16", method: str = "kernel_ridge", **options: "Unpack[Options]"):
+        options["settings"] = {"METHOD": method} | dict(options.get("settings") or {})
+        super().__init__(encoder, **options)
+        if METHODS[method].smoothing and self.encoder.precision != "fp32":
+            raise InputError(f"The method {method!r} trains through the encoder, which needs precision='fp32'.")
         self._taught: Taught | None = None
 
     def load_settings(self, config: str, overrides: Sequence[str], encoder: str) -> CfgNode:
@@ -166,7 +173,9 @@ class FewShotClassifier(Predictor):
         taught.head.save(expanded(path), taught.facts, smoothing)
 
     @classmethod
-    def load(cls, path: str | os.PathLike, encoder: str | Encoder = "ViT-B-16", **options) -> "FewShotClassifier":
+    def load(
+        cls, path: str | os.PathLike, encoder: str | Encoder = "ViT-B-16", **options: "Unpack[Options]"
+    ) -> "FewShotClassifier":
         """A classifier with the head of a file that `save` or `pointclip fewshot` wrote.
 
         Args:
@@ -178,8 +187,8 @@ class FewShotClassifier(Predictor):
         saved = Head.load(Path(path))
         facts = saved.facts
         changes = {f"PROJECTION.{name}": value for name, value in facts.projection.items()}
-        changes |= dict(options.pop("settings", None) or {})
-        loaded = cls(encoder, facts.method, settings=changes, **options)
+        options["settings"] = changes | dict(options.get("settings") or {})
+        loaded = cls(encoder, facts.method, **options)
         projection = projection_of(facts, loaded.settings, saved.smoothing)
         own = loaded.encoder
         facts.check_fits(fingerprint_of_encoder(own), f"{own.name}, {own.precision}", len(projection.rotations))

@@ -2,19 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from yacs.config import CfgNode
 
 from pointclip.datasets.up_axis import UpGuess
 from pointclip.encoder import Encoder
-from pointclip.predicting import Given, Named, Names, Predictor, aligned
+from pointclip.predicting import Given, Named, Names, Options, Predictor, aligned
 from pointclip.prompts import given_prompts, part_sentences
 from pointclip.runs.inputs import names_or_list
 from zeroshot_seg.labelling import Category, category_feature, check_encoder, file_labels, segment
 from zeroshot_seg.projections import open_projection, open_view_weights
 from zeroshot_seg.realistic_projection import RealisticProjection
 from zeroshot_seg.settings import load, own_parts
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 SHAPE = "shape"  # the category of shapes for which none is given
 
@@ -61,7 +65,12 @@ class Segmenter(Predictor):
     """
 
     def __init__(
-        self, encoder: str | Encoder = "ViT-B-16", parts: Names | None = None, *, category: str = "", **options
+        self,
+        encoder: str | Encoder = "ViT-B-16",
+        parts: Names | None = None,
+        *,
+        category: str = "",
+        **options: "Unpack[Options]",
     ):
         super().__init__(encoder, **options)
         check_encoder(self.encoder, self.settings.FEATURES)

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
-from pointclip.predicting.predictor import Named, Predictor
+from pointclip.predicting.predictor import Named, Options, Predictor
 from pointclip.prompts import class_sentences, given_prompts
 from pointclip.runs.inputs import names_or_list
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Names: TypeAlias = str | Sequence[str] | Mapping[str, Sequence[str]]  # as names, one text, or names with sentences
 
@@ -26,7 +29,7 @@ class ClassPredictor(Predictor):
         InputError: as `Predictor` and `set_classes`.
     """
 
-    def __init__(self, encoder: str | Encoder = "ViT-B-16", classes: Names | None = None, **options):
+    def __init__(self, encoder: str | Encoder = "ViT-B-16", classes: Names | None = None, **options: "Unpack[Options]"):
         super().__init__(encoder, **options)
         self._classes: Named | None = None
         if classes is not None:

@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar, cast
+from typing import ClassVar, TypedDict, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from pointclip.datasets import ShapeFiles
 from pointclip.datasets.batches import BatchReader, usual_batch_size
 from pointclip.datasets.up_axis import UpGuess, guess_up
 from pointclip.encoder import Encoder, projection_device
+from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor
 from pointclip.predicting.given import Given, GivenShapes, given_shapes
 from pointclip.presets import preset_files
@@ -39,13 +40,27 @@ class Named:
     features: Tensor  # [K, C], unit
 
 
+class Options(TypedDict, total=False):
+    """The options of every face, with the defaults of `Predictor`."""
+
+    pretrained: str | os.PathLike
+    device: str | torch.device
+    precision: str
+    sentences: str | os.PathLike | Mapping[str, Sequence[str]] | None
+    template: str | None
+    view_weights: str | Iterable[float]
+    projection: ViewProjection | None
+    settings: Mapping[str, object] | None
+    progress: bool
+
+
 class Predictor:
     """What the faces of all tasks are made of.
 
     Args:
         encoder: the CLIP: a model of open_clip such as "ViT-B-16", a preset such as "vit_b16", "demo" for the bundled
             one, or an `Encoder` that is loaded already and can serve several faces.
-        pretrained, device, precision: of the encoder, see `load_encoder`; they do not apply to one that is loaded.
+        pretrained, device, precision: of the encoder, see `load_encoder`; one that is loaded has its own.
         sentences: a file of sentences, the name of a bundled one such as "modelnet40", or {name: [sentence, …]}; names
             without sentences there use the template.
         template: a sentence with {} in place of a name; None for the command's.
@@ -55,7 +70,8 @@ class Predictor:
         progress: whether to show progress bars.
 
     Raises:
-        InputError: for an unknown model or setting, and weights that cannot be had.
+        InputError: for an unknown model or setting, weights that cannot be had, and a loaded encoder with options of
+            loading one.
     """
 
     own_config: ClassVar[str] = "own_shapes"  # the command's config for files of one's own
@@ -74,6 +90,11 @@ class Predictor:
         settings: Mapping[str, object] | None = None,
         progress: bool = False,
     ):
+        if isinstance(encoder, Encoder) and (pretrained, device, precision) != ("auto", "auto", "auto"):
+            raise InputError(
+                f"The encoder {encoder.name} is loaded, but its weights, device or precision were given too; load it "
+                "with them, or give its name."
+            )
         changes: dict[str, object] = {
             "ENCODER.PRETRAINED": pretrained,
             "ENCODER.PRECISION": precision,

@@ -196,6 +196,7 @@ def test_standing_is_checked_once(encoder):
         (lambda encoder, cloud: FewShotClassifier(encoder).fit(cloud, ["a", "b"]), "There are 1 shapes, but 2 labels"),
         (lambda encoder, cloud: FewShotClassifier(encoder).fit(cloud, [1]), "The labels are int; expected a list"),
         (lambda encoder, cloud: FewShotClassifier(encoder, "magic"), "METHOD is 'magic'"),
+        (lambda encoder, cloud: Classifier(encoder, device="cpu"), "is loaded, but its weights, device or precision"),
     ],
 )
 def test_wrong_use_is_named(call, message, encoder):
