@@ -106,6 +106,17 @@ def test_few_shot_answers_as_the_command_and_from_its_file(shapes, own, encoder)
             np.testing.assert_array_equal(answer.shares, other.shares)
 
 
+@pytest.mark.parametrize("method", ["adapter", "tip_adapter_f", pytest.param("smoothing", marks=pytest.mark.slow)])
+def test_methods_that_train_are_read_from_their_files(method, encoder, tmp_path):
+    clouds = [generate(kind, seed, 64).points for kind in ("chair", "car") for seed in (1, 2)]
+    few = {"TRAIN.EPOCHS": 1, "PROJECTION.VIEWS": "0,4"}
+    trained = FewShotClassifier(encoder, method, settings=few).fit(clouds, ["chair", "chair", "car", "car"])
+    trained.save(tmp_path / "head.safetensors")
+    again = FewShotClassifier.load(tmp_path / "head.safetensors", encoder)
+    for one, other in zip(trained(clouds), again(clouds), strict=True):
+        np.testing.assert_allclose(one.shares, other.shares, atol=1e-6)
+
+
 def test_detector_answers_as_the_command(shapes, encoder):
     points = SyntheticRooms("test", 1, 1, 0.004)[0].points
     np.save("room.npy", points)
