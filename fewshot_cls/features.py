@@ -13,16 +13,17 @@ from yacs.config import CfgNode
 
 from fewshot_cls.frames import Frame
 from fewshot_cls.head_facts import HeadFacts
-from fewshot_cls.learn import CHOSEN_ON, LabelledShapes
+from fewshot_cls.learn import CHOSEN_ON, LabelledShapes, Learned, learn
 from fewshot_cls.methods import METHODS
 from fewshot_cls.methods.head import Head
+from fewshot_cls.methods.zero_shot import ZeroShot
 from fewshot_cls.projections import CAMERAS, open_training_projection, smoothing_of
 from fewshot_cls.shots import Shots, draw_shots
 from fewshot_cls.training_shapes import Augmented, FolderShapes, TestFolder
 from pointclip.config import with_changes
 from pointclip.datasets import ShapeFiles, ShapeSet
 from pointclip.datasets.batches import BatchReader, usual_batch_size
-from pointclip.encoder import check_device
+from pointclip.encoder import Encoder, check_device
 from pointclip.features import FeatureExtractor, FeatureStore
 from pointclip.features.store import fingerprint_of_encoder
 from pointclip.projection.view_projection import ViewProjection
@@ -136,6 +137,30 @@ def validation_shapes(
         known = [index for index, label in zip(test.indices, test.labels.tolist(), strict=True) if label >= 0]
         return labelled_shapes(settings, test, known, reader.shapes)
     return labelled_shapes(settings, shots, draw.validation, training) if draw.validation else None
+
+
+def learn_from(
+    settings: CfgNode,
+    zero: ZeroShot,
+    training: Augmented,
+    draw: Shots,
+    shots: Features,
+    encoder: Encoder,
+    test: Features | None = None,
+    reader: BatchReader | None = None,
+    **rest,
+) -> Learned:
+    """Learn a head from one draw of the training shapes.
+
+    Args:
+        zero: the zero-shot head.
+        shots: the features of all draws.
+        test, reader: the shapes to classify, on which PROTOCOL published selects.
+        rest: `checkpoint` and `on_epoch` of `fewshot_cls.learn.learn`.
+    """
+    support = labelled_shapes(settings, shots, training.with_copies(draw.train), training)
+    validation = validation_shapes(settings, draw, shots, training, test, reader)
+    return learn(settings, zero, support, validation, encoder, seed=draw.seed, **rest)
 
 
 def unit_views(features: Features) -> Tensor:

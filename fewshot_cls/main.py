@@ -24,16 +24,15 @@ from fewshot_cls.features import (
     encoder_facts,
     extract_shots,
     files_of,
-    labelled_shapes,
+    learn_from,
     open_method_extractor,
     open_reader,
     open_training,
     unit_views,
-    validation_shapes,
 )
 from fewshot_cls.frames import common_frame, stand_alike
 from fewshot_cls.inference import apply_head, logits_of, no_logits
-from fewshot_cls.learn import learn, takes_unit
+from fewshot_cls.learn import takes_unit
 from fewshot_cls.methods.zero_shot import ZeroShot
 from fewshot_cls.own_shapes import report_own_shapes
 from fewshot_cls.progress import training_progress
@@ -77,7 +76,6 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     # model
     unit = takes_unit(settings)
     extractor = open_method_extractor(settings, open_projection(settings), args, unit)
-    encoder = extractor.encoder
     class_features = extractor.class_features(sentences)
     zero = ZeroShot(class_features.cpu(), weights.values)
     named = class_features, weights.values, training.class_names
@@ -98,13 +96,9 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     answers = []
     claim(args.folder)  # for checkpoints of the training
     for draw in draws:
-        support = labelled_shapes(settings, shots, training.with_copies(draw.train), training)
-        validation = validation_shapes(settings, draw, shots, training, test, reader)
-        checkpoint = args.folder / f"training_seed{draw.seed}.safetensors"
         with training_progress(args, settings, draw) as on_epoch:
-            learned = learn(
-                settings, zero, support, validation, encoder, seed=draw.seed, checkpoint=checkpoint, on_epoch=on_epoch
-            )
+            rest = {"checkpoint": args.folder / f"training_seed{draw.seed}.safetensors", "on_epoch": on_epoch}
+            learned = learn_from(settings, zero, training, draw, shots, extractor.encoder, test, reader, **rest)
         logits = logits_of(learned, test, reader, extractor, unit) if reader and test else no_logits(zero)
         answers.append(Answer(draw, learned, logits))
 

@@ -17,13 +17,12 @@ from fewshot_cls.features import (
     encoder_facts,
     extract_shots,
     facts_of,
-    labelled_shapes,
-    validation_shapes,
+    learn_from,
 )
 from fewshot_cls.frames import Frame, common_frame, stand_alike
 from fewshot_cls.head_facts import HeadFacts
 from fewshot_cls.inference import projection_of
-from fewshot_cls.learn import learn, takes_unit
+from fewshot_cls.learn import takes_unit
 from fewshot_cls.methods import METHODS
 from fewshot_cls.methods.head import Head
 from fewshot_cls.methods.zero_shot import ZeroShot
@@ -120,10 +119,8 @@ class FewShotClassifier(Predictor):
         frame = common_frame(training.files, drawn([draw]))
 
         features = extract_shots(settings, training, [draw], self.extractor, unit)
-        support = labelled_shapes(settings, features, training.with_copies(draw.train), training)
-        validation = validation_shapes(settings, draw, features, training, None, None)
         zero = ZeroShot(named.features.cpu(), weights)
-        learned = learn(settings, zero, support, validation, self.encoder, seed=draw.seed)
+        learned = learn_from(settings, zero, training, draw, features, self.encoder)
 
         facts = encoder_facts(self.extractor, named.sentences, unit, frame)
         facts = facts_of(settings, training.class_names, draw, learned.head, **facts)

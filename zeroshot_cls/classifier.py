@@ -1,13 +1,12 @@
 """Zero-shot classification: view features against class features, weighted by view."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pointclip.datasets.batches import Batch, BatchReader
+from pointclip.datasets.batches import BatchReader
 from pointclip.features import FeatureExtractor
 
 TASK = "zero-shot classification"
@@ -65,7 +64,8 @@ def classify(
         temperature: by which the logits are divided before the softmax; see `zeroshot_cls.calibration`.
     """
     labels, names, indices, top, probabilities, margins = [], [], [], [], [], []
-    for batch, views, logits in view_logits(reader, extractor, classes, weights):
+    for batch, views in extractor.view_features(reader):
+        logits = view_weighted_logits(views, classes, weights)
         best, shares = top_classes(logits / temperature)
         top += best.tolist()  # numbers, since small arrays between large ones that are freed fragment the heap
         probabilities += shares.tolist()
@@ -75,14 +75,6 @@ def classify(
         indices += batch.indices
     probabilities, margins = (np.array(numbers, np.float32) for numbers in (probabilities, margins))
     return Answers(np.array(labels), names, indices, np.array(top, np.int64), probabilities, margins)
-
-
-def view_logits(
-    reader: BatchReader, extractor: FeatureExtractor, classes: Tensor, weights: Tensor
-) -> Iterator[tuple[Batch, Tensor, Tensor]]:
-    """Yield every batch with its unit view features [B, V, C] and its logits [B, K]; arguments as for `classify`."""
-    for batch, views in extractor.view_features(reader):
-        yield batch, views, view_weighted_logits(views, classes, weights)
 
 
 def top_classes(logits: Tensor) -> tuple[np.ndarray, np.ndarray]:

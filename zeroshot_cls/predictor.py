@@ -12,7 +12,7 @@ from pointclip.datasets.batches import BatchReader
 from pointclip.predicting import ClassAnswer, ClassPredictor, Given, Named, Names, aligned
 from pointclip.projection.view_projection import ViewProjection
 from zeroshot_cls.calibration import open_calibration
-from zeroshot_cls.classifier import cosine_margins, view_logits
+from zeroshot_cls.classifier import cosine_margins, view_weighted_logits
 from zeroshot_cls.projections import open_projection, open_view_weights
 from zeroshot_cls.settings import check_candidates, load
 
@@ -101,7 +101,8 @@ class Classifier(ClassPredictor):
         encoder = f"{self.encoder.name}, {self.encoder.precision}"
         calibrated = calibration is not None and calibration.covers(named.names, encoder)
         answers = {}
-        for batch, views, logits in view_logits(reader, self.extractor, named.features, self.view_weights):
+        for batch, views in self.extractor.view_features(reader):
+            logits = view_weighted_logits(views, named.features, self.view_weights)
             shares = (logits / temperature).softmax(1).cpu().numpy()
             margins = cosine_margins(logits, views.shape[1])
             cosines = (views @ named.features.T).cpu()  # [B, V, K]
