@@ -28,11 +28,13 @@ from pointclip.features import FeatureExtractor, FeatureStore
 from pointclip.features.store import fingerprint_of_encoder
 from pointclip.projection.view_projection import ViewProjection
 from pointclip.runs.opening import open_extractor, open_shapes, open_split
+from pointclip.runs.reading import configure_reading
 from zeroshot_cls.classifier import Features, extract_features
 
 
 def open_training(settings: CfgNode, args: argparse.Namespace) -> Augmented:
     """The split of SHOTS_SPLIT, or the shapes under --train, with AUGMENT copies of each shape."""
+    configure_reading(settings)
     if args.train:
         num_points = settings.DATASET.NUM_POINTS or None
         shapes = FolderShapes(args.train, num_points, args.up, settings.SEED, settings.READING.COLUMNS)
@@ -49,6 +51,7 @@ def as_they_are(settings: CfgNode) -> bool:
 
 def open_reader(settings: CfgNode, args: argparse.Namespace, class_names: Sequence[str]) -> BatchReader | None:
     """The shapes to classify: the user's files, those under --test, or a data set's; None if a head is only learned."""
+    configure_reading(settings)
     if args.test:
         num_points, columns = settings.DATASET.NUM_POINTS or None, settings.READING.COLUMNS
         rest = {"num_points": num_points, "up": args.up, "seed": settings.SEED, "columns": columns}

@@ -37,6 +37,10 @@ class LabelledFiles:
     def __getitem__(self, index: int) -> Shape:
         return replace(self.files[index], label=int(self.labels[index]))
 
+    def prepare(self, indices: Sequence[int]) -> None:
+        """Have these shapes read ahead."""
+        self.files.prepare(indices)
+
 
 class FolderShapes(LabelledFiles):
     """A folder with one subfolder of shape files per class, named after the class.
@@ -139,6 +143,11 @@ class Augmented:
         return replace(
             shape, points=augment(points, *factors)[0].numpy(), name=f"{shape.name}, copy {copy}", parts=None
         )
+
+    def prepare(self, indices: Sequence[int]) -> None:
+        """Have these shapes read ahead."""
+        if hasattr(self._shapes, "prepare"):
+            self._shapes.prepare([index % len(self._shapes) for index in indices])
 
     def with_copies(self, indices: Sequence[int]) -> list[int]:
         """The indices of these shapes and of all their copies."""

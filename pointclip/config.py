@@ -1,5 +1,6 @@
 """Settings: yacs defaults, overrides by configs and KEY VALUE pairs, and validation."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -43,6 +44,10 @@ def defaults() -> CfgNode:
     c.READING = CfgNode()  # how shape files are read
     # the columns of x, y, z in text files and arrays, as numbers from 1 or as names: "2,3,4", "easting,northing,height"
     c.READING.COLUMNS = ""  # if empty, those with such names, or the first three of a table without names
+    # processes that read files: "auto" is one fewer than the cores, 1 to 16; 0 reads in the run itself
+    c.READING.WORKERS = "auto"
+    c.READING.TIMEOUT = 20.0  # seconds that reading a small file may take, and 1 more for each MB; 0 for no limit
+    c.READING.MEMORY = 2.0  # GB that reading a small file may take, and 30 bytes for each of its bytes; 0 for no limit
 
     c.SPLIT = CfgNode()  # the pieces of --split
     c.SPLIT.MAX_PIECES = 100  # of a file, the largest; others are left out and listed
@@ -231,13 +236,15 @@ def _validate(settings: CfgNode) -> None:
     if settings.ON_BAD_SHAPE not in ("auto", "stop", "skip"):
         raise InputError(f"ON_BAD_SHAPE is {settings.ON_BAD_SHAPE!r}; expected 'auto', 'stop' or 'skip'.")
     least = {"BATCH_SIZE": 0, "SEED": 0, "DATASET.NUM_POINTS": 0, "DATASET.MAX_SHAPES": 0, "SEARCH.MAX_SHAPES": 0}
-    least |= {"SPLIT.MAX_PIECES": 1, "SPLIT.MIN_EXTENT": 0}
+    least |= {"SPLIT.MAX_PIECES": 1, "SPLIT.MIN_EXTENT": 0, "READING.TIMEOUT": 0, "READING.MEMORY": 0}
     for name, smallest in least.items():
         value = settings
         for part in name.split("."):
             value = value[part]
         if value < smallest:
             raise InputError(f"{name} is {value}; expected at least {smallest}.")
+    if settings.READING.WORKERS != "auto" and not re.fullmatch(r"\d{1,3}", settings.READING.WORKERS):
+        raise InputError(f"READING.WORKERS is {settings.READING.WORKERS!r}; expected 'auto' or a number of processes.")
     if settings.SPLIT.MIN_EXTENT > 1:
         raise InputError(
             f"SPLIT.MIN_EXTENT is {settings.SPLIT.MIN_EXTENT}; expected 0 to 1, a share of the largest piece's extent."

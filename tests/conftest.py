@@ -7,6 +7,8 @@ import open_clip
 import pytest
 import torch
 
+from pointclip import workers
+
 TINY = {
     "tiny-vit": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 8},
     "tiny-vit-14": {"image_size": 112, "layers": 2, "width": 64, "patch_size": 8},  # 14 × 14 patches, as ViT-B/16 has
@@ -41,6 +43,15 @@ def processor(request):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.cpu, "get_capabilities", capabilities, raising=False)
         yield
+
+
+@pytest.fixture
+def reading_here():
+    """Lets files be read in the process of the test, which has changed a reader."""
+    before = workers.current_pool()
+    workers.configure(0)
+    yield
+    workers.configure(before.workers, before.seconds, before.memory)
 
 
 @pytest.fixture(autouse=True)

@@ -39,6 +39,7 @@ from pointclip.runs.inputs import names_argument
 from pointclip.runs.opening import open_encoder
 from pointclip.runs.own_shapes import up_notes
 from pointclip.runs.poses import find_up_axes
+from pointclip.runs.reading import configure_reading
 from pointclip.runs.words import check_files, files_and_settings
 from pointclip.utils.command import ArgumentParser, typed
 from pointclip.utils.files import expanded
@@ -186,6 +187,7 @@ def _shapes(args, num_points: int | None, settings: CfgNode) -> tuple[tuple[str,
     names = _one_per_shape(
         "--classes", args.classes or [name_from_file(path) for path in args.shapes], len(args.shapes)
     )
+    configure_reading(settings)
     shapes = ShapeFiles(args.shapes, num_points, args.up, (), settings.SEED, columns=settings.READING.COLUMNS)
     return tuple(names), shapes
 

@@ -14,6 +14,8 @@ from pointclip.datasets.shape_files import ShapeFiles
 from pointclip.errors import InputError, NothingReadError
 from pointclip.projection.points import check_points
 
+AHEAD = 64  # shapes that a data set may read ahead
+
 
 def usual_batch_size(device: torch.device) -> int:
     """Shapes projected and encoded at a time: 4 on a CPU (fits its caches), 32 on a GPU (keeps it busy)."""
@@ -91,7 +93,7 @@ class BatchReader:
         self._digest = _new_digest()
         left_out = getattr(self.shapes, "left_out", {})
         waiting: list[tuple[int, Shape]] = []
-        for index in range(len(self.shapes)) if self.indices is None else self.indices:
+        for index in self._in_order():
             if index in left_out:
                 self.bad[index] = left_out[index]
                 continue
@@ -106,6 +108,15 @@ class BatchReader:
             waiting.append((index, shape))
         if waiting:
             yield _batch(waiting)
+
+    def _in_order(self) -> Iterator[int]:
+        """The indices to read; a data set that can read ahead is told which ones come next."""
+        indices = range(len(self.shapes)) if self.indices is None else self.indices
+        prepare = getattr(self.shapes, "prepare", None)
+        for place, index in enumerate(indices):
+            if prepare:
+                prepare(indices[place : place + AHEAD])
+            yield index
 
     def _take_in(self, shape: Shape) -> None:
         parts = np.empty(0) if shape.parts is None else shape.parts

@@ -11,8 +11,9 @@ import numpy as np
 from pointclip.datasets.catalog import partial_note
 from pointclip.datasets.shape_files.numbers import decoded
 from pointclip.errors import InputError, first_line
-from pointclip.projection.points import check_num_points
+from pointclip.utils.counts import check_num_points
 from pointclip.utils.file_errors import cannot_open, check_head
+from pointclip.workers import call, submit
 
 # h5py raises any of these for a bad file
 _ERRORS = (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError, AttributeError, SystemError)
@@ -143,7 +144,9 @@ class H5Shapes:
         self.parts_key = parts_key
         self.names = names
         self.notes: tuple[str, ...] = ()  # on the files
-        labels = [self._check(path, classes) for path in self.files]
+        options = (num_points, parts_key, classes, names)
+        checks = [submit(_checked_labels, path, *options, path=path) for path in self.files]
+        labels = [check.result() for check in checks]
         self.labels = np.concatenate(labels)
         self._ends = np.cumsum([len(part) for part in labels])
         self._block: tuple[int, int, np.ndarray, np.ndarray | None] | None = None  # first row, end, points, parts
@@ -177,30 +180,41 @@ class H5Shapes:
 
     def _read(self, index: int, rows: int) -> tuple[int, int, np.ndarray, np.ndarray | None]:
         number, first = self._row_in_file(index)
-        with open_h5(self.files[number]) as file:
-            points = file["data"][first : first + rows, : self.num_points].astype(np.float32)  # [rows, N, 3]
-            parts = None
-            if self.parts_key:
-                parts = file[self.parts_key][first : first + rows, : self.num_points].astype(np.int64)  # [rows, N]
+        path = self.files[number]
+        points, parts = call(_read_block, path, first, rows, self.num_points, self.parts_key, path=path)
         return index, index + len(points), points, parts
 
-    def _check(self, path: Path, classes: int) -> np.ndarray:
-        with open_h5(path) as file:
-            data = _array(file, "data", path)
-            if data.ndim != 3 or data.shape[2] != 3 or data.dtype.kind != "f":
-                raise InputError(f"{path}: `data` is {_kind(data)}, expected floats of shape [shapes, points, 3].")
-            if self.num_points is not None and data.shape[1] < self.num_points:
+
+def _read_block(
+    path: Path, first: int, rows: int, num_points: int | None, parts_key: str | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The points [rows, N, 3] and the point labels [rows, N] of some shapes."""
+    with open_h5(path) as file:
+        points = file["data"][first : first + rows, :num_points].astype(np.float32)
+        parts = file[parts_key][first : first + rows, :num_points].astype(np.int64) if parts_key else None
+    return points, parts
+
+
+def _checked_labels(
+    path: Path, num_points: int | None, parts_key: str | None, classes: int, names: Path | None
+) -> np.ndarray:
+    """The labels [n] of a file whose arrays are as `H5Shapes` says."""
+    with open_h5(path) as file:
+        data = _array(file, "data", path)
+        if data.ndim != 3 or data.shape[2] != 3 or data.dtype.kind != "f":
+            raise InputError(f"{path}: `data` is {_kind(data)}, expected floats of shape [shapes, points, 3].")
+        if num_points is not None and data.shape[1] < num_points:
+            raise InputError(
+                f"{path} has {data.shape[1]} points per shape, but DATASET.NUM_POINTS is {num_points}; "
+                "set DATASET.NUM_POINTS lower."
+            )
+        if parts_key:
+            parts = _array(file, parts_key, path)
+            if parts.shape != data.shape[:2] or parts.dtype.kind not in "iu":
                 raise InputError(
-                    f"{path} has {data.shape[1]} points per shape, but DATASET.NUM_POINTS is {self.num_points}; "
-                    "set DATASET.NUM_POINTS lower."
+                    f"{path}: `{parts_key}` is {_kind(parts)}, expected integers of shape {data.shape[:2]}."
                 )
-            if self.parts_key:
-                parts = _array(file, self.parts_key, path)
-                if parts.shape != data.shape[:2] or parts.dtype.kind not in "iu":
-                    raise InputError(
-                        f"{path}: `{self.parts_key}` is {_kind(parts)}, expected integers of shape {data.shape[:2]}."
-                    )
-            return _labels(_array(file, "label", path), len(data), classes, path, self.names)
+        return _labels(_array(file, "label", path), len(data), classes, path, names)
 
 
 def _array(file: h5py.File, key: str, path: Path) -> h5py.Dataset:

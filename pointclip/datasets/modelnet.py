@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import numpy as np
 
 from pointclip.datasets.base import Shape, register
 from pointclip.datasets.catalog import MODELNET40, check_split, missing_data, partial_note, places
+from pointclip.datasets.file_per_shape import FilePerShape
 from pointclip.datasets.h5 import H5Shapes, listed_files, read_class_names, read_lines
 from pointclip.datasets.shape_files import read_shape
 from pointclip.datasets.shape_files.pickled import load_pickled
 from pointclip.errors import InputError, first_line
-from pointclip.projection.points import check_num_points
+from pointclip.utils.counts import check_num_points
 from pointclip.utils.file_errors import check_head
+from pointclip.workers import Wanted
 
 SPLITS = ("train", "test")
 TEXT_FOLDER = "modelnet40_normal_resampled"
@@ -33,13 +36,14 @@ MODELNET10_CLASSES = (
 )  # alphabetical, which is the label order
 
 
-class OffShapes:
+class OffShapes(FilePerShape):
     """The meshes FOLDER/<class>/<split>/*.off, sampled when they are read, and rotated from z up to y up.
 
     Item i is (points [N, 3] float32, None, file name), as in `H5Shapes`; sampling is deterministic.
     """
 
     def __init__(self, folder: Path, split: str, num_points: int) -> None:
+        super().__init__()
         check_num_points(num_points)
         self.num_points, self.notes = num_points, ()
         self.class_names = tuple(sorted({path.parent.name for part in SPLITS for path in _class_folders(folder, part)}))
@@ -56,13 +60,12 @@ class OffShapes:
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, None, str]:
+    def wanted(self, index: int) -> Wanted:
         path = self.files[index]
-        seed = zlib.crc32(path.name.encode())  # differs by mesh, but does not depend on the folder
-        return read_shape(path, self.num_points, up="z", seed=seed).points, None, path.stem
+        return Wanted(index, _read_off, (path, self.num_points), path)
 
 
-class TextShapes:
+class TextShapes(FilePerShape):
     """The clouds FOLDER/<class>/<class>_<number>.txt: per line x, y, z and a normal, comma-separated; y up.
 
     Item i is (points [N, 3] float32, None, name), as in `H5Shapes`: the first `num_points` lines, which are in random
@@ -71,6 +74,7 @@ class TextShapes:
     """
 
     def __init__(self, folder: Path, set_name: str, split: str, num_points: int | None) -> None:
+        super().__init__()
         check_num_points(num_points)
         self.folder, self.num_points = folder, num_points
         self.class_names = read_class_names(folder / f"{set_name}_shape_names.txt")
@@ -93,22 +97,30 @@ class TextShapes:
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, None, str]:
-        name = self.names[index]
-        path = self._path(name)
-        try:
-            points = np.loadtxt(path, np.float32, delimiter=",", ndmin=2, max_rows=self.num_points, usecols=(0, 1, 2))
-        except (OSError, ValueError, IndexError) as error:
-            check_head(path)
-            raise InputError(f"{path} is not a table of x, y, z and normals ({first_line(error)[:120]}).") from error
-        if self.num_points is not None and len(points) < self.num_points:
-            raise InputError(
-                f"{path} has {len(points)} points, but DATASET.NUM_POINTS is {self.num_points}; set a lower number."
-            )
-        return points, None, name
+    def wanted(self, index: int) -> Wanted:
+        path = self._path(self.names[index])
+        return Wanted(index, _read_text, (path, self.num_points), path)
 
     def _path(self, name: str) -> Path:
         return self.folder / name.rpartition("_")[0] / f"{name}.txt"
+
+
+def _read_off(path: Path, num_points: int) -> tuple[np.ndarray, None, str]:
+    seed = zlib.crc32(path.name.encode())  # differs by mesh, but does not depend on the folder
+    return read_shape(path, num_points, up="z", seed=seed).points, None, path.stem
+
+
+def _read_text(path: Path, num_points: int | None) -> tuple[np.ndarray, None, str]:
+    try:
+        points = np.loadtxt(path, np.float32, delimiter=",", ndmin=2, max_rows=num_points, usecols=(0, 1, 2))
+    except (OSError, ValueError, IndexError) as error:
+        check_head(path)
+        raise InputError(f"{path} is not a table of x, y, z and normals ({first_line(error)[:120]}).") from error
+    if num_points is not None and len(points) < num_points:
+        raise InputError(
+            f"{path} has {len(points)} points, but DATASET.NUM_POINTS is {num_points}; set a lower number."
+        )
+    return points, None, path.stem
 
 
 class PickledShapes:
@@ -153,6 +165,11 @@ class PickledShapes:
         return self._clouds[index].copy(), None, f"{self.path.stem}/{index}"
 
 
+def _load(path: Path) -> object:
+    with open(path, "rb") as file:
+        return load_pickled(file, path)
+
+
 @register("modelnet40")
 class ModelNet40:
     """ModelNet40 as `Shape`s with y up.
@@ -186,6 +203,11 @@ class ModelNet40:
     def __getitem__(self, index: int) -> Shape:
         points, _, name = self._shapes[self._rows[index]]
         return Shape(points=points, label=int(self.labels[index]), name=name)
+
+    def prepare(self, indices: Sequence[int]) -> None:
+        """Have these shapes read ahead."""
+        if isinstance(self._shapes, FilePerShape):
+            self._shapes.prepare(self._rows[indices].tolist())
 
     def _open(self, root: Path, split: str, num_points: int) -> tuple[tuple[str, ...], Shapes]:
         h5_places, off_places = places(MODELNET40, root), [root / "ModelNet40", root]

@@ -33,6 +33,8 @@ class _Rotated:
         self.notes = getattr(shapes, "notes", ())
         self.copies = getattr(shapes, "copies", 1)
         self._shapes, self._how, self._seed = shapes, how, seed
+        if hasattr(shapes, "prepare"):
+            self.prepare = shapes.prepare
 
     def __len__(self) -> int:
         return len(self._shapes)

@@ -9,10 +9,12 @@ import numpy as np
 
 from pointclip.datasets.base import Shape, register
 from pointclip.datasets.catalog import SHAPENETPART, check_split, missing_data, partial_note, places
+from pointclip.datasets.file_per_shape import FilePerShape
 from pointclip.datasets.h5 import H5Shapes, listed_files
 from pointclip.datasets.shapenetpart_labels import CATEGORIES, FIRST_PART, PART_NAMES
 from pointclip.errors import InputError
-from pointclip.projection.points import check_num_points
+from pointclip.utils.counts import check_num_points
+from pointclip.workers import Wanted
 
 SPLITS = {"train": ("train",), "val": ("val",), "test": ("test",), "trainval": ("train", "val")}
 TEXT_FOLDERS = (
@@ -39,7 +41,7 @@ SYNSETS = {
 }  # WordNet synset (a folder name of the raw files) -> category
 
 
-class TextShapes:
+class TextShapes(FilePerShape):
     """The raw files: one text file per shape, in one folder per category; shapes differ in their number of points.
 
     v0_normal has <synset>/<id>.txt with columns x y z nx ny nz label, labels 0 … 49 over all categories. v0 has
@@ -49,6 +51,7 @@ class TextShapes:
     """
 
     def __init__(self, folder: Path, splits: Sequence[str], num_points: int | None) -> None:
+        super().__init__()
         check_num_points(num_points)
         self.folder = folder
         self.num_points = num_points
@@ -68,31 +71,38 @@ class TextShapes:
         """The file of shape `index`."""
         return _file_of(self.folder, *self._shapes[index])
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray, str]:
+    def wanted(self, index: int) -> Wanted:
         synset, name = self._shapes[index]
         path = self.file_of(index)
-        if path.suffix == ".txt":
-            table = _table(path, 7)
-            points, parts = table[:, :3], table[:, 6]
-        else:
-            label_path = self.folder / synset / "points_label" / f"{name}.seg"
-            points, parts = _table(path, 3), _table(label_path, 1)[:, 0]
-            if len(points) != len(parts):
-                raise InputError(f"{label_path} has {len(parts)} labels for {len(points)} points; unpack it again.")
-            parts = parts - 1 + FIRST_PART[self.labels[index]]
-        if not np.array_equal(parts, np.round(parts)):
-            raise InputError(f"{path} has part labels that are not integers; unpack the data set again.")
-        keep = self._subset(len(points), path)
-        return points[keep].astype(np.float32), parts[keep].astype(np.int64), f"{SYNSETS[synset]}/{name}"
+        labels = None if path.suffix == ".txt" else self.folder / synset / "points_label" / f"{name}.seg"
+        first = FIRST_PART[self.labels[index]]
+        return Wanted(index, _read_raw, (path, labels, first, self.num_points, f"{SYNSETS[synset]}/{name}"), path)
 
-    def _subset(self, count: int, path: Path) -> np.ndarray | slice:
-        if self.num_points is None:
-            return slice(None)
-        if count < self.num_points:
-            raise InputError(
-                f"{path} has {count} points, but DATASET.NUM_POINTS is {self.num_points}; set a lower number."
-            )
-        return np.sort(np.random.default_rng(0).permutation(count)[: self.num_points])
+
+def _read_raw(
+    path: Path, label_path: Path | None, first: int, num_points: int | None, name: str
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """A shape's points, part labels and name; labels in a file of their own count from 1, which stands for `first`."""
+    if label_path is None:
+        table = _table(path, 7)
+        points, parts = table[:, :3], table[:, 6]
+    else:
+        points, parts = _table(path, 3), _table(label_path, 1)[:, 0]
+        if len(points) != len(parts):
+            raise InputError(f"{label_path} has {len(parts)} labels for {len(points)} points; unpack it again.")
+        parts = parts - 1 + first
+    if not np.array_equal(parts, np.round(parts)):
+        raise InputError(f"{path} has part labels that are not integers; unpack the data set again.")
+    keep = _subset(len(points), num_points, path)
+    return points[keep].astype(np.float32), parts[keep].astype(np.int64), name
+
+
+def _subset(count: int, num_points: int | None, path: Path) -> np.ndarray | slice:
+    if num_points is None:
+        return slice(None)
+    if count < num_points:
+        raise InputError(f"{path} has {count} points, but DATASET.NUM_POINTS is {num_points}; set a lower number.")
+    return np.sort(np.random.default_rng(0).permutation(count)[:num_points])
 
 
 def _file_of(folder: Path, synset: str, name: str) -> Path:
@@ -142,6 +152,11 @@ class ShapeNetPart:
                 f"expected {FIRST_PART[label]} to {FIRST_PART[label] + count - 1}."
             )
         return Shape(points=points, label=label, name=name, parts=local)
+
+    def prepare(self, indices: Sequence[int]) -> None:
+        """Have these shapes read ahead."""
+        if isinstance(self._shapes, FilePerShape):
+            self._shapes.prepare(indices)
 
 
 def _open(root: Path, splits: Sequence[str], num_points: int | None) -> H5Shapes | TextShapes:

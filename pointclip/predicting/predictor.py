@@ -26,6 +26,7 @@ from pointclip.projection.view_projection import ViewProjection
 from pointclip.prompts import given_prompts, open_prompts
 from pointclip.runs.opening import open_encoder
 from pointclip.runs.poses import find_up_axes
+from pointclip.runs.reading import configure_reading
 
 A = TypeVar("A")
 ARRAYS = "the convention of arrays"  # why a cloud has y up
@@ -112,6 +113,7 @@ class Predictor:
         projection = self.open_projection() if projection is None else projection
         loaded = encoder if isinstance(encoder, Encoder) else open_encoder(self.settings)
         self.extractor = FeatureExtractor(projection, loaded, progress=progress)
+        configure_reading(self.settings)
         self._last: tuple[Mapping[str, Sequence[str]], Tensor] | None = None
         self._checked_standing = False
 
@@ -152,6 +154,7 @@ class Predictor:
             names: of the classes.
             every_vertex: see `ShapeFiles`.
         """
+        configure_reading(self.settings)
         given, c = given_shapes(shapes), self.settings
         rest = {"seed": c.SEED, "columns": c.READING.COLUMNS, "every_vertex": every_vertex, "clouds": given.clouds}
         files = ShapeFiles(given.paths, c.DATASET.NUM_POINTS or None, up or "auto", names, **rest)

@@ -53,9 +53,3 @@ def _reject(bad: Tensor, names: Sequence[str], problem: str) -> None:
         who = [names[index] if names else f"cloud {index} of the batch" for index in indices]
         more = f" (and {len(who) - 3} more)" if len(who) > 3 else ""
         raise InputError(f"{', '.join(who[:3])}{more}: {problem}.")
-
-
-def check_num_points(num_points: int | None) -> None:
-    """Raise InputError unless the number of points is None or a positive integer."""
-    if num_points is not None and (isinstance(num_points, bool) or not isinstance(num_points, int) or num_points < 1):
-        raise InputError(f"The number of points is {num_points!r}; expected an integer of at least 1.")

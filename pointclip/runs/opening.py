@@ -21,6 +21,7 @@ from pointclip.projection.view_projection import ViewProjection
 from pointclip.prompts import key_of
 from pointclip.runs.arguments import cache_folder
 from pointclip.runs.inputs import expand_inputs
+from pointclip.runs.reading import configure_reading
 from pointclip.search.result import SearchResult
 from pointclip.utils.caches import sentence_cache_folder
 from pointclip.utils.command import names_from
@@ -43,6 +44,7 @@ def open_shapes(
     """
     if not args.input:
         return open_split(settings, parts_wanted)
+    configure_reading(settings)
     files, notes = expand_inputs(args.input, ENDINGS)
     split = Split(args.split, settings.SPLIT.MAX_PIECES, settings.SPLIT.MIN_EXTENT) if args.split else None
     num_points, columns = settings.DATASET.NUM_POINTS or None, settings.READING.COLUMNS
@@ -53,6 +55,7 @@ def open_shapes(
 
 def open_split(settings: CfgNode, parts_wanted: bool = False) -> BatchReader:
     """A reader of the selected shapes of the settings' data set and split."""
+    configure_reading(settings)
     c = settings.DATASET
     shapes = rotated(open_dataset(c.NAME, expanded(c.ROOT), c.SPLIT, c.NUM_POINTS or None), c.ROTATION, settings.SEED)
     of_categories = _of_categories(shapes, c.CATEGORIES)

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from pointclip.datasets import ShapeFiles
 from pointclip.datasets.axes import to_y_up
 from pointclip.datasets.base import Shapes
+from pointclip.datasets.batches import AHEAD
 from pointclip.datasets.up_axis import CUES, MODEL, UNDECIDED, UpGuess
 from pointclip.encoder import projection_device
 from pointclip.errors import InputError
@@ -46,7 +47,9 @@ def find_up_axes(
     judge = model_judge(extractor, classes, weights, names)
     wanted = range(len(shapes)) if indices is None else indices
     first = {shapes.entries[i].path: i for i in reversed(wanted) if not shapes.entries[i].reason}  # of each file
-    for index in tqdm(sorted(first.values()), "up axes", unit="file", leave=False, disable=not extractor.progress):
+    order = sorted(first.values())
+    for place, index in enumerate(tqdm(order, "up axes", unit="file", leave=False, disable=not extractor.progress)):
+        shapes.prepare(order[place : place + AHEAD], samples=True)
         try:
             guess, clouds = shapes.guess(index)
         except InputError:

@@ -25,12 +25,18 @@ def run_task(package: str, command: str = "") -> NoReturn:
     signal.signal(signal.SIGINT, _end)
     settings = imported(f"{package}.settings", ("pointclip", package))
     hub, answers = imported("pointclip.utils.hub"), imported("pointclip.runs.answers")
+    reading = imported("pointclip.runs.reading")
     if not command and Path.cwd() != Path(str(settings.__file__)).resolve().parent:
         command = getattr(settings, "COMMAND", package)
     words = [*(["--under", command] if command else []), *sys.argv[1:]]
     on_error = answers.print_error if "--json" in words else lambda error: None
 
-    run_command(lambda: hub.check_weights(settings.parse(words)[1].ENCODER), on_error=on_error)
+    def check_and_start_reading() -> None:
+        args, chosen = settings.parse(words)
+        hub.check_weights(chosen.ENCODER)
+        reading.start_reading(args, chosen)
+
+    run_command(check_and_start_reading, on_error=on_error)
     if "--quiet" not in words:
         say_loading()
     task = imported(f"{package}.main", ("pointclip", package))

@@ -328,7 +328,7 @@ def test_damaged_h5_files_are_reported(folder, name):
         list(ModelNet40(folder, num_points=16))
 
 
-def test_locked_h5_file_is_reported(folder, monkeypatch):
+def test_locked_h5_file_is_reported(folder, monkeypatch, reading_here):
     def locked(*_):
         raise BlockingIOError(11, "Unable to synchronously open file (unable to lock file, errno = 11)")
 

@@ -10,6 +10,7 @@ from yacs.config import CfgNode
 from pointclip.datasets.shape_files import ENDINGS
 from pointclip.errors import InputError
 from pointclip.runs.inputs import expand_inputs, names_or_list
+from pointclip.runs.reading import configure_reading
 from zeroshot_det.class_names import named_classes
 from zeroshot_det.scenes.base import MIN_POINTS, Scene, SceneSet, empty_boxes, thinned, voxelized
 from zeroshot_det.scenes.frames import Frame
@@ -30,6 +31,7 @@ def open_scenes(settings: CfgNode, args: argparse.Namespace, class_names: Sequen
     Raises:
         InputError: for an unknown name, and where files are missing.
     """
+    configure_reading(settings)
     if args.input:
         paths, notes = expand_inputs(args.input, ENDINGS)
         frame = settings.SCENE.UP, settings.SCENE.UNIT

@@ -14,6 +14,7 @@ from pointclip.datasets.shape_files.reading import ending_of, printable, read_ge
 from pointclip.datasets.shape_files.standing import guess_of
 from pointclip.datasets.up_axis import GIVEN, UpGuess
 from pointclip.errors import InputError
+from pointclip.workers import call
 from zeroshot_det.scenes.base import Scene, check_scene
 from zeroshot_det.scenes.frames import UNITS, Frame, check_unit
 from zeroshot_det.scenes.levelling import levelling_of
@@ -65,25 +66,37 @@ class ScanFiles:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Scene:
-        path, name = self.paths[index], self.names[index]
-        geometry = self.clouds[path] if path in self.clouds else read_geometry(path, self.reading)
-        is_mesh = geometry.triangles is not None and len(geometry.triangles)
-        shape = take(geometry, name, SCAN_POINTS if is_mesh else None, self.seed).shape
-        points = check_scene(shape.points, name)
-        if np.ptp(points, axis=0).max() == 0:
-            raise InputError(f"{name}: all points coincide; expected a scan of a room.")
-        guess = UpGuess(self.up, GIVEN) if self.up != "auto" else guess_of(geometry, ending_of(path))
-        guessed = () if self.up != "auto" else (guess.words,)
-        notes = tuple(f"{name}: {note}" for note in (*shape.notes, *guessed))
-        z_up = np.ascontiguousarray(to_z_up(points, guess.axis))
-        if self.unit == "auto":
-            check_unit(z_up, name)
-        unit = "m" if self.unit == "auto" else self.unit
-        frame = Frame(guess.axis, guess.reason, guess.sure, shape.offset, unit)
-        metres = z_up if unit == "m" else (z_up * np.float64(UNITS[unit])).astype(np.float32)
-        if tilted := levelling_of(metres):
-            rotation, degrees = tilted
-            metres = (metres @ rotation.T).astype(np.float32)
-            frame = replace(frame, levelling=tuple(map(tuple, rotation.tolist())))
-            notes += (f"{name}: its largest flat surface was tilted by {degrees:.0f}° and was made level.",)
-        return Scene(name, metres, frame=frame, kept=shape.kept, notes=notes)
+        path = self.paths[index]
+        if path in self.clouds:
+            return scene_of(self.clouds[path], path, self.up, self.unit, self.seed)
+        return call(read_scan, path, self.reading, self.up, self.unit, self.seed, path=path)
+
+
+def read_scan(path: Path, reading: Reading, up: str, unit: str, seed: int) -> Scene:
+    """The scene in a file; see `ScanFiles`."""
+    return scene_of(read_geometry(path, reading), path, up, unit, seed)
+
+
+def scene_of(geometry: Geometry, path: Path, up: str, unit: str, seed: int) -> Scene:
+    """The scene in a file whose content is known; see `ScanFiles`."""
+    name = printable(path)
+    is_mesh = geometry.triangles is not None and len(geometry.triangles)
+    shape = take(geometry, name, SCAN_POINTS if is_mesh else None, seed).shape
+    points = check_scene(shape.points, name)
+    if np.ptp(points, axis=0).max() == 0:
+        raise InputError(f"{name}: all points coincide; expected a scan of a room.")
+    guess = UpGuess(up, GIVEN) if up != "auto" else guess_of(geometry, ending_of(path))
+    guessed = () if up != "auto" else (guess.words,)
+    notes = tuple(f"{name}: {note}" for note in (*shape.notes, *guessed))
+    z_up = np.ascontiguousarray(to_z_up(points, guess.axis))
+    if unit == "auto":
+        check_unit(z_up, name)
+        unit = "m"
+    frame = Frame(guess.axis, guess.reason, guess.sure, shape.offset, unit)
+    metres = z_up if unit == "m" else (z_up * np.float64(UNITS[unit])).astype(np.float32)
+    if tilted := levelling_of(metres):
+        rotation, degrees = tilted
+        metres = (metres @ rotation.T).astype(np.float32)
+        frame = replace(frame, levelling=tuple(map(tuple, rotation.tolist())))
+        notes += (f"{name}: its largest flat surface was tilted by {degrees:.0f}° and was made level.",)
+    return Scene(name, metres, frame=frame, kept=shape.kept, notes=notes)

@@ -1,7 +1,7 @@
 """Shape files as a data set."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -11,16 +11,25 @@ import numpy as np
 from pointclip.datasets.axes import check_up
 from pointclip.datasets.base import Shape
 from pointclip.datasets.shape_files.columns import parse_columns
+from pointclip.datasets.shape_files.contents import (
+    Content,
+    Request,
+    content_of,
+    names_of,
+    read_content,
+    read_names,
+    read_taken,
+    taken_of,
+)
 from pointclip.datasets.shape_files.geometry import Geometry, Reading
-from pointclip.datasets.shape_files.pieces import Split, pieces_of
-from pointclip.datasets.shape_files.reading import Taken, ending_of, printable, read_geometry, stand, take
-from pointclip.datasets.shape_files.standing import guess_of, sample_of
+from pointclip.datasets.shape_files.pieces import Split
+from pointclip.datasets.shape_files.reading import Taken, printable, stand
 from pointclip.datasets.up_axis import GIVEN, UpGuess
 from pointclip.errors import InputError
-from pointclip.projection.points import check_num_points
+from pointclip.utils.counts import check_num_points
+from pointclip.workers import Ahead, Wanted, call, submit
 
-MAX_POSED, POSE_POINTS = 20, 2048  # pieces of a file that a model sees to find its up axis, and points of each
-KEPT_BYTES = 64 << 20  # of files read for their up axis, until their shapes are read
+KEPT_BYTES = 64 << 20  # of the shapes of files read for their up axis
 
 
 @dataclass(frozen=True)
@@ -90,11 +99,12 @@ class ShapeFiles:
         self.clouds = clouds
         self.notes: Sequence[str] = ()  # on the files as a whole
         self._ups: dict[Path, UpGuess] = {}
-        self._kept: dict[Path, dict[str, Geometry]] = {}  # files read for their up axis, as their pieces
         self._whole: set[int] = set()
-        self._last: tuple[Path | None, dict[str, Geometry]] = (None, {})  # the file read last, as its pieces
-        self._last_reading = self.reading
-        self.entries = [entry for path in self.paths for entry in self._entries_of(path)]
+        self._ahead = Ahead()
+        self._kept: dict[Path, Content] = {}  # of files read for their up axis, until their shapes are wanted
+        self._last: tuple[Path | None, Content] = (None, Content({}))  # of the file read last, if it has pieces
+        self._last_taken: tuple[Path | None, bool, Mapping[str, Taken | str]] = (None, False, {})  # with its fields?
+        self.entries = list(self._all_entries())
 
     @property
     def given(self) -> dict:
@@ -116,17 +126,39 @@ class ShapeFiles:
         return len(self.entries)
 
     def __getitem__(self, index: int) -> Shape:
-        return stand(self.taken(index).shape, self.up_of(index).axis)
+        entry = self.entries[index]
+        if entry.reason:
+            raise InputError(entry.reason)
+        piece = self._content(entry.path).pieces[entry.piece]
+        if piece.shape is None:
+            raise InputError(piece.problem)
+        if piece.is_whole:
+            self._whole.add(index)
+        return stand(piece.shape, self.up_of(index).axis)
+
+    def prepare(self, indices: Iterable[int], samples: bool = False) -> None:
+        """Have the files of these shapes read ahead, as many as is of use.
+
+        Args:
+            samples: whether a model will see samples of them, see `guess`.
+        """
+        paths = dict.fromkeys(self.entries[i].path for i in indices if not self.entries[i].reason)
+        there = {*self.clouds, *self._kept, self._last[0]}
+        self._ahead.prepare([self._wanted(path, samples) for path in paths if path not in there])
 
     def taken(self, index: int, fields: bool = False) -> Taken:
         """A shape with its file's axes, and where its points are in the file; with their other `fields` if wanted."""
         entry = self.entries[index]
         if entry.reason:
             raise InputError(entry.reason)
-        geometry = self._read(entry.path, fields=fields)[entry.piece]
-        taken = take(geometry, entry.name, self.num_points, self.seed, self.every_vertex)
-        if taken.rows is None and taken.faces is None:
-            self._whole.add(index)
+        if self._last_taken[:2] != (entry.path, fields):
+            self._last_taken = (entry.path, fields, {})  # so that no two large files are in memory
+            self._last_taken = (entry.path, fields, self._all_taken(entry.path, fields))
+        taken = self._last_taken[2][entry.piece]
+        if self.split is None:
+            self._last_taken = (None, False, {})
+        if isinstance(taken, str):
+            raise InputError(taken)
         return taken
 
     def is_whole(self, index: int) -> bool:
@@ -144,60 +176,63 @@ class ShapeFiles:
     def guess(self, index: int) -> tuple[UpGuess, list[np.ndarray]]:
         """The up axis of a shape's file by format, frame and shape, and clouds [N, 3] of it, or of its first pieces."""
         path = self.entries[index].path
-        pieces = self._read(path, keep=True)
-        clouds = []
-        for geometry in list(pieces.values())[:MAX_POSED]:
-            try:
-                clouds.append(sample_of(geometry, POSE_POINTS))
-            except InputError:  # reported when that piece itself is read
-                continue
-        return self._ups[path], clouds
+        content = self._content(path, samples=True)
+        return self._ups[path], list(content.samples)
 
     def set_up(self, index: int, guess: UpGuess) -> None:
         """Set the up axis of a shape's file, for all its pieces."""
         self._ups[self.entries[index].path] = guess
 
-    def _entries_of(self, path: Path) -> list[Entry]:
+    def _all_entries(self) -> Iterator[Entry]:
+        """The shapes of all files; where they are split, all files are read for it."""
         if self.split is None:
-            return [Entry(path)]
-        try:
-            pieces = pieces_of(self._geometry(path, self.reading), self.split)
-        except InputError as error:
-            text = str(error)
-            return [Entry(path, reason=text if str(path) in text else f"{printable(path)}: {text}")]
-        names = [(piece.name, piece.reason) for piece in pieces]
-        return [Entry(path, name, reason and f"{printable(path)}#{name}: {reason}.") for name, reason in names]
+            yield from map(Entry, self.paths)
+            return
+        reading = [(path, submit(read_names, self._request(path), path=path)) for path in self.paths]
+        for path, names in reading:
+            try:
+                found = names.result() if path not in self.clouds else names_of(self.clouds[path], self.split)
+            except InputError as error:
+                text = str(error)
+                yield Entry(path, reason=text if str(path) in text else f"{printable(path)}: {text}")
+                continue
+            for name, reason in found:
+                yield Entry(path, name, reason and f"{printable(path)}#{name}: {reason}.")
 
-    def _read(self, path: Path, keep: bool = False, fields: bool = False) -> dict[str, Geometry]:
-        """The pieces of a file that are read; the whole file is the piece "".
+    def _request(self, path: Path, samples: bool = False) -> Request:
+        guess = self.up == "auto" and (samples or path not in self._ups)
+        return Request(path, self.reading, self.split, self.num_points, self.seed, self.every_vertex, guess, samples)
 
-        With a split, those of the last file are held. With `keep`, a small file is kept until it is read again.
+    def _content(self, path: Path, samples: bool = False) -> Content:
+        """The shapes of a file.
+
+        With a split, those of the last file are held. With `samples`, those of a small file are, until they are wanted.
         """
-        reading = replace(self.reading, fields=fields)
-        if self._last[0] == path and self._last_reading in (reading, replace(reading, fields=True)):
+        if self._last[0] == path and not samples:
             return self._last[1]
-        pieces = None if fields else self._kept.pop(path, None)
-        if pieces is None:
-            self._last = (None, {})  # so that no two large files are in memory
-            pieces = self._pieces(path, reading)
+        content = None if samples else self._kept.pop(path, None)
+        if content is None:
+            self._last = (None, Content({}))  # so that no two large files are in memory
+            content = self._read(path, samples)
+        if content.guess and path not in self._ups:
+            self._ups[path] = content.guess
         if self.split is not None:
-            self._last, self._last_reading = (path, pieces), reading
-        elif keep and sum(map(_bytes, (*self._kept.values(), pieces))) <= KEPT_BYTES:
-            self._kept[path] = pieces
-        return pieces
+            self._last = (path, content)
+        elif samples and sum(kept.nbytes for kept in (*self._kept.values(), content)) <= KEPT_BYTES:
+            self._kept[path] = content
+        return content
 
-    def _geometry(self, path: Path, reading: Reading) -> Geometry:
-        return self.clouds[path] if path in self.clouds else read_geometry(path, reading)
+    def _read(self, path: Path, samples: bool) -> Content:
+        wanted = self._wanted(path, samples)
+        if path in self.clouds:
+            return content_of(self.clouds[path], *wanted.args)
+        return self._ahead.take(wanted)
 
-    def _pieces(self, path: Path, reading: Reading) -> dict[str, Geometry]:
-        geometry = self._geometry(path, reading)
-        if self.up == "auto" and path not in self._ups:
-            self._ups[path] = guess_of(geometry, ending_of(path))
-        if self.split is None:
-            return {"": geometry}
-        return {piece.name: piece.geometry for piece in pieces_of(geometry, self.split) if piece.geometry is not None}
+    def _wanted(self, path: Path, samples: bool) -> Wanted:
+        return Wanted((path, samples), read_content, (self._request(path, samples),), path)
 
-
-def _bytes(pieces: dict[str, Geometry]) -> int:
-    arrays = (array for piece in pieces.values() for array in (piece.points, piece.triangles) if array is not None)
-    return sum(array.nbytes for array in arrays)
+    def _all_taken(self, path: Path, fields: bool) -> Mapping[str, Taken | str]:
+        request = replace(self._request(path), reading=replace(self.reading, fields=fields))
+        if path in self.clouds:
+            return taken_of(self.clouds[path], request)
+        return call(read_taken, request, path=path)

@@ -24,7 +24,7 @@ from pointclip.datasets.shape_files.standing import guess_of, near_origin
 from pointclip.datasets.shape_files.stl import read_stl
 from pointclip.datasets.shape_files.text import read_text
 from pointclip.errors import InputError
-from pointclip.projection.points import check_num_points
+from pointclip.utils.counts import check_num_points
 from pointclip.utils.file_errors import HEAD_BYTES, cannot_open, check_not_placeholder
 
 _READERS: dict[str, Callable[[bytes, Path, Reading], Geometry]] = {
