@@ -64,6 +64,12 @@ def checkout(tmp_path):
             marks=pytest.mark.auto_precision,
         ),
         pytest.param(
+            "reading",
+            "--files 2 --workers 0 1 --repeats 1",
+            ["file", "in the run", "1 processes", ".off", ".h5"],
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
             "face",
             "--points 64 --repeats 1",
             ["one cloud", "projection", "Classifier, 40 classes"],
@@ -170,7 +176,7 @@ def test_every_search_is_measured(monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_runs_as_a_script_from_anywhere(tmp_path):
-    command = [sys.executable, ROOT / "benchmarks" / "reading.py", "--points=8", "--sentences=2", "--repeats=1"]
+    command = [sys.executable, ROOT / "benchmarks" / "sampling.py", "--points=8", "--sentences=2", "--repeats=1"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines[3:6]] == ["features", "logits", "literal"]
