@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 from yacs.config import CfgNode
 
 from fewshot_cls.features import (
@@ -88,6 +89,9 @@ class FewShotClassifier(Predictor):
     def open_projection(self) -> ViewProjection:
         return open_projection(self.settings)
 
+    def open_view_weights(self, category: str) -> Tensor:
+        return open_view_weights(self.settings, searched=False).values
+
     @property
     def classes(self) -> tuple[str, ...]:
         """The classes that were learned; () before `fit`."""
@@ -114,7 +118,7 @@ class FewShotClassifier(Predictor):
         training = Augmented(labelled, settings.AUGMENT, settings.SEED, as_they_are(settings))
         draw = draw_all(settings, training, name)[0]
         named = self.with_features(class_sentences(training.class_names, self.prompts, settings.PROMPTS.TEMPLATE))
-        weights = open_view_weights(settings, searched=False).values
+        weights = self.view_weights()
         self.stand(training.files, named.features, weights, named.names, drawn([draw]))
         frame = common_frame(training.files, drawn([draw]))
 

@@ -67,9 +67,7 @@ class Classifier(ClassPredictor):
     def check_names(self, names: Sequence[str]) -> None:
         check_candidates(names)
 
-    @cached_property
-    def view_weights(self) -> Tensor:
-        """The weight of each view, [V]."""
+    def open_view_weights(self, category: str) -> Tensor:
         return open_view_weights(self.settings, searched=False).values
 
     def __call__(self, shapes: Given, classes: Names | None = None, *, up: str | None = None) -> list[ViewedAnswer]:
@@ -90,7 +88,7 @@ class Classifier(ClassPredictor):
         """
         named = self.named(classes)
         files = self.files(shapes, up, named.names)
-        self.stand(files, named.features, self.view_weights, named.names)
+        self.stand(files, named.features, self.view_weights(), named.names)
         reader = self.reader(files)
         return aligned(reader, self._answers(reader, named))
 
@@ -102,7 +100,7 @@ class Classifier(ClassPredictor):
         calibrated = calibration is not None and calibration.covers(named.names, encoder)
         answers = {}
         for batch, views in self.extractor.view_features(reader):
-            logits = view_weighted_logits(views, named.features, self.view_weights)
+            logits = view_weighted_logits(views, named.features, self.view_weights())
             shares = (logits / temperature).softmax(1).cpu().numpy()
             margins = cosine_margins(logits, views.shape[1])
             cosines = (views @ named.features.T).cpu()  # [B, V, K]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from torch import Tensor
 from yacs.config import CfgNode
 
 from pointclip.predicting import ClassPredictor, Given, Names
@@ -72,6 +73,9 @@ class Detector(ClassPredictor):
     def open_projection(self) -> ViewProjection:
         return open_projection(self.settings)
 
+    def open_view_weights(self, category: str) -> Tensor:
+        return open_view_weights(self.settings, searched=False).values
+
     def check_names(self, names: Sequence[str]) -> None:
         check_candidates(names, self.background)
 
@@ -101,10 +105,9 @@ class Detector(ClassPredictor):
         files = ScanFiles(given.paths, up, unit, named.names, **rest)
         scenes = PreparedScenes(files, c)
         proposed = propose(scenes, c, self.extractor.progress)
-        weights = open_view_weights(c, searched=False).values
         extents = read_extents(c.CLASSIFIER.TYPICAL_EXTENTS or EXTENTS)
         reader = open_crops(scenes, proposed, c, self.extractor.device)
-        detections = detect_in_crops(reader, self.extractor, named.features, weights, extents, c)
+        detections = detect_in_crops(reader, self.extractor, named.features, self.view_weights(), extents, c)
         for note in (*given.notes, *scenes.notes):
             warnings.warn(note)
         answers: list[ScanAnswer | None] = [None] * len(scenes)

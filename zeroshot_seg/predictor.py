@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from torch import Tensor
 from yacs.config import CfgNode
 
 from pointclip.datasets.up_axis import UpGuess
@@ -85,6 +86,9 @@ class Segmenter(Predictor):
     def open_projection(self) -> RealisticProjection:
         return open_projection(self.settings)
 
+    def open_view_weights(self, category: str) -> Tensor:
+        return open_view_weights(self.settings, [category], searched=False)[category].values
+
     @property
     def parts(self) -> tuple[str, ...]:
         """The names that were set; () if none were."""
@@ -117,7 +121,7 @@ class Segmenter(Predictor):
         """
         name = category or self.category
         named = self._parts if parts is None and not category and self._parts else self._named(parts, name)
-        weights = open_view_weights(self.settings, [name], searched=False)[name].values.to(named.features.device)
+        weights = self.view_weights(name).to(named.features.device)
         files = self.files(shapes, up, (name,), every_vertex=True)
         if name != SHAPE and not all(map(files.has_up, range(len(files)))):
             self.stand(files, category_feature(self.extractor, name), weights, (name,))

@@ -65,6 +65,8 @@ class ClassPredictor(Predictor):
         names = tuple(
             prompts.entries if classes is None else names_or_list(classes) if isinstance(classes, str) else classes
         )
+        if wrong := [name for name in names if not isinstance(name, str)]:
+            raise InputError(f"The class {wrong[0]!r} is of type {type(wrong[0]).__name__}; expected names.")
         if not names:
             raise InputError('There are no classes; give them in the call or before: ["chair", "sofa", "bench"].')
         self.check_names(names)

@@ -8,13 +8,16 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import NoneType
 from typing import ClassVar, TypedDict, TypeVar, cast
 
 import torch
 from torch import Tensor
 from yacs.config import CfgNode
 
+from pointclip.config_files import PUBLISHED
 from pointclip.datasets import ShapeFiles
+from pointclip.datasets.base import brief
 from pointclip.datasets.batches import BatchReader, usual_batch_size
 from pointclip.datasets.up_axis import UpGuess, guess_up
 from pointclip.encoder import Encoder, projection_device
@@ -29,6 +32,7 @@ from pointclip.runs.poses import find_up_axes
 from pointclip.runs.reading import configure_reading
 
 A = TypeVar("A")
+UNIFORM = "uniform"  # view weights of 1
 ARRAYS = "the convention of arrays"  # why a cloud has y up
 
 
@@ -66,7 +70,7 @@ class Predictor:
             without sentences there use the template.
         template: a sentence with {} in place of a name; None for the command's.
         view_weights: "uniform", one number a view, or the name of a published set.
-        projection: from points to CLIP's images instead of the task's own, a module like it.
+        projection: from points to CLIP's images, instead of the task's own with the settings PROJECTION.
         settings: any others of the command (docs/settings.md), such as {"PROJECTION.VIEWS": "0,4"}.
         progress: whether to show progress bars.
 
@@ -91,6 +95,10 @@ class Predictor:
         settings: Mapping[str, object] | None = None,
         progress: bool = False,
     ):
+        _check_kind("encoder", encoder, (str, Encoder), 'a name such as "ViT-B-16", or a loaded Encoder')
+        _check_kind(
+            "projection", projection, (ViewProjection, NoneType), "a ViewProjection such as RealisticProjection()"
+        )
         if isinstance(encoder, Encoder) and (pretrained, device, precision) != ("auto", "auto", "auto"):
             raise InputError(
                 f"The encoder {encoder.name} is loaded, but its weights, device or precision were given too; load it "
@@ -101,7 +109,9 @@ class Predictor:
             "ENCODER.PRECISION": precision,
             "DEVICE": device,
         }
-        changes["VIEW_WEIGHTS"] = view_weights if isinstance(view_weights, str) else ",".join(map(str, view_weights))
+        self._weights = None if isinstance(view_weights, str) else _numbers(view_weights)
+        if isinstance(view_weights, str):
+            changes["VIEW_WEIGHTS"] = view_weights
         if isinstance(sentences, str | os.PathLike):
             changes["PROMPTS.FILE"] = sentences
         if template is not None:
@@ -116,6 +126,11 @@ class Predictor:
         configure_reading(self.settings)
         self._last: tuple[Mapping[str, Sequence[str]], Tensor] | None = None
         self._checked_standing = False
+        if self.settings.VIEW_WEIGHTS != PUBLISHED:  # which may differ by category
+            self.view_weights()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.encoder.name}, {self.encoder.precision}, on {self.encoder.device}>"
 
     def load_settings(self, config: str, overrides: Sequence[str], encoder: str) -> CfgNode:
         """The settings of the task's command; see a task's `settings.load`."""
@@ -124,6 +139,20 @@ class Predictor:
     def open_projection(self) -> ViewProjection:
         """The projection that the settings select."""
         raise NotImplementedError
+
+    def open_view_weights(self, category: str) -> Tensor:
+        """The view weights that the settings select, [V]; `category` is that of shapes with parts."""
+        raise NotImplementedError
+
+    def view_weights(self, category: str = "") -> Tensor:
+        """The weight of each of the projection's views, [V]. Raises an InputError where they are not as many."""
+        views = len(self.projection.rotations)
+        if self._weights is None and self.settings.VIEW_WEIGHTS == UNIFORM:
+            return torch.ones(views)
+        weights = self.open_view_weights(category) if self._weights is None else self._weights
+        if len(weights) != views:
+            raise InputError(f"There are {len(weights)} view weights, but {views} views; give one for each.")
+        return weights
 
     @property
     def encoder(self) -> Encoder:
@@ -202,6 +231,19 @@ class Predictor:
             warnings.warn(
                 f"{path} seems to have {guess.axis} up, but arrays count as y up; say up={guess.axis!r}, or up='y'."
             )
+
+
+def _numbers(weights: Iterable[float]) -> Tensor:
+    """View weights as a tensor [V]. Raises an InputError unless they are finite, and not all 0."""
+    values = torch.tensor([float(weight) for weight in weights])
+    if not values.isfinite().all() or not values.any():
+        raise InputError(f"The view weights are {values.tolist()}; expected finite numbers, not all 0.")
+    return values
+
+
+def _check_kind(name: str, value: object, kinds: tuple[type, ...], expected: str) -> None:
+    if not isinstance(value, kinds):
+        raise InputError(f"The {name} is {brief(value)}; expected {expected}.")
 
 
 def aligned(reader: BatchReader, answers: Mapping[int, A]) -> list[A]:

@@ -16,6 +16,7 @@ from pointclip.datasets.synthetic import generate
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
 from zeroshot_cls.main import main as classify
+from zeroshot_cls.realistic_projection import RealisticProjection
 from zeroshot_det.main import main as detect
 from zeroshot_det.scenes.rooms import SyntheticRooms
 from zeroshot_seg.main import main as segment
@@ -163,6 +164,13 @@ def test_views_are_what_the_whole_is_made_of(encoder):
     assert f"{sum(view.label == answer.label for view in answer.views)} of 10 views say {answer.label}" in repr(answer)
 
 
+def test_a_projection_of_ones_own_has_its_views(encoder):
+    classifier = Classifier(encoder, CLASSES, projection=RealisticProjection(views=[0, 4, 6]))
+    assert len(classifier(generate("chair", 1, 64).points)[0].views) == 3
+    with pytest.raises(InputError, match="There are 10 view weights, but 3 views"):
+        Classifier(encoder, projection=RealisticProjection(views=[0, 4, 6]), view_weights="modelnet40_vit_b16")
+
+
 def test_bad_shapes_stop_the_call_or_are_skipped(encoder, shapes):
     (shapes / "cut.npy").write_bytes((shapes / "mug.npy").read_bytes()[:200])
     holed = generate("mug", 1, 64).points
@@ -208,6 +216,10 @@ def test_standing_is_checked_once(encoder):
         (lambda encoder, cloud: FewShotClassifier(encoder).fit(cloud, [1]), "The labels are int; expected a list"),
         (lambda encoder, cloud: FewShotClassifier(encoder, "magic"), "METHOD is 'magic'"),
         (lambda encoder, cloud: Classifier(encoder, device="cpu"), "is loaded, but its weights, device or precision"),
+        (lambda encoder, cloud: Classifier(cloud), "The encoder is a numpy array .*; expected a name such as"),
+        (lambda encoder, cloud: Classifier(encoder, projection=torch.nn.Identity()), "expected a ViewProjection"),
+        (lambda encoder, cloud: Classifier(encoder, view_weights=[1, 2]), "There are 2 view weights, but 10 views"),
+        (lambda encoder, cloud: Classifier(encoder, [1, 2]), "The class 1 is of type int; expected names"),
     ],
 )
 def test_wrong_use_is_named(call, message, encoder):
