@@ -37,7 +37,8 @@ def open_training(settings: CfgNode, args: argparse.Namespace) -> Augmented:
     configure_reading(settings)
     if args.train:
         num_points = settings.DATASET.NUM_POINTS or None
-        shapes = FolderShapes(args.train, num_points, args.up, settings.SEED, settings.READING.COLUMNS)
+        rest = {"columns": settings.READING.COLUMNS, "outliers": settings.CLOUD.OUTLIERS != "off"}
+        shapes = FolderShapes(args.train, num_points, args.up, settings.SEED, **rest)
         return Augmented(shapes, settings.AUGMENT, settings.SEED, as_they_are(settings))
     changes = {"DATASET.SPLIT": settings.SHOTS_SPLIT, "DATASET.MAX_SHAPES": 0, "DATASET.CATEGORIES": ""}
     shapes = cast(ShapeSet, open_split(with_changes(settings, changes)).shapes)
@@ -55,6 +56,7 @@ def open_reader(settings: CfgNode, args: argparse.Namespace, class_names: Sequen
     if args.test:
         num_points, columns = settings.DATASET.NUM_POINTS or None, settings.READING.COLUMNS
         rest = {"num_points": num_points, "up": args.up, "seed": settings.SEED, "columns": columns}
+        rest["outliers"] = settings.CLOUD.OUTLIERS != "off"
         shapes = TestFolder(args.test, class_names, **rest)
         size = settings.BATCH_SIZE or usual_batch_size(check_device(settings.DEVICE))
         return BatchReader(

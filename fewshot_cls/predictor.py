@@ -220,7 +220,8 @@ class FewShotClassifier(Predictor):
                 "There are no labels; give the class of each shape, or a folder with one subfolder per class."
             )
         c = self.settings
-        folder = FolderShapes(Path(shapes), c.DATASET.NUM_POINTS or None, up or "auto", c.SEED, c.READING.COLUMNS)
+        rest = {"columns": c.READING.COLUMNS, "outliers": c.CLOUD.OUTLIERS != "off"}
+        folder = FolderShapes(Path(shapes), c.DATASET.NUM_POINTS or None, up or "auto", c.SEED, **rest)
         return folder, Path(shapes).name
 
 

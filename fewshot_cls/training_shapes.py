@@ -49,6 +49,7 @@ class FolderShapes(LabelledFiles):
         folder: a class's shapes may lie deeper, as CLASS/train/*.off (its other splits are then left alone) or
             CLASS/ID/models/*.obj; hidden files and folders, and files beside the subfolders, are ignored.
         num_points, up, seed, columns: see `pointclip.datasets.shape_files.read_shape`.
+        outliers: whether clouds' outliers are left out; see `pointclip.datasets.outliers`.
         split: the subfolder of a class that is read where it has several splits.
 
     Raises:
@@ -63,6 +64,7 @@ class FolderShapes(LabelledFiles):
         seed: int = 0,
         columns: str = "",
         split: str = "train",
+        outliers: bool = False,
     ):
         root = expanded(folder)
         if not root.is_dir():
@@ -79,7 +81,8 @@ class FolderShapes(LabelledFiles):
         unread = sum((of_class.unread for of_class in found.values()), Counter())
         labels = np.repeat(np.arange(len(files)), [len(paths) for paths in files.values()])
         paths = [path for paths in files.values() for path in paths]
-        super().__init__(ShapeFiles(paths, num_points, up, tuple(files), seed, columns=columns), labels)
+        read = ShapeFiles(paths, num_points, up, tuple(files), seed, columns=columns, outliers=outliers)
+        super().__init__(read, labels)
         if unread:
             self.files.notes = (f"{Found(unread=unread).words} among the training files were passed over.",)
 

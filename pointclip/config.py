@@ -16,6 +16,7 @@ from pointclip.errors import InputError
 from pointclip.presets import encoder_in_path
 from pointclip.renamed import RENAMED, RenamedSettings, current_name
 
+OUTLIERS = ("default", "off", "auto")  # of CLOUD.OUTLIERS
 MAX_POINTS = 10_000_000  # per shape; more is most likely a mistake, and would run out of memory
 
 
@@ -40,6 +41,11 @@ def defaults() -> CfgNode:
     c.DATASET.CATEGORIES = ""  # comma-separated names; empty for all
     c.DATASET.MAX_SHAPES = 0  # size of a random subset of the shapes (by SEED); 0 for all
     c.DATASET.ROTATION = "none"  # random rotation of every shape (by SEED): "vertical" about the up axis, "so3" in 3-D
+
+    c.CLOUD = CfgNode()
+    # "off", or "auto": points far from the rest are left out (see `pointclip.datasets.outliers`); "default" is "auto"
+    # for shape files and "off" for data sets, as in the paper
+    c.CLOUD.OUTLIERS = "default"
 
     c.READING = CfgNode()  # how shape files are read
     # the columns of x, y, z in text files and arrays, as numbers from 1 or as names: "2,3,4", "easting,northing,height"
@@ -251,6 +257,9 @@ def _validate(settings: CfgNode) -> None:
         )
     if settings.DATASET.NUM_POINTS > MAX_POINTS:
         raise InputError(f"DATASET.NUM_POINTS is {settings.DATASET.NUM_POINTS}; expected at most {MAX_POINTS}.")
+    if settings.CLOUD.OUTLIERS not in OUTLIERS:
+        known = ", ".join(map(repr, OUTLIERS))
+        raise InputError(f"CLOUD.OUTLIERS is {settings.CLOUD.OUTLIERS!r}; expected one of {known}.")
     if not settings.OUTPUT.strip():
         raise InputError("OUTPUT is empty; expected a folder for the run's files, such as output.")
     if not settings.SENTENCE_CACHE.strip():

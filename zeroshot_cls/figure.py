@@ -188,7 +188,8 @@ def _shapes(args, num_points: int | None, settings: CfgNode) -> tuple[tuple[str,
         "--classes", args.classes or [name_from_file(path) for path in args.shapes], len(args.shapes)
     )
     configure_reading(settings)
-    shapes = ShapeFiles(args.shapes, num_points, args.up, (), settings.SEED, columns=settings.READING.COLUMNS)
+    own = {"columns": settings.READING.COLUMNS, "outliers": settings.CLOUD.OUTLIERS != "off"}
+    shapes = ShapeFiles(args.shapes, num_points, args.up, (), settings.SEED, **own)
     return tuple(names), shapes
 
 

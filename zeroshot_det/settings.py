@@ -45,7 +45,14 @@ RANGES = {  # smallest and largest
     "NMS.IOU_THRESHOLD": (0, 1),
     "SCORING.OBJECTNESS_THRESHOLD": (0, 1),
 }
-UNUSED = ("DATASET.NUM_POINTS", "DATASET.ROTATION", "SEARCHED", "SEARCH", "SPLIT")  # settings, and groups of them
+UNUSED = (
+    "CLOUD",
+    "DATASET.NUM_POINTS",
+    "DATASET.ROTATION",
+    "SEARCHED",
+    "SEARCH",
+    "SPLIT",
+)  # settings, and groups of them
 NOT_PUBLISHED = {  # settings that may be "published" in other tasks: what they may be here
     "PROMPTS.FILE": "a file, or a bundled one such as modelnet40",
     "VIEW_WEIGHTS": "uniform, one number per view, or a published set's name such as modelnet40_vit_b16",

@@ -25,6 +25,7 @@ class Shape:
     kept: np.ndarray | None = None  # [M] bool, the rows of its file used for the N points; None for all
     notes: tuple[str, ...] = ()  # notes on its processing for readers of any result
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)  # subtracted from a file's coordinates, in the file's axes
+    outliers: int = 0  # points that were moved onto their neighbours; see `pointclip.datasets.outliers`
 
 
 class Shapes(Protocol):

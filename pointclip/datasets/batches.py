@@ -51,6 +51,7 @@ class BatchReader:
     Attributes:
         bad: index in the data set -> what is wrong with the shape.
         notes: of the data set and of its shapes, the latter with the shape's name.
+        outliers: index -> the number of outliers of a shape that has some.
         fingerprint: of the shapes read in this pass, with labels and in order.
     """
 
@@ -61,6 +62,7 @@ class BatchReader:
     parts_wanted: bool = False
     bad: dict[int, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    outliers: dict[int, int] = field(default_factory=dict)
     _digest: "hashlib.blake2b" = field(default_factory=_new_digest, repr=False)
 
     @property
@@ -89,6 +91,7 @@ class BatchReader:
 
     def __iter__(self) -> Iterator[Batch]:
         self.bad.clear()
+        self.outliers.clear()
         self.notes[:] = getattr(self.shapes, "notes", ())
         self._digest = _new_digest()
         left_out = getattr(self.shapes, "left_out", {})
@@ -101,6 +104,8 @@ class BatchReader:
             if shape is None:
                 continue
             self._take_in(shape)
+            if shape.outliers:
+                self.outliers[index] = shape.outliers
             self.notes += [f"{shape.name}: {note}" for note in shape.notes]
             if waiting and (len(waiting) == self.batch_size or len(shape.points) != len(waiting[0][1].points)):
                 yield _batch(waiting)

@@ -186,6 +186,7 @@ class Predictor:
         configure_reading(self.settings)
         given, c = given_shapes(shapes), self.settings
         rest = {"seed": c.SEED, "columns": c.READING.COLUMNS, "every_vertex": every_vertex, "clouds": given.clouds}
+        rest["outliers"] = c.CLOUD.OUTLIERS != "off"
         files = ShapeFiles(given.paths, c.DATASET.NUM_POINTS or None, up or "auto", names, **rest)
         files.notes = given.notes
         if up is None:

@@ -11,6 +11,7 @@ from pointclip.config import with_changes
 from pointclip.datasets import ShapeFiles, ShapeSet, open_dataset
 from pointclip.datasets.base import Shapes
 from pointclip.datasets.batches import BatchReader, subset, usual_batch_size
+from pointclip.datasets.outliers import without_outliers
 from pointclip.datasets.rotated import rotated
 from pointclip.datasets.shape_files import ENDINGS
 from pointclip.datasets.shape_files.pieces import Split
@@ -48,7 +49,10 @@ def open_shapes(
     files, notes = expand_inputs(args.input, ENDINGS)
     split = Split(args.split, settings.SPLIT.MAX_PIECES, settings.SPLIT.MIN_EXTENT) if args.split else None
     num_points, columns = settings.DATASET.NUM_POINTS or None, settings.READING.COLUMNS
-    shapes = ShapeFiles(files, num_points, args.up, tuple(class_names), settings.SEED, split, every_vertex, columns)
+    outliers = settings.CLOUD.OUTLIERS != "off"
+    shapes = ShapeFiles(
+        files, num_points, args.up, tuple(class_names), settings.SEED, split, every_vertex, columns, outliers=outliers
+    )
     shapes.notes = notes
     return _reader(shapes, settings, list(range(len(shapes))), False)
 
@@ -58,6 +62,8 @@ def open_split(settings: CfgNode, parts_wanted: bool = False) -> BatchReader:
     configure_reading(settings)
     c = settings.DATASET
     shapes = rotated(open_dataset(c.NAME, expanded(c.ROOT), c.SPLIT, c.NUM_POINTS or None), c.ROTATION, settings.SEED)
+    if settings.CLOUD.OUTLIERS == "auto":
+        shapes = without_outliers(shapes)
     of_categories = _of_categories(shapes, c.CATEGORIES)
     wanted = of_categories[subset(len(of_categories), c.MAX_SHAPES, settings.SEED)].tolist()
     return _reader(shapes, settings, wanted, parts_wanted)

@@ -24,7 +24,10 @@ def answers_of(reader: BatchReader, indices: Sequence[int], answers: Sequence[Ma
         answers: of the task, for each of them.
     """
     shapes = reader.files
-    found = [_shape(shapes, i) | dict(answer) | _up(shapes, i) for i, answer in zip(indices, answers, strict=True)]
+    found = [
+        _shape(shapes, i) | dict(answer) | _up(shapes, i) | {"outliers": reader.outliers.get(i, 0)}
+        for i, answer in zip(indices, answers, strict=True)
+    ]
     return found + [_shape(shapes, i) | {"error": reason} for i, reason in reader.bad.items()]
 
 
@@ -80,10 +83,11 @@ def heading(answer: Mapping) -> str:
 
 
 def details(answer: Mapping) -> str:
-    """A line on an answer: its margin, and its up axis."""
+    """A line on an answer: its margin, its up axis, and its outliers."""
     margin = f"cosine margin over the second class {cosine(answer['margin'])}; " if "margin" in answer else ""
     origin = "the default" if answer["up_by"] == "undecided" else f"from {answer['up_by']}"
-    return f"{margin}up axis {answer['up']} ({origin}{'' if answer['up_sure'] else ', uncertain'})"
+    outliers = f"; {answer['outliers']:,} outliers left out" if answer["outliers"] else ""
+    return f"{margin}up axis {answer['up']} ({origin}{'' if answer['up_sure'] else ', uncertain'}){outliers}"
 
 
 def cosine(margin: float) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from yacs.config import CfgNode
 
+from pointclip.datasets import ShapeFiles
 from pointclip.datasets.batches import BatchReader
 from pointclip.encoder import Encoder
 from pointclip.features import FeatureExtractor
@@ -86,6 +87,9 @@ def run_notes(
 def shape_notes(reader: BatchReader) -> list[str]:
     """Notes on the shapes that were read: their up axes, and what is wrong with some of them."""
     notes = up_notes(reader.shapes) + reader.notes[:3]
+    if reader.outliers and not isinstance(reader.shapes, ShapeFiles):
+        points = sum(reader.outliers.values())
+        notes.append(f"{points:,} points of {len(reader.outliers):,} shapes lie far from the rest and were left out.")
     if len(reader.notes) > 3:
         notes.append(f"{len(reader.notes) - 3} more shape(s) have notes of this kind.")
     if reader.bad and getattr(reader.shapes, "labels", None) is None:  # a user's own files

@@ -27,6 +27,7 @@ class Request:
     num_points: int | None = None
     seed: int = 0
     every_vertex: bool = False
+    outliers: bool = False
     guess: bool = False  # whether its up axis is to be guessed
     samples: bool = False  # whether a model will see samples of it
 
@@ -64,9 +65,9 @@ def read_content(request: Request) -> Content:
 
 def content_of(geometry: Geometry, request: Request) -> Content:
     """The shapes of a file whose geometry is known; see `read_content`."""
-    guess = guess_of(geometry, ending_of(request.path)) if request.guess else None
+    guess = guess_of(geometry, ending_of(request.path), request.outliers) if request.guess else None
     pieces = _pieces(geometry, request.split)
-    samples = _samples(pieces) if request.samples else ()
+    samples = _samples(pieces, request.outliers) if request.samples else ()
     return Content({name: _shape_of(name, piece, request) for name, piece in pieces.items()}, guess, samples)
 
 
@@ -100,7 +101,7 @@ def _pieces(geometry: Geometry, split: Split | None) -> dict[str, Geometry]:
 def _taken(piece: str, geometry: Geometry, request: Request) -> Taken | str:
     name = printable(request.path) + (f"#{piece}" if piece else "")
     try:
-        return take(geometry, name, request.num_points, request.seed, request.every_vertex)
+        return take(geometry, name, request.num_points, request.seed, request.every_vertex, request.outliers)
     except InputError as error:
         return str(error)
 
@@ -112,11 +113,11 @@ def _shape_of(piece: str, geometry: Geometry, request: Request) -> PieceShape:
     return PieceShape(taken.shape, is_whole=taken.rows is None and taken.faces is None)
 
 
-def _samples(pieces: Mapping[str, Geometry]) -> tuple[np.ndarray, ...]:
+def _samples(pieces: Mapping[str, Geometry], outliers: bool) -> tuple[np.ndarray, ...]:
     clouds = []
     for geometry in list(pieces.values())[:MAX_POSED]:
         try:
-            clouds.append(sample_of(geometry, POSE_POINTS))
+            clouds.append(sample_of(geometry, POSE_POINTS, outliers))
         except InputError:  # reported when that piece itself is read
             continue
     return tuple(clouds)

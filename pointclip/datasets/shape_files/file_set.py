@@ -60,6 +60,7 @@ class ShapeFiles:
         every_vertex: whether a mesh's vertices and the centres of its triangles belong to its points.
         columns: of x, y and z in text files and arrays, as for `read_shape`.
         clouds: the contents of those `paths` that are no files.
+        outliers: whether a cloud's outliers are left out; see `pointclip.datasets.outliers`.
 
     An up axis "auto" is guessed from format and shape when a file is first read; `set_up` replaces it.
 
@@ -80,6 +81,7 @@ class ShapeFiles:
         every_vertex: bool = False,
         columns: str = "",
         clouds: Mapping[Path, Geometry] = MappingProxyType({}),
+        outliers: bool = False,
     ) -> None:
         check_up(up, auto=True)
         check_num_points(num_points)
@@ -97,6 +99,7 @@ class ShapeFiles:
         self.every_vertex = every_vertex
         self.reading = Reading(parse_columns(columns))
         self.clouds = clouds
+        self.outliers = outliers
         self.notes: Sequence[str] = ()  # on the files as a whole
         self._ups: dict[Path, UpGuess] = {}
         self._whole: set[int] = set()
@@ -201,7 +204,8 @@ class ShapeFiles:
 
     def _request(self, path: Path, samples: bool = False) -> Request:
         guess = self.up == "auto" and (samples or path not in self._ups)
-        return Request(path, self.reading, self.split, self.num_points, self.seed, self.every_vertex, guess, samples)
+        how = self.reading, self.split, self.num_points, self.seed, self.every_vertex, self.outliers
+        return Request(path, *how, guess, samples)
 
     def _content(self, path: Path, samples: bool = False) -> Content:
         """The shapes of a file.

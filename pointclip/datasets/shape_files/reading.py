@@ -10,6 +10,7 @@ import numpy as np
 
 from pointclip.datasets.axes import check_up, to_y_up
 from pointclip.datasets.base import Shape
+from pointclip.datasets.outliers import gathered, in_words
 from pointclip.datasets.shape_files import packed
 from pointclip.datasets.shape_files.arrays import read_npy, read_npz
 from pointclip.datasets.shape_files.columns import parse_columns
@@ -101,12 +102,14 @@ def take(
     num_points: int | None = None,
     seed: int = 0,
     every_vertex: bool = False,
+    outliers: bool = False,
 ) -> Taken:
     """Make a shape of a file's content; see `read_shape`.
 
     Args:
         name: the shape's, also for messages.
         every_vertex: whether a mesh's points are, besides those sampled, the centres of its triangles and its vertices.
+        outliers: whether a cloud's outliers are moved onto their neighbours; a mesh has no stray points.
 
     Raises:
         InputError: for content without valid points.
@@ -129,11 +132,13 @@ def take(
     if faces is None and num_points is not None and len(points) > num_points:
         chosen = np.sort(rng.choice(len(points), num_points, replace=False))
         points, rows, kept = points[chosen], chosen if rows is None else rows[chosen], None
+    points, stray = gathered(points) if outliers and faces is None else (points, 0)
     with np.errstate(over="ignore"):  # values too large for float32 become inf, which callers check
         points, offset, notes = near_origin(points)
         points = points.astype(np.float32)
-    notes, offset = (*geometry.notes, *notes), tuple(offset.tolist())
-    shape = Shape(np.ascontiguousarray(points), -1, name, kept=kept, notes=notes, offset=offset)
+    notes = (*geometry.notes, *([in_words(stray, len(points))] if stray else []), *notes)
+    points, x_y_z = np.ascontiguousarray(points), tuple(offset.tolist())
+    shape = Shape(points, -1, name, kept=kept, notes=notes, offset=x_y_z, outliers=stray)
     return Taken(shape, own, rows, faces)
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pointclip.datasets.outliers import gathered
 from pointclip.datasets.shape_files.geometry import Geometry, sample_surface
 from pointclip.datasets.up_axis import UNDECIDED, UpGuess, guess_up
 from pointclip.errors import InputError
@@ -11,21 +12,29 @@ THINNED = 100_000  # points from which the middle of a cloud is taken
 FAR_OUT = 100  # a point is far from the others beyond this many of their extents
 
 
-def guess_of(geometry: Geometry, ending: str) -> UpGuess:
-    """The up axis of a file's content: it depends on nothing else, so that all tasks agree."""
+def guess_of(geometry: Geometry, ending: str, outliers: bool = False) -> UpGuess:
+    """The up axis of a file's content: it depends on nothing else, so that all tasks agree.
+
+    With `outliers` those of a cloud are left out.
+    """
     try:
-        return guess_up(sample_of(geometry), ending, geometry.organised)
+        return guess_up(sample_of(geometry, SAMPLE, outliers), ending, geometry.organised)
     except InputError:  # without surface; reported when its shape is taken
         return UpGuess("y", UNDECIDED, sure=False)
 
 
-def sample_of(geometry: Geometry, count: int = SAMPLE) -> np.ndarray:
-    """A fixed sample of a mesh's surface or of a cloud's finite points: [count or fewer, 3] float64."""
+def sample_of(geometry: Geometry, count: int = SAMPLE, outliers: bool = False) -> np.ndarray:
+    """A fixed sample of a mesh's surface or of a cloud's finite points: [count or fewer, 3] float64.
+
+    With `outliers` those of a cloud are left out.
+    """
     rng = np.random.default_rng(0)
     if geometry.triangles is not None and len(geometry.triangles):
         return sample_surface(geometry, count, rng, "")[0].points
     points = geometry.points[np.isfinite(geometry.points).all(axis=1)]
-    return points if len(points) <= count else points[np.sort(rng.choice(len(points), count, replace=False))]
+    if len(points) > count:
+        points = points[np.sort(rng.choice(len(points), count, replace=False))]
+    return gathered(points)[0] if outliers else points
 
 
 def near_origin(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
