@@ -108,8 +108,10 @@ class Detector(ClassPredictor):
         extents = read_extents(c.CLASSIFIER.TYPICAL_EXTENTS or EXTENTS)
         reader = open_crops(scenes, proposed, c, self.extractor.device)
         detections = detect_in_crops(reader, self.extractor, named.features, self.view_weights(), extents, c)
+        sure = tuple(f"{scenes.names[place]}: up axis " for place, frame in scenes.frames.items() if frame.up_sure)
         for note in (*given.notes, *scenes.notes):
-            warnings.warn(note)
+            if not note.startswith(sure):  # the answer says that
+                warnings.warn(note)
         answers: list[ScanAnswer | None] = [None] * len(scenes)
         for entry, detected in zip(proposed, detections, strict=True):
             place, frame = entry.scene_index, scenes.frames[entry.scene_index]
