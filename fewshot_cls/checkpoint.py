@@ -32,8 +32,10 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict]:
     try:
         with safe_open(path, "pt") as file:
             metadata = json.loads((file.metadata() or {})[METADATA_KEY])
+            if not isinstance(metadata, dict):
+                return {}, {}
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - no dict
-    except (SafetensorError, OSError, KeyError, ValueError):
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError):  # RuntimeError also for deep nesting
         return {}, {}
 
 

@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fewshot_cls.checkpoint import load_checkpoint, save_checkpoint, with_prefix
-from fewshot_cls.head_facts import HeadFacts
+from fewshot_cls.head_facts import HeadFacts, wrong_head
 from fewshot_cls.methods import METHODS
 from fewshot_cls.recipe import Recipe
-from pointclip.errors import InputError
+from pointclip.errors import InputError, first_line
 from pointclip.utils.files import expanded
 
 if TYPE_CHECKING:
@@ -97,12 +99,38 @@ class Head(nn.Module):
         if not path.is_file():
             raise InputError(f"There is no file {path}; give the head.safetensors that a few-shot run wrote.")
         tensors, metadata = load_checkpoint(path)
-        if metadata.pop("format", None) != FORMAT:
+        version = metadata.pop("format", None)
+        if type(version) is int and version > FORMAT:
+            raise InputError(f"{path} was written by a later version (its format is {version}); update this one.")
+        if version != FORMAT:
             raise InputError(f"{path} is not a few-shot head; give the head.safetensors that a few-shot run wrote.")
-        facts = HeadFacts(**{**metadata, "class_names": tuple(metadata["class_names"])})
-        head = METHODS[facts.method].head.rebuild(with_prefix("head", tensors), facts.numbers)
+        facts = HeadFacts.of(metadata, path)
+        if facts.method not in METHODS:
+            raise wrong_head(path, f"has the unknown method {facts.method!r:.60}")
+        head = _rebuilt(facts, with_prefix("head", tensors), path)
+        return SavedHead(head, facts, with_prefix("smoothing", tensors))
+
+
+def _rebuilt(facts: HeadFacts, tensors: Mapping[str, Tensor], path: Path) -> Head:
+    """The head of a file, in evaluation mode.
+
+    Raises:
+        InputError: for tensors that are not those of the method, its classes and its views, or are not finite.
+    """
+    count, wrong = len(facts.class_names), f"has other tensors than {facts.method} has"
+    try:
+        head = METHODS[facts.method].head.rebuild(tensors, facts.numbers)
         head.temperature, head.calibrated = facts.temperature, facts.calibrated
-        return SavedHead(head.eval().requires_grad_(False), facts, with_prefix("smoothing", tensors))
+        head.eval().requires_grad_(False)
+        zero = head.zero_shot(torch.ones(facts.view_count))
+        logits = head(F.normalize(torch.ones(1, facts.view_count, zero.classes.shape[1]), dim=-1))
+    except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise wrong_head(path, f"{wrong} ({first_line(error)[:120]})") from error
+    if (len(zero.classes), zero.weights.shape, logits.shape) != (count, (facts.view_count,), (1, count)):
+        raise wrong_head(path, f"{wrong} for {count} classes and {facts.view_count} views")
+    if not all(tensor.isfinite().all() for tensor in (*tensors.values(), logits)):
+        raise wrong_head(path, "has values that are not finite")
+    return head
 
 
 @dataclass(frozen=True)

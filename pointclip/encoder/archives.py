@@ -4,6 +4,7 @@
 only stand-ins, and its code is only searched for the lists of parameters and buffers at the start of each class.
 """
 
+import io
 import math
 import pickle
 import re
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor
 
 from pointclip.errors import InputError
+from pointclip.utils.pickles import check_memo
 
 DTYPES = {
     "DoubleStorage": torch.float64,
@@ -31,6 +33,7 @@ DTYPES = {
     "BoolStorage": torch.bool,
 }
 MAX_NAMES = 100_000  # modules and tensors, since modules may refer to each other many times
+MAX_PICKLE = 1 << 24  # bytes; ViT-B/16's has 0.2 MB
 MAX_DEPTH = 100  # of nested modules
 
 
@@ -97,14 +100,21 @@ class _Archive:
         self._lists: dict[tuple[str, str], tuple[list[str], list[str]] | None] = {}
 
     def state_dict(self) -> dict[str, Tensor]:
-        with self.file.open(f"{self.folder}data.pkl") as stream:
-            root = _Unpickler(stream).load()
+        stream = io.BytesIO(self._pickle())
+        check_memo(stream)
+        root = _Unpickler(stream).load()
         if not isinstance(root, _Object):
             raise InputError(f"The weights file {self.path} is an archive, but not of a model.")
         weights: dict[str, Tensor] = {}
         for name, view in self._tensors(root, "", 0):
             weights[name] = self._read(view)
         return weights
+
+    def _pickle(self) -> bytes:
+        info = self.file.getinfo(f"{self.folder}data.pkl")
+        if info.file_size > MAX_PICKLE:
+            raise InputError(f"The weights file {self.path} describes its tensors in many MB; is it a CLIP model's?")
+        return self.file.read(info)
 
     def _tensors(self, module: _Object, prefix: str, depth: int) -> Iterator[tuple[str, _View]]:
         """Parameters, buffers, and those of the modules within: the order of `state_dict`."""
@@ -134,7 +144,7 @@ class _Archive:
         head = re.search(rf"^class {re.escape(name)}\((\w*)\):\n((?:[ \t].*\n?|\n)*)", text, re.MULTILINE)
         if head is None or head[1] != "Module":
             return None
-        if re.search(r"^\s*def __setstate__\b", head[2], re.MULTILINE):
+        if re.search(r"^[ \t]*def __setstate__\b", head[2], re.MULTILINE):
             raise InputError(
                 f"The weights file {self.path} restores its {name} by code (__setstate__), which is not executed; "
                 "if you trust it, save its state_dict() instead."

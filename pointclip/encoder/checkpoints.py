@@ -61,7 +61,7 @@ def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], bool | None]:
         )
     check_head(path)
     try:
-        loaded = _load(path)
+        weights = _tensors_of(_load(path), path)
     except (SafetensorError, RuntimeError, EOFError, OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise
@@ -72,7 +72,6 @@ def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], bool | None]:
         raise InputError(
             f"The weights file {path} is damaged or contains more than tensors, and was not loaded; download it again."
         ) from error
-    weights = _tensors_of(loaded, path)
     is_openai = all(name in weights for name in OPENAI_CONSTANTS)
     weights = {name: value for name, value in weights.items() if name not in OPENAI_CONSTANTS}
     if "vision_model.embeddings.class_embedding" in weights:
@@ -140,11 +139,15 @@ def _tensors_of(weights: object, path: Path) -> dict[str, Tensor]:
         raise InputError(f"The weights file {path} has no state dict (names to tensors); is it a CLIP model's?")
     if wrong := [name for name in weights if not isinstance(name, str)]:
         raise InputError(f"The weights file {path} has a tensor whose name is not text: {wrong[0]!r:.40}.")
-    weights = _without_prefix(weights)
+    weights, size = _without_prefix(weights), path.stat().st_size
     for name, value in weights.items():
         if value.is_meta or value.is_quantized or value.layout != torch.strided:
             kind = "meta" if value.is_meta else "quantized" if value.is_quantized else "sparse"
             raise InputError(f"The weights file {path} has a {kind} tensor {name}; expected plain numbers.")
+        if not 0 <= value.numel() * value.itemsize <= value.untyped_storage().nbytes() <= size:
+            raise InputError(
+                f"The weights file {path} has a tensor {name} that is larger than its record; download it again."
+            )
         if value.is_floating_point() and not bool(value.isfinite().all()):
             raise InputError(
                 f"The weights file {path} has NaN or infinite values in {name}; download or train it again."

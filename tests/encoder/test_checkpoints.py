@@ -303,3 +303,37 @@ def test_incompatible_torch_and_torchvision_are_reported(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision", None)
     with pytest.raises(InputError, match=r"torch \d.* and torchvision .* are incompatible"):
         check_torchvision()
+
+
+class _Allocates:
+    """Pickled, a call that makes room for a billion numbers that are not in the file."""
+
+    def __reduce__(self):
+        return torch.FloatTensor, (1 << 30,)
+
+
+@pytest.mark.parametrize("kind", ["expanded", "allocated", "overflowing"])
+def test_tensors_larger_than_the_file_are_refused_unread(tmp_path, kind):
+    path = tmp_path / "weights.pt"
+    if kind == "expanded":
+        torch.save({"visual.a": torch.zeros(4).as_strided((20_000, 100_000), (0, 0))}, path)
+    elif kind == "allocated":
+        torch.save({"visual.a": _Allocates()}, path)
+    else:
+        tensor = {"dtype": "F32", "shape": [1 << 62, 1 << 62, 0], "data_offsets": [0, 0]}
+        header = json.dumps({"visual.a": tensor}).encode()
+        path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0")
+    with pytest.raises(InputError, match=r"weights.pt (has a tensor visual.a that is larger|is truncated)"):
+        read_state_dict(path)
+
+
+def test_archives_with_endless_blanks_or_numbers_of_objects_are_read_at_once(tmp_path):
+    code = f"class M(Module):\n{' ' * 40_000}\n" + " \n" * 40_000
+    for name, pickled in (("blank", b"\x80\x02c__torch__.m\nM\n)\x81}b."), ("memo", b"\x80\x02r\xff\xff\xff\x0f.")):
+        path = tmp_path / f"{name}.pt"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a/constants.pkl", b"\x80\x02).")
+            archive.writestr("a/code/__torch__/m.py", code)
+            archive.writestr("a/data.pkl", pickled)
+        with pytest.raises(InputError, match=f"{name}.pt"):
+            read_state_dict(path)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from fewshot_cls.checkpoint import load_checkpoint, save_checkpoint
 from fewshot_cls.head_facts import HeadFacts
 from fewshot_cls.methods import METHODS
 from fewshot_cls.methods.adapter import AdaptedHead, InterViewAdapter
@@ -68,6 +69,54 @@ def test_rejects_missing_and_foreign_files(tmp_path):
     (tmp_path / "bad.safetensors").write_bytes(b"no")
     with pytest.raises(InputError, match="is not a few-shot head"):
         Head.load(tmp_path / "bad.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"format": 2}, "was written by a later version"),
+        ({"format": "1"}, "is not a few-shot head"),
+        ({"method": "unknown"}, "has the unknown method 'unknown'"),
+        ({"method": ["tip_adapter"]}, "as method"),
+        ({"method": "adapter"}, "has other tensors than adapter has"),
+        ({"view_count": -1}, "says -1 as view_count"),
+        ({"view_count": VIEWS + 1}, "has other tensors than tip_adapter has"),
+        ({"class_names": "chair"}, "as class_names"),
+        ({"class_names": ["chair", "lamp"]}, "has other tensors than tip_adapter has for 2 classes and"),
+        ({"class_names": None}, "lacks the fact 'class_names'"),
+        ({"numbers": {"alpha": float("nan")}}, "as numbers"),
+        ({"numbers": {"gamma": 3}}, "has other tensors than tip_adapter has"),
+        ({"temperature": 0}, "says 0 as temperature"),
+        ({"calibrated": "no"}, "as calibrated"),
+        ({"extra": 1}, "has the unknown fact 'extra'"),
+    ],
+)
+def test_other_facts_are_refused(tmp_path, change, words):
+    path = tmp_path / "head.safetensors"
+    head = make_head("tip_adapter")
+    head.save(path, facts("tip_adapter", head.numbers))
+    tensors, metadata = load_checkpoint(path)
+    metadata = {name: value for name, value in (metadata | change).items() if value is not None}
+    save_checkpoint(path, tensors, metadata)
+    with pytest.raises(InputError, match=words):
+        Head.load(path)
+
+
+@pytest.mark.parametrize("method", ["tip_adapter", "adapter", "smoothing"])
+@pytest.mark.parametrize("damage", ["nan", "cut", "gone"])
+def test_other_tensors_are_refused(tmp_path, method, damage):
+    path = tmp_path / "head.safetensors"
+    head = make_head(method)
+    head.save(path, facts(method, head.numbers))
+    tensors, metadata = load_checkpoint(path)
+    for name, tensor in tensors.items():
+        if tensor.dim() == 0 or not tensor.is_floating_point():
+            continue
+        others = {key: value for key, value in tensors.items() if key != name}
+        changed = {"nan": {name: tensor * float("nan")}, "cut": {name: tensor.reshape(-1)[:1]}, "gone": {}}
+        save_checkpoint(path, others | changed[damage], metadata)
+        with pytest.raises(InputError, match="The few-shot head"):
+            Head.load(path)
 
 
 def test_older_files_name_the_fusion_of_views_otherwise(tmp_path):

@@ -2,13 +2,13 @@
 
 import io
 import pickle
-import pickletools
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from pointclip.errors import InputError, first_line
+from pointclip.utils.pickles import check_memo
 
 _CODES = frozenset("biufcSUO")  # type codes of numbers and strings, and of objects, for the dict
 
@@ -96,7 +96,7 @@ def read_pickled(data: bytes, path: Path) -> object:
 def load_pickled(stream: BinaryIO, path: Path) -> object:
     """The content of an open pickle, see `read_pickled`; lists and tuples are lists, of arrays or of such lists."""
     try:
-        _check_memo(stream)
+        check_memo(stream)
         content = _array_of(_Unpickler(stream).load())
         if isinstance(content, np.ndarray) and content.dtype == object and content.size == 1:
             content = content.reshape(-1)[0]
@@ -105,15 +105,6 @@ def load_pickled(stream: BinaryIO, path: Path) -> object:
         raise InputError(
             f"{path} contains pickled objects other than arrays, and was not loaded ({first_line(error)[:200]})."
         ) from error
-
-
-def _check_memo(stream: BinaryIO) -> None:
-    """Raise an error for a pickle that numbers its objects beyond their count, for which Python would make room."""
-    start = stream.tell()
-    for count, (code, number, _) in enumerate(pickletools.genops(stream)):
-        if code.name in ("PUT", "BINPUT", "LONG_BINPUT") and (number or 0) > count:
-            raise pickle.UnpicklingError(f"it numbers an object {number}, which is beyond their count")
-    stream.seek(start)
 
 
 def _array_of(value: object, depth: int = 3) -> object:
