@@ -3,7 +3,8 @@
 Four sets, encoded by the bundled encoder: features of 200 of ModelNet10's real clouds in arbitrary pose
 (tests/fixtures), sixteen synthetic kinds that the encoder knows, in canonical pose and rotated freely, and four that it
 does not know. A draw takes K shots of each class; the other shapes are the test, and all methods see the same draws.
-Every result is kept in --output as soon as it is there, and not computed again.
+With --base-to-new, half of the classes, others in each draw, get no shots (`fewshot_cls.new_classes`). Every result is
+kept in --output as soon as it is there, and not computed again.
 """
 
 import argparse
@@ -23,6 +24,8 @@ from benchmarks.machine import machine, positive
 from fewshot_cls.learn import LabelledShapes, learn
 from fewshot_cls.methods import METHODS
 from fewshot_cls.methods.zero_shot import ZeroShot
+from fewshot_cls.new_classes import beside_new
+from fewshot_cls.scores import evaluate
 from fewshot_cls.settings import fewshot_defaults
 from pointclip.config import with_changes
 from pointclip.config_files import sentence_file
@@ -48,6 +51,8 @@ SETS = {
 }
 PER_CLASS, UNKNOWN_PER_CLASS, POINTS = 28, 40, 1024
 TEMPLATE = "a depth map of a {}."
+MEASURES = {"accuracy": "Accuracy %", "error": "Calibration error %"}
+NEW_MEASURES = {"base": "Accuracy % with shots", "new": "Accuracy % without shots", "harmonic": "Harmonic mean %"}
 SMALLEST = "zero-shot"  # the row of the bar, with nearest_mean
 
 
@@ -57,6 +62,7 @@ def main() -> None:
     parser.add_argument("--sets", type=names_from, default=tuple(SETS), help=f"of {', '.join(SETS)}")
     parser.add_argument("--methods", type=names_from, default=tuple(closed), help="by default those without training")
     parser.add_argument("--shots", type=names_from, default=("1", "2", "4", "8", "16"))
+    parser.add_argument("--base-to-new", action="store_true", help="half of the classes get no shots")
     parser.add_argument("--draws", type=positive, default=40)
     parser.add_argument("--output", type=Path, default=Path("output/fewshot_accuracy.jsonl"))
     parser.add_argument("--cache", type=Path, default=user_cache() / "features", help="of the bundled sets' features")
@@ -68,13 +74,15 @@ def main() -> None:
     for name in args.sets:
         data = None
         for shots, method, seed in wanted(args):
-            if (name, shots, method, seed) in results.known:
+            key = f"{name}, base to new" if args.base_to_new else name, shots, method, seed
+            if key in results.known:
                 continue
             data = data or open_set(name, encoder, args.cache)
-            results.add((name, shots, method, seed), measure(*data, encoder, shots, method, seed))
-    for measured, words in (("accuracy", "Accuracy %"), ("error", "Calibration error %")):
+            results.add(key, (measure_new if args.base_to_new else measure)(*data, encoder, shots, method, seed))
+    for measured, words in (NEW_MEASURES if args.base_to_new else MEASURES).items():
         for name in args.sets:
-            rows = results.rows(name, [int(shots) for shots in args.shots], measured)
+            known = f"{name}, base to new" if args.base_to_new else name
+            rows = results.rows(known, [int(shots) for shots in args.shots], measured)
             print(f"\n{words}: {SETS[name]}\n{table(['K =', *args.shots, 'draws'], rows)}")
 
 
@@ -133,6 +141,28 @@ def measure(
             logits = head(views[test]) / head.temperature
     right = (logits.argmax(1) == labels[test]).double().mean().item()
     return {"accuracy": 100 * right, "error": calibration_error(logits.softmax(1), labels[test])}
+
+
+def measure_new(
+    views: Tensor, labels: Tensor, classes: Tensor, encoder: Encoder, shots: int, method: str, seed: int
+) -> dict[str, float]:
+    """Accuracy in percent of classes with and without shots, among all classes, and the harmonic mean, of a draw."""
+    weights = torch.ones(views.shape[1])
+    base = torch.from_numpy(np.sort(np.random.default_rng(seed).permutation(len(classes))[: len(classes) // 2]))
+    train, test = draw(labels, shots, seed)
+    train = train[torch.isin(labels[train], base)]
+    with torch.no_grad():
+        logits = zero = ZeroShot(classes, weights)(views[test])
+    if method != SMALLEST:
+        settings = with_changes(fewshot_defaults(), {"METHOD": method, "ADAPTER.FEATURES": "unit"})
+        support = LabelledShapes(views[train], torch.searchsorted(base, labels[train]))
+        head = learn(settings, ZeroShot(classes[base], weights), support, None, encoder, seed=seed).head
+        with torch.no_grad():
+            logits = beside_new(head(views[test]) / head.temperature, zero, base.tolist())
+    scores = evaluate(logits, labels[test], [str(label) for label in range(len(classes))])
+    found = scores.base_to_new(base.tolist())
+    assert found is not None, "half of the classes have shots"
+    return dict(zip(NEW_MEASURES, found.values(), strict=True))
 
 
 def draw(labels: Tensor, shots: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -29,6 +29,7 @@ class Compared:
     projection: ViewProjection  # draws the depth maps
     calibrated: bool  # whether the head's temperature is; see `fewshot_cls.methods.head.Head`
     threshold: float = 0.0  # shapes whose top probability is lower are called none of these; accuracy is of all
+    learned: Sequence[int] | None = None  # columns of the classes with shots, where others have none
 
     def score(self, logits: Tensor) -> Scores:
         """The scores of logits [n, K] of these shapes."""

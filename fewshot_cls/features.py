@@ -17,6 +17,7 @@ from fewshot_cls.learn import CHOSEN_ON, LabelledShapes, Learned, learn
 from fewshot_cls.methods import METHODS
 from fewshot_cls.methods.head import Head
 from fewshot_cls.methods.zero_shot import ZeroShot
+from fewshot_cls.new_classes import BaseShapes, base_classes
 from fewshot_cls.projections import CAMERAS, open_training_projection, smoothing_of
 from fewshot_cls.shots import Shots, draw_shots
 from fewshot_cls.training_shapes import Augmented, FolderShapes, TestFolder
@@ -33,7 +34,10 @@ from zeroshot_cls.classifier import Features, extract_features
 
 
 def open_training(settings: CfgNode, args: argparse.Namespace) -> Augmented:
-    """The split of SHOTS_SPLIT, or the shapes under --train, with AUGMENT copies of each shape."""
+    """The split of SHOTS_SPLIT, or the shapes under --train, with AUGMENT copies of each shape.
+
+    Its classes are those with shots, see SHOTS_CLASSES.
+    """
     configure_reading(settings)
     if args.train:
         num_points = settings.DATASET.NUM_POINTS or None
@@ -42,6 +46,8 @@ def open_training(settings: CfgNode, args: argparse.Namespace) -> Augmented:
         return Augmented(shapes, settings.AUGMENT, settings.SEED, as_they_are(settings))
     changes = {"DATASET.SPLIT": settings.SHOTS_SPLIT, "DATASET.MAX_SHAPES": 0, "DATASET.CATEGORIES": ""}
     shapes = cast(ShapeSet, open_split(with_changes(settings, changes)).shapes)
+    if settings.SHOTS_CLASSES != "all":
+        shapes = BaseShapes(shapes, base_classes(settings.SHOTS_CLASSES, shapes.class_names))
     return Augmented(shapes, settings.AUGMENT, settings.SEED, as_they_are(settings))
 
 
@@ -190,14 +196,16 @@ def facts_of(settings: CfgNode, class_names: Sequence[str], draw: Shots, head: H
     )
 
 
-def encoder_facts(extractor: FeatureExtractor, sentences: Mapping, unit: bool, frame: Frame | None) -> dict:
+def encoder_facts(
+    extractor: FeatureExtractor, sentences: Mapping, unit: bool, frame: Frame | None, class_names: Sequence[str]
+) -> dict:
     """The fields of `HeadFacts` about what a head takes, for `facts_of`."""
     encoder = extractor.encoder
     return {
         "encoder": f"{encoder.name}, {encoder.precision}",
         "encoder_key": fingerprint_of_encoder(encoder),
         "view_count": len(extractor.projection.rotations),
-        "sentences": dict(sentences),
+        "sentences": {name: list(sentences[name]) for name in class_names},
         "features": "unit" if unit else "raw",
         "frame": asdict(frame) if frame else {},
     }

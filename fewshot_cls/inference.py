@@ -17,6 +17,7 @@ from fewshot_cls.head_results import report_head_on_set
 from fewshot_cls.learn import Learned
 from fewshot_cls.methods.head import Head
 from fewshot_cls.methods.zero_shot import ZeroShot
+from fewshot_cls.new_classes import beside_new, new_note, with_new
 from fewshot_cls.own_shapes import report_own_shapes
 from fewshot_cls.projections import open_projection, open_view_weights, selected_views
 from fewshot_cls.realistic_projection import LearnedProjection
@@ -28,6 +29,7 @@ from pointclip.features import FeatureExtractor
 from pointclip.features.store import fingerprint_of_encoder
 from pointclip.origin import Origin
 from pointclip.projection.view_projection import ViewProjection
+from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.poses import find_up_axes
 from pointclip.runs.run import describe_run
 from pointclip.utils.files import expanded
@@ -65,10 +67,11 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
     facts.check_fits(fingerprint_of_encoder(encoder), f"{encoder.name}, {encoder.precision}", len(projection.rotations))
 
     # data
-    reader = open_reader(settings, args, facts.class_names)
+    names = with_new(facts.class_names, args.new_classes)
+    reader = open_reader(settings, args, names)
     assert reader is not None, "--train and --head exclude each other"
     if not args.input:
-        columns, shared_labels = facts.class_columns(reader.shapes.class_names)
+        columns, shared_labels = replace(facts, class_names=names).class_columns(reader.shapes.class_names)
         reader = replace(reader, indices=_of_classes(reader, shared_labels))
         if not reader.indices:
             raise InputError(
@@ -76,8 +79,13 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
                 "some of them, or DATASET.MAX_SHAPES to a larger number."
             )
 
+    sentences = dict(facts.sentences)
+    if args.new_classes:
+        prompts = open_prompts(settings.PROMPTS.FILE)
+        sentences |= class_sentences(args.new_classes, prompts, settings.PROMPTS.TEMPLATE)
     weights = torch.ones(len(projection.rotations))
-    named = extractor.class_features(facts.sentences), weights, list(facts.sentences)
+    class_features = extractor.class_features(sentences)
+    named = class_features, weights, list(sentences)
     files, frame = files_of(reader), Frame(**facts.frame) if facts.frame else None
     if frame is None or frame.consistent:
         find_up_axes(files, reader.indices, extractor, *named)
@@ -91,17 +99,23 @@ def apply_head(args: argparse.Namespace, settings: CfgNode) -> dict:
         logits = head(test.views) / head.temperature
     # zero-shot beside it, whose projection learns nothing
     zero = head.zero_shot(open_view_weights(settings, False).values)
+    if args.new_classes:
+        known = range(len(facts.class_names))
+        zero = ZeroShot(torch.cat([zero.classes, class_features[len(known) :].cpu()]), zero.weights)
     before = zero(unit_views(_by_fixed_projection(settings, facts, test, reader, extractor)))
     origins = Origin(f"of the head ({facts.shots})", tuned=facts.tuned_on_test), Origin("of the head")
-    run = describe_run(args, settings, extractor, reader, facts.sentences, origins, None, seconds)
-    rest = projection, head.calibrated, args.threshold
+    run = describe_run(args, settings, extractor, reader, sentences, origins, None, seconds)
+    rest = projection, head.calibrated and not args.new_classes, args.threshold
+    if args.new_classes:
+        logits = beside_new(logits, before, known)
+        run = run.with_notes(new_note(names, known))
     if args.input:
-        return report_own_shapes(run, Compared(reader, test, facts.class_names, before, logits, *rest))
+        return report_own_shapes(run, Compared(reader, test, names, before, logits, *rest))
     if args.test:
         run = replace(run, data=f"own shapes ({expanded(args.test).name})")
     labels = torch.tensor([shared_labels.index(label) for label in test.labels.tolist()])
-    names = [facts.class_names[column] for column in columns]
-    shared = replace(test, labels=labels), names, before[:, columns], logits[:, columns]
+    shared_names = [names[column] for column in columns]
+    shared = replace(test, labels=labels), shared_names, before[:, columns], logits[:, columns]
     return report_head_on_set(run, facts, Compared(reader, *shared, *rest))
 
 

@@ -34,6 +34,7 @@ from fewshot_cls.frames import common_frame, stand_alike
 from fewshot_cls.inference import apply_head, logits_of, no_logits
 from fewshot_cls.learn import takes_unit
 from fewshot_cls.methods.zero_shot import ZeroShot
+from fewshot_cls.new_classes import beside_new, columns_of, new_note, with_new
 from fewshot_cls.own_shapes import report_own_shapes
 from fewshot_cls.progress import training_progress
 from fewshot_cls.projections import open_projection, open_view_weights, selected_views
@@ -68,8 +69,12 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     # data
     training = open_training(settings, args)
     draws = draw_all(settings, training, Path(args.train).name if args.train else "")
-    reader = open_reader(settings, args, training.class_names)
-    sentences = class_sentences(training.class_names, open_prompts(settings.PROMPTS.FILE), settings.PROMPTS.TEMPLATE)
+    names = with_new(training.class_names, args.new_classes)
+    reader = open_reader(settings, args, names)
+    names = names if reader is None else reader.shapes.class_names  # a data set has its own, see SHOTS_CLASSES
+    learned_columns = columns_of(training.class_names, names)
+    new = len(names) > len(learned_columns)  # classes without shots
+    sentences = class_sentences(names, open_prompts(settings.PROMPTS.FILE), settings.PROMPTS.TEMPLATE)
     if result:
         sentences, weights = result.apply_to_classes(sentences, weights, selected_views(settings)[0])
 
@@ -77,8 +82,9 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     unit = takes_unit(settings)
     extractor = open_method_extractor(settings, open_projection(settings), args, unit)
     class_features = extractor.class_features(sentences)
-    zero = ZeroShot(class_features.cpu(), weights.values)
-    named = class_features, weights.values, training.class_names
+    zero_of_all = ZeroShot(class_features.cpu(), weights.values)
+    zero = ZeroShot(zero_of_all.classes[learned_columns], weights.values)
+    named = class_features, weights.values, names
     find_up_axes(training.files, drawn(draws), extractor, *named)
     frame = common_frame(training.files, drawn(draws))
     files = files_of(reader)
@@ -100,10 +106,12 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
             rest = {"checkpoint": args.folder / f"training_seed{draw.seed}.safetensors", "on_epoch": on_epoch}
             learned = learn_from(settings, zero, training, draw, shots, extractor.encoder, test, reader, **rest)
         logits = logits_of(learned, test, reader, extractor, unit) if reader and test else no_logits(zero)
+        if test and new:
+            logits = beside_new(logits, zero_of_all(unit_views(test)), learned_columns)
         answers.append(Answer(draw, learned, logits))
 
     # results
-    learned_from = encoder_facts(extractor, sentences, unit, frame)
+    learned_from = encoder_facts(extractor, sentences, unit, frame, training.class_names)
 
     def write(folder: Path) -> None:
         write_learned(folder, settings, answers, training, shots, **learned_from)
@@ -111,12 +119,13 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     origins = sentences.origin, weights.origin
     described = describe_run(args, settings, extractor, reader, sentences, origins, result, seconds)
     notes = [f"training shapes: {note}" for note in notes_of(training.files)] + ([frame.note] if frame else [])
-    described = with_notes(described, settings, notes)
+    described = with_notes(described, settings, notes + ([new_note(names, learned_columns)] if new else []))
     if reader is None or test is None:
         return report_training(described, answers, write)
     learned, draw = answers[0].learned, answers[0].draw
-    rest = extractor.projection, learned.head.calibrated, args.threshold
-    compared = Compared(reader, test, training.class_names, zero(unit_views(test)), answers[0].logits, *rest)
+    rest = extractor.projection, learned.head.calibrated and not new, args.threshold
+    columns = learned_columns if new else None
+    compared = Compared(reader, test, names, zero_of_all(unit_views(test)), answers[0].logits, *rest, columns)
     if args.input:
         trainings = {draw.words: learned.training} if learned.training else {}
         return report_own_shapes(described, compared, trainings, write)

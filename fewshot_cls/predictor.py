@@ -126,7 +126,7 @@ class FewShotClassifier(Predictor):
         zero = ZeroShot(named.features.cpu(), weights)
         learned = learn_from(settings, zero, training, draw, features, self.encoder)
 
-        facts = encoder_facts(self.extractor, named.sentences, unit, frame)
+        facts = encoder_facts(self.extractor, named.sentences, unit, frame, training.class_names)
         facts = facts_of(settings, training.class_names, draw, learned.head, **facts)
         self._taught = Taught(learned.head, facts, self._seeing(learned.projection))
         return self

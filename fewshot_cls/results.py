@@ -1,6 +1,6 @@
 """The output of a few-shot run on a data set: the table, the scores, the heads and shots, and the page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from fewshot_cls.features import facts_of
 from fewshot_cls.learn import CHOSEN_ON, Learned, selection
 from fewshot_cls.methods import METHODS
 from fewshot_cls.report import write_fewshot_report
+from fewshot_cls.scores import Scores
 from fewshot_cls.settings import TASK
 from fewshot_cls.shots import Shots, listing
 from fewshot_cls.training_shapes import Augmented
@@ -94,6 +95,7 @@ def report_test(run: Run, compared: Compared, answers: Sequence[Answer], files: 
         "class_accuracy": dict(zip(names, per_class.tolist(), strict=True)),
         "zeroshot_class_accuracy": dict(zip(names, before.class_accuracy.tolist(), strict=True)),
         **(after[0].answered(threshold) if threshold else {}),
+        **_base_to_new(compared, before, after),
         "changed_to_right": int((after[0].correct & ~before.correct).sum()),
         "changed_to_wrong": int((~after[0].correct & before.correct).sum()),
     }
@@ -103,6 +105,7 @@ def report_test(run: Run, compared: Compared, answers: Sequence[Answer], files: 
         *class_rows(classes),
         ["all", before.shapes, f"{before.accuracy:.2f}", f"{summary['accuracy']:.2f}{spread}"],
     ]
+    rows += base_to_new_rows(summary)
     print(table(["class", "shapes", "zero-shot %", "few-shot %"], rows))
     print(f"\n{method_in_words(settings)}; {_chosen(answers[0])}")
     if run.data.startswith("own shapes"):
@@ -115,11 +118,34 @@ def report_test(run: Run, compared: Compared, answers: Sequence[Answer], files: 
             "Shapes": f"{before.shapes}",
             "Accuracy": f"{summary['accuracy']:.2f} %, zero-shot {before.accuracy:.2f} %",
         }
+        for text, _, old, now in base_to_new_rows(summary):
+            facts[text.capitalize()] = f"{now} %, zero-shot {old} %"
         trainings = {answer.draw.words: answer.learned.training for answer in answers if answer.learned.training}
         heading = run.heading(f"Few-shot classification: {run.folder.name}", facts)
         write_fewshot_report(path, heading, trainings, classes, changed_sections(compared, before, after[0]))
 
     return run.publish(Results(summary, *predictions(run.origin.tuned, compared, before, after[0]), page, files))
+
+
+def _base_to_new(compared: Compared, before: Scores, after: Sequence[Scores]) -> dict[str, float]:
+    """Mean accuracies of learned and of new classes, and zero-shot's, for metrics.json; {} without new classes."""
+    if compared.learned is None:
+        return {}
+    first, draws = before.base_to_new(compared.learned), [scores.base_to_new(compared.learned) for scores in after]
+    if first is None:
+        return {}
+    mean = {name: float(np.mean([draw[name] for draw in draws if draw])) for name in first}
+    return mean | {f"zeroshot_{name}": value for name, value in first.items()}
+
+
+def base_to_new_rows(summary: Mapping) -> list[list]:
+    """Rows of a printed table about learned and new classes, where metrics.json has them."""
+    words = {"base_accuracy": "with shots", "new_accuracy": "without shots", "harmonic_mean": "harmonic mean"}
+    return [
+        [text, "", f"{summary[f'zeroshot_{name}']:.2f}", f"{summary[name]:.2f}"]
+        for name, text in words.items()
+        if name in summary
+    ]
 
 
 def report_training(run: Run, answers: Sequence[Answer], files: Callable[[Path], object]) -> dict:
@@ -154,5 +180,5 @@ def _chosen(answer: Answer) -> str:
     """What was selected, as text: "alpha 1, beta 5.5 (the best of 91 combinations, accuracy 97.50 % there)"."""
     chosen = dict(answer.learned.chosen)
     tried, accuracy = chosen.pop("tried", 0), chosen.pop("accuracy_where_chosen", 0)
-    words = ", ".join(f"{name} {value:g}" for name, value in chosen.items()) or "no hyperparameters"
+    words = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in chosen.items()) or "no hyperparameters"
     return words + (f" (the best of {tried} combinations, accuracy {accuracy:.2f} % there)" if tried else "")

@@ -34,6 +34,19 @@ class Scores(zeroshot_scores.Scores):
         accuracy = 100 * float(self.correct[kept].mean()) if kept.any() else None
         return {"threshold": threshold, "answered": 100 * kept.sum() / known.sum(), "answered_accuracy": accuracy}
 
+    def base_to_new(self, learned: Sequence[int]) -> dict[str, float] | None:
+        """Accuracy in percent of shapes of learned ("base") and of new classes, and their harmonic mean.
+
+        None where one of the two has no shapes. `learned` are the columns of the learned classes.
+        """
+        known = self.truth >= 0
+        base = np.isin(self.truth, list(learned))
+        if not base.any() or not (known & ~base).any():
+            return None
+        first, second = (100 * float(self.correct[mask].mean()) for mask in (base, known & ~base))
+        together = 2 * first * second / (first + second) if first + second else 0.0
+        return {"base_accuracy": first, "new_accuracy": second, "harmonic_mean": together}
+
 
 def evaluate(logits: Tensor, labels: Tensor, names: Sequence[str]) -> Scores:
     """Score logits [n, K] against labels [n], -1 if unknown.

@@ -11,6 +11,7 @@ from pointclip.config import defaults, load_run, with_changes
 from pointclip.config_files import Config
 from pointclip.errors import InputError
 from pointclip.runs.arguments import TaskArguments, add_threshold, argument_parser, check_threshold, parse_settings
+from pointclip.runs.inputs import names_argument
 from pointclip.utils.files import expanded
 from zeroshot_cls.settings import PUBLISHED_SETS
 
@@ -46,6 +47,8 @@ def fewshot_defaults() -> CfgNode:
     c.HEAD = ""  # file of a trained head to apply; nothing is trained then
     c.SHOTS = 16  # K, labelled training shapes per class; 0 takes all
     c.SHOTS_SPLIT = "train"  # the split that they are drawn from
+    c.SHOTS_CLASSES = "all"  # the classes that get shots, or "half", the first half (base-to-new), or names; the others
+    # are named by their sentences alone
     c.SEEDS = 1  # number of draws of the shots, with seeds SEED, SEED + 1 …; scores are their mean
     c.PROTOCOL = "cross_validation"  # selects hyperparameters on the shots themselves, and takes the last epoch;
     # "validation" selects both on min(K, 4) more training shapes per class; "fixed" takes those below and the last
@@ -111,6 +114,8 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--train", metavar="FOLDER", help=train_help)
     test_help = "your test shapes, as --train, with the classes of the head: gives its accuracy and a standard error"
     parser.add_argument("--test", metavar="FOLDER", help=test_help)
+    new_help = "further classes for your shapes, without training shapes: their sentences alone name them; or @FILE"
+    parser.add_argument("--new-classes", type=names_argument, default=(), metavar="A,B,C", help=new_help)
     head_help = "apply a trained head instead of training one, to your files or to the config's data set (HEAD)"
     parser.add_argument("--head", "--init", metavar="FILE", help=head_help)
     add_threshold(parser)
@@ -185,6 +190,17 @@ def _check_arguments(args: argparse.Namespace, settings: CfgNode) -> None:
     if settings.HEAD and args.train:
         raise InputError("--train and --head were given together; train a head, or apply an existing one.")
     draws = not (args.train or settings.HEAD)  # from the data set
+    if args.new_classes and not (args.input or args.test):
+        raise InputError(
+            "--new-classes are for your own shapes, and there are none; for a data set, SHOTS_CLASSES says which of "
+            "its classes get shots."
+        )
+    if settings.SHOTS_CLASSES != "all" and (not draws or settings.PROTOCOL == "published"):
+        raise InputError(
+            f"SHOTS_CLASSES is {settings.SHOTS_CLASSES}, but "
+            + ("the head has its classes" if not draws else "PROTOCOL published selects on all of the test split")
+            + "; leave it out."
+        )
     if draws and settings.SHOTS_SPLIT == settings.DATASET.SPLIT:
         raise InputError(
             f"SHOTS_SPLIT and DATASET.SPLIT are both {settings.SHOTS_SPLIT}; draw shots from another split."

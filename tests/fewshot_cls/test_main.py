@@ -132,6 +132,17 @@ def test_a_table_scores_heads_elsewhere(run, tmp_path):
         assert ("4 of 4 classes" in few["notes"]) == noted
 
 
+def test_half_of_the_classes_without_shots(run):
+    summary = read_metrics(folder := run("--shots", 1, "SHOTS_CLASSES", "half", "DATASET.MAX_SHAPES", 40))
+    assert set(summary["class_accuracy"]) == set(KINDS)
+    drawn = json.loads((folder / "shots.json").read_text())["classes"]
+    assert set(drawn) == set(list(summary["class_accuracy"])[:2])
+    base, new, mean = (summary[name] for name in ("base_accuracy", "new_accuracy", "harmonic_mean"))
+    assert mean == pytest.approx(2 * base * new / (base + new) if base + new else 0)
+    assert Head.load(folder / "head.safetensors").facts.class_names == tuple(drawn)
+    assert "Without shots" in (folder / "report.html").read_text(encoding="utf-8")
+
+
 def test_head_tuned_on_test_labels_stays_marked(run):
     first = run("--shots", 1, "PROTOCOL", "published", "REPORT", False)
     again = read_metrics(run("--head", first / "head.safetensors", "REPORT", False, output="again"))
@@ -165,6 +176,11 @@ def test_own_shapes(run, classes, tmp_path, capsys):
     assert (found["file"], found["class"]) == (str(shape), found["top"][0]["class"])
     assert {guess["class"] for guess in found["top"]} == {"bottle", "ladder"}
     assert not found["calibrated"]
+    # a class without training shapes, beside the learned ones
+    for how in (("--head", head), ("--train", classes)):
+        summary = main(*how, "--input", shape, "--new-classes", "mug", output="new")
+        assert summary["classes"] == ["bottle", "ladder", "mug"]
+        assert any("named by their sentences alone: mug" in note for note in summary["notes"])
     # a folder of labelled test shapes, with a head from a file and in one run
     scored = [main(*how, "--test", classes, "--threshold", 0.9) for how in (("--head", head), ("--train", classes))]
     assert [summary["accuracy"] for summary in scored] == [100, 100]  # its own training shapes
@@ -222,6 +238,8 @@ def test_online_augmentation_says_how_long_it_takes(run, capsys):
         (["SHOTS_SPLIT", "test"], "draw shots from another"),
         (["--seeds", "0"], "SEEDS is 0"),
         (["--shots", "0", "PROTOCOL", "validation"], "leaves none to validate on"),
+        (["--new-classes", "mug"], "SHOTS_CLASSES says which"),
+        (["SHOTS_CLASSES", "half", "PROTOCOL", "published"], "selects on all of the test split"),
         (["--input", "a.ply"], "add --train FOLDER"),
         (["--search", "weights"], "zeroshot_cls"),
         (["--head", "a", "--train", "b"], "given together"),
