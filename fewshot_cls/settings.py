@@ -141,6 +141,8 @@ def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, CfgNo
 
 def _check(settings: CfgNode) -> None:
     """Raise an InputError for values that are invalid, alone or together."""
+    if settings.POSE not in ("default", "as_is"):
+        raise InputError(f"POSE is {settings.POSE!r}, but few-shot learns shapes as they stand; leave it out.")
     for name, known in CHOICES.items():
         value = settings
         for part in name.split("."):

@@ -16,6 +16,7 @@ from pointclip.errors import InputError
 from pointclip.presets import encoder_in_path
 from pointclip.renamed import RENAMED, RenamedSettings, current_name
 
+POSES = ("default", "as_is", "yaw", "search")  # of POSE
 OUTLIERS = ("default", "off", "auto")  # of CLOUD.OUTLIERS
 MAX_POINTS = 10_000_000  # per shape; more is most likely a mistake, and would run out of memory
 
@@ -42,6 +43,9 @@ def defaults() -> CfgNode:
     c.DATASET.MAX_SHAPES = 0  # size of a random subset of the shapes (by SEED); 0 for all
     c.DATASET.ROTATION = "none"  # random rotation of every shape (by SEED): "vertical" about the up axis, "so3" in 3-D
 
+    # "yaw" or "search": each shape stands in the surest of several poses (see `pointclip.runs.pose_search`); "default"
+    # is "as_is", as in the paper
+    c.POSE = "default"
     c.CLOUD = CfgNode()
     # "off", or "auto": points far from the rest are left out (see `pointclip.datasets.outliers`); "default" is "auto"
     # for shape files and "off" for data sets, as in the paper
@@ -257,6 +261,8 @@ def _validate(settings: CfgNode) -> None:
         )
     if settings.DATASET.NUM_POINTS > MAX_POINTS:
         raise InputError(f"DATASET.NUM_POINTS is {settings.DATASET.NUM_POINTS}; expected at most {MAX_POINTS}.")
+    if settings.POSE not in POSES:
+        raise InputError(f"POSE is {settings.POSE!r}; expected one of {', '.join(map(repr, POSES))}.")
     if settings.CLOUD.OUTLIERS not in OUTLIERS:
         known = ", ".join(map(repr, OUTLIERS))
         raise InputError(f"CLOUD.OUTLIERS is {settings.CLOUD.OUTLIERS!r}; expected one of {known}.")

@@ -18,6 +18,7 @@ from yacs.config import CfgNode
 from pointclip.prompts import class_sentences, open_prompts
 from pointclip.runs.answers import answering
 from pointclip.runs.opening import keep_result, open_extractor, open_shapes
+from pointclip.runs.pose_search import in_surest_poses
 from pointclip.runs.poses import find_up_axes
 from pointclip.runs.run import describe_run
 from pointclip.search.result import read_result
@@ -67,6 +68,7 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
         calibration, settings = calibrate(settings, args, extractor, class_features, weights.values)
     named = class_features, weights.values, reader.shapes.class_names
     find_up_axes(reader.shapes, reader.indices, extractor, *named)
+    reader = in_surest_poses(reader, settings.POSE, extractor, *named[:2])
     start = time.perf_counter()
     answers = classify(reader, extractor, class_features, weights.values, calibration.temperature if calibration else 1)
     seconds = time.perf_counter() - start

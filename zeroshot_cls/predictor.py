@@ -11,6 +11,7 @@ from yacs.config import CfgNode
 from pointclip.datasets.batches import BatchReader
 from pointclip.predicting import ClassAnswer, ClassPredictor, Given, Named, Names, aligned
 from pointclip.projection.view_projection import ViewProjection
+from pointclip.runs.pose_search import in_surest_poses
 from zeroshot_cls.calibration import open_calibration
 from zeroshot_cls.classifier import cosine_margins, view_weighted_logits
 from zeroshot_cls.projections import open_projection, open_view_weights
@@ -89,7 +90,8 @@ class Classifier(ClassPredictor):
         named = self.named(classes)
         files = self.files(shapes, up, named.names)
         self.stand(files, named.features, self.view_weights(), named.names)
-        reader = self.reader(files)
+        by = self.extractor, named.features, self.view_weights()
+        reader = in_surest_poses(self.reader(files), self.settings.POSE, *by)
         return aligned(reader, self._answers(reader, named))
 
     def _answers(self, reader: BatchReader, named: Named) -> dict[int, ViewedAnswer]:

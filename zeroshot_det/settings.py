@@ -47,6 +47,7 @@ RANGES = {  # smallest and largest
 }
 UNUSED = (
     "CLOUD",
+    "POSE",
     "DATASET.NUM_POINTS",
     "DATASET.ROTATION",
     "SEARCHED",

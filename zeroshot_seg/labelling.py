@@ -47,9 +47,9 @@ def make_categories(
     }
 
 
-def category_feature(extractor: FeatureExtractor, category: str) -> Tensor:
-    """The unit feature [1, C] of a category as a whole, by which a shape's up axis is found."""
-    return extractor.class_features({category: [f"a depth map of a {category}."]})
+def category_features(extractor: FeatureExtractor, categories: Sequence[str]) -> Tensor:
+    """The unit features [K, C] of categories as a whole, by which a shape's up axis and pose are found."""
+    return extractor.class_features({category: [f"a depth map of a {category}."] for category in categories})
 
 
 @dataclass(frozen=True)

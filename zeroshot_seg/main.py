@@ -19,10 +19,11 @@ from pointclip.errors import InputError
 from pointclip.prompts import open_prompts, part_sentences
 from pointclip.runs.answers import answering
 from pointclip.runs.opening import keep_result, open_extractor, open_shapes
+from pointclip.runs.pose_search import in_surest_poses
 from pointclip.runs.poses import find_up_axes
 from pointclip.runs.run import describe_run
 from pointclip.search.result import read_result
-from zeroshot_seg.labelling import TASK, category_feature, check_encoder, make_categories, segment
+from zeroshot_seg.labelling import TASK, category_features, check_encoder, make_categories, segment
 from zeroshot_seg.projections import open_projection, open_view_weights, selected_views
 from zeroshot_seg.results import check_saving, report_own_shapes, report_test
 from zeroshot_seg.scores import evaluate
@@ -69,8 +70,12 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     categories = make_categories(parts, extractor.class_features(sentences.flat()), weights)
 
     if args.category:  # the --input shapes' up axis, if it is undecided
-        named = category_feature(extractor, args.category), weights[args.category].values, [args.category]
+        named = category_features(extractor, [args.category]), weights[args.category].values, [args.category]
         find_up_axes(reader.shapes, reader.indices, extractor, *named)
+
+    if settings.POSE not in ("default", "as_is"):  # the classes, not their parts, say which pose is sure
+        named = category_features(extractor, reader.shapes.class_names), next(iter(weights.values())).values
+        reader = in_surest_poses(reader, settings.POSE, extractor, *named)
 
     # predictions
     start = time.perf_counter()

@@ -10,10 +10,11 @@ from yacs.config import CfgNode
 
 from pointclip.datasets.up_axis import UpGuess
 from pointclip.encoder import Encoder
+from pointclip.errors import InputError
 from pointclip.predicting import Given, Named, Names, Options, Predictor, aligned
 from pointclip.prompts import given_prompts, part_sentences
 from pointclip.runs.inputs import names_or_list
-from zeroshot_seg.labelling import Category, category_feature, check_encoder, file_labels, segment
+from zeroshot_seg.labelling import Category, category_features, check_encoder, file_labels, segment
 from zeroshot_seg.projections import open_projection, open_view_weights
 from zeroshot_seg.realistic_projection import RealisticProjection
 from zeroshot_seg.settings import load, own_parts
@@ -74,6 +75,8 @@ class Segmenter(Predictor):
         **options: "Unpack[Options]",
     ):
         super().__init__(encoder, **options)
+        if self.settings.POSE not in ("default", "as_is"):
+            raise InputError(f"POSE is {self.settings.POSE!r}, but shapes of one category are read as they stand.")
         check_encoder(self.encoder, self.settings.FEATURES)
         self.category = SHAPE
         self._parts: Named | None = None
@@ -124,7 +127,7 @@ class Segmenter(Predictor):
         weights = self.view_weights(name).to(named.features.device)
         files = self.files(shapes, up, (name,), every_vertex=True)
         if name != SHAPE and not all(map(files.has_up, range(len(files)))):
-            self.stand(files, category_feature(self.extractor, name), weights, (name,))
+            self.stand(files, category_features(self.extractor, [name]), weights, (name,))
         reader = self.reader(files)
         kept = _plain(named, name)
         categories = {name: Category(kept, named.features, weights)}

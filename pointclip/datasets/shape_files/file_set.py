@@ -10,6 +10,7 @@ import numpy as np
 
 from pointclip.datasets.axes import check_up
 from pointclip.datasets.base import Shape
+from pointclip.datasets.posed import turned
 from pointclip.datasets.shape_files.columns import parse_columns
 from pointclip.datasets.shape_files.contents import (
     Content,
@@ -103,6 +104,7 @@ class ShapeFiles:
         self.notes: Sequence[str] = ()  # on the files as a whole
         self._ups: dict[Path, UpGuess] = {}
         self._whole: set[int] = set()
+        self._poses: Mapping[int, np.ndarray] = {}
         self._ahead = Ahead()
         self._kept: dict[Path, Content] = {}  # of files read for their up axis, until their shapes are wanted
         self._last: tuple[Path | None, Content] = (None, Content({}))  # of the file read last, if it has pieces
@@ -137,7 +139,7 @@ class ShapeFiles:
             raise InputError(piece.problem)
         if piece.is_whole:
             self._whole.add(index)
-        return stand(piece.shape, self.up_of(index).axis)
+        return turned(stand(piece.shape, self.up_of(index).axis), self._poses.get(index))
 
     def prepare(self, indices: Iterable[int], samples: bool = False) -> None:
         """Have the files of these shapes read ahead, as many as is of use.
@@ -185,6 +187,10 @@ class ShapeFiles:
     def set_up(self, index: int, guess: UpGuess) -> None:
         """Set the up axis of a shape's file, for all its pieces."""
         self._ups[self.entries[index].path] = guess
+
+    def set_poses(self, rotations: Mapping[int, np.ndarray]) -> None:
+        """Turn shapes, once they stand upright, by rotations [3, 3] by index."""
+        self._poses = rotations
 
     def _all_entries(self) -> Iterator[Entry]:
         """The shapes of all files; where they are split, all files are read for it."""
