@@ -9,8 +9,9 @@ name of one of them, or the folder has no listing but holds anything, the run is
 calibration or a few-shot head, which other runs may use, is kept until a run writes it anew.
 
 Beside a folder `demo` there may be: `.demo.lock`, held by the process that is writing, with its process ID;
-`.demo.new`, which is being written; `.demo.old`, the results that have just been replaced. If a process is killed, the
-next run cleans these up.
+`.demo.new`, which is being written; `.demo.old`, the results that have just been replaced; `.demo.gone`, which is being
+deleted, when everything but these has been moved. If a process is killed, the next run cleans these up; links with these
+names are refused.
 """
 
 import ctypes
@@ -51,6 +52,7 @@ def atomic_folder(folder: Path, wait_seconds: float = WAIT_SECONDS) -> Iterator[
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _locked(folder, wait_seconds):
+            _refuse_links(folder)
             _clear(folder)
             check_ours(folder)
             new.mkdir()
@@ -185,9 +187,18 @@ def _holder(lock: Path) -> str:
     return f"process {text}" if text.isdecimal() else "another process"
 
 
+def _refuse_links(folder: Path) -> None:
+    """Raise an InputError where a link has the name of one of our folders: its target is not ours."""
+    for place in (_beside(folder, ending) for ending in ("new", "old", "gone")):
+        if place.is_symlink():
+            raise InputError(f"{place} is a link, which no run makes; it was left alone: remove it, or set OUTPUT.")
+
+
 def _clear(folder: Path) -> None:
     """Finish or undo the work of a killed process."""
     new, old = _beside(folder, "new"), _beside(folder, "old")
+    if _beside(folder, "gone").is_dir():
+        shutil.rmtree(_beside(folder, "gone"))
     if (new / UNFINISHED).exists():
         shutil.rmtree(new)
     elif new.is_dir():  # the old results, swapped a moment before the end
@@ -245,7 +256,10 @@ def _keep_others(old: Path, folder: Path) -> None:
     (folder / UNFINISHED).unlink(missing_ok=True)
     if old.is_dir():
         _move_others(old, folder, listed_files(old) or set())
-        shutil.rmtree(old, ignore_errors=True)
+        # Under another name first: if it is killed, what is left has lost its listing, and must not count as a user's.
+        gone = _beside(folder, "gone")
+        os.replace(old, gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _move_others(old: Path, new: Path, listed: set[str], prefix: str = "") -> None:

@@ -128,7 +128,7 @@ def test_failed_run_keeps_the_old_results(run, error):
     assert sorted(path.name for path in run.parent.iterdir()) == [".run.lock", "run"]
 
 
-@pytest.mark.parametrize("step", range(1, 12))
+@pytest.mark.parametrize("step", range(1, 14))
 def test_kill_at_any_step_leaves_results_of_one_run(run, step, monkeypatch):
     (run / "notes.txt").write_text("mine")
     (run / "input").mkdir()
@@ -169,6 +169,39 @@ def test_kill_at_any_step_leaves_results_of_one_run(run, step, monkeypatch):
     assert "input" in kept
     write(run, "three")
     assert content(run) == {"metrics.json": "three", "report.html": "three", "notes.txt": "mine", "input": ""}
+
+
+@pytest.mark.parametrize("deleted", range(6))
+def test_kill_while_old_results_are_deleted_leaves_none_of_them(run, deleted, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def partly(folder, **_):
+        """Deletes some files, the listing first, and then nothing more."""
+        for path in sorted(folder.rglob("*"))[:deleted]:
+            path.unlink()
+        raise Killed
+
+    write(run, "one", ("metrics.json", "a.csv", "b.csv", "c.csv"))
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", partly)
+        with contextlib.suppress(Killed):
+            write(run, "two", ("metrics.json",))
+    write(run, "three", ("metrics.json",))
+    assert content(run) == {"metrics.json": "three"}
+    assert sorted(path.name for path in run.parent.iterdir()) == [".run.lock", "run"]
+
+
+@pytest.mark.parametrize("ending", ["new", "old", "gone"])
+def test_links_in_place_of_our_folders_are_refused(run, tmp_path, ending):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("mine")
+    (tmp_path / f".run.{ending}").symlink_to(mine)
+    with pytest.raises(InputError, match=rf"\.run\.{ending} is a link"):
+        write(run, "two")
+    assert content(mine) == {"thesis.txt": "mine"}
+    assert content(run) == {"metrics.json": "one", "report.html": "one"}
 
 
 def _hold(folder, begun, end):
