@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from pointclip.bundled import CHECKOUT, DATA, PACKAGE, PUBLISHED_PROMPTS, prompt_files
-from pointclip.utils.caches import user_cache
+from pointclip.utils.caches import NO_HOME, found_user_cache, user_cache
 from pointclip.utils.command import ArgumentParser
 from pointclip.utils.network import unreachable
 from pointclip.version import __version__
@@ -230,6 +230,9 @@ def data_sets(root: Path, verify: bool) -> Iterator[Finding]:
 
 
 def caches() -> Iterator[Finding]:
+    if found_user_cache() is None:
+        yield Finding("cache folder", NO_HOME, "export POINTCLIP_CACHE=/writable/folder")
+        return
     for name, (path, size) in cache_sizes().items():
         yield Finding(f"{name} cache", f"{size / 1e6:,.1f} MB in {path}")
     folder = next(path for path in (user_cache(), *user_cache().parents) if path.exists())

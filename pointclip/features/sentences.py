@@ -46,6 +46,7 @@ class SentenceCache:
     def __init__(self, folder: str | Path, encoder: Encoder, max_bytes: int = MAX_BYTES):
         self.path, self.max_bytes = Path(folder) / SENTENCES_FILE, max_bytes
         self.encoder = fingerprint_of_text_tower(encoder)
+        self.width: int | None = getattr(encoder.model.visual, "output_dim", None)  # some models do not say
         self.usable = True
 
     def load(self, sentences: Iterable[str]) -> dict[str, Tensor]:
@@ -57,13 +58,22 @@ class SentenceCache:
         for sentence in sentences:
             key = self._key(sentence)
             row = database.execute("SELECT used, checksum, value FROM features WHERE key = ?", (key,)).fetchone()
-            if row and _checksum(key, row[2]) == row[1]:
-                cached[sentence] = torch.from_numpy(np.frombuffer(row[2], "<f4").astype(np.float32))
-                if now - row[0] > DAY:  # not on every read
+            if row and (feature := self._feature(key, *row[1:])) is not None:
+                cached[sentence] = feature
+                if type(row[0]) is int and now - row[0] > DAY:  # not on every read
                     read.append((now, key))
         if read:
             database.executemany("UPDATE features SET used = ? WHERE key = ?", read)
         return cached
+
+    def _feature(self, key: bytes, checksum: object, value: object) -> Tensor | None:
+        """The feature [C] of a row; None for one that is damaged, whatever is in its columns."""
+        if not isinstance(value, bytes) or not value or len(value) % 4 or _checksum(key, value) != checksum:
+            return None
+        if self.width and len(value) != 4 * self.width:
+            return None
+        feature = torch.from_numpy(np.frombuffer(value, "<f4").astype(np.float32))
+        return feature if bool(feature.isfinite().all()) else None
 
     def save(self, sentences: Sequence[str], features: Tensor) -> None:
         """Cache the features [k, C] of k sentences.

@@ -8,13 +8,14 @@ import time
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor, SentenceCache
-from pointclip.features.sentences import DAY, fingerprint_of_text_tower
+from pointclip.features.sentences import DAY, _checksum, fingerprint_of_text_tower
 from pointclip.utils.caches import SENTENCES_FILE, sentence_cache_folder
 
 SENTENCES = {"chair": ["a chair", "a seat with a back"], "table": ["a table", "a chair"]}
@@ -55,6 +56,18 @@ def test_only_missing_sentences_are_encoded(cache, encoder, monkeypatch):
     monkeypatch.setattr(encoder, "encode_text_batches", lambda some: asked.extend(some) or encode(some))
     extractor(encoder, cache).sentence_features({"chair": ["a seat", "a stool", "a chair"]})
     assert asked == ["a stool"]
+
+
+@pytest.mark.parametrize("value", ["text", None, 3, b"", b"abc", bytes(4 * 31), np.full(32, np.nan, "<f4").tobytes()])
+def test_damaged_rows_are_encoded_again(cache, encoder, value):
+    (plain,) = extractor(encoder, cache).sentence_features({"chair": ["a chair"]})
+    key = cache._key("a chair")
+    checksum = _checksum(key, value) if isinstance(value, bytes) else None
+    with sqlite3.connect(cache.path) as database:
+        database.execute("UPDATE features SET value = ?, checksum = ?", (value, checksum))
+    (again,) = extractor(encoder, cache).sentence_features({"chair": ["a chair"]})
+    assert torch.equal(again, plain)
+    assert list(cache.load(["a chair"])) == ["a chair"]
 
 
 def test_interrupted_encoding_resumes(cache, encoder, monkeypatch):
@@ -150,7 +163,7 @@ from pointclip.features import SentenceCache
 torch.manual_seed(0)
 cache = SentenceCache(sys.argv[1], load_encoder("demo", precision="fp32"))
 for i in range(50):
-    cache.save([f"{k} {i}" for k in range(20)], torch.full((20, 256), float(i)))
+    cache.save([f"{k} {i}" for k in range(20)], torch.full((20, 128), float(i)))
 """
 
 
