@@ -9,9 +9,9 @@ name of one of them, or the folder has no listing but holds anything, the run is
 calibration or a few-shot head, which other runs may use, is kept until a run writes it anew.
 
 Beside a folder `demo` there may be: `.demo.lock`, held by the process that is writing, with its process ID;
-`.demo.new`, which is being written; `.demo.old`, the results that have just been replaced; `.demo.gone`, which is being
-deleted, when everything but these has been moved. If a process is killed, the next run cleans these up; links with these
-names are refused.
+`.demo.new`, which is being written; `.demo.old`, the results that have just been replaced; `.demo.gone`, those that are
+being deleted, when everything else has been moved. If a process is killed, the next run cleans these up; links with
+these names are refused.
 """
 
 import ctypes

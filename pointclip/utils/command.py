@@ -1,7 +1,8 @@
 """Argument parsing and exit codes of all commands. Does not import torch, which some commands do not need.
 
 Exit codes: 0 all is well; 2 wrong use, such as unknown arguments, missing files, or weights that cannot be fetched; 3
-some of a user's files could not be read; 4 none could; 130 interrupted. 1 is a bug, or a check of data that failed.
+some of a user's files could not be read; 4 none could; 130 interrupted, 143 by SIGTERM. 1 is a bug, or a check of data
+that failed.
 """
 
 import argparse
@@ -13,12 +14,13 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import NoReturn
 
 from pointclip.errors import InputError, NothingReadError, first_line
 
 BAD_INPUT, SOME_FAILED, ALL_FAILED, INTERRUPTED = InputError.exit_code, 3, NothingReadError.exit_code, 130
+TERMINATED = 143
 
 
 def run_command(
@@ -41,25 +43,50 @@ def run_command(
         print(f"error: {error}", *error.below, sep="\n", file=sys.stderr)
         sys.exit(error.exit_code)
 
+    if sys.stdout is None:  # closed before the start; a file opened later would take its place
+        sys.stdout = open(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")  # noqa: SIM115 - for good
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for terminals without UTF-8
-    if callable(signal.getsignal(signal.SIGINT)):  # replaces main.py's handler during imports; not None or SIG_IGN
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    stops = _listen()
     try:
-        main()
-        sys.stdout.flush()
+        try:
+            main()
+        except Exception as error:
+            if stops:  # libraries make other errors of an interrupt, such as a file that is damaged
+                raise KeyboardInterrupt from error
+            raise
+        finally:
+            sys.stdout.flush()  # also after --help
     except InputError as error:
         end(error)
     except (MemoryError, _out_of_gpu_memory()) as error:
         end(InputError(f"Out of memory ({first_line(error)}); {memory_advice}."))
     except KeyboardInterrupt:
         print(f"interrupted: {after_stop}", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        sys.exit(TERMINATED if signal.SIGTERM in stops else INTERRUPTED)
     except BrokenPipeError:  # the reader of our output has exited
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:  # such as a full disk, or a file or folder deleted in the meantime
         end(InputError(f"File error: {first_line(error)}; fix that and run again."))
+
+
+def _listen() -> list[int]:
+    """Let Ctrl-C and SIGTERM interrupt the run; the signals received so far are added to the list returned."""
+    stops: list[int] = []
+    process = os.getpid()
+
+    def stop(number: int, frame: FrameType | None) -> NoReturn:
+        if os.getpid() != process:  # a fork ends at once
+            os._exit(128 + number)
+        stops.append(number)
+        raise KeyboardInterrupt
+
+    if callable(signal.getsignal(signal.SIGINT)):  # replaces main.py's handler during imports; not None or SIG_IGN
+        signal.signal(signal.SIGINT, stop)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, stop)
+    return stops
 
 
 def _out_of_gpu_memory() -> type[BaseException]:

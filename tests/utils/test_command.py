@@ -1,6 +1,8 @@
 """Exit codes and error messages of commands."""
 
 import os
+import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -102,3 +104,41 @@ def test_help_exits_with_0(capsys):
     with pytest.raises(SystemExit, match="0"):
         run_command(lambda: ArgumentParser(description="What it does.").parse_args(["--help"]))
     assert "What it does." in capsys.readouterr().out
+
+
+STOPPED = """
+import sys, time
+from pointclip.errors import InputError
+from pointclip.utils.command import run_command
+
+def main():
+    print("begun", flush=True)
+    try:
+        time.sleep(60)
+    except BaseException as error:
+        if "hidden" in sys.argv:
+            raise InputError("The weights are damaged.") from error
+        raise
+
+run_command(main)
+"""
+
+
+@pytest.mark.parametrize("hidden", [[], ["hidden"]])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_interrupt_even_where_a_library_makes_another_error_of_them(number, code, hidden):
+    words = [sys.executable, "-c", STOPPED, *hidden]
+    run = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert run.stdout.readline() == "begun\n"
+    run.send_signal(number)
+    _, errors = run.communicate(timeout=30)
+    assert (run.returncode, errors.partition(":")[0]) == (code, "interrupted")
+
+
+@pytest.mark.parametrize("redirection", [">&-", "| true"])
+@pytest.mark.skipif(os.name != "posix", reason="a POSIX shell")
+def test_closed_output_is_no_error_of_ours(redirection):
+    command = f"{shlex.quote(sys.executable)} -m pointclip_cli --help {redirection}"
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
