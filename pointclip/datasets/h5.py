@@ -218,11 +218,23 @@ def _checked_labels(
 
 
 def _array(file: h5py.File, key: str, path: Path) -> h5py.Dataset:
+    """An array of a file.
+
+    Raises:
+        InputError: if it is not there, its values are in another file, or they were never written.
+    """
+    if isinstance(file.get(key, getlink=True), h5py.ExternalLink):
+        raise InputError(f"{path}: `{key}` is a link into another file, which is not followed; copy the array.")
     if key not in file or not isinstance(file[key], h5py.Dataset):
         raise InputError(
             f"{path} has no array `{key}`, only {', '.join(file) or 'nothing'}; check that it is the right file."
         )
-    return file[key]
+    array = file[key]
+    if array.is_virtual or array.external:
+        raise InputError(f"{path}: the values of `{key}` are in other files, which are not read; copy the array.")
+    if array.size and not array.id.get_storage_size():
+        raise InputError(f"{path}: the values of `{key}` ({_kind(array)}) were never written; get the file again.")
+    return array
 
 
 def _labels(array: h5py.Dataset, rows: int, classes: int, path: Path, names: Path | None) -> np.ndarray:
