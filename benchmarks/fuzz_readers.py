@@ -21,6 +21,10 @@ import yaml
 from plyfile import PlyData, PlyElement
 from safetensors.torch import save as as_safetensors
 
+from fewshot_cls.head_facts import HeadFacts
+from fewshot_cls.methods.head import Head
+from fewshot_cls.methods.tip_adapter import TipAdapter
+from fewshot_cls.methods.zero_shot import ZeroShot
 from pointclip.config import defaults, load_config
 from pointclip.datasets.h5 import H5Shapes
 from pointclip.datasets.shape_files import read_shape
@@ -323,7 +327,32 @@ def _parameters() -> list[bytes]:
     return ["".join(f"{line}\n" for line in lines).encode()]
 
 
+@cache
+def _head() -> list[bytes]:
+    zero = ZeroShot(torch.eye(3, 8), torch.ones(2))
+    head = TipAdapter(zero, keys=torch.eye(3, 8), values=torch.eye(3), alpha=1.0, beta=2.0, how="sum")
+    facts = HeadFacts(
+        "tip_adapter",
+        "demo",
+        "key",
+        2,
+        ("a", "b", "c"),
+        {},
+        {},
+        head.numbers,
+        "unit",
+        {},
+        "set, 1 shot, seed 0",
+        "nothing",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "head.safetensors"
+        head.save(path, facts)
+        return [path.read_bytes()]
+
+
 READERS = {
+    "head": Reader("head.safetensors", Head.load, _head),
     "ply": Reader("a.ply", _shape, _ply),
     "obj": Reader("a.obj", _shape, lambda: [_mesh("obj")]),
     "off": Reader("a.off", _shape, lambda: [_mesh("off")]),

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from yacs.config import CfgNode
@@ -24,7 +25,7 @@ from pointclip.runs.arguments import cache_folder
 from pointclip.runs.inputs import expand_inputs
 from pointclip.runs.reading import configure_reading
 from pointclip.search.result import SearchResult
-from pointclip.utils.caches import sentence_cache_folder
+from pointclip.utils.caches import sentence_cache_folder, warn_if_shared
 from pointclip.utils.command import names_from
 from pointclip.utils.files import expanded
 
@@ -84,6 +85,8 @@ def open_extractor(settings: CfgNode, projection: ViewProjection, args: argparse
     store = FeatureStore(folder, encoder, projection.to(projection_device(encoder.device))) if folder else None
     sentences = sentence_cache_folder(settings.SENTENCE_CACHE)
     cache = SentenceCache(sentences, encoder) if sentences else None
+    for place in filter(None, (folder, sentences)):
+        warn_if_shared(Path(place))
     return FeatureExtractor(projection, encoder, store, progress=not args.quiet, sentence_cache=cache)
 
 

@@ -1,7 +1,9 @@
 """Cache folders. Does not import torch."""
 
 import os
+import stat
 import sys
+import warnings
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -55,6 +57,19 @@ def feature_cache() -> Path | None:
     except OSError:
         return None
     return folder if os.access(folder, os.W_OK | os.X_OK) else None
+
+
+def warn_if_shared(folder: Path) -> None:
+    """Warn of a cache folder that everybody can write to: features in it are trusted, and would be taken for ours."""
+    try:
+        is_shared = os.name == "posix" and bool(folder.stat().st_mode & stat.S_IWOTH)
+    except OSError:  # it is not there yet
+        return
+    if is_shared:
+        warnings.warn(
+            f"Everybody can write to the cache folder {folder}, and so change results; run `chmod o-w {folder}`, or "
+            "use a folder that only you can write to."
+        )
 
 
 def remove_sentences(folder: Path) -> None:
