@@ -1,5 +1,7 @@
 """Metrics of classification and segmentation, on plain arrays."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
@@ -28,6 +30,28 @@ def class_accuracy(confusion: np.ndarray | csr_array) -> np.ndarray:
     """The share of each class's shapes classified correctly, [K] in percent; NaN for classes without shapes."""
     totals = confusion.sum(1)
     return np.where(totals > 0, 100 * confusion.diagonal() / np.maximum(totals, 1), np.nan)
+
+
+def share_error(correct: int, total: int) -> float:
+    """The standard error of an accuracy, in percentage points; NaN without shapes.
+
+    Two right and two wrong answers are added (Agresti and Coull 1998), so that 100 % of a few shapes is not certain.
+    """
+    if not total:
+        return float("nan")
+    share = (correct + 2) / (total + 4)
+    return float(100 * (share * (1 - share) / (total + 4)) ** 0.5)
+
+
+def mean_error(scores: np.ndarray) -> float:
+    """The standard error of the mean of scores [n], in their unit; NaN for fewer than two."""
+    return float(np.std(scores, ddof=1) / len(scores) ** 0.5) if len(scores) > 1 else float("nan")
+
+
+def error_of_mean(errors: Sequence[float]) -> float:
+    """The standard error of the mean of independent figures with these errors; those that are NaN do not count."""
+    known = [error for error in errors if np.isfinite(error)]
+    return float(np.sqrt(np.square(known).sum()) / len(known)) if known else float("nan")
 
 
 IOU_RULES = ("standard", "skip")

@@ -8,6 +8,7 @@ import torch
 
 from pointclip.datasets.base import Shapes
 from pointclip.datasets.batches import BatchReader
+from pointclip.metrics import error_of_mean
 from pointclip.projection.view_projection import ViewProjection
 from pointclip.report.cases import varied
 from pointclip.runs.answers import ANSWERS
@@ -41,21 +42,28 @@ def report_test(
         "task": TASK,
         **run.summary(scores.shapes, len(scores.truth)),
         "accuracy": scores.accuracy,
+        "accuracy_standard_error": scores.accuracy_error,
         "mean_class_accuracy": scores.mean_class_accuracy,
+        "mean_class_accuracy_standard_error": error_of_mean(list(scores.class_errors.values())),
         "class_accuracy": dict(zip(scores.names, scores.class_accuracy.tolist(), strict=True)),
+        "class_accuracy_standard_error": scores.class_errors,
     }
     counts = scores.class_counts
     rows = [
-        [name, total, correct, f"{100 * correct / total:.1f}"] for name, (correct, total) in counts.items() if total
+        [name, total, correct, f"{100 * correct / total:.1f}", f"± {scores.class_errors[name]:.1f}"]
+        for name, (correct, total) in counts.items()
+        if total
     ]
-    rows.append(["all", scores.shapes, scores.correct_shapes, f"{scores.accuracy:.2f}"])
-    print(table(["class", "shapes", "correct", "accuracy %"], rows), flush=True)
+    rows.append(
+        ["all", scores.shapes, scores.correct_shapes, f"{scores.accuracy:.2f}", f"± {scores.accuracy_error:.2f}"]
+    )
+    print(table(["class", "shapes", "correct", "accuracy %", "standard error"], rows), flush=True)
 
     def page(path: Path) -> None:
         best, worst = best_and_worst(scores.truth, answers)
         facts = {
             "Shapes": f"{scores.shapes}",
-            "Accuracy": f"{scores.accuracy:.2f} %",
+            "Accuracy": f"{scores.accuracy:.2f} ± {scores.accuracy_error:.2f} % (standard error)",
             "Mean class accuracy": f"{scores.mean_class_accuracy:.2f} %",
         }
         heading = run.heading(f"Zero-shot classification: {run.folder.name}", facts)

@@ -40,6 +40,16 @@ class Scores:
         return metrics.accuracy(self.confusion)
 
     @property
+    def accuracy_error(self) -> float:
+        """The accuracy's standard error, in percentage points."""
+        return metrics.share_error(self.correct_shapes, self.shapes)
+
+    @property
+    def class_errors(self) -> dict[str, float]:
+        """Class -> the standard error of its accuracy, in percentage points; NaN for classes without shapes."""
+        return {name: metrics.share_error(*counts) for name, counts in self.class_counts.items()}
+
+    @property
     def class_accuracy(self) -> np.ndarray:
         """[K] in percent, NaN for classes without shapes."""
         return metrics.class_accuracy(self.confusion)

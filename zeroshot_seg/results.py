@@ -13,6 +13,7 @@ from pointclip.datasets.shape_files.labelling import FileLabels, labels_in_file
 from pointclip.datasets.shape_files.las import SCANS
 from pointclip.datasets.shape_files.reading import ending_of, read_bytes
 from pointclip.errors import InputError
+from pointclip.metrics import mean_error
 from pointclip.projection.view_projection import ViewProjection
 from pointclip.report.cases import varied
 from pointclip.report.labelled_files import write_glb, write_las, write_ply
@@ -48,6 +49,7 @@ def report_test(
     rows = category_rows(shapes, scores)
     summary = summarize(run, reader, shapes, scores, rows)
     print_categories(rows, shapes, scores)
+    print(f"instance mIoU {scores.iou.mean():.2f} ± {mean_error(scores.iou):.2f} % (standard error)")
     print(f"\n{method_in_words(settings)}; {protocol_in_words(settings)}")
     print(f"{summary['unseen_points']:,} of {summary['points']:,} points are visible in no view", flush=True)
 
@@ -59,7 +61,7 @@ def report_test(
         ]
         facts = {
             "Shapes": f"{len(shapes)}",
-            "Instance mIoU": f"{scores.iou.mean():.2f} %",
+            "Instance mIoU": f"{scores.iou.mean():.2f} ± {mean_error(scores.iou):.2f} % (standard error)",
             "Method": method_in_words(settings),
             "Evaluation": protocol_in_words(settings),
         }
@@ -160,12 +162,16 @@ def category_rows(shapes: list[Segmented], scores: Scores) -> list[dict]:
 
 def summarize(run: Run, reader: BatchReader, shapes: list[Segmented], scores: Scores, rows: list[dict]) -> dict:
     """The content of metrics.json."""
+    categories = np.array([shape.category for shape in shapes])
+    errors = {name: mean_error(scores.iou[categories == name]) for name in set(categories.tolist())}
     return {
         "task": TASK,
         **run.summary(len(shapes)),
         "instance_miou": scores.iou.mean(),
+        "instance_miou_standard_error": mean_error(scores.iou),
         "mean_category_miou": float(np.mean([row["mIoU"] for row in rows])),
         "category_miou": {row["category"]: row["mIoU"] for row in rows},
+        "category_miou_standard_error": {row["category"]: errors[row["category"]] for row in rows},
         "largest_part_miou": scores.largest.mean(),
         "chance_miou": scores.chance.mean(),
         "lookup": run.settings.LOOKUP,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pointclip.errors import InputError
 from pointclip.tables.definition import Job, Table, config_path, read_table
+from pointclip.tables.paired import with_differences
 from pointclip.tables.runs import Outcome, Runner, Task
 from pointclip.tables.show import terminal, write_table
 from pointclip.tables.verdicts import Result, figure, judge
@@ -63,7 +64,7 @@ def make_table(table: Table, runner: Runner, folder: Path) -> list[Result]:
             log("failed")
             raise
         log(summarise(table, job, outcome))
-        results = [judge(cell, outcomes.get(cell.job)) for cell in table.cells]
+        results = with_differences([judge(cell, outcomes.get(cell.job)) for cell in table.cells])
         write_table(table, results, folder, name)
     print(f"\n{terminal(table, results)}\nFiles: {folder / name}.md and .csv.")
     return results

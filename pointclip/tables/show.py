@@ -8,6 +8,7 @@ from pointclip.errors import escaped
 from pointclip.runs.output import write_csv
 from pointclip.tables.definition import Table
 from pointclip.tables.identity import WITHOUT_EFFECT
+from pointclip.tables.paired import Difference
 from pointclip.tables.verdicts import NOTHING, Result, signed
 from pointclip.utils.files import atomic_path
 
@@ -38,6 +39,7 @@ def write_table(table: Table, results: Sequence[Result], folder: Path, name: str
     with atomic_path(folder / f"{name}.md") as path:
         path.write_text(markdown(table, results), encoding="utf-8")
     header = ["row", "column", "metric", "published", "ours", "difference", "verdict"]
+    header += ["standard_error", "less_row_above", "less_row_above_error", "less_row_above_p"]
     header += ["shapes", "tuned_on_test_labels", "notes", "run"]
     rows: list[list[object]] = []
     for result in results:
@@ -47,6 +49,8 @@ def write_table(table: Table, results: Sequence[Result], folder: Path, name: str
         notes = " ".join([cell.note, *result.notes]).strip()
         run = Path(result.folder).relative_to(folder) if result.folder else ""
         rows.append([cell.row, cell.column, cell.metric, *figures, result.verdict(table.tolerance)])
+        paired = [getattr(result.above, name, None) for name in ("mean", "error", "p")]
+        rows[-1] += ["" if value is None else f"{value:.4g}" for value in (result.error, *paired)]
         rows[-1] += ["" if result.shapes is None else result.shapes, int(result.tuned), notes, run]
     write_csv(folder / f"{name}.csv", header, rows)
 
@@ -63,7 +67,8 @@ def footnotes(results: Sequence[Result]) -> dict[str, str]:
 def layouts(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> list[Layout]:
     """The layouts in which the table is shown: a grid if it has one, and a list if that adds something to the grid."""
     grids = [grid(table, results, marks)] if table.grid else []
-    return grids if grids and not has_published(table) else [*grids, lines(table, results, marks)]
+    shown = grids if grids and not has_published(table) else [*grids, lines(table, results, marks)]
+    return [*shown, differences(table, results)] if any(result.above for result in results) else shown
 
 
 def lines(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> Layout:
@@ -91,6 +96,22 @@ def grid(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> L
     return header, [[row, *(cells[row, name] for name in names)] for row in rows], 1, len(names)
 
 
+def differences(table: Table, results: Sequence[Result]) -> Layout:
+    """Rows by columns: the paired differences from the row above, with their standard errors and p."""
+    names = list(dict.fromkeys(result.cell.column for result in results))
+    cells = {(result.cell.row, result.cell.column): in_words(result.above) for result in results}
+    rows = list(dict.fromkeys(result.cell.row for result in results))[1:]
+    header = [f"less the row above: {table.heads[0]}", *(name or "ours" for name in names)]
+    return header, [[row, *(cells[row, name] for name in names)] for row in rows], 1, len(names)
+
+
+def in_words(difference: Difference | None) -> str:
+    """A paired difference, such as "+33.33 ± 8.50 (p 0.001)"."""
+    if difference is None:
+        return NOTHING
+    return f"{signed(difference.mean)} ± {difference.error:.2f} (p {difference.p:.2g})"
+
+
 def below(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> list[str]:
     """The notes below a table: footnotes, metric, tolerance, config."""
     notes = [TUNED_NOTE] if any(result.tuned for result in results) else []
@@ -99,6 +120,10 @@ def below(table: Table, results: Sequence[Result], marks: Mapping[str, str]) -> 
     metrics = ", ".join(dict.fromkeys(cell.metric.split("/")[0] for cell in table.cells))
     difference = "; difference: ours minus published, in percentage points" if has_published(table) else ""
     notes.append(f"Figures: {metrics} in percent{difference}.")
+    if any(result.error is not None for result in results):
+        notes.append(
+            "±: standard error over the shapes. Differences from the row above are paired: p is of no difference."
+        )
     if has_published(table):
         notes.append(f"“agrees”: within {table.tolerance:g} points. {table.reason}".strip())
     if table.about:
@@ -122,7 +147,8 @@ def ours(result: Result, marks: Mapping[str, str]) -> str:
     """Our figure with its footnote marks, or "not run [a]"."""
     if result.ours is None:
         return no_figure(result, marks)
-    return marked(result.ours, result.notes, marks, TUNED if result.tuned else "")
+    error = "" if result.error is None else f" ± {result.error:.2f}"
+    return marked(result.ours, result.notes, marks, error + (TUNED if result.tuned else ""))
 
 
 def no_figure(result: Result, marks: Mapping[str, str]) -> str:

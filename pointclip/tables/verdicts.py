@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pointclip.tables.definition import Cell
 from pointclip.tables.runs import Outcome
+
+if TYPE_CHECKING:
+    from pointclip.tables.paired import Difference
 
 NOTHING = "—"
 SLACK = 1e-9  # percentage points, so that a difference equal to the tolerance agrees despite rounding
@@ -22,6 +26,8 @@ class Result:
     shapes: int | None = None
     tuned: bool = False  # whether sentences or view weights were chosen on labels of a test split
     folder: str = ""  # of the run's files
+    error: float | None = None  # standard error of our figure, percentage points
+    above: "Difference | None" = None  # from the row above
 
     @property
     def difference(self) -> float | None:
@@ -54,7 +60,15 @@ def judge(cell: Cell, outcome: Outcome | None) -> Result:
     ours = figure(outcome.metrics, cell.metric)
     missing, reason = ("", "") if ours is not None else ("no figure", f"The run has no {cell.metric}.")
     tuned = bool(outcome.metrics.get("tuned_on_test_labels"))
-    return Result(cell, ours, missing, reason, notes, shapes, tuned, str(outcome.folder))
+    return Result(
+        cell, ours, missing, reason, notes, shapes, tuned, str(outcome.folder), error_of(outcome.metrics, cell.metric)
+    )
+
+
+def error_of(metrics: Mapping, path: str) -> float | None:
+    """The standard error of an entry of metrics.json; None if there is none."""
+    name, *rest = path.split("/")
+    return figure(metrics, "/".join([f"{name}_standard_error", *rest]))
 
 
 def figure(metrics: Mapping, path: str) -> float | None:
