@@ -3,12 +3,13 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pointclip.datasets import ShapeFiles
+from pointclip.datasets import ShapeFiles, ShapeSet
 from pointclip.datasets.batches import Batch, BatchReader
 from pointclip.datasets.posed import Posed, poses_of
 from pointclip.encoder import projection_device
@@ -51,7 +52,7 @@ def in_surest_poses(
         reader.shapes.set_poses(rotations)
         reader.shapes.notes = (*reader.shapes.notes, note)
         return reader
-    shapes = Posed(reader.shapes, rotations)
+    shapes = Posed(cast(ShapeSet, reader.shapes), rotations)
     shapes.notes = (*shapes.notes, note)
     return replace(reader, shapes=shapes, bad={}, notes=[], outliers={})
 
@@ -76,10 +77,11 @@ def _surest(
 
 def _with_few_views(projection: nn.Module) -> tuple[nn.Module, list[int]]:
     """The projection with the screening views only, and their numbers; all of them if it has none such."""
-    every = list(range(len(projection.rotations)))
+    rotations = cast(Tensor, projection.rotations)
+    every = list(range(len(rotations)))
     if len(every) <= max(SCREENING):
         return projection, every
     few = copy.copy(projection)
     few._buffers = dict(projection._buffers)
-    few.rotations = projection.rotations[list(SCREENING)]
+    few.rotations = rotations[list(SCREENING)]
     return few, list(SCREENING)
