@@ -51,6 +51,8 @@ def defaults() -> CfgNode:
     # for shape files and "off" for data sets, as in the paper
     c.CLOUD.OUTLIERS = "default"
 
+    c.DATASET.CORRUPT = "none"  # or KIND:STRENGTH, such as "jitter:3" (by SEED; see `pointclip.datasets.corrupted`)
+
     c.READING = CfgNode()  # how shape files are read
     # the columns of x, y, z in text files and arrays, as numbers from 1 or as names: "2,3,4", "easting,northing,height"
     c.READING.COLUMNS = ""  # if empty, those with such names, or the first three of a table without names

@@ -49,6 +49,7 @@ UNUSED = (
     "CLOUD",
     "POSE",
     "DATASET.NUM_POINTS",
+    "DATASET.CORRUPT",
     "DATASET.ROTATION",
     "SEARCHED",
     "SEARCH",

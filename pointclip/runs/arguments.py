@@ -271,7 +271,9 @@ def make_folder(folder: Path, setting: str) -> None:
 def _without_data_set(args: argparse.Namespace, settings: CfgNode, overrides: Sequence[str]) -> CfgNode:
     """The settings without the config's choice of a data set's shapes, where files are given instead."""
     given = list(map(current_name, overrides[::2]))
-    for name, rest in (("ROTATION", "none"), ("CATEGORIES", ""), ("MAX_SHAPES", 0)) if args.input else ():
+    for name, rest in (
+        (("ROTATION", "none"), ("CORRUPT", "none"), ("CATEGORIES", ""), ("MAX_SHAPES", 0)) if args.input else ()
+    ):
         value = settings.DATASET[name]
         if value != rest and f"DATASET.{name}" in given:
             raise InputError(f"DATASET.{name} is {value!r}, but has no effect on your files; leave it out.")

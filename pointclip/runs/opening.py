@@ -12,6 +12,7 @@ from pointclip.config import with_changes
 from pointclip.datasets import ShapeFiles, ShapeSet, open_dataset
 from pointclip.datasets.base import Shapes
 from pointclip.datasets.batches import BatchReader, subset, usual_batch_size
+from pointclip.datasets.corrupted import corrupted
 from pointclip.datasets.outliers import without_outliers
 from pointclip.datasets.rotated import rotated
 from pointclip.datasets.shape_files import ENDINGS
@@ -63,6 +64,7 @@ def open_split(settings: CfgNode, parts_wanted: bool = False) -> BatchReader:
     configure_reading(settings)
     c = settings.DATASET
     shapes = rotated(open_dataset(c.NAME, expanded(c.ROOT), c.SPLIT, c.NUM_POINTS or None), c.ROTATION, settings.SEED)
+    shapes = corrupted(shapes, c.CORRUPT, settings.SEED)
     if settings.CLOUD.OUTLIERS == "auto":
         shapes = without_outliers(shapes)
     of_categories = _of_categories(shapes, c.CATEGORIES)
