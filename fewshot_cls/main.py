@@ -18,6 +18,7 @@ from pathlib import Path
 from yacs.config import CfgNode
 
 from fewshot_cls.comparison import Compared
+from fewshot_cls.equal_files import equal_files_notes
 from fewshot_cls.features import (
     draw_all,
     drawn,
@@ -119,6 +120,9 @@ def run(args: argparse.Namespace, settings: CfgNode) -> dict:
     origins = sentences.origin, weights.origin
     described = describe_run(args, settings, extractor, reader, sentences, origins, result, seconds)
     notes = [f"training shapes: {note}" for note in notes_of(training.files)] + ([frame.note] if frame else [])
+    if training.files is not None:
+        classes = [training.class_names[label] for label in training.original_labels]
+        notes += equal_files_notes(training.files.paths, classes, files.paths if args.test and files else ())
     described = with_notes(described, settings, notes + ([new_note(names, learned_columns)] if new else []))
     if reader is None or test is None:
         return report_training(described, answers, write)
