@@ -21,7 +21,7 @@ from fewshot_cls.new_classes import BaseShapes, base_classes
 from fewshot_cls.projections import CAMERAS, open_training_projection, smoothing_of
 from fewshot_cls.shots import Shots, draw_shots
 from fewshot_cls.training_shapes import Augmented, FolderShapes, TestFolder
-from pointclip.config import with_changes
+from pointclip.config import own_outliers, with_changes
 from pointclip.datasets import ShapeFiles, ShapeSet
 from pointclip.datasets.batches import BatchReader, usual_batch_size
 from pointclip.encoder import Encoder, check_device
@@ -41,7 +41,7 @@ def open_training(settings: CfgNode, args: argparse.Namespace) -> Augmented:
     configure_reading(settings)
     if args.train:
         num_points = settings.DATASET.NUM_POINTS or None
-        rest = {"columns": settings.READING.COLUMNS, "outliers": settings.CLOUD.OUTLIERS != "off"}
+        rest = {"columns": settings.READING.COLUMNS, "outliers": own_outliers(settings)}
         shapes = FolderShapes(args.train, num_points, args.up, settings.SEED, **rest)
         return Augmented(shapes, settings.AUGMENT, settings.SEED, as_they_are(settings))
     changes = {"DATASET.SPLIT": settings.SHOTS_SPLIT, "DATASET.MAX_SHAPES": 0, "DATASET.CATEGORIES": ""}
@@ -62,7 +62,7 @@ def open_reader(settings: CfgNode, args: argparse.Namespace, class_names: Sequen
     if args.test:
         num_points, columns = settings.DATASET.NUM_POINTS or None, settings.READING.COLUMNS
         rest = {"num_points": num_points, "up": args.up, "seed": settings.SEED, "columns": columns}
-        rest["outliers"] = settings.CLOUD.OUTLIERS != "off"
+        rest["outliers"] = own_outliers(settings)
         shapes = TestFolder(args.test, class_names, **rest)
         size = settings.BATCH_SIZE or usual_batch_size(check_device(settings.DEVICE))
         return BatchReader(

@@ -31,6 +31,7 @@ from fewshot_cls.projections import open_projection, open_view_weights
 from fewshot_cls.realistic_projection import LearnedProjection
 from fewshot_cls.settings import load
 from fewshot_cls.training_shapes import Augmented, FolderShapes, LabelledFiles
+from pointclip.config import own_outliers
 from pointclip.encoder import Encoder
 from pointclip.errors import InputError
 from pointclip.features import FeatureExtractor
@@ -220,7 +221,7 @@ class FewShotClassifier(Predictor):
                 "There are no labels; give the class of each shape, or a folder with one subfolder per class."
             )
         c = self.settings
-        rest = {"columns": c.READING.COLUMNS, "outliers": c.CLOUD.OUTLIERS != "off"}
+        rest = {"columns": c.READING.COLUMNS, "outliers": own_outliers(self.settings)}
         folder = FolderShapes(Path(shapes), c.DATASET.NUM_POINTS or None, up or "auto", c.SEED, **rest)
         return folder, Path(shapes).name
 

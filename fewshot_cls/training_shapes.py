@@ -49,7 +49,7 @@ class FolderShapes(LabelledFiles):
         folder: a class's shapes may lie deeper, as CLASS/train/*.off (its other splits are then left alone) or
             CLASS/ID/models/*.obj; hidden files and folders, and files beside the subfolders, are ignored.
         num_points, up, seed, columns: see `pointclip.datasets.shape_files.read_shape`.
-        outliers: whether clouds' outliers are left out; see `pointclip.datasets.outliers`.
+        outliers: which outliers of clouds are left out; see `pointclip.datasets.outliers.gathered`.
         split: the subfolder of a class that is read where it has several splits.
 
     Raises:
@@ -64,7 +64,7 @@ class FolderShapes(LabelledFiles):
         seed: int = 0,
         columns: str = "",
         split: str = "train",
-        outliers: bool = False,
+        outliers: str = "off",
     ):
         root = expanded(folder)
         if not root.is_dir():

@@ -17,7 +17,7 @@ from pointclip.presets import encoder_in_path
 from pointclip.renamed import RENAMED, RenamedSettings, current_name
 
 POSES = ("default", "as_is", "yaw", "search")  # of POSE
-OUTLIERS = ("default", "off", "auto")  # of CLOUD.OUTLIERS
+OUTLIERS = ("default", "off", "auto", "clutter")  # of CLOUD.OUTLIERS
 MAX_POINTS = 10_000_000  # per shape; more is most likely a mistake, and would run out of memory
 
 
@@ -47,8 +47,8 @@ def defaults() -> CfgNode:
     # is "as_is", as in the paper
     c.POSE = "default"
     c.CLOUD = CfgNode()
-    # "off", or "auto": points far from the rest are left out (see `pointclip.datasets.outliers`); "default" is "auto"
-    # for shape files and "off" for data sets, as in the paper
+    # "off", or "auto": points far from the rest are left out, with "clutter" sparse points too (see
+    # `pointclip.datasets.outliers`); "default" is "auto" for shape files and "off" for data sets, as in the paper
     c.CLOUD.OUTLIERS = "default"
 
     c.DATASET.CORRUPT = "none"  # or KIND:STRENGTH, such as "jitter:3" (by SEED; see `pointclip.datasets.corrupted`)
@@ -165,6 +165,11 @@ def with_changes(settings: CfgNode, changes: Mapping[str, object]) -> CfgNode:
         changed.merge_from_list([name, value])
     changed.freeze()
     return changed
+
+
+def own_outliers(settings: CfgNode) -> str:
+    """Which outliers are left out of shape files, for `pointclip.datasets.outliers.gathered`."""
+    return "auto" if settings.CLOUD.OUTLIERS == "default" else settings.CLOUD.OUTLIERS
 
 
 def is_setting(base: CfgNode, name: str) -> bool:

@@ -26,6 +26,7 @@ from typing import Any
 import torch
 from yacs.config import CfgNode
 
+from pointclip.config import own_outliers
 from pointclip.datasets.shape_files import ShapeFiles
 from pointclip.datasets.synthetic import generate
 from pointclip.encoder import Encoder
@@ -188,7 +189,7 @@ def _shapes(args, num_points: int | None, settings: CfgNode) -> tuple[tuple[str,
         "--classes", args.classes or [name_from_file(path) for path in args.shapes], len(args.shapes)
     )
     configure_reading(settings)
-    own = {"columns": settings.READING.COLUMNS, "outliers": settings.CLOUD.OUTLIERS != "off"}
+    own = {"columns": settings.READING.COLUMNS, "outliers": own_outliers(settings)}
     shapes = ShapeFiles(args.shapes, num_points, args.up, (), settings.SEED, **own)
     return tuple(names), shapes
 

@@ -1,12 +1,13 @@
 """Points that lie far from the rest of a cloud: stray points, clutter around the shape, and small clusters apart.
 
 The projection scales a cloud by its bounding box, so that a single stray point shrinks the shape. A point is an outlier
-if it is sparse or apart:
+if it is apart, or, where clutter is looked for too, sparse:
 
+- Apart: it belongs to a group with less than 5 % of the points whose gap to the rest is large for the rest's extent.
 - Sparse: its mean distance d to its 8 nearest neighbours is large for this cloud. How large is read off the cloud,
   whose density may fall with distance: d > median(d) · exp(3 · 1.4826 · MAD(log d)), and at least twice the median.
-  Points that short steps join to others stay, and so do lines and sheets of sparse points, such as a lamp's cord.
-- Apart: it belongs to a group with less than 5 % of the points whose gap to the rest is large for the rest's extent.
+  Points that short steps join to others stay, and so do lines and sheets of sparse points, such as a lamp's cord. Real
+  shapes have other thin parts, such as the legs of a table seen by few points, which are taken for clutter.
 
 An outlier is moved onto its nearest neighbour among the others, instead of removed: no depth map shows it then, it has
 its neighbour's part, and a cloud keeps its number of points.
@@ -40,29 +41,34 @@ LARGE = 20_000  # points from which a sample of as many is judged
 FEWEST = 32  # points from which a cloud has a density
 
 
-def outliers_of(points: np.ndarray) -> np.ndarray:
-    """Which points of a cloud are outliers: points [N, 3], finite, in any position and scale -> [N] bool."""
+def outliers_of(points: np.ndarray, clutter: bool = False) -> np.ndarray:
+    """Which points of a cloud are outliers, [N] bool.
+
+    Args:
+        points: [N, 3], finite, in any position and scale.
+        clutter: whether sparse points are outliers too.
+    """
     cloud = np.asarray(points, np.float64)
-    return _outliers_of(cloud) if len(cloud) <= LARGE else _by_sample(cloud)
+    return _outliers_of(cloud, clutter) if len(cloud) <= LARGE else _by_sample(cloud, clutter)
 
 
-def _by_sample(cloud: np.ndarray) -> np.ndarray:
+def _by_sample(cloud: np.ndarray, clutter: bool) -> np.ndarray:
     """The outliers of a large cloud: those of a sample, and what is close to them or far from the sample's rest."""
     chosen = np.sort(np.random.default_rng(0).choice(len(cloud), LARGE, replace=False))
     sample = cloud[chosen] - np.median(cloud[chosen], axis=0)
-    found = _outliers_of(sample)
+    found = _outliers_of(sample, clutter)
     tree = cKDTree(sample[~found])
     reach = tree.query(sample[~found], NEIGHBOURS + 1)[0][:, 1:].mean(1).max()
     distance, nearest = cKDTree(sample).query(cloud - np.median(cloud[chosen], axis=0))
     return found[nearest] | (distance > reach)
 
 
-def _outliers_of(cloud: np.ndarray) -> np.ndarray:
+def _outliers_of(cloud: np.ndarray, clutter: bool) -> np.ndarray:
     rest = np.arange(len(cloud))
-    for number in range(ROUNDS):  # much clutter hides the shape's density from the first round
+    for number in range(ROUNDS if clutter else 1):  # much clutter hides the shape's density from the first round
         if len(rest) < FEWEST:
             break
-        found = _far_from_rest(cloud[rest] - np.median(cloud[rest], axis=0), first=number == 0)
+        found = _far_from_rest(cloud[rest] - np.median(cloud[rest], axis=0), clutter, first=number == 0)
         rest = rest[~found]
         if not found.any():
             break
@@ -71,24 +77,27 @@ def _outliers_of(cloud: np.ndarray) -> np.ndarray:
     return outliers if outliers.mean() <= MOST else np.zeros(len(cloud), bool)
 
 
-def _far_from_rest(cloud: np.ndarray, first: bool) -> np.ndarray:
+def _far_from_rest(cloud: np.ndarray, clutter: bool, first: bool) -> np.ndarray:
     """The outliers that one round finds in points [N, 3]: [N] bool; groups only at first, while all links are there."""
     distances, nearest = cKDTree(cloud).query(cloud, NEIGHBOURS + 1)
     spacing = distances[:, 1:].mean(1)
     if not spacing.any():  # all points are one
         return np.zeros(len(cloud), bool)
     typical = np.median(spacing[spacing > 0])
-    found = _sparse(cloud, spacing, nearest, typical)
+    found = _sparse(cloud, spacing, nearest, typical) if clutter else np.zeros(len(cloud), bool)
     return found if not first else found | _apart(cloud, spacing, nearest, typical)
 
 
-def gathered(points: np.ndarray) -> tuple[np.ndarray, int]:
+def gathered(points: np.ndarray, how: str = "auto") -> tuple[np.ndarray, int]:
     """The cloud with its outliers moved onto their nearest neighbours among the others, and their number.
 
     Args:
         points: [N, 3]; if any is not finite, they are returned as they are.
+        how: "off" for none, "auto" for points that are apart, "clutter" for sparse ones too.
     """
-    found = outliers_of(points) if np.isfinite(points).all() else np.zeros(len(points), bool)
+    if how == "off":
+        return points, 0
+    found = outliers_of(points, how == "clutter") if np.isfinite(points).all() else np.zeros(len(points), bool)
     if not found.any():
         return points, 0
     _, nearest = cKDTree(points[~found]).query(points[found])
@@ -174,22 +183,22 @@ def in_words(count: int, total: int) -> str:
     return f"{count:,} of {total:,} points {lie} far from the rest and {were} left out (CLOUD.OUTLIERS off keeps them)."
 
 
-def without_outliers(shapes: ShapeSet) -> ShapeSet:
-    """The data set with the outliers of every shape moved onto their nearest neighbours."""
-    return _WithoutOutliers(shapes)
+def without_outliers(shapes: ShapeSet, how: str = "auto") -> ShapeSet:
+    """The data set with the outliers of every shape moved onto their nearest neighbours; for `how` see `gathered`."""
+    return _WithoutOutliers(shapes, how)
 
 
 class _WithoutOutliers:
-    def __init__(self, shapes: ShapeSet):
+    def __init__(self, shapes: ShapeSet, how: str):
         self.class_names, self.labels, self.part_names = shapes.class_names, shapes.labels, shapes.part_names
         self.notes: Sequence[str] = getattr(shapes, "notes", ())
         self.copies = getattr(shapes, "copies", 1)
-        self._shapes = shapes
+        self._shapes, self._how = shapes, how
 
     def __len__(self) -> int:
         return len(self._shapes)
 
     def __getitem__(self, index: int) -> Shape:
         shape = self._shapes[index]
-        points, count = gathered(shape.points)
+        points, count = gathered(shape.points, self._how)
         return replace(shape, points=points, outliers=count)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from yacs.config import CfgNode
 
+from pointclip.config import own_outliers
 from pointclip.config_files import PUBLISHED
 from pointclip.datasets import ShapeFiles
 from pointclip.datasets.base import brief
@@ -186,7 +187,7 @@ class Predictor:
         configure_reading(self.settings)
         given, c = given_shapes(shapes), self.settings
         rest = {"seed": c.SEED, "columns": c.READING.COLUMNS, "every_vertex": every_vertex, "clouds": given.clouds}
-        rest["outliers"] = c.CLOUD.OUTLIERS != "off"
+        rest["outliers"] = own_outliers(self.settings)
         files = ShapeFiles(given.paths, c.DATASET.NUM_POINTS or None, up or "auto", names, **rest)
         files.notes = given.notes
         if up is None:

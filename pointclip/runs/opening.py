@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from yacs.config import CfgNode
 
-from pointclip.config import with_changes
+from pointclip.config import own_outliers, with_changes
 from pointclip.datasets import ShapeFiles, ShapeSet, open_dataset
 from pointclip.datasets.base import Shapes
 from pointclip.datasets.batches import BatchReader, subset, usual_batch_size
@@ -51,7 +51,7 @@ def open_shapes(
     files, notes = expand_inputs(args.input, ENDINGS)
     split = Split(args.split, settings.SPLIT.MAX_PIECES, settings.SPLIT.MIN_EXTENT) if args.split else None
     num_points, columns = settings.DATASET.NUM_POINTS or None, settings.READING.COLUMNS
-    outliers = settings.CLOUD.OUTLIERS != "off"
+    outliers = own_outliers(settings)
     shapes = ShapeFiles(
         files, num_points, args.up, tuple(class_names), settings.SEED, split, every_vertex, columns, outliers=outliers
     )
@@ -65,8 +65,8 @@ def open_split(settings: CfgNode, parts_wanted: bool = False) -> BatchReader:
     c = settings.DATASET
     shapes = rotated(open_dataset(c.NAME, expanded(c.ROOT), c.SPLIT, c.NUM_POINTS or None), c.ROTATION, settings.SEED)
     shapes = corrupted(shapes, c.CORRUPT, settings.SEED)
-    if settings.CLOUD.OUTLIERS == "auto":
-        shapes = without_outliers(shapes)
+    if settings.CLOUD.OUTLIERS not in ("default", "off"):
+        shapes = without_outliers(shapes, settings.CLOUD.OUTLIERS)
     of_categories = _of_categories(shapes, c.CATEGORIES)
     wanted = of_categories[subset(len(of_categories), c.MAX_SHAPES, settings.SEED)].tolist()
     return _reader(shapes, settings, wanted, parts_wanted)

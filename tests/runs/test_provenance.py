@@ -20,6 +20,7 @@ READER = SimpleNamespace(
     notes=["a: 1.", "b: 2.", "c: 3.", "d: 4.", "e: 5."],
     fingerprint="abc",
     bad={4: "x#4: NaN."},
+    outliers={},
     shapes=SimpleNamespace(class_names=("chair", "sofa"), labels=np.array([0, 1, 0])),
     classes_read=lambda: ["chair"],
 )

@@ -27,7 +27,7 @@ class Request:
     num_points: int | None = None
     seed: int = 0
     every_vertex: bool = False
-    outliers: bool = False
+    outliers: str = "off"
     guess: bool = False  # whether its up axis is to be guessed
     samples: bool = False  # whether a model will see samples of it
 
@@ -113,7 +113,7 @@ def _shape_of(piece: str, geometry: Geometry, request: Request) -> PieceShape:
     return PieceShape(taken.shape, is_whole=taken.rows is None and taken.faces is None)
 
 
-def _samples(pieces: Mapping[str, Geometry], outliers: bool) -> tuple[np.ndarray, ...]:
+def _samples(pieces: Mapping[str, Geometry], outliers: str) -> tuple[np.ndarray, ...]:
     clouds = []
     for geometry in list(pieces.values())[:MAX_POSED]:
         try:

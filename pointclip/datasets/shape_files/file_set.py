@@ -61,7 +61,7 @@ class ShapeFiles:
         every_vertex: whether a mesh's vertices and the centres of its triangles belong to its points.
         columns: of x, y and z in text files and arrays, as for `read_shape`.
         clouds: the contents of those `paths` that are no files.
-        outliers: whether a cloud's outliers are left out; see `pointclip.datasets.outliers`.
+        outliers: which outliers of a cloud are left out; see `pointclip.datasets.outliers.gathered`.
 
     An up axis "auto" is guessed from format and shape when a file is first read; `set_up` replaces it.
 
@@ -82,7 +82,7 @@ class ShapeFiles:
         every_vertex: bool = False,
         columns: str = "",
         clouds: Mapping[Path, Geometry] = MappingProxyType({}),
-        outliers: bool = False,
+        outliers: str = "off",
     ) -> None:
         check_up(up, auto=True)
         check_num_points(num_points)

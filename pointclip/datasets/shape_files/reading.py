@@ -102,14 +102,15 @@ def take(
     num_points: int | None = None,
     seed: int = 0,
     every_vertex: bool = False,
-    outliers: bool = False,
+    outliers: str = "off",
 ) -> Taken:
     """Make a shape of a file's content; see `read_shape`.
 
     Args:
         name: the shape's, also for messages.
         every_vertex: whether a mesh's points are, besides those sampled, the centres of its triangles and its vertices.
-        outliers: whether a cloud's outliers are moved onto their neighbours; a mesh has no stray points.
+        outliers: which outliers of a cloud are moved onto their neighbours, see `pointclip.datasets.outliers.gathered`;
+            a mesh has no stray points.
 
     Raises:
         InputError: for content without valid points.
@@ -132,7 +133,7 @@ def take(
     if faces is None and num_points is not None and len(points) > num_points:
         chosen = np.sort(rng.choice(len(points), num_points, replace=False))
         points, rows, kept = points[chosen], chosen if rows is None else rows[chosen], None
-    points, stray = gathered(points) if outliers and faces is None else (points, 0)
+    points, stray = gathered(points, outliers) if faces is None else (points, 0)
     with np.errstate(over="ignore"):  # values too large for float32 become inf, which callers check
         points, offset, notes = near_origin(points)
         points = points.astype(np.float32)

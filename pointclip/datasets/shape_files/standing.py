@@ -12,10 +12,10 @@ THINNED = 100_000  # points from which the middle of a cloud is taken
 FAR_OUT = 100  # a point is far from the others beyond this many of their extents
 
 
-def guess_of(geometry: Geometry, ending: str, outliers: bool = False) -> UpGuess:
+def guess_of(geometry: Geometry, ending: str, outliers: str = "off") -> UpGuess:
     """The up axis of a file's content: it depends on nothing else, so that all tasks agree.
 
-    With `outliers` those of a cloud are left out.
+    `outliers` are left out of a cloud, see `pointclip.datasets.outliers.gathered`.
     """
     try:
         return guess_up(sample_of(geometry, SAMPLE, outliers), ending, geometry.organised)
@@ -23,10 +23,10 @@ def guess_of(geometry: Geometry, ending: str, outliers: bool = False) -> UpGuess
         return UpGuess("y", UNDECIDED, sure=False)
 
 
-def sample_of(geometry: Geometry, count: int = SAMPLE, outliers: bool = False) -> np.ndarray:
+def sample_of(geometry: Geometry, count: int = SAMPLE, outliers: str = "off") -> np.ndarray:
     """A fixed sample of a mesh's surface or of a cloud's finite points: [count or fewer, 3] float64.
 
-    With `outliers` those of a cloud are left out.
+    `outliers` are left out of a cloud, see `pointclip.datasets.outliers.gathered`.
     """
     rng = np.random.default_rng(0)
     if geometry.triangles is not None and len(geometry.triangles):
@@ -34,7 +34,7 @@ def sample_of(geometry: Geometry, count: int = SAMPLE, outliers: bool = False) -
     points = geometry.points[np.isfinite(geometry.points).all(axis=1)]
     if len(points) > count:
         points = points[np.sort(rng.choice(len(points), count, replace=False))]
-    return gathered(points)[0] if outliers else points
+    return gathered(points, outliers)[0]
 
 
 def near_origin(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
