@@ -55,7 +55,7 @@ def class_rows(classes: dict[str, tuple[float, float, int]]) -> list[list]:
 def scored_in_words(scores: Scores, threshold: float) -> str:
     """The accuracy with its standard error, and of the shapes that reach the threshold, as text."""
     words = (
-        f"accuracy {scores.accuracy:.1f} % ± {scores.standard_error:.1f} (standard error over {scores.shapes} shapes)"
+        f"accuracy {scores.accuracy:.1f} % ± {scores.accuracy_error:.1f} (standard error over {scores.shapes} shapes)"
     )
     if not threshold:
         return words

@@ -29,7 +29,7 @@ def report_head_on_set(run: Run, facts: HeadFacts, compared: Compared) -> dict:
         "trained_on": facts.shots,
         "chosen_on": facts.chosen_on,
         "accuracy": scores.accuracy,
-        "accuracy_standard_error": scores.standard_error,
+        "accuracy_standard_error": scores.accuracy_error,
         **(scores.answered(threshold) if threshold else {}),
         "zeroshot_accuracy": before.accuracy,
         "gain": scores.accuracy - before.accuracy,

@@ -87,7 +87,7 @@ def report_test(run: Run, compared: Compared, answers: Sequence[Answer], files: 
         **method_summary(settings, answers),
         "accuracy": float(np.mean(accuracies)),
         "accuracy_deviation": deviation,
-        "accuracy_standard_error": after[0].standard_error,
+        "accuracy_standard_error": after[0].accuracy_error,
         "accuracy_by_seed": accuracies,
         "zeroshot_accuracy": before.accuracy,
         "gain": float(np.mean(accuracies)) - before.accuracy,

@@ -21,12 +21,6 @@ class Scores(zeroshot_scores.Scores):
         """Whether each prediction is correct, [n] bool; never if the class is unknown."""
         return self.prediction == self.truth
 
-    @property
-    def standard_error(self) -> float:
-        """Of the accuracy, in percent, as a share of independent shapes."""
-        share = self.accuracy / 100
-        return 100 * (share * (1 - share) / self.shapes) ** 0.5
-
     def answered(self, threshold: float) -> dict[str, Any]:
         """The share of shapes of known class whose probability reaches `threshold`, and their accuracy, in percent."""
         known = self.truth >= 0
