@@ -32,6 +32,10 @@ QUIET = {
     "prose in a comment": "# exported by me as x y z\n0.1 0.2 0.3 1\n0.4 0.5 0.6 1\n",
     "more prose": "# this is a cloud\n0.1 0.2 0.3 1\n0.4 0.5 0.6 1\n",
     "title": "My cloud\n" + "\n".join(ROWS),
+    "blanks before units": "X [m] Y [m] Z [m] i\n0.1 0.2 0.3 4\n0.4 0.5 0.6 4\n",
+    "units below": "id,x,y,z\n-,[m],[m],[m]\n4,0.1,0.2,0.3\n4,0.4,0.5,0.6\n",
+    "numbered below a name": "id,0,1,2\n4,0.1,0.2,0.3\n4,0.4,0.5,0.6\n",
+    "numbered from 1": "1,2,3\n0.1,0.2,0.3\n0.4,0.5,0.6\n",
     "C++'s missing value": "0.1 0.2 0.3 -1.#IND00\n0.4 0.5 0.6 1.#INF\n",
 }
 NOTED = {
@@ -48,6 +52,10 @@ REFUSED = {
     "a grid of heights": ("ncols 3\nnrows 1\n1 2 3\n", "is a grid of heights"),
     "a picture": (" ".join(["1.5"] * 64) + "\n", "is a table of 1 × 64 numbers"),
     "underscores": ("1.5 2 3\n1_0 2 3\n", "'1_0 2 3' instead of a line of numbers"),
+    "a name without a column": ("id,x,y,z,i\n1,2,3,4.5\n", "its 5 words do not fit 4 columns"),
+    "a comment without a column": ("# id x y z i\n1 2 3 4.5\n", "'id x y z i' of 5 names for 4 columns"),
+    "columns without a name": ("# id x y z\n1 2 3 4.5 6 7\n", "'id x y z' of 4 names for 6 columns"),
+    "a gyroscope": ("t,gyro_x,gyro_y,gyro_z\n1,2,3,4\n", "which are x, y and z is not clear"),
     "columns that end": ("x,y,z,i\n1.5,2,3,\n4,5,6\n", "lines of 4 and of 3 numbers"),
 }
 
@@ -106,20 +114,40 @@ def test_columns_that_are_not_there(tmp_path, columns, words):
         read_shape(tmp_path / "a.csv", columns=columns)
 
 
-def test_counted_points_and_pixels_of_arrays():
-    def of(array):
-        file = io.BytesIO()
-        np.save(file, array)
-        return read_npy(file.getvalue(), Path("a.npy"))
+def of_array(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return read_npy(file.getvalue(), Path("a.npy"))
 
-    cloud = np.random.default_rng(0).random((12, 3))
-    counted = of(np.column_stack([np.arange(3, 15), cloud]))
-    assert np.array_equal(counted.points, cloud)
+
+CLOUD = np.random.default_rng(0).random((12, 3))
+ROW, COLUMN = np.divmod(np.arange(12), 4)
+MIXED = np.random.default_rng(1).permutation(12)
+NORMALS = CLOUD / np.linalg.norm(CLOUD, axis=1, keepdims=True)
+BEFORE = {
+    "pixels": ((ROW, COLUMN), "count rows and columns; say which columns are x, y and z by READING.COLUMNS 3,4,5"),
+    "pixels in no order": ((ROW[MIXED], COLUMN[MIXED]), "count rows and columns"),
+    "numbers in no order": ((MIXED,), "a whole number, unlike the three behind it; say which"),
+    "a class": ((ROW * 0 + 3,), "a whole number, unlike"),
+    "a time": ((1.7e9 + np.arange(12) / 10,), "looks like a time; say which columns are x, y and z by READING"),
+    "a colour": ((20 * MIXED, COLUMN, ROW), "may be a colour; say which columns are x, y and z by READING.COLUMNS 4"),
+}
+
+
+@pytest.mark.parametrize("kind", BEFORE)
+def test_other_numbers_before_the_points_are_refused(kind):
+    columns, words = BEFORE[kind]
+    with pytest.raises(InputError, match=re.escape(words)):
+        of_array(np.column_stack([*columns, CLOUD]))
+
+
+def test_counted_points_are_left_out_and_other_clouds_are_kept():
+    counted = of_array(np.column_stack([np.arange(3, 15), CLOUD]))
+    assert np.array_equal(counted.points, CLOUD)
     assert "first column counts the points" in counted.notes[0]
-    row, column = np.divmod(np.arange(12), 4)
-    with pytest.raises(InputError, match="count rows and columns"):
-        of(np.column_stack([row, column, cloud]))
-    heights = np.column_stack([row, column, cloud[:, 0]])
-    assert np.array_equal(of(heights).points, heights)  # x and y on a grid
-    voxels = np.column_stack([row, column, row, row, row])
-    assert np.array_equal(of(voxels).points, voxels[:, :3])
+    heights = np.column_stack([ROW, COLUMN, CLOUD[:, 0]])  # x and y on a grid
+    voxels = np.column_stack([ROW, COLUMN, ROW, ROW, ROW])
+    with_normals = np.column_stack([ROW, MIXED, COLUMN, NORMALS])
+    for table in (heights, voxels, with_normals):
+        assert np.array_equal(of_array(table).points, table[:, :3])
+        assert of_array(table).notes == ()

@@ -269,10 +269,31 @@ def test_dicts_of_arrays_as_in_openshape_and_ulip(tmp_path):
     assert np.array_equal(read_shape(tmp_path / "a.npy").points, CLOUD)
 
 
-def test_npz_with_several_unknown_arrays_is_rejected(tmp_path):
-    np.savez(tmp_path / "a.npz", first=CLOUD, second=CLOUD)
-    with pytest.raises(InputError, match=r"first, second.*points, pos, xyz, data"):
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"first": CLOUD, "second": CLOUD}, "first, second.*points, pos, xyz, data"),
+        ({"points": CLOUD, "occupancies": np.zeros(7)}, "points beside occupancies: these are points of a volume"),
+        ({"picture": np.arange(60.0).reshape(4, 5, 3)}, "such as the colours of a picture"),
+    ],
+)
+def test_npz_without_points_is_rejected(tmp_path, arrays, words):
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(InputError, match=words):
         read_shape(tmp_path / "a.npz")
+
+
+def test_arrays_of_a_mesh_are_read_as_one(tmp_path):
+    np.savez(tmp_path / "a.npz", verts=BOX.vertices, faces=BOX.faces)
+    assert len(read_shape(tmp_path / "a.npz").points) == MESH_POINTS
+
+
+@pytest.mark.parametrize("form", [[("position", "f4", 3)], [("pose", [(axis, "f4") for axis in "xyz"])]])
+def test_fields_inside_fields(tmp_path, form):
+    rows = np.zeros(50, [("id", "i4"), *form, ("normal", "f4", 3)])
+    rows[form[0][0]] = CLOUD if len(form[0]) == 3 else np.rec.fromarrays(CLOUD.T, names="x,y,z")
+    np.save(tmp_path / "a.npy", rows)
+    assert np.array_equal(read_shape(tmp_path / "a.npy").points, CLOUD)
 
 
 def test_meshes_without_surface_and_empty_files_are_rejected(tmp_path):

@@ -6,27 +6,26 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from pointclip.datasets.shape_files.columns import (
-    MAX_COLUMNS,
-    named_columns,
-    other_columns,
-    unnamed_columns,
-    wanted_columns,
-)
-from pointclip.datasets.shape_files.geometry import PLAIN, Geometry, Reading
+from pointclip.datasets.shape_files.columns import named_columns, other_columns, wanted_columns
+from pointclip.datasets.shape_files.geometry import PLAIN, Geometry, Reading, check_triangles
 from pointclip.datasets.shape_files.pickled import read_pickled
+from pointclip.datasets.shape_files.unnamed import MAX_COLUMNS, unnamed_columns
 from pointclip.errors import InputError, first_line
 from pointclip.utils.file_errors import truncated
 from pointclip.utils.limits import unpacked_limit, within
 
-KEYS = ("points", "pos", "xyz", "data", "coords", "coord", "pc", "point_cloud", "pointcloud", "vertices")  # in order
+KEYS = (
+    "points", "pos", "xyz", "data", "coords", "coord", "pc", "point_cloud", "pointcloud", "vertices", "pts", "verts",
+)  # fmt: skip  # in order
+FACES = ("faces", "face", "triangles", "tri", "f")  # beside points that are vertices
+NO_SURFACE = ("occupancies", "occupancy", "sdf", "neg")  # beside points of a volume, on which implicit functions learn
 MAX_COORDINATE_ROWS = 9  # an array with at most this many rows and more columns has one coordinate per row
 MAX_BYTES = 1 << 30  # of an array in an .npz
 HEADER_BYTES = 1 << 14  # from which an array's header is read; numpy takes up to 10,000
@@ -77,6 +76,11 @@ def _of_arrays(
     """
     outlines = {key: value for key, value in arrays.items() if isinstance(value, np.ndarray)}
     chosen = _chosen(outlines, path)
+    if volume := [key for key in outlines if key.lower() in NO_SURFACE]:
+        raise InputError(
+            f"{path} contains {', '.join(chosen)} beside {', '.join(volume)}: these are points of a volume, not of a "
+            "surface; give a file with points of the surface."
+        )
     loaded = [load(key) for key in chosen]
     cloud = _points(loaded[0] if len(loaded) == 1 else np.stack(loaded, axis=1), reading, path)
     fields, count = dict(cloud.fields), len(cloud.points)
@@ -86,7 +90,21 @@ def _of_arrays(
         if array.size <= MAX_COLUMNS * count:
             parts = np.atleast_2d(load(key).T)
             fields |= {key if len(parts) == 1 else f"{key}_{k}": part for k, part in enumerate(parts)}
-    return replace(cloud, fields=fields)
+    return replace(cloud, fields=fields, triangles=_triangles(outlines, load, count, path))
+
+
+def _triangles(
+    outlines: Mapping[str, np.ndarray], load: Callable[[str], np.ndarray], count: int, path: Path
+) -> np.ndarray | None:
+    """The triangles [T, 3] of a mesh with `count` vertices among the arrays, if they use most of them."""
+    for key, outline in outlines.items():
+        if key.lower() not in FACES or outline.dtype.kind not in "iu" or outline.shape[1:] != (3,):
+            continue
+        triangles = load(key).astype(np.int64)
+        if len(np.unique(triangles)) > count / 2:
+            check_triangles(triangles, count, path)
+            return triangles
+    return None
 
 
 def _outline(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> np.ndarray | None:
@@ -183,14 +201,25 @@ def _points(array: np.ndarray, reading: Reading, path: Path) -> Geometry:
 
 def _of_fields(array: np.ndarray, reading: Reading, path: Path) -> Geometry:
     """The points of a structured array [N] by the names of its fields."""
-    names, wanted = array.dtype.names or (), reading.columns
+    fields, wanted = dict(_flat(array, "")), reading.columns
+    names, columns = tuple(fields), [_column(field) for field in fields.values()]
     chosen = wanted_columns(wanted, names, len(names), path) if wanted else named_columns(names, path)
-    columns = [_column(array[name]) for name in names]
     axes = [axis for column in chosen.columns if (axis := columns[column]) is not None]
     if len(axes) < 3:
         raise InputError(f"{path} has fields {', '.join(names)} that are not one number per point; store it as [N, 3].")
-    fields = other_columns(columns, chosen.columns, names) if reading.fields else {}
-    return Geometry(np.stack(axes, axis=1).astype(np.float64), notes=chosen.notes, fields=fields)
+    others = other_columns(columns, chosen.columns, names) if reading.fields else {}
+    return Geometry(np.stack(axes, axis=1).astype(np.float64), notes=chosen.notes, fields=others)
+
+
+def _flat(array: np.ndarray, name: str) -> Iterator[tuple[str, np.ndarray]]:
+    """The fields of a structured array [N] by name; "xyz_0" for one of several numbers, "pose.x" for a field of one."""
+    if array.dtype.names:
+        for inner in array.dtype.names:
+            yield from _flat(array[inner], f"{name}.{inner}" if name else inner)
+    elif array.ndim == 2 and 0 < array.shape[1] <= MAX_COLUMNS:
+        yield from ((f"{name}_{place}", column) for place, column in enumerate(array.T))
+    else:
+        yield name, array
 
 
 def _column(field: np.ndarray) -> np.ndarray | None:
@@ -202,11 +231,13 @@ def _organised(array: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[str, ..
     """An array [H, W, 3] of the points of a picture's pixels as [H·W, 3], and a note.
 
     Raises:
-        InputError: for another width, for pictures of bytes, and for several shapes of the same size.
+        InputError: for another width, for pictures of bytes or such numbers, and for several shapes of the same size.
     """
     rows, columns, width = array.shape
     if width != 3 or array.dtype.itemsize == 1 or not array.size:
         raise _no_points(path, _given(array))
+    if _is_picture(array):
+        raise _no_points(path, f"{_given(array)} with whole numbers up to 255, such as the colours of a picture")
     centres, sizes = array.mean(axis=1), np.linalg.norm(array, axis=2).max(axis=1)
     if np.abs(centres).max(initial=0) < 0.01 * sizes.max(initial=0) and np.ptp(sizes) <= 0.01 * sizes.max(initial=0):
         raise InputError(
@@ -215,6 +246,13 @@ def _organised(array: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[str, ..
         )
     note = f"Its array of shape [{rows}, {columns}, 3] was taken as one cloud of {rows} × {columns} points."
     return array.reshape(-1, 3), (note,)
+
+
+def _is_picture(array: np.ndarray) -> bool:
+    """Whether the numbers are colours of 0 to 255 that are stored as numbers of another type."""
+    with np.errstate(invalid="ignore"):
+        is_byte = (array == np.floor(array)) & (array >= 0) & (array <= 255)
+    return bool(is_byte.all()) and array.max() > 1
 
 
 def _given(array: np.ndarray) -> str:

@@ -1,4 +1,4 @@
-"""Which columns of a table are x, y and z: by their names, by what they hold, or as READING.COLUMNS says."""
+"""Which columns of a table are x, y and z: by their names, or as READING.COLUMNS says; see also `unnamed`."""
 
 import re
 from collections import Counter
@@ -11,8 +11,6 @@ import numpy as np
 from pointclip.datasets.shape_files.geometry import unique
 from pointclip.errors import InputError
 
-MAX_COLUMNS = 24  # of a cloud whose columns have no names; a wider table is more likely a picture
-MAX_GRID = 10_000  # rows and columns of a picture whose pixels' numbers come before their points
 LISTED = 20  # columns named in a message
 SETTING = "READING.COLUMNS"
 
@@ -34,6 +32,7 @@ OTHERS = {
     *("n", "normal", "normals", "nrm", "v", "vel", "velocity", "speed", "acc", "acceleration", "linear", "angular"),
     *("orientation", "rotation", "rot", "quaternion", "quat", "q", "scale", "size", "dir", "direction", "gravity"),
     *("color", "colour", "rgb", "offset", "origin", "sensor", "camera", "error", "sigma", "std", "cov", "flow"),
+    *("accel", "gyro", "gyroscope", "mag", "magnetometer", "force", "torque", "euler", "angle", "rate"),
 }  # words beside x, y, z that say what else these are
 KNOWN = {
     "i", "id", "ids", "idx", "index", "nr", "number", "row", "col", "column", "t", "time", "timestamp", "stamp",
@@ -122,31 +121,6 @@ def named_columns(names: Sequence[str], path: Path) -> Chosen:
     )
 
 
-def unnamed_columns(table: np.ndarray, path: Path) -> Chosen:
-    """The columns of x, y and z in a table [N, C] of numbers without a header: the first three.
-
-    A column before them that counts the points is left out, with a note.
-
-    Raises:
-        InputError: if there are too many columns, or if the first two count the rows and columns of a picture.
-    """
-    width = table.shape[1]
-    if width > MAX_COLUMNS:
-        raise InputError(
-            f"{path} is a table of {len(table)} × {width} numbers without names, such as a depth map, and no cloud; "
-            f"if it is one, say which columns are x, y and z by {SETTING}, such as {SETTING} 1,2,3."
-        )
-    if width >= 5 and _counts_pixels(table):
-        raise InputError(
-            f"{path} starts each line with two whole numbers that count rows and columns; say which columns are x, y "
-            f"and z by {SETTING} 3,4,5, or {SETTING} 1,2,3 if these are x and y."
-        )
-    if width >= 4 and _counts_points(table):
-        note = f"Its first column counts the points and was left out; {SETTING} 1,2,3 takes it as x."
-        return Chosen((1, 2, 3), (note,))
-    return Chosen((0, 1, 2))
-
-
 def other_columns(
     columns: Iterable[np.ndarray | None], taken: Sequence[int], names: Sequence[str]
 ) -> dict[str, np.ndarray]:
@@ -211,24 +185,3 @@ def _meanings(name: str) -> list[tuple[str, int]]:
 def _is_other(group: str) -> bool:
     """Whether the words beside x, y, z say that these are no points: the last of them counts."""
     return group == "survey" or (bool(group) and group.split()[-1] in OTHERS)
-
-
-def _counts_points(table: np.ndarray) -> bool:
-    """Whether the first column is n, n + 1, n + 2 … for at least three points."""
-    first = table[:, 0]
-    return len(first) > 2 and first[0] == np.floor(first[0]) and bool((np.diff(first) == 1).all())
-
-
-def _counts_pixels(table: np.ndarray) -> bool:
-    """Whether the first two columns go through the pixels of a picture in order, and the next three are not whole."""
-    row, column = table[:, 0], table[:, 1]
-    pixels, points = table[:, :2], table[:, 2:5]
-    if len(table) < 4 or not ((pixels >= 0) & (pixels < MAX_GRID) & (pixels == np.floor(pixels))).all():
-        return False
-    if (points == np.floor(points)).all():
-        return False
-    for slow, fast in ((row, column), (column, row)):
-        down = np.diff(slow)
-        if ((down > 0) | ((down == 0) & (np.diff(fast) > 0))).all() and down.any() and not down.all():
-            return True
-    return False

@@ -13,7 +13,6 @@ from pointclip.datasets.shape_files.columns import (
     listed,
     named_columns,
     other_columns,
-    unnamed_columns,
     wanted_columns,
 )
 from pointclip.datasets.shape_files.geometry import PLAIN, Geometry, Reading
@@ -27,6 +26,7 @@ from pointclip.datasets.shape_files.text_fields import (
     splitter_of,
 )
 from pointclip.datasets.shape_files.text_headers import COMMENT, Header, header_of, numbered_columns
+from pointclip.datasets.shape_files.unnamed import unnamed_columns
 from pointclip.errors import InputError
 from pointclip.utils.file_errors import truncated
 from pointclip.utils.limits import within
@@ -50,8 +50,8 @@ def read_text(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
     """Read a text cloud (.xyz .txt .csv .pts …): the columns that a header names x, y, z, or the first three.
 
     Comments (# and //) and lines with a single integer are skipped; the last is a point count, which is checked. An
-    empty field between commas is NaN. See `pointclip.datasets.shape_files.columns` for what a header may say, and for
-    columns before x, y and z.
+    empty field between commas is NaN. See `pointclip.datasets.shape_files.columns` for what a header may say, and
+    `unnamed` beside it for columns before x, y and z.
 
     Raises:
         InputError: for decimal commas, rows of different lengths, words between the numbers, fewer rows than the

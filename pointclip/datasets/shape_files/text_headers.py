@@ -4,12 +4,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pointclip.datasets.shape_files.columns import Chosen, are_known, how_to_name
-from pointclip.datasets.shape_files.numbers import as_count
+from pointclip.datasets.shape_files.columns import UNITS, Chosen, are_known, how_to_name
+from pointclip.datasets.shape_files.numbers import as_count, as_number
 from pointclip.datasets.shape_files.text_fields import own_separator, split_by, split_loosely, splitter_of
 from pointclip.errors import InputError
 
 COMMENT = re.compile(r"(?:#|//|%)\s*")
+BLANK_BEFORE_UNIT = re.compile(r"\s+(?=\[[^]]*\]|\([^)]*\))")
 
 
 @dataclass(frozen=True)
@@ -31,35 +32,38 @@ def header_of(head: list[str], rows: list[str], path: Path, has_columns: bool) -
     own = own_separator(rows[0])
     first = split_by(rows[0], own), splitter_of(rows[0])(rows[0])
     for line in reversed(head):
+        if _are_units(line):
+            continue
         comment = COMMENT.match(line)
-        found = _names_in(line[comment.end() :] if comment else line, bool(comment), own, first, rows)
+        found = _names_in(line[comment.end() :] if comment else line, bool(comment), own, first, rows, path)
         if found.names or found.chosen:
             return found
         if not comment and not has_columns:
-            words = len(line.split())
+            words = len(split_loosely(line))
             if words < 3 and not any(map(str.isdigit, line)):
                 continue  # a title
-            advice = f"; if it is a header, {how_to_name()}" if words > 2 else ""
+            fits = f"its {words} words do not fit {len(first[1])} columns, so {how_to_name()}"
+            advice = f"; if it is a header, {fits}" if words > 2 else ""
             raise InputError(f"{path} has {line[:60]!r} instead of a header or a line of numbers{advice}.")
     return Header()
 
 
 def numbered_columns(rows: list[str]) -> Chosen | None:
-    """The columns x, y, z below a first line of column numbers, as pandas writes them; None if there is none."""
+    """The columns x, y, z below a first line of column numbers, from 0 (pandas) or 1; None if there is none."""
     if len(rows) < 2 or not re.search(r"[,;\t]", rows[0]):
         return None
     separator = own_separator(rows[0])
     first, second = (split_by(row, separator) for row in rows[:2])
-    skipped = 1 if first[0] == "" else 0  # above the row's number
+    skipped = 1 if as_number(first[0] or "index") is None else 0  # above the row's number
     numbers = first[skipped:]
     if len(numbers) < 3 or len(first) != len(second) or any(map(str.isdecimal, second[skipped : skipped + 3])):
         return None
-    is_header = numbers == [str(k) for k in range(len(numbers))]
+    is_header = any(numbers == [str(start + k) for k in range(len(numbers))] for start in (0, 1))
     return Chosen((skipped, skipped + 1, skipped + 2)) if is_header else None
 
 
 def _names_in(
-    line: str, is_comment: bool, own: str | None, first: tuple[list[str], list[str]], rows: list[str]
+    line: str, is_comment: bool, own: str | None, first: tuple[list[str], list[str]], rows: list[str], path: Path
 ) -> Header:
     """The names of the columns in a line of words, if they fit the rows.
 
@@ -71,11 +75,23 @@ def _names_in(
         line = line.rsplit(": ", 1)[-1]  # "columns: x y z"
     strict, fields = first
     names = split_by(line, own)
-    splits = [(names, strict), (names, fields), (line.split("\t"), fields), (split_loosely(line), fields)]
+    words, joined = split_loosely(line), split_loosely(BLANK_BEFORE_UNIT.sub("", line))
+    splits = [(names, strict), (names, fields), (line.split("\t"), fields), (words, fields), (joined, fields)]
     for names, values in splits:
         if len(names) == len(values) and (not is_comment or are_known(names)):
             return Header(tuple(names))
-    return Header(chosen=_by_run(split_loosely(line), fields, rows, is_comment))
+    chosen = _by_run(words, fields, rows, is_comment)
+    if chosen is None and is_comment and len(words) > 2 and all(are_known([word]) for word in words):
+        raise InputError(
+            f"{path} has the header {line[:80]!r} of {len(words)} names for {len(fields)} columns, so {how_to_name()}."
+        )
+    return Header(chosen=chosen)
+
+
+def _are_units(line: str) -> bool:
+    """Whether a line has only units, as may stand below a header."""
+    words = [word.strip("[](){}\"'").lower() for word in split_loosely(COMMENT.sub("", line, count=1))]
+    return any(word in UNITS for word in words) and all(word in (*UNITS, "", "-", "s", "ns") for word in words)
 
 
 def _by_run(words: list[str], fields: list[str], rows: list[str], is_comment: bool) -> Chosen | None:
@@ -94,8 +110,9 @@ def _by_run(words: list[str], fields: list[str], rows: list[str], is_comment: bo
     elif not before:
         place = 0
     elif behind >= 0 and len(words) > len(fields) and all(are_known([word]) for word in after):
-        if is_comment and not any(are_known([word]) for word in before):
-            return None  # prose
+        known = sum(are_known([word]) for word in before)
+        if (is_comment and not known) or behind < known:
+            return None  # prose, or a column is missing
         place = behind
     else:
         return None
