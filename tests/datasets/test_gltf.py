@@ -49,6 +49,7 @@ def test_a_nodes_own_weights_and_visibility_count(tmp_path):
         ("MSFT_texture_dds", True),
         ("EXT_structural_metadata", True),
         ("EXT_mesh_gpu_instancing", True),
+        ("KHR_node_selectability", True),
         ("EXT_meshopt_compression", False),
         ("KHR_draco_mesh_compression", False),
         ("OWN_thing", False),
@@ -79,8 +80,30 @@ def test_infinite_vertices_are_said(tmp_path, ending):
             read_shape(path)
 
 
-def test_a_joint_that_is_missing_is_an_error(tmp_path):
+def test_hidden_joints_and_long_quaternions_count(tmp_path):
     document = posed_document()
-    document["skins"][0]["joints"] = [1, 77]
-    with pytest.raises(InputError, match="violates the glTF specification"):
+    document["nodes"][1]["extensions"] = {"KHR_node_visibility": {"visible": False}}
+    document["nodes"][3]["rotation"] = [0, 0, 2, 2]  # a quarter turn
+    bent, morphed, _, _ = np.split(read(document, tmp_path).points, 4)
+    assert np.allclose(bent, [[0, 0, 0], [1, 0, 10], [0, 1, 5]])
+    assert np.allclose(morphed, [[0, 2, 0], [0, 3, 0], [-1, 2, 0]])
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        (("skins", 0, "joints"), [1, 77], "violates the glTF specification"),
+        (("accessors", 3, "count"), 1, "a skin of 2 joints with 1 inverse bind matrices"),
+        (("accessors", 6, "count"), 1, "instances with different numbers of attributes"),
+        (("asset", "version"), "1.0", "is glTF of version 1.0"),
+    ],
+)
+def test_inconsistent_documents_are_refused(tmp_path, place, value, words):
+    document = posed_document()
+    *outer, key = place
+    inner = document
+    for step in outer:
+        inner = inner[step]
+    inner[key] = value
+    with pytest.raises(InputError, match=words):
         read(document, tmp_path)

@@ -89,8 +89,8 @@ class _Scene:
         children = {child for node in self.nodes for child in node.get("children", [])}
         return [index for index in range(len(self.nodes)) if index not in children]
 
-    def _placed(self, roots: Iterable[int]) -> list[tuple[int, np.ndarray]]:
-        """The visible nodes below some nodes, with their matrices [4, 4] in the scene."""
+    def _placed(self, roots: Iterable[int], hidden: bool = False) -> list[tuple[int, np.ndarray]]:
+        """The nodes below some nodes, visible or also `hidden`, with their matrices [4, 4] in the scene."""
         waiting = [(index, np.eye(4), 0) for index in reversed([*roots])]
         placed, own = [], {}
         while waiting:
@@ -98,7 +98,7 @@ class _Scene:
             if depth > 1000:
                 raise InputError(f"{self.path} has circular nodes; export it again.")
             node = self.nodes[index]
-            if node.get("extensions", {}).get("KHR_node_visibility", {}).get("visible", True) is False:
+            if not hidden and node.get("extensions", {}).get("KHR_node_visibility", {}).get("visible", True) is False:
                 continue
             if index not in own:
                 own[index] = transform_of(node)
@@ -108,10 +108,10 @@ class _Scene:
         return placed
 
     def _bones(self, node: dict, placed: list[tuple[int, np.ndarray]]) -> np.ndarray:
-        """The matrices [J, 4, 4] of the joints of a node's skin; these may be outside the scene."""
+        """The matrices [J, 4, 4] of the joints of a node's skin; these may be hidden, or outside the scene."""
         skin, worlds = self.content["skins"][node["skin"]], dict(reversed(placed))
         if not worlds.keys() >= set(skin["joints"]):
-            worlds = dict(self._placed(self._tops())) | worlds
+            worlds = dict(self._placed(self._tops(), hidden=True)) | worlds
         return bones_of(skin, worlds, self.document)
 
     def _primitive(self, primitive: dict, weights: list[float], copies: int) -> tuple[np.ndarray, np.ndarray | None]:

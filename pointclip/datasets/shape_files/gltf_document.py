@@ -16,7 +16,8 @@ COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5
 WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 HARMLESS = re.compile(
     r"material|texture|light|xmp|animation|camera|audio|image_based|environment|packing|techniques|outline"
-    r"|metadata|mesh_features|instance_features|physics|interactivity|draw_order|VRM"
+    r"|metadata|mesh_features|instance_features|physics|collider|interactivity|draw_order|VRM|articulations|manifold"
+    r"|hoverability|selectability|edge_visibility"
 )  # extensions that leave the geometry as it is
 DECODED = ("KHR_mesh_quantization", "EXT_mesh_gpu_instancing", "KHR_node_visibility")
 MAX_ZEROS = 2_000_000  # rows of an accessor without data of its own
@@ -122,6 +123,9 @@ def _split(data: bytes, path: Path) -> tuple[dict, bytes | None]:
     document = json.loads(text.decode("utf-8-sig"))
     if not isinstance(document, dict) or "asset" not in document:
         raise InputError(f"{path} cannot be read as {path.suffix.lower()}: it has no asset; is it a glTF file?")
+    version = document["asset"].get("version", "2.0")
+    if not str(version).startswith("2."):
+        raise InputError(f"{path} is glTF of version {str(version)[:20]}, which is not supported; export version 2.")
     return document, chunk
 
 

@@ -11,7 +11,7 @@ SKIN_ROWS = 100_000  # vertices that are skinned at a time
 
 
 def transform_of(node: dict) -> np.ndarray:
-    """A node's matrix [4, 4], if need be from its translation, rotation (unit quaternion x, y, z, w) and scale."""
+    """A node's matrix [4, 4], if need be from its translation, rotation (quaternion x, y, z, w) and scale."""
     if "matrix" in node:
         return np.array(node["matrix"], np.float64).reshape(4, 4).T  # stored column by column
     parts = node.get("translation", (0, 0, 0)), node.get("rotation", (0, 0, 0, 1)), node.get("scale", (1, 1, 1))
@@ -30,6 +30,8 @@ def placements(node: dict, matrix: np.ndarray, document: Document) -> np.ndarray
         return matrix[None]
     values = {name: document.accessor(index).astype(np.float64) for name, index in given.items()}
     count = len(next(iter(values.values())))
+    if any(len(rows) != count for rows in values.values()):
+        raise ValueError("instances with different numbers of attributes")
     rest = {"TRANSLATION": (0, 0, 0), "ROTATION": (0, 0, 0, 1), "SCALE": (1, 1, 1)}
     parts = (values.get(name, np.tile(np.array(row, np.float64), (count, 1))) for name, row in rest.items())
     return matrix @ _matrices(*parts)
@@ -82,12 +84,15 @@ def bones_of(skin: dict, worlds: Mapping[int, np.ndarray], document: Document) -
     if "inverseBindMatrices" not in skin:
         return joints
     inverse = document.accessor(skin["inverseBindMatrices"]).astype(np.float64)[: len(joints)]
+    if len(inverse) < len(joints):
+        raise ValueError(f"a skin of {len(joints)} joints with {len(inverse)} inverse bind matrices")
     return joints @ inverse.reshape(-1, 4, 4).transpose(0, 2, 1)  # stored column by column
 
 
 def _matrices(translation: np.ndarray, rotation: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Matrices [I, 4, 4] from translations [I, 3], unit quaternions x, y, z, w [I, 4] and scales [I, 3]."""
-    x, y, z, w = rotation.T
+    """Matrices [I, 4, 4] from translations [I, 3], quaternions x, y, z, w [I, 4] of any length and scales [I, 3]."""
+    length = np.linalg.norm(rotation, axis=1)
+    x, y, z, w = rotation.T / np.where(length > 0, length, 1)
     turn = np.array(
         [
             [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
