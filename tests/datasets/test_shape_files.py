@@ -296,6 +296,31 @@ def test_fields_inside_fields(tmp_path, form):
     assert np.array_equal(read_shape(tmp_path / "a.npy").points, CLOUD)
 
 
+CORNERS = "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
+FACET = "solid a\nfacet normal 0 0 1\nvertex 0 0 0\nvertex 1 0 0\nvertex 0 1 0\nvertex 1 1 0\nendfacet\nendsolid"
+PLY = "ply\nformat ascii 1.0\nelement vertex 1\n" + "".join(f"property float {a}\n" for a in "xyz") + "end_header\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.obj", CORNERS + "f 1.9 2 3\n", "the corner 1.9, which is not an integer"),
+        ("a.obj", CORNERS + "f nan 2 3\n", "the corner nan"),
+        ("a.obj", CORNERS + "f 0 2 3\n", "vertex 0, but its 3 vertices count from 1"),
+        ("a.obj", CORNERS + "f -4 2 3\n", "vertex -4"),
+        ("a.obj", CORNERS + "surf 0 1 0 1 1 2 3\n", "free-form geometry"),
+        ("a.off", "OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1.5 2\n", "the corner 1.5, which is not"),
+        ("a.off", "OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n2 0 1\n", "1 faces, none of three"),
+        ("a.stl", FACET, "4 vertices in 1 facets"),
+        ("a.ply", PLY + "1_0 2 3\n", "has '1_0 2 3.*' among its numbers"),
+    ],
+)
+def test_faces_and_numbers_that_are_none_are_rejected(tmp_path, name, text, words):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=words):
+        read_shape(tmp_path / name)
+
+
 def test_meshes_without_surface_and_empty_files_are_rejected(tmp_path):
     flat = tmp_path / "flat.off"
     flat.write_text("OFF\n3 1 0\n1 1 1\n1 1 1\n1 1 1\n3 0 1 2\n")

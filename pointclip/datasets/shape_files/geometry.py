@@ -56,6 +56,13 @@ def fans(counts: np.ndarray, corners: np.ndarray) -> np.ndarray:
     return np.stack((corners[first], corners[first + step + 1], corners[first + step + 2]), axis=1)
 
 
+def check_whole(corners: np.ndarray, path: Path) -> None:
+    """Raise an InputError if the corners of faces, as numbers in a file, are not whole."""
+    wrong = corners[~(np.isfinite(corners) & (corners == np.floor(corners)))]
+    if len(wrong):
+        raise InputError(f"{path} has a face with the corner {wrong[0]:g}, which is not an integer; export it again.")
+
+
 def check_triangles(triangles: np.ndarray, vertices: int, path: Path) -> None:
     """Raise an InputError if a triangle [T, 3] refers to a missing vertex."""
     wrong = triangles[(triangles < 0) | (triangles >= vertices)]

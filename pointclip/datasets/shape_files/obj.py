@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pointclip.datasets.shape_files.geometry import COLOURS, PLAIN, Geometry, Reading, check_triangles, fans, unique
+from pointclip.datasets.shape_files.geometry import COLOURS, PLAIN, Geometry, Reading, check_whole, fans, unique
 from pointclip.datasets.shape_files.numbers import as_numbers, decoded
 from pointclip.errors import InputError
 
@@ -49,8 +49,8 @@ def read_obj(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
         elif word == "g":
             group = groups.setdefault(" ".join(rest), len(groups))
         elif word in CURVED:
-            curved = word
-    if curved and not sizes:
+            curved = curved if curved == "surf" else word
+    if curved == "surf" or (curved and not sizes):  # a surface would be missing, a curve beside polygons is none
         raise InputError(f"{path} has free-form geometry ({curved}), which is not supported; export it as polygons.")
     points = as_numbers(coordinates, path).reshape(-1, 3)
     fields = {}
@@ -61,9 +61,13 @@ def read_obj(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
     counts = np.array(sizes, dtype=np.int64)
     numbers = as_numbers([corner.split("/", 1)[0] for corner in corners], path)  # [counts.sum()], from 1
     relative = numbers + np.repeat(np.array(seen), counts)
-    with np.errstate(invalid="ignore"):
-        triangles = fans(counts, np.where(numbers < 0, relative, numbers - 1))
-    check_triangles(triangles, len(points), path)
+    check_whole(numbers, path)
+    rows = np.where(numbers < 0, relative, numbers - 1)
+    wrong = numbers[(numbers == 0) | (rows < 0) | (rows >= len(points))]
+    if len(wrong):
+        count = f"its {len(points)} vertices count from 1"
+        raise InputError(f"{path} has a face with vertex {wrong[0]:.0f}, but {count}; export it again.")
+    triangles = fans(counts, rows)
     if not len(triangles):
         return Geometry(points, fields=fields)
     if not objects:

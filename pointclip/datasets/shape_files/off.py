@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pointclip.datasets.shape_files.geometry import PLAIN, Geometry, Reading, check_triangles, fans
+from pointclip.datasets.shape_files.geometry import PLAIN, Geometry, Reading, check_triangles, check_whole, fans
 from pointclip.datasets.shape_files.numbers import as_count, as_numbers, decoded
 from pointclip.errors import InputError
 from pointclip.utils.file_errors import truncated
@@ -89,9 +89,10 @@ def _read_tokens(tokens: list[str], vertices: int, faces: int, path: Path) -> Ge
 
 
 def _mesh(points: np.ndarray, sizes: np.ndarray, corners: np.ndarray, path: Path) -> Geometry:
-    if not np.array_equal(corners, np.floor(corners)):
-        raise InputError(f"{path} has a face whose corners are not integers; export it again.")
+    check_whole(corners, path)
     with np.errstate(invalid="ignore"):
         triangles = fans(sizes, corners)
     check_triangles(triangles, len(points), path)
+    if len(sizes) and not len(triangles):
+        raise InputError(f"{path} has {len(sizes)} faces, none of three or more corners; are its counts right?")
     return Geometry(points, triangles if len(triangles) else None)

@@ -29,6 +29,9 @@ def read_ply(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
     is_text = "ascii" in header[1]
     if is_text:
         body = body.lstrip(b"\r\n\t ")  # blank lines before the first row
+        if (place := body.find(b"_")) >= 0:  # Python takes 1_0 as a number
+            around = body[max(0, place - 20) : place + 20].decode("latin-1")
+            raise InputError(f"{path} has {around!r} among its numbers; is it the right file?")
     for name, count, row_bytes, width in elements:
         least = 2 * width if is_text else row_bytes
         if count * least > len(body) + 1:

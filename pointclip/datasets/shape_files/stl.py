@@ -34,6 +34,10 @@ def _read_text(data: bytes, path: Path) -> Geometry:
     facets = len(re.findall(rb"\bfacet\s+normal\b", data, re.IGNORECASE))
     if len(vertices) < 3 * facets:
         raise truncated(path, "triangles", facets, len(vertices) // 3)
+    if 0 < 3 * facets < len(vertices):
+        raise InputError(
+            f"{path} has {len(vertices)} vertices in {facets} facets; expected 3 in each: export it again."
+        )
     if not re.search(rb"\bendsolid\b", data, re.IGNORECASE):
         raise InputError(f"{path} ends without endsolid; it is truncated, so download or export it again.")
     tokens = [token.decode("latin-1") for vertex in vertices for token in vertex]
