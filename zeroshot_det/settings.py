@@ -81,6 +81,7 @@ def detection_defaults() -> CfgNode:
     c.PROPOSALS.METHOD = "clusters"  # or "combined", "sliding"; "files" reads PROPOSALS.FOLDER/<scene>.npz
     c.PROPOSALS.FOLDER = ""
     c.PROPOSALS.ORIENTATION = "oriented"  # of combined and clusters; "aligned" for axis-aligned boxes, like ScanNet's
+    c.PROPOSALS.COLOURS = True  # whether combined's superpoints follow the colours of scans that have them
     c.PROPOSALS.MAX_BOXES = 128  # per scene, those of highest objectness
 
     c.CROPS = CfgNode()  # the points in a box, which are classified like a shape

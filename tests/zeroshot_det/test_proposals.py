@@ -1,5 +1,7 @@
 """Proposals from clusters, a sliding window and files."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,10 @@ from zeroshot_det.average_precision import recalled
 from zeroshot_det.boxes import corners_of, iou
 from zeroshot_det.proposals import clusters, combined, files, sliding
 from zeroshot_det.proposals.base import Proposals, checked_proposals
+from zeroshot_det.proposals.scene_proposals import propose_for
 from zeroshot_det.proposals.structure import room_of
 from zeroshot_det.scenes.rooms import make_room
+from zeroshot_det.settings import detection_defaults
 
 BOXES = np.array([[0, 1, 0.5, 2, 1, 1, 0.3], [3, 1, 0.5, 1, 1, 1, -1.2]])
 OBJECTNESS = np.array([0.75, 0.25])
@@ -51,6 +55,17 @@ def test_objects_in_a_room_are_proposed(scene, room, propose, least):
     assert recalled(proposals.boxes, scene.boxes, 0.25).mean() >= least
     again = propose(room_of(scene.points))
     np.testing.assert_array_equal(again.boxes, proposals.boxes)
+
+
+def test_colours_are_used_unless_the_setting_says_no(scene):
+    checks = (np.floor(4 * scene.points[:, :1]) % 2 * 255).repeat(3, axis=1).astype(np.uint8)
+    painted, settings = replace(scene, colours=checks), detection_defaults()
+    settings.PROPOSALS.METHOD = "combined"
+    seen, _ = propose_for(painted, settings)
+    settings.PROPOSALS.COLOURS = False
+    unseen, _ = propose_for(painted, settings)
+    np.testing.assert_array_equal(unseen.boxes, propose_for(scene, settings)[0].boxes)
+    assert not np.array_equal(seen.boxes, unseen.boxes)
 
 
 def test_aligned_boxes_have_no_heading_and_number_is_limited(room):

@@ -72,7 +72,8 @@ def propose_for(scene: Scene, settings: CfgNode) -> tuple[Proposals, str]:
         note = f"{far.sum()} proposed box(es) lie outside the scan and were dropped." if far.any() else ""
         return Proposals(proposals.boxes[~far], proposals.objectness[~far]), note
     scale = enlargement(scene.points)
-    room = room_of(scale * scene.points if scale > 1 else scene.points, scene.colours)
+    colours = scene.colours if c.COLOURS else None
+    room = room_of(scale * scene.points if scale > 1 else scene.points, colours)
     note = "" if room.floor_found else "no floor was found; the 1st percentile of the heights is used instead."
     if c.METHOD == "sliding":
         proposals = sliding.propose(room, c.MAX_BOXES)

@@ -10,7 +10,7 @@ import numpy as np
 from pointclip.datasets.axes import check_up, to_z_up
 from pointclip.datasets.shape_files.columns import parse_columns
 from pointclip.datasets.shape_files.geometry import Geometry, Reading
-from pointclip.datasets.shape_files.reading import ending_of, printable, read_geometry, take
+from pointclip.datasets.shape_files.reading import colours_of_points, ending_of, printable, read_geometry, take
 from pointclip.datasets.shape_files.standing import guess_of
 from pointclip.datasets.up_axis import GIVEN, UpGuess
 from pointclip.errors import InputError
@@ -59,7 +59,7 @@ class ScanFiles:
         if len(set(self.paths)) < len(self.paths):
             raise InputError("A scan was given twice; name each file once.")
         self.class_names, self.up, self.unit, self.seed = tuple(class_names), up, unit, seed
-        self.reading, self.clouds = Reading(parse_columns(columns)), clouds
+        self.reading, self.clouds = Reading(parse_columns(columns), colours=True), clouds
         self.notes: Sequence[str] = ()  # on the files as a whole
 
     def __len__(self) -> int:
@@ -81,7 +81,8 @@ def scene_of(geometry: Geometry, path: Path, up: str, unit: str, seed: int) -> S
     """The scene in a file whose content is known; see `ScanFiles`."""
     name = printable(path)
     is_mesh = geometry.triangles is not None and len(geometry.triangles)
-    shape = take(geometry, name, SCAN_POINTS if is_mesh else None, seed).shape
+    taken = take(geometry, name, SCAN_POINTS if is_mesh else None, seed)
+    shape, colours = taken.shape, colours_of_points(taken)
     points = check_scene(shape.points, name)
     if np.ptp(points, axis=0).max() == 0:
         raise InputError(f"{name}: all points coincide; expected a scan of a room.")
@@ -99,4 +100,4 @@ def scene_of(geometry: Geometry, path: Path, up: str, unit: str, seed: int) -> S
         metres = (metres @ rotation.T).astype(np.float32)
         frame = replace(frame, levelling=tuple(map(tuple, rotation.tolist())))
         notes += (f"{name}: its largest flat surface was tilted by {degrees:.0f}° and was made level.",)
-    return Scene(name, metres, frame=frame, kept=shape.kept, notes=notes)
+    return Scene(name, metres, colours=colours, frame=frame, kept=shape.kept, notes=notes)

@@ -84,8 +84,10 @@ def _of_arrays(
     loaded = [load(key) for key in chosen]
     cloud = _points(loaded[0] if len(loaded) == 1 else np.stack(loaded, axis=1), reading, path)
     fields, count = dict(cloud.fields), len(cloud.points)
-    for key, array in outlines.items() if reading.fields else ():
-        if key in chosen or array.dtype.kind not in "fiu" or array.ndim not in (1, 2) or len(array) != count:
+    for key, array in outlines.items() if reading.more else ():
+        if key in chosen or not reading.wants(key) or array.dtype.kind not in "fiu":
+            continue
+        if array.ndim not in (1, 2) or len(array) != count:
             continue
         if array.size <= MAX_COLUMNS * count:
             parts = np.atleast_2d(load(key).T)
@@ -195,7 +197,7 @@ def _points(array: np.ndarray, reading: Reading, path: Path) -> Geometry:
     wanted = reading.columns
     chosen = wanted_columns(wanted, (), array.shape[1], path) if wanted else unnamed_columns(array, path)
     points = array[:, list(chosen.columns)].astype(np.float64)
-    fields = other_columns(array.T, chosen.columns, ()) if reading.fields else {}
+    fields = other_columns(array.T, chosen.columns, ()) if reading.more else {}
     return Geometry(points, notes=(*notes, *chosen.notes), fields=fields, organised=organised)
 
 
@@ -207,7 +209,7 @@ def _of_fields(array: np.ndarray, reading: Reading, path: Path) -> Geometry:
     axes = [axis for column in chosen.columns if (axis := columns[column]) is not None]
     if len(axes) < 3:
         raise InputError(f"{path} has fields {', '.join(names)} that are not one number per point; store it as [N, 3].")
-    others = other_columns(columns, chosen.columns, names) if reading.fields else {}
+    others = other_columns(columns, chosen.columns, names) if reading.more else {}
     return Geometry(np.stack(axes, axis=1).astype(np.float64), notes=chosen.notes, fields=others)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pointclip.datasets.shape_files.colours import is_colour
 from pointclip.errors import InputError
 
 COLOURS = ("red", "green", "blue")  # fields of a point
@@ -19,6 +20,16 @@ class Reading:
 
     columns: tuple[str, ...] = ()  # of x, y and z in tables; see `parse_columns`
     fields: bool = False  # whether the points' other fields are read too
+    colours: bool = False  # whether of those their colours are
+
+    @property
+    def more(self) -> bool:
+        """Whether anything besides x, y and z is read."""
+        return self.fields or self.colours
+
+    def wants(self, name: str) -> bool:
+        """Whether a point's field of this name is read."""
+        return self.fields or (self.colours and is_colour(name))
 
 
 PLAIN = Reading()

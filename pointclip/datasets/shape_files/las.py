@@ -32,7 +32,7 @@ def read_las(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
                 max(1, min(CHUNK_POINTS, CHUNK_BYTES // reader.header.point_format.size))
             ):
                 chunks.append(np.stack((chunk.x, chunk.y, chunk.z), axis=1))
-                others += [_fields(chunk)] if reading.fields else []
+                others += [_fields(chunk, reading)] if reading.more else []
     except BaseException as error:  # laspy raises various errors; a panic in lazrs is not an Exception
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
@@ -44,10 +44,10 @@ def read_las(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
     return Geometry(points, fields={name: np.concatenate([other[name] for other in others]) for name in names})
 
 
-def _fields(points) -> dict[str, np.ndarray]:
-    """The dimensions of one number besides the coordinates: intensity, classification, colours, own ones …"""
+def _fields(points, reading: Reading) -> dict[str, np.ndarray]:
+    """The wanted dimensions of one number besides the coordinates: intensity, classification, colours, own ones …"""
     names = (name for name in points.point_format.dimension_names if name not in ("X", "Y", "Z"))
-    arrays = ((name, np.array(points[name])) for name in names)
+    arrays = ((name, np.array(points[name])) for name in names if reading.wants(name))
     return {name: array for name, array in arrays if array.ndim == 1}
 
 

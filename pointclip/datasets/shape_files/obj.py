@@ -37,7 +37,7 @@ def read_obj(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
             if len(rest) < 3:
                 raise InputError(f"{path} has a vertex of fewer than 3 numbers: {line.strip()[:60]!r}.")
             coordinates += rest[:3]
-            colours += rest[3:6] if reading.fields and len(rest) >= 6 else []
+            colours += rest[3:6] if reading.more and len(rest) >= 6 else []
         elif word == "f":
             sizes.append(len(rest))
             corners += rest

@@ -27,10 +27,10 @@ def read_pcd(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
     readers = {"ascii": _read_text, "binary": _read_binary, "binary_compressed": _read_compressed}
     if kind not in readers:
         raise InputError(f"{path} has DATA {kind}; expected one of {', '.join(readers)}.")
-    names = (row.names or ()) if reading.fields else tuple("xyz")
+    names = tuple(name for name in row.names or () if name in ("x", "y", "z") or reading.wants(name))
     columns = readers[kind](body, row, names, count, path)
     points = np.stack([np.asarray(columns[axis], np.float64).reshape(-1) for axis in "xyz"], axis=1)  # [N, 3]
-    fields = _fields(columns) if reading.fields else {}
+    fields = _fields(columns)
     return Geometry(points, organised=_is_organised(header), fields=fields)
 
 

@@ -114,7 +114,7 @@ def _geometry(ply, reading: Reading, path: Path) -> Geometry:
     if lists := [axes[axis] for axis in "xyz" if hasattr(vertex.ply_property(axes[axis]), "len_dtype")]:
         raise InputError(f"{path} has lists as the vertex property {', '.join(lists)}; expected one number each.")
     points = np.stack([np.asarray(vertex[axes[axis]], np.float64) for axis in "xyz"], axis=1)  # [N, 3]
-    fields = _fields(vertex) if reading.fields else {}
+    fields = _fields(vertex, reading)
     if "face" not in names or not ply["face"].count:
         if "tristrips" in names and ply["tristrips"].count:
             raise InputError(f"{path} has triangle strips (tristrips), which are not supported; export triangles.")
@@ -132,7 +132,7 @@ def _geometry(ply, reading: Reading, path: Path) -> Geometry:
     return Geometry(points, triangles if len(triangles) else None, fields=fields)
 
 
-def _fields(vertex) -> dict[str, np.ndarray]:
-    """The vertices' properties of one number, besides x, y and z."""
-    names = (prop.name for prop in vertex.properties if not hasattr(prop, "len_dtype"))
+def _fields(vertex, reading: Reading) -> dict[str, np.ndarray]:
+    """The vertices' wanted properties of one number, besides x, y and z."""
+    names = (prop.name for prop in vertex.properties if not hasattr(prop, "len_dtype") and reading.wants(prop.name))
     return {name: np.array(vertex[name]) for name in names if name.lower() not in ("x", "y", "z")}

@@ -13,6 +13,7 @@ from pointclip.datasets.base import Shape
 from pointclip.datasets.outliers import gathered, in_words
 from pointclip.datasets.shape_files import packed
 from pointclip.datasets.shape_files.arrays import read_npy, read_npz
+from pointclip.datasets.shape_files.colours import colours_of
 from pointclip.datasets.shape_files.columns import parse_columns
 from pointclip.datasets.shape_files.geometry import MESH_POINTS, PLAIN, Geometry, Reading, sample_surface
 from pointclip.datasets.shape_files.gltf import read_gltf
@@ -141,6 +142,22 @@ def take(
     points, x_y_z = np.ascontiguousarray(points), tuple(offset.tolist())
     shape = Shape(points, -1, name, kept=kept, notes=notes, offset=x_y_z, outliers=stray)
     return Taken(shape, own, rows, faces)
+
+
+def colours_of_points(taken: Taken) -> np.ndarray | None:
+    """The colours [N, 3] uint8 of a shape's points, where its file was read with them and has them.
+
+    A point sampled from a mesh has that of the nearest corner of its triangle.
+    """
+    geometry, points = taken.geometry, taken.shape.points
+    colours = colours_of(geometry.fields)
+    if colours is None or taken.faces is None:
+        return colours if colours is None or taken.rows is None else colours[taken.rows]
+    assert geometry.triangles is not None
+    corners = geometry.triangles[taken.faces]  # [N, 3]
+    away = geometry.points[corners] - np.asarray(taken.shape.offset) - points[:, None]
+    nearest = np.square(away).sum(axis=2).argmin(axis=1)
+    return colours[corners[np.arange(len(corners)), nearest]]
 
 
 def stand(shape: Shape, up: str) -> Shape:

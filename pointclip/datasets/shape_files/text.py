@@ -75,7 +75,7 @@ def read_text(data: bytes, path: Path, reading: Reading = PLAIN) -> Geometry:
         raise InputError(f"{path} has {width} numbers per line; expected at least x, y and z.")
     if len(rows) < content.declared:
         raise truncated(path, "points", content.declared, len(rows))
-    names = header.names if reading.fields else None
+    names = header.names if reading.more else None
     return _points(rows, split, chosen, names, path)
 
 
