@@ -48,7 +48,13 @@ def write_scene(folder: Path, scene: Scene, detected: Detections, names: Sequenc
         dict(zip(BOX_COLUMNS, row, strict=True)) | {"corners": np.round(eight, 5).tolist()}
         for row, eight in zip(rows, corners, strict=True)
     ]
-    about = {"scan": scene.name, "up": scene.frame.up, "unit": scene.frame.unit, "classes": list(names)}
+    about = {
+        "scan": scene.name,
+        "up": scene.frame.up,
+        "up_sure": scene.frame.up_sure,
+        "unit": scene.frame.unit,
+        "classes": list(names),
+    }
     about |= {"levelling": scene.frame.levelling}  # type: ignore[dict-item]  # any JSON
     write_json(folder / "boxes.json", {**about, "boxes": boxes})
     write_csv(folder / "boxes.csv", BOX_COLUMNS, rows)

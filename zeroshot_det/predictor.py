@@ -11,6 +11,7 @@ from yacs.config import CfgNode
 from pointclip.predicting import ClassPredictor, Given, Names
 from pointclip.predicting.given import given_shapes
 from pointclip.projection.view_projection import ViewProjection
+from pointclip.runs.notes import gathered
 from zeroshot_det.boxes import corners_of
 from zeroshot_det.crop_classifier import detect_in_crops, open_crops
 from zeroshot_det.detection_files import BOX_COLUMNS, box_rows
@@ -109,9 +110,8 @@ class Detector(ClassPredictor):
         reader = open_crops(scenes, proposed, c, self.extractor.device)
         detections = detect_in_crops(reader, self.extractor, named.features, self.view_weights(), extents, c)
         sure = tuple(f"{scenes.names[place]}: up axis " for place, frame in scenes.frames.items() if frame.up_sure)
-        for note in (*given.notes, *scenes.notes):
-            if not note.startswith(sure):  # the answer says that
-                warnings.warn(note)
+        for note in gathered([note for note in (*given.notes, *scenes.notes) if not note.startswith(sure)]):
+            warnings.warn(note)  # the answer says the others
         answers: list[ScanAnswer | None] = [None] * len(scenes)
         for entry, detected in zip(proposed, detections, strict=True):
             place, frame = entry.scene_index, scenes.frames[entry.scene_index]

@@ -8,7 +8,9 @@ import numpy as np
 
 from pointclip.projection.view_projection import ViewProjection
 from pointclip.runs.answers import ANSWERS
+from pointclip.runs.notes import gathered
 from pointclip.runs.output import table
+from pointclip.runs.own_shapes import UP_COLUMNS
 from pointclip.runs.run import Results, Run
 from zeroshot_det.average_precision import MEANS, THRESHOLDS
 from zeroshot_det.detection_files import BOX_COLUMNS, box_rows, write_scene
@@ -26,7 +28,7 @@ def of_scenes(run: Run, scenes: PreparedScenes) -> Run:
     """The run, of scenes rather than of the boxes that CLIP read: its notes and what was left out."""
     notes = [
         *run.notes,
-        *scenes.notes,
+        *gathered(scenes.notes),
         *scenes.truth_notes,
         *(f"{name} was left out: {reason}" for name, reason in scenes.bad.items()),
     ]
@@ -71,7 +73,7 @@ def report_scenes(
             write_scene(folder / f"scan-{entry.scene_index + 1}", scan, detected, names)
 
     closing = f"{len(proposed)} scene(s), {summary['proposals']['boxes']} boxes classified"
-    header = ["scene", *BOX_COLUMNS, *(f"p_{name}" for name in names)]
+    header = ["scene", *BOX_COLUMNS, *(f"p_{name}" for name in names), *(() if scenes.has_truth else UP_COLUMNS)]
     return run.publish(Results(summary, header, rows_of(scenes, proposed, detections), page, files, closing))
 
 
@@ -85,6 +87,7 @@ def scan_answers(
         rows = box_rows(detected, scenes.detected_classes, frame)
         boxes = [dict(zip(BOX_COLUMNS, row, strict=True)) for row in rows]
         of_up = {"up": frame.up, "up_by": frame.up_by, "up_sure": frame.up_sure, "unit": frame.unit}
+        of_up |= {} if frame.up_margin is None else {"up_margin": round(frame.up_margin, 3)}
         answers.append({"shape": name, "file": name, "boxes": boxes, "calibrated": False, **of_up})
     return answers + [{"shape": name, "file": name, "error": reason} for name, reason in scenes.bad.items()]
 
@@ -95,14 +98,15 @@ def rows_of(
     """The rows of predictions.csv, one a detection, in the frame of a user's scan.
 
     A row has the probability of every class, so that any evaluator can score the boxes: with EVERY_CLASS, a box counts
-    for class k with score p_k · objectness.
+    for class k with score p_k · objectness. That of a user's scan ends with how its up axis was chosen.
     """
     for entry, detected in zip(proposed, detections, strict=True):
         frame = SCENE_FRAME if scenes.has_truth else scenes.frames[entry.scene_index]
+        up = () if scenes.has_truth else (frame.up, frame.up_by, frame.up_sure)
         order = detected.ranked  # that of `box_rows`
         boxes = zip(box_rows(detected, scenes.detected_classes, frame), detected.probabilities[order], strict=True)
         for row, shares in boxes:
-            yield [scenes.names[entry.scene_index], *row, *(f"{share:.9f}" for share in shares)]
+            yield [scenes.names[entry.scene_index], *row, *(f"{share:.9f}" for share in shares), *up]
 
 
 def summarize(

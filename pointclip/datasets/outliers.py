@@ -163,8 +163,12 @@ def _groups(cloud: np.ndarray, nearest: np.ndarray, reach: np.ndarray, pairs: np
 def _apart(cloud: np.ndarray, spacing: np.ndarray, nearest: np.ndarray, typical: float) -> np.ndarray:
     """Points of small groups that lie far from the large ones, as a share of their extent."""
     apart = np.zeros(len(cloud), bool)
+    reach = GROUP_SHARE * spacing
+    joined = _groups(cloud, nearest, np.maximum(reach, GROUP_STEP * typical), np.zeros((0, 2), int))
+    if np.bincount(joined).min() >= SMALL * len(cloud):  # more links, as below, only make larger groups
+        return apart
     close = cKDTree(cloud).query_pairs(GROUP_STEP * typical, output_type="ndarray")
-    groups = _groups(cloud, nearest, GROUP_SHARE * spacing, close)
+    groups = _groups(cloud, nearest, reach, close)
     sizes = np.bincount(groups)
     large = (sizes >= SMALL * len(cloud)) | (sizes == sizes.max())
     if large.all():

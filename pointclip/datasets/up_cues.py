@@ -95,8 +95,9 @@ def _floor(centres: np.ndarray, normals: np.ndarray, name: str, side: float) -> 
     counts = np.bincount(layer[across], minlength=layer.max() + 1)
     counts = counts + np.append(counts[1:], 0)
     floor = int(np.flatnonzero(counts >= 0.5 * counts.max())[0])  # the lowest of the large layers
-    columns = np.unique((centres[:, others] / (2 * side)).astype(int), axis=0)
-    covered = counts[floor] / 4 / len(columns)  # a column holds at most four voxels of the floor
+    one, other = (centres[:, others] / (2 * side)).astype(np.int64).T
+    columns = len(np.unique((one - one.min()) * (np.ptp(other) + 1) + other - other.min()))
+    covered = counts[floor] / 4 / columns  # a column holds at most four voxels of the floor
     above = height > (floor + 2) * 2 * side
     below = np.mean(layer < floor)
     near = 1 - (height[above].mean() / height.max() if above.any() else 0.5)

@@ -28,6 +28,7 @@ from pointclip.predicting.given import Given, GivenShapes, given_shapes
 from pointclip.presets import preset_files
 from pointclip.projection.view_projection import ViewProjection
 from pointclip.prompts import given_prompts, open_prompts
+from pointclip.runs.notes import gathered
 from pointclip.runs.opening import open_encoder
 from pointclip.runs.poses import find_up_axes
 from pointclip.runs.reading import configure_reading
@@ -250,7 +251,7 @@ def _check_kind(name: str, value: object, kinds: tuple[type, ...], expected: str
 
 def aligned(reader: BatchReader, answers: Mapping[int, A]) -> list[A]:
     """The answers in the order of a reader's shapes, None for those that were skipped; warns of what was noted."""
-    for note in reader.notes:
+    for note in gathered(reader.notes):
         warnings.warn(note)
     for place, reason in reader.bad.items():
         warnings.warn(f"shape {place} was skipped: {reason}")

@@ -8,6 +8,7 @@ import numpy as np
 from pointclip.datasets import ShapeFiles
 from pointclip.datasets.batches import BatchReader
 from pointclip.datasets.shape_files import printable
+from pointclip.runs.notes import gathered
 from pointclip.runs.output import table
 
 FEW = 3  # up to this many shapes are printed with all their top classes, and files with their up axes
@@ -105,7 +106,7 @@ def up_notes(shapes: object) -> list[str]:
     if not isinstance(shapes, ShapeFiles) or shapes.up != "auto":
         return []
     guesses = shapes.guesses
-    disagree = [f"{path}: {guess.remark}." for path, guess in guesses.items() if guess.remark][:FEW]
+    disagree = gathered([f"{path}: {guess.remark}." for path, guess in guesses.items() if guess.remark])[:FEW]
     if len(guesses) <= FEW:
         return [f"{path}: {guess.words}" for path, guess in guesses.items()]
     counts = Counter((guess.axis, guess.reason, "" if guess.sure else ", unsure") for guess in guesses.values())

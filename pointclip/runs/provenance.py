@@ -12,6 +12,7 @@ from pointclip.encoder import Encoder
 from pointclip.features import FeatureExtractor
 from pointclip.origin import Origin
 from pointclip.prompts import some_of
+from pointclip.runs.notes import gathered
 from pointclip.runs.own_shapes import up_notes
 from pointclip.search.result import SearchResult
 
@@ -86,12 +87,10 @@ def run_notes(
 
 def shape_notes(reader: BatchReader) -> list[str]:
     """Notes on the shapes that were read: their up axes, and what is wrong with some of them."""
-    notes = up_notes(reader.shapes) + reader.notes[:3]
+    notes = up_notes(reader.shapes) + gathered(reader.notes)
     if reader.outliers and not isinstance(reader.shapes, ShapeFiles):
         points = sum(reader.outliers.values())
         notes.append(f"{points:,} points of {len(reader.outliers):,} shapes lie far from the rest and were left out.")
-    if len(reader.notes) > 3:
-        notes.append(f"{len(reader.notes) - 3} more shape(s) have notes of this kind.")
     if reader.bad and getattr(reader.shapes, "labels", None) is None:  # a user's own files
         reasons = list(reader.bad.values())
         notes += [f"left out: {reason}" for reason in reasons[:MAX_REASONS]]

@@ -9,6 +9,7 @@ import pytest
 
 from pointclip.config import defaults, load_config
 from pointclip.origin import Origin
+from pointclip.runs.notes import gathered
 from pointclip.runs.provenance import provenance, run_notes
 from pointclip.search.result import ALL, SearchResult
 
@@ -85,5 +86,16 @@ def test_run_notes():
     assert "not research results" in notes[1]
     assert notes[2] == "Every shape was randomly rotated about the up axis (seed 0)."
     assert notes[3] == "2 damaged file(s) of cached features were replaced, such as a."
-    assert notes[4:8] == ["a: 1.", "b: 2.", "c: 3.", "2 more shape(s) have notes of this kind."]
-    assert notes[8] == "1 bad shape(s) skipped, the first: x#4: NaN."
+    assert notes[4] == "a, and likewise 4 more: 1."
+    assert notes[5] == "1 bad shape(s) skipped, the first: x#4: NaN."
+
+
+def test_notes_that_say_the_same_are_one():
+    same = [f"{name}: The first column was left out." for name in "ab"]
+    numbers = [f"{name}: {count} of 1,024 rows have NaN." for count, name in enumerate("abc", 1)]
+    assert gathered([*same, *numbers, "About all."]) == [
+        "a, and likewise 1 more: The first column was left out.",
+        *numbers,
+        "About all.",
+    ]
+    assert gathered([*numbers, "d: 7.5 of 1 rows have NaN."]) == ["a, and likewise 3 more: 1 of 1,024 rows have NaN."]

@@ -10,7 +10,7 @@ import torch
 import trimesh
 
 from pointclip.datasets import axes
-from pointclip.datasets.up_axis import CUES
+from pointclip.datasets.up_axis import CUES, SURE
 from pointclip.encoder import load_encoder
 from pointclip.errors import InputError
 from tests.endings import exit_code
@@ -132,6 +132,10 @@ def test_boxes_of_a_scan_are_in_its_frame(run, scan, tmp_path, capsys):
     assert [box["class"] for box in answer["boxes"]] == [box["class"] for box in written["boxes"]]
     assert any(f"up axis y (from {CUES}" in note for note in metrics["notes"])
     assert written["up"] == "y"
+    with open(folder / "predictions.csv", encoding="utf-8") as file:
+        first = next(csv.DictReader(file))
+    assert [first[name] for name in ("up", "up_by", "up_sure")] == ["y", CUES, str(answer["up_sure"])]
+    assert answer["up_sure"] == (answer["up_margin"] >= SURE)
     assert read_metrics(folder)["dataset"] == "own scans"
     assert "map25" not in metrics
     labels = np.load(folder / "scan-1/labels.npy")

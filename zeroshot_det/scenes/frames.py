@@ -19,6 +19,7 @@ class Frame:
     up: str = "z"  # the file's axis that became z
     up_by: str = ""  # why, for --input scans
     up_sure: bool = True  # whether that can be relied on
+    up_margin: float | None = None  # see `UpGuess`
     offset: tuple[float, float, float] = (0.0, 0.0, 0.0)  # subtracted from the file's coordinates
     unit: str = "m"  # of the file, see `UNITS`
     levelling: tuple[tuple[float, float, float], ...] | None = None  # rotation [3, 3] that then made it level

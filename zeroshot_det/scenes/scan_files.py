@@ -93,7 +93,7 @@ def scene_of(geometry: Geometry, path: Path, up: str, unit: str, seed: int) -> S
     if unit == "auto":
         check_unit(z_up, name)
         unit = "m"
-    frame = Frame(guess.axis, guess.reason, guess.sure, shape.offset, unit)
+    frame = Frame(guess.axis, guess.reason, guess.sure, guess.margin, shape.offset, unit)
     metres = z_up if unit == "m" else (z_up * np.float64(UNITS[unit])).astype(np.float32)
     if tilted := levelling_of(metres):
         rotation, degrees = tilted

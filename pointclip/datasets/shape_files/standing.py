@@ -12,7 +12,7 @@ THINNED = 100_000  # points from which the middle of a cloud is taken
 FAR_OUT = 100  # a point is far from the others beyond this many of their extents
 
 
-def guess_of(geometry: Geometry, ending: str, outliers: str = "off") -> UpGuess:
+def guess_of(geometry: Geometry, ending: str, outliers: str = "auto") -> UpGuess:
     """The up axis of a file's content: it depends on nothing else, so that all tasks agree.
 
     `outliers` are left out of a cloud, see `pointclip.datasets.outliers.gathered`.
