@@ -54,8 +54,8 @@ def write_scene(folder: Path, scene: Scene, detected: Detections, names: Sequenc
         "up_sure": scene.frame.up_sure,
         "unit": scene.frame.unit,
         "classes": list(names),
+        "levelling": scene.frame.levelling,
     }
-    about |= {"levelling": scene.frame.levelling}  # type: ignore[dict-item]  # any JSON
     write_json(folder / "boxes.json", {**about, "boxes": boxes})
     write_csv(folder / "boxes.csv", BOX_COLUMNS, rows)
     if scene.frame.levelling is None:  # the tools' boxes stand upright
