@@ -23,6 +23,7 @@ from pointclip.datasets.base import Shape, ShapeSet
 from pointclip.datasets.batches import BatchReader, subset
 from pointclip.datasets.outliers import without_outliers
 from pointclip.datasets.synthetic import SyntheticShapes
+from pointclip.datasets.wrapped import Wrapped
 from pointclip.encoder import load_encoder
 from pointclip.features import FeatureExtractor
 from pointclip.prompts import class_sentences, open_prompts
@@ -64,18 +65,14 @@ KINDS = {
 }
 
 
-class WithPoints:
+class WithPoints(Wrapped):
     """A data set whose shapes have points added."""
 
     def __init__(self, shapes: ShapeSet, added: Added):
-        self.class_names, self.labels, self.part_names = shapes.class_names, shapes.labels, shapes.part_names
-        self._shapes, self._added = shapes, added
+        super().__init__(shapes)
+        self._added = added
 
-    def __len__(self) -> int:
-        return len(self._shapes)
-
-    def __getitem__(self, index: int) -> Shape:
-        shape = self._shapes[index]
+    def changed(self, shape: Shape, index: int) -> Shape:
         points = shape.points - (shape.points.max(0) + shape.points.min(0)) / 2
         points = points / np.abs(points).max()
         together = np.concatenate([points, self._added(np.random.default_rng(index))]).astype(np.float32)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pointclip.datasets.base import Shape, ShapeSet
+from pointclip.datasets.wrapped import Wrapped
 from pointclip.errors import InputError
 from pointclip.prompts import key_of
 from pointclip.utils.command import names_from
@@ -83,21 +84,15 @@ def base_classes(wanted: str, names: Sequence[str]) -> tuple[str, ...]:
     return base
 
 
-class BaseShapes:
+class BaseShapes(Wrapped):
     """A data set of which only some classes are known: shapes of the others have label -1, and are never drawn."""
 
     def __init__(self, shapes: ShapeSet, base: Sequence[str]):
+        super().__init__(shapes)
         self.class_names = tuple(base)
-        self.part_names, self.copies = shapes.part_names, getattr(shapes, "copies", 1)
-        self._numbers = np.full(len(shapes.class_names) + 1, -1)  # by the data set's label; -1 for -1, which is last
-        self._numbers[columns_of(base, shapes.class_names)] = np.arange(len(base))
-        self.labels = self._numbers[np.asarray(shapes.labels)]
-        self._shapes = shapes
-        if hasattr(shapes, "prepare"):
-            self.prepare = shapes.prepare
+        numbers = np.full(len(shapes.class_names) + 1, -1)  # by the data set's label; -1 for -1, which is last
+        numbers[columns_of(base, shapes.class_names)] = np.arange(len(base))
+        self.labels = numbers[np.asarray(shapes.labels)]
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, index: int) -> Shape:
-        return replace(self._shapes[index], label=int(self.labels[index]))
+    def changed(self, shape: Shape, index: int) -> Shape:
+        return replace(shape, label=int(self.labels[index]))

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from pointclip.datasets.base import Shape, ShapeSet
+from pointclip.datasets.wrapped import Wrapped
 from pointclip.errors import InputError
 
 STRENGTHS = (1, 2, 3, 4, 5)
@@ -40,19 +41,13 @@ def corrupted(shapes: ShapeSet, how: str, seed: int = 0) -> ShapeSet:
     return _Corrupted(shapes, kind, int(strength), seed)
 
 
-class _Corrupted:
+class _Corrupted(Wrapped):
     def __init__(self, shapes: ShapeSet, kind: str, strength: int, seed: int):
-        self.class_names, self.labels, self.part_names = shapes.class_names, shapes.labels, shapes.part_names
-        note = f"Every shape was corrupted: {kind}, strength {strength} of 5 (seed {seed})."
-        self.notes: Sequence[str] = (*getattr(shapes, "notes", ()), note)
-        self.copies = getattr(shapes, "copies", 1)
-        self._shapes, self._kind, self._strength, self._seed = shapes, kind, strength, seed
+        super().__init__(shapes)
+        self.notes = (*self.notes, f"Every shape was corrupted: {kind}, strength {strength} of 5 (seed {seed}).")
+        self._kind, self._strength, self._seed = kind, strength, seed
 
-    def __len__(self) -> int:
-        return len(self._shapes)
-
-    def __getitem__(self, index: int) -> Shape:
-        shape = self._shapes[index]
+    def changed(self, shape: Shape, index: int) -> Shape:
         rng = np.random.default_rng([self._seed, list(KINDS).index(self._kind), self._strength, index])
         points, rows = KINDS[self._kind](_unit(shape.points), self._strength - 1, rng)
         parts = None if shape.parts is None else np.where(rows >= 0, shape.parts[rows], -1)

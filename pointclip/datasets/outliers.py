@@ -13,7 +13,6 @@ An outlier is moved onto its nearest neighbour among the others, instead of remo
 its neighbour's part, and a cloud keeps its number of points.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +21,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from pointclip.datasets.base import Shape, ShapeSet
+from pointclip.datasets.wrapped import Wrapped
 
 NEIGHBOURS = 8
 SPARSE = 2.0  # medians of the mean distance to the neighbours, from which a point may be sparse
@@ -192,17 +192,11 @@ def without_outliers(shapes: ShapeSet, how: str = "auto") -> ShapeSet:
     return _WithoutOutliers(shapes, how)
 
 
-class _WithoutOutliers:
+class _WithoutOutliers(Wrapped):
     def __init__(self, shapes: ShapeSet, how: str):
-        self.class_names, self.labels, self.part_names = shapes.class_names, shapes.labels, shapes.part_names
-        self.notes: Sequence[str] = getattr(shapes, "notes", ())
-        self.copies = getattr(shapes, "copies", 1)
-        self._shapes, self._how = shapes, how
+        super().__init__(shapes)
+        self._how = how
 
-    def __len__(self) -> int:
-        return len(self._shapes)
-
-    def __getitem__(self, index: int) -> Shape:
-        shape = self._shapes[index]
+    def changed(self, shape: Shape, index: int) -> Shape:
         points, count = gathered(shape.points, self._how)
         return replace(shape, points=points, outliers=count)

@@ -1,12 +1,13 @@
 """Poses in which a shape may stand, from its principal axes, and data sets whose shapes are turned to one of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from pointclip.datasets.base import Shape, ShapeSet
 from pointclip.datasets.rotated import about_up
+from pointclip.datasets.wrapped import Wrapped
 
 
 def poses_of(points: np.ndarray, how: str) -> np.ndarray:
@@ -35,7 +36,7 @@ def _standing(axes: np.ndarray, axis: int, sign: int) -> np.ndarray:
     return np.stack([np.cross(up, front), up, front])
 
 
-class Posed:
+class Posed(Wrapped):
     """A data set with some shapes turned.
 
     Args:
@@ -44,16 +45,11 @@ class Posed:
     """
 
     def __init__(self, shapes: ShapeSet, rotations: Mapping[int, np.ndarray]):
-        self.class_names, self.labels, self.part_names = shapes.class_names, shapes.labels, shapes.part_names
-        self.notes: Sequence[str] = getattr(shapes, "notes", ())
-        self.copies = getattr(shapes, "copies", 1)
-        self._shapes, self._rotations = shapes, rotations
+        super().__init__(shapes)
+        self._rotations = rotations
 
-    def __len__(self) -> int:
-        return len(self._shapes)
-
-    def __getitem__(self, index: int) -> Shape:
-        return turned(self._shapes[index], self._rotations.get(index))
+    def changed(self, shape: Shape, index: int) -> Shape:
+        return turned(shape, self._rotations.get(index))
 
 
 def turned(shape: Shape, rotation: np.ndarray | None) -> Shape:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from pointclip.datasets.base import Shape, ShapeSet
+from pointclip.datasets.wrapped import Wrapped
 from pointclip.errors import InputError
 
 ROTATIONS = ("none", "vertical", "so3")
@@ -27,20 +28,12 @@ def rotated(shapes: ShapeSet, how: str, seed: int = 0) -> ShapeSet:
     return shapes if how == "none" else _Rotated(shapes, how, seed)
 
 
-class _Rotated:
+class _Rotated(Wrapped):
     def __init__(self, shapes: ShapeSet, how: str, seed: int):
-        self.class_names, self.labels, self.part_names = shapes.class_names, shapes.labels, shapes.part_names
-        self.notes = getattr(shapes, "notes", ())
-        self.copies = getattr(shapes, "copies", 1)
-        self._shapes, self._how, self._seed = shapes, how, seed
-        if hasattr(shapes, "prepare"):
-            self.prepare = shapes.prepare
+        super().__init__(shapes)
+        self._how, self._seed = how, seed
 
-    def __len__(self) -> int:
-        return len(self._shapes)
-
-    def __getitem__(self, index: int) -> Shape:
-        shape = self._shapes[index]
+    def changed(self, shape: Shape, index: int) -> Shape:
         rng = np.random.default_rng([self._seed, ROTATIONS.index(self._how), index])
         matrix = about_up(rng.uniform(0, 2 * np.pi)) if self._how == "vertical" else any_rotation(rng)
         return replace(shape, points=(shape.points @ matrix.T).astype(np.float32))
