@@ -14,6 +14,7 @@ from pointclip.datasets import open_dataset
 from pointclip.datasets.batches import BatchReader
 from pointclip.datasets.shape_files import ShapeFiles, read_shape
 from pointclip.errors import InputError
+from tests.real_data import REAL, needs_real_data
 
 FILES = Path(__file__).parents[1] / "fixtures" / "bad_inputs"
 FIRST = (0.636962, 0.539573, 0.122921)
@@ -209,10 +210,7 @@ def test_reader_collects_notes():
     assert batches[0].shapes[0].kept.sum() == 36
 
 
-REAL = Path(__file__).parents[3] / "shared" / "real_data"
-
-
-@pytest.mark.skipif(not REAL.is_dir(), reason="research data, which is not in the repository")
+@needs_real_data
 @pytest.mark.parametrize(
     ("name", "root", "split", "classes"),
     [
@@ -228,7 +226,7 @@ def test_real_data_in_common_layouts(name, root, split, classes):
     assert batch.points.shape[1:] == (1024, 3)
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="research data, which is not in the repository")
+@needs_real_data
 def test_real_folder_with_a_missing_class_name_is_rejected():
     with pytest.raises(InputError, match=r"row 5 has label 5, expected 0 to 4; shape_names\.txt lists only 5 classes"):
         open_dataset("h5_folder", REAL / "pointclip_layout_ycb", "test")

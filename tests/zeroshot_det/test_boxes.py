@@ -1,7 +1,6 @@
 """Boxes: conversions, IoU and points inside."""
 
 from math import pi
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from shapely.affinity import rotate, translate
 from shapely.geometry import box as rectangle
 
 from pointclip.errors import InputError
+from tests.real_data import REAL, needs_real_data
 from zeroshot_det.boxes import (
     best_overlaps,
     check_boxes,
@@ -25,7 +25,6 @@ from zeroshot_det.boxes import (
     iou,
 )
 
-SUNRGBD = Path(__file__).resolve().parents[3] / "shared/real_data/sunrgbd_pc_bbox_votes_50k_v1_train"
 CAMERA = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])  # scan axes, z up -> camera axes, y down
 
 
@@ -105,13 +104,14 @@ def test_sunrgbd_half_sizes_and_clockwise_heading_are_converted():
     assert not inside(points * (1, -1, 1) + (0, 4, 0), boxes[0]).all()
 
 
-@pytest.mark.skipif(not SUNRGBD.is_dir(), reason="the real scenes are not available")
+@needs_real_data
 @pytest.mark.parametrize(
     ("scene", "box_index", "count", "count_if_mirrored"), [("005051", 7, 29709, 13886), ("005060", 1, 8013, 4273)]
 )
 def test_elongated_real_box_contains_its_points(scene, box_index, count, count_if_mirrored):
-    points = np.load(SUNRGBD / f"{scene}_pc.npz")["pc"][:, :3]
-    box = from_sunrgbd(np.load(SUNRGBD / f"{scene}_bbox.npy"))[0][box_index]
+    folder = REAL / "sunrgbd_pc_bbox_votes_50k_v1_train"
+    points = np.load(folder / f"{scene}_pc.npz")["pc"][:, :3]
+    box = from_sunrgbd(np.load(folder / f"{scene}_bbox.npy"))[0][box_index]
     mirrored = box * (1, 1, 1, 1, 1, 1, -1)
     assert inside(points, box).sum() == count
     assert inside(points, mirrored).sum() == pytest.approx(count_if_mirrored, rel=0.02)  # known to the nearest hundred

@@ -1,7 +1,6 @@
 """Readers, synthetic rooms, and scans in any frame."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from pointclip.datasets.shape_files.geometry import Geometry
 from pointclip.datasets.shape_files.standing import guess_of
 from pointclip.errors import InputError
 from tests.endings import exit_code
+from tests.real_data import REAL, needs_real_data
 from zeroshot_det.boxes import inside
 from zeroshot_det.scenes import verify
 from zeroshot_det.scenes.frames import UNITS
@@ -21,8 +21,6 @@ from zeroshot_det.scenes.scannet import ScanNet
 from zeroshot_det.scenes.subset import OfClasses
 from zeroshot_det.scenes.sunrgbd import SunRgbd
 from zeroshot_det.settings import CHOICES, detection_defaults
-
-SHARED = Path(__file__).resolve().parents[3] / "shared/real_data"
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +71,9 @@ def test_sunrgbd_is_read_as_votenet_prepares_it(tmp_path):
     assert len(SunRgbd(tmp_path)[0].boxes) == 0
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the real scenes are not available")
+@needs_real_data
 def test_all_boxes_of_the_real_scenes_contain_points():
-    found = verify.verify(SunRgbd(SHARED, "train"))
+    found = verify.verify(SunRgbd(REAL, "train"))
     assert (found.errors, found.counts.sum(), found.empty, found.mirrored) == ([], 11, 0, False)
 
 
