@@ -87,7 +87,8 @@ def details(answer: Mapping) -> str:
     """A line on an answer: its margin, its up axis, and its outliers."""
     margin = f"cosine margin over the second class {cosine(answer['margin'])}; " if "margin" in answer else ""
     origin = "the default" if answer["up_by"] == "undecided" else f"from {answer['up_by']}"
-    outliers = f"; {answer['outliers']:,} outliers left out" if answer["outliers"] else ""
+    count = answer["outliers"]
+    outliers = f"; {count:,} outlier{'s' * (count != 1)} left out" if count else ""
     return f"{margin}up axis {answer['up']} ({origin}{'' if answer['up_sure'] else ', uncertain'}){outliers}"
 
 
