@@ -46,9 +46,13 @@ class Recipe:
         """An optimizer of parameter groups; the caller sets the learning rate of each epoch.
 
         A step is one pass over the weights ("fused") where torch can: on a CPU the passes take longer than the sums.
+        There torch 2.6 leaves most weights of half precision as they are in such a pass, without an error.
         """
-        devices = {parameter.device.type for group in groups for parameter in group["params"]}
-        fused = devices <= {"cpu", "cuda"}
+        parameters = [parameter for group in groups for parameter in group["params"]]
+        fused = all(
+            parameter.device.type == "cuda" or (parameter.device.type == "cpu" and parameter.dtype == torch.float32)
+            for parameter in parameters
+        )
         if self.optimizer == "adamw":
             return torch.optim.AdamW(groups, self.lr, weight_decay=self.weight_decay, fused=fused)
         return torch.optim.SGD(groups, self.lr, momentum=self.momentum, weight_decay=self.weight_decay, fused=fused)
